@@ -1,0 +1,1 @@
+//! The only parser of configuration and policy: schemas, errors with line and nearest key, effective policy.

@@ -1,0 +1,2 @@
+//! The kubeopt program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Live cluster facts through pruned watches; writes only kubeopt's own objects.

@@ -1,0 +1,1 @@
+//! Pull requests on a forge: one trait, Gitea and the local forge behind it.

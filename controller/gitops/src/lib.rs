@@ -1,0 +1,1 @@
+//! Git objects, Flux source resolution, and the renderer's client.

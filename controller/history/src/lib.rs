@@ -1,0 +1,1 @@
+//! What was seen: usage sketches in Parquet and the journal in SQL.

@@ -1,0 +1,1 @@
+//! YAML by span: mark, read back, edit, compare, and the guards that refuse.

@@ -1,0 +1,182 @@
+//! What one look at a cluster gives: the facts that the later stages work on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{ClusterName, ContainerName, Namespace, ObjectName};
+use crate::problem::Problem;
+use crate::quantity::{Bytes, MilliCores};
+use crate::workload::{ResourceList, Workload, WorkloadId};
+
+/// A pod, reduced to what joins usage to its workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Name.
+    pub name: String,
+    /// The workload at the top of its owner references (Job of a CronJob: the CronJob).
+    pub workload: Option<WorkloadId>,
+    /// Node it runs on.
+    pub node: Option<String>,
+    /// Is Ready.
+    pub ready: bool,
+    /// Seconds since the epoch when it started.
+    pub started_unix_s: Option<i64>,
+    /// Containers that were killed for memory, as the status of the pod tells it.
+    pub oom_kills: Vec<PodOomKill>,
+    /// The requests that its containers run with, by container name; shows whether new values have arrived.
+    pub running: Vec<(ContainerName, crate::workload::Resources)>,
+}
+
+/// An OOM kill that a pod's status shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodOomKill {
+    /// The container.
+    pub container: ContainerName,
+    /// When, in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// The memory limit that it had then, if the template still says so.
+    pub limit: Option<Bytes>,
+}
+
+/// A node, reduced to what prices and caps need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Name.
+    pub name: String,
+    /// Label `node.kubernetes.io/instance-type`.
+    pub instance_type: Option<String>,
+    /// Label `topology.kubernetes.io/region`.
+    pub region: Option<String>,
+    /// What pods may use of it.
+    pub allocatable_cpu: MilliCores,
+    /// What pods may use of it.
+    pub allocatable_memory: Bytes,
+    /// May be scheduled to.
+    pub schedulable: bool,
+}
+
+/// Container bounds of one LimitRange (`type: Container`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitRange {
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Name.
+    pub name: String,
+    /// Lowest allowed per container.
+    pub min: ResourceList,
+    /// Highest allowed per container.
+    pub max: ResourceList,
+    /// Highest allowed limit / request, times 1000; none where not bounded. (CPU, memory)
+    pub max_ratio_per_mille: (Option<u64>, Option<u64>),
+}
+
+/// A ResourceQuota: what is allowed and used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Name.
+    pub name: String,
+    /// `requests.*` and `limits.*` allowed.
+    pub hard: crate::workload::Resources,
+    /// `requests.*` and `limits.*` used.
+    pub used: crate::workload::Resources,
+}
+
+/// A Flux Kustomization, reduced to what tells the source of its objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FluxKustomization {
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Name.
+    pub name: ObjectName,
+    /// `spec.path`, as written.
+    pub path: String,
+    /// `spec.sourceRef`: kind, namespace, name.
+    pub source: (String, Namespace, String),
+    /// `spec.targetNamespace`.
+    pub target_namespace: Option<Namespace>,
+    /// `spec.suspend`.
+    pub suspended: bool,
+    /// It carries `patches`, `components` or `images` of its own, as YAML of a kustomization fragment.
+    pub overlay: Option<String>,
+    /// It carries `postBuild`.
+    pub substitutes: bool,
+    /// `status.lastAppliedRevision`.
+    pub applied_revision: Option<String>,
+    /// The message of its Ready condition when that is not True.
+    pub not_ready: Option<String>,
+}
+
+/// A Flux GitRepository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FluxGitRepository {
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Name.
+    pub name: ObjectName,
+    /// `spec.url`.
+    pub url: String,
+    /// `spec.ref`, reduced.
+    pub reference: GitReference,
+    /// `status.artifact.revision`.
+    pub revision: Option<String>,
+}
+
+/// What a source follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GitReference {
+    /// The default branch.
+    Default,
+    /// A branch; pull requests go to it.
+    Branch(String),
+    /// A tag, commit, reference name or version range: nothing to open a pull request against.
+    Pinned(String),
+}
+
+/// One look at one cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// Which cluster.
+    pub cluster: ClusterName,
+    /// Workloads, sorted by id.
+    pub workloads: Vec<Workload>,
+    /// Pods.
+    pub pods: Vec<Pod>,
+    /// Nodes.
+    pub nodes: Vec<Node>,
+    /// LimitRanges.
+    pub limit_ranges: Vec<LimitRange>,
+    /// ResourceQuotas.
+    pub quotas: Vec<Quota>,
+    /// Flux Kustomizations.
+    pub kustomizations: Vec<FluxKustomization>,
+    /// Flux GitRepositories.
+    pub git_repositories: Vec<FluxGitRepository>,
+    /// What could not be seen (a kind that may not be listed, an object that could not be read), with its help.
+    pub unseen: Vec<Problem>,
+}
+
+impl ClusterFacts {
+    /// Nothing seen yet.
+    pub fn empty(cluster: ClusterName) -> Self {
+        Self {
+            cluster,
+            workloads: Vec::new(),
+            pods: Vec::new(),
+            nodes: Vec::new(),
+            limit_ranges: Vec::new(),
+            quotas: Vec::new(),
+            kustomizations: Vec::new(),
+            git_repositories: Vec::new(),
+            unseen: Vec::new(),
+        }
+    }
+
+    /// The workload with this id.
+    pub fn workload(&self, id: &WorkloadId) -> Option<&Workload> {
+        self.workloads.iter().find(|workload| &workload.id == id)
+    }
+}

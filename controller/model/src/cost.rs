@@ -1,0 +1,153 @@
+//! Money, and what requested capacity costs. Unknown is unknown, never 0.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, Neg, Sub};
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::{Bytes, GIB, MilliCores};
+
+/// Hours of a month, as the public clouds count.
+pub const HOURS_PER_MONTH: u32 = 730;
+
+/// US dollars, exact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Money(pub Decimal);
+
+impl Money {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// Rounded to the cent, half away from zero. Round the parts first, then add them: totals then agree.
+    #[must_use]
+    pub fn to_cents(self) -> Self {
+        Self(self.0.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+    }
+
+    /// Twelve times.
+    #[must_use]
+    pub fn yearly(self) -> Self {
+        Self(self.0 * Decimal::from(12))
+    }
+
+    /// With an explicit sign: `-$118.40`, `+$10.20`, `$0.00`.
+    pub fn signed(self) -> String {
+        let cents = self.to_cents().0;
+        let sign = if cents.is_zero() {
+            ""
+        } else if cents.is_sign_negative() {
+            "-"
+        } else {
+            "+"
+        };
+        format!("{sign}${:.2}", cents.abs())
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cents = self.to_cents().0;
+        let sign = if cents.is_sign_negative() && !cents.is_zero() { "-" } else { "" };
+        write!(f, "{sign}${:.2}", cents.abs())
+    }
+}
+
+impl Add for Money {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+}
+
+impl Sub for Money {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0 - other.0)
+    }
+}
+
+impl Neg for Money {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl Sum for Money {
+    fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+        iter.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// Prices of capacity, with what they rest on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prices {
+    /// US dollars per core and hour.
+    pub usd_per_core_hour: Decimal,
+    /// US dollars per GiB and hour.
+    pub usd_per_gib_hour: Decimal,
+    /// What the numbers are: `OpenCost default (GCP us-central1 list)`.
+    pub basis: String,
+    /// The date of the numbers, ISO 8601.
+    pub date: String,
+}
+
+impl Prices {
+    /// 730 hours of so many cores.
+    pub fn cpu_month(&self, cpu: MilliCores, replicas: u32) -> Money {
+        let cores = Decimal::from(cpu.0) / Decimal::from(1000);
+        Money(self.usd_per_core_hour * cores * Decimal::from(replicas) * Decimal::from(HOURS_PER_MONTH))
+    }
+
+    /// 730 hours of so much memory.
+    pub fn memory_month(&self, memory: Bytes, replicas: u32) -> Money {
+        let gib = Decimal::from(memory.0) / Decimal::from(GIB);
+        Money(self.usd_per_gib_hour * gib * Decimal::from(replicas) * Decimal::from(HOURS_PER_MONTH))
+    }
+}
+
+/// What requested capacity costs a month, before and after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityCost {
+    /// With the requests of today.
+    pub before: Money,
+    /// With the proposed requests.
+    pub after: Money,
+}
+
+impl CapacityCost {
+    /// Negative saves.
+    pub fn delta(&self) -> Money {
+        self.after - self.before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_shows_its_sign_and_rounds_to_cents() {
+        let money = |text: &str| Money(text.parse().unwrap());
+        assert_eq!(money("-118.404").signed(), "-$118.40");
+        assert_eq!(money("10.195").signed(), "+$10.20");
+        assert_eq!(money("-0.001").signed(), "$0.00");
+        assert_eq!(money("-0.001").to_string(), "$0.00");
+        assert_eq!([money("0.10"), money("0.20")].into_iter().sum::<Money>(), money("0.30"));
+    }
+
+    #[test]
+    fn a_month_is_730_hours() {
+        let prices = Prices {
+            usd_per_core_hour: Decimal::new(10, 2),
+            usd_per_gib_hour: Decimal::new(1, 2),
+            basis: "test".to_owned(),
+            date: "2026-01-01".to_owned(),
+        };
+        assert_eq!(prices.cpu_month(MilliCores(500), 2).to_string(), "$73.00");
+        assert_eq!(prices.memory_month(Bytes::mebi(512), 1).to_string(), "$3.65");
+    }
+}

@@ -1,0 +1,36 @@
+//! The vocabulary of kubeopt: plain values that every stage shares.
+//!
+//! No IO, no async, no clock and no randomness: a stage takes these values, and `now`, and returns these values.
+//! Words have one meaning each; the list stands in ARCHITECTURE.md.
+
+pub mod binding;
+pub mod change;
+pub mod cluster;
+pub mod cost;
+pub mod edit;
+pub mod names;
+pub mod policy;
+pub mod problem;
+pub mod pull_request;
+pub mod quantity;
+pub mod recommendation;
+pub mod source;
+pub mod usage;
+pub mod workload;
+
+pub use binding::{Binding, ForgeName, SourceMapping};
+pub use change::Change;
+pub use cluster::ClusterFacts;
+pub use cost::{CapacityCost, Money, Prices};
+pub use edit::{ChangedField, EditedFile, FieldEdit, FileSet, Verification};
+pub use names::{ClusterName, ContainerName, InvalidName, Namespace, ObjectName};
+pub use policy::EffectivePolicy;
+pub use problem::{Place, Problem};
+pub use quantity::{Amount, Bound, Bytes, Field, InvalidQuantity, MilliCores, Resource, Unit};
+pub use recommendation::{NoRecommendation, Reason, Recommendation};
+pub use source::{EditSite, FieldPath, RepoPath, RepositoryId, Source, Step, TracedField};
+pub use usage::{ContainerUsage, Coverage, Window};
+pub use workload::{Container, ContainerId, ContainerRole, Resources, Workload, WorkloadId, WorkloadKind};
+
+/// An instant in UTC; the only notion of time in the pure crates.
+pub type Timestamp = jiff::Timestamp;

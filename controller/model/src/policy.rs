@@ -1,0 +1,183 @@
+//! The effective policy: what all layers together say for one path, namespace and workload. Parsing and combining the
+//! layers is the business of `api`; the pure stages only read the result.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantity::{Bytes, MilliCores};
+
+/// What happens to a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LimitPolicy {
+    /// The limit stays; it is raised only where the request would exceed it or an OOM kill demands it.
+    Keep,
+    /// limit' = limit x request' / request.
+    Ratio,
+    /// The limit is no longer wanted; removing keys is refused where the quality of service class would change.
+    None,
+}
+
+/// May a value fall below what was seen?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BelowObservedMax {
+    /// Memory never falls below the highest sample of the window.
+    Never,
+    /// It may.
+    Allow,
+}
+
+/// How numbers are made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SizingPolicy {
+    /// History that is looked at, seconds.
+    pub history_seconds: i64,
+    /// History that must be there, seconds.
+    pub min_history_seconds: i64,
+    /// Runs that a Job or CronJob must have.
+    pub min_runs: u64,
+    /// CPU quantile of all samples, 0 to 1.
+    pub cpu_quantile: f64,
+    /// Margin on that quantile, 0.15 is 15 %.
+    pub cpu_margin: f64,
+    /// Lowest CPU request.
+    pub cpu_floor: MilliCores,
+    /// Highest CPU request.
+    pub cpu_ceiling: Option<MilliCores>,
+    /// Margin on the highest memory sample.
+    pub memory_margin: f64,
+    /// Lowest memory request.
+    pub memory_floor: Bytes,
+    /// Highest memory request.
+    pub memory_ceiling: Option<Bytes>,
+    /// What happens to CPU limits.
+    pub cpu_limit: LimitPolicy,
+    /// What happens to memory limits.
+    pub memory_limit: LimitPolicy,
+    /// May memory fall below what was seen?
+    pub below_observed_max: BelowObservedMax,
+    /// Least coverage of the window on which something may be lowered, 0 to 1.
+    pub min_coverage: f64,
+}
+
+/// How far one pull request may go.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangePolicy {
+    /// 2.0 is +200 %: at most three times the current value.
+    pub max_increase: f64,
+    /// 0.75 is -75 %.
+    pub max_decrease: f64,
+    /// A change below this share of the current value is not proposed.
+    pub ignore_below_ratio: f64,
+    /// A change below this is not proposed.
+    pub ignore_below_cpu: MilliCores,
+    /// A change below this is not proposed.
+    pub ignore_below_memory: Bytes,
+}
+
+/// A recurring time in which nothing is opened or updated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blackout {
+    /// Five-field cron expression of its start.
+    pub cron: String,
+    /// Length, seconds.
+    pub seconds: i64,
+    /// IANA time zone.
+    pub timezone: String,
+    /// Why; shown when something waits.
+    pub reason: Option<String>,
+}
+
+/// What goes into one pull request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupBy {
+    /// One per entry point.
+    Source,
+    /// One per namespace.
+    Namespace,
+    /// One per repository and base.
+    Single,
+}
+
+/// Manners.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequestPolicy {
+    /// What goes into one pull request.
+    pub group_by: GroupBy,
+    /// Most open at a time in one repository.
+    pub max_open: u32,
+    /// Most new ones an hour in one repository.
+    pub per_hour: u32,
+    /// Labels to set when it is opened.
+    pub labels: Vec<String>,
+    /// A closed pull request is forgotten when the numbers moved by this ratio times 100.
+    pub reopen_moved_percent: u32,
+    /// A closed pull request is forgotten after this many days.
+    pub reopen_days: u32,
+}
+
+/// All that applies to one edit site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectivePolicy {
+    /// May anything be proposed?
+    pub enabled: bool,
+    /// Sizing.
+    pub sizing: SizingPolicy,
+    /// Change limits.
+    pub changes: ChangePolicy,
+    /// When nothing is opened or updated.
+    pub blackouts: Vec<Blackout>,
+    /// Manners.
+    pub pull_requests: PullRequestPolicy,
+    /// Which layer set a key: `sizing.cpu.quantile` -> `.kubeopt.yaml:4`. Keys that are not here have their default.
+    pub set_by: BTreeMap<String, String>,
+}
+
+/// 28 days: four weekly rhythms.
+pub const DEFAULT_HISTORY_SECONDS: i64 = 28 * 86_400;
+/// 7 days: one weekly rhythm.
+pub const DEFAULT_MIN_HISTORY_SECONDS: i64 = 7 * 86_400;
+
+impl Default for EffectivePolicy {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sizing: SizingPolicy {
+                history_seconds: DEFAULT_HISTORY_SECONDS,
+                min_history_seconds: DEFAULT_MIN_HISTORY_SECONDS,
+                min_runs: 5,
+                cpu_quantile: 0.98,
+                cpu_margin: 0.15,
+                cpu_floor: MilliCores(10),
+                cpu_ceiling: None,
+                memory_margin: 0.15,
+                memory_floor: Bytes::mebi(32),
+                memory_ceiling: None,
+                cpu_limit: LimitPolicy::Keep,
+                memory_limit: LimitPolicy::Keep,
+                below_observed_max: BelowObservedMax::Never,
+                min_coverage: 0.8,
+            },
+            changes: ChangePolicy {
+                max_increase: 2.0,
+                max_decrease: 0.75,
+                ignore_below_ratio: 0.10,
+                ignore_below_cpu: MilliCores(25),
+                ignore_below_memory: Bytes::mebi(32),
+            },
+            blackouts: Vec::new(),
+            pull_requests: PullRequestPolicy {
+                group_by: GroupBy::Source,
+                max_open: 5,
+                per_hour: 2,
+                labels: vec!["kubeopt".to_owned()],
+                reopen_moved_percent: 25,
+                reopen_days: 60,
+            },
+            set_by: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The pull request as a value: what it says, what it changes, and the hidden marker that makes it idempotent.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::change::Change;
+use crate::edit::EditedFile;
+use crate::source::{RepoPath, RepositoryId};
+
+/// Opens the marker in a body; the JSON and ` -->` follow.
+pub const MARKER_OPEN: &str = "<!-- kubeopt:v1 ";
+
+/// Longest body in characters; GitHub's own limit is 65,536.
+pub const BODY_CHARS_MAX: usize = 58_000;
+
+/// A changed scalar as the marker keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MarkedField {
+    /// `namespace/kind/name/container` of the first container that it feeds.
+    pub container: String,
+    /// `requests.cpu`
+    pub field: String,
+    /// File.
+    pub file: RepoPath,
+    /// Text before and after.
+    pub value: Change<String>,
+}
+
+/// The state that a pull request carries in its own body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The group.
+    pub group: String,
+    /// Hash of the proposed fields; the same proposal has the same hash.
+    pub proposal: String,
+    /// The base branch.
+    pub base: String,
+    /// The cluster that asked.
+    pub cluster: String,
+    /// What changes, sorted.
+    pub fields: Vec<MarkedField>,
+    /// Labels that kubeopt set itself; those that a person removed are not set again.
+    pub labels: Vec<String>,
+}
+
+impl Marker {
+    /// The proposal's hash: first 16 hex digits of SHA-256 over the sorted fields.
+    pub fn proposal_hash(fields: &[MarkedField]) -> String {
+        let mut sorted = fields.to_vec();
+        sorted.sort();
+        let mut hasher = Sha256::new();
+        for field in &sorted {
+            for part in [
+                &field.container,
+                &field.field,
+                &field.file.to_string(),
+                &field.value.before,
+                &field.value.after,
+            ] {
+                hasher.update(part.as_bytes());
+                hasher.update([0]);
+            }
+        }
+        hex::encode(hasher.finalize())[..16].to_owned()
+    }
+
+    /// As it stands in the body: one line of HTML comment. `<`, `>` and `-` within the JSON are escaped, so that no
+    /// text can close it.
+    pub fn to_html_comment(&self) -> String {
+        let json = serde_json::to_string(self)
+            .expect("a marker holds only strings and lists, which are always JSON");
+        let safe = json.replace('<', "\\u003c").replace('>', "\\u003e").replace("--", "-\\u002d");
+        format!("{MARKER_OPEN}{safe} -->")
+    }
+
+    /// Finds the last marker in a body. None where there is none or it cannot be read.
+    pub fn find(body: &str) -> Option<Self> {
+        let start = body.rfind(MARKER_OPEN)? + MARKER_OPEN.len();
+        let end = start + body[start..].find(" -->")?;
+        serde_json::from_str(&body[start..end]).ok()
+    }
+}
+
+/// The branch of a group: `kubeopt/<slug>-<first 8 hex of sha256("host/owner/repo\nbase\ngroup")>`. Stable while
+/// values change.
+pub fn branch_name(host: &str, repository: &RepositoryId, base: &str, group: &str) -> String {
+    let digest = Sha256::digest(format!("{host}/{repository}\n{base}\n{group}").as_bytes());
+    let mut slug: String =
+        group.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    while slug.contains("--") {
+        slug = slug.replace("--", "-");
+    }
+    let slug: String = slug.trim_matches('-').chars().take(40).collect();
+    let slug = if slug.is_empty() { "root" } else { slug.trim_matches('-') };
+    format!("kubeopt/{slug}-{}", &hex::encode(digest)[..8])
+}
+
+/// All that publishing needs; nothing is left to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequestDraft {
+    /// Where.
+    pub repository: RepositoryId,
+    /// Branch that it goes to.
+    pub base: String,
+    /// The commit of the base that the files were read from.
+    pub base_oid: String,
+    /// Branch that it comes from.
+    pub branch: String,
+    /// Title; also the commit's subject.
+    pub title: String,
+    /// Body, marker included.
+    pub body: String,
+    /// Message of the one commit.
+    pub commit_message: String,
+    /// Files, before and after.
+    pub files: Vec<EditedFile>,
+    /// Labels.
+    pub labels: Vec<String>,
+    /// The marker that the body carries.
+    pub marker: Marker,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binding::ForgeName;
+
+    fn marker(container: &str) -> Marker {
+        let fields = vec![MarkedField {
+            container: container.to_owned(),
+            field: "requests.cpu".to_owned(),
+            file: RepoPath::new("apps/api.yaml").unwrap(),
+            value: Change { before: "1".to_owned(), after: "310m".to_owned() },
+        }];
+        Marker {
+            group: "apps/prod".to_owned(),
+            proposal: Marker::proposal_hash(&fields),
+            base: "main".to_owned(),
+            cluster: "prod".to_owned(),
+            fields,
+            labels: vec![],
+        }
+    }
+
+    #[test]
+    fn a_marker_survives_its_body_and_hostile_text() {
+        for container in ["payments/deploy/api/api", "x --> <!-- kubeopt:v1 {} -->"] {
+            let marker = marker(container);
+            let comment = marker.to_html_comment();
+            assert_eq!(comment.matches("-->").count(), 1);
+            assert_eq!(Marker::find(&format!("text\n{comment}\nmore")), Some(marker));
+        }
+        assert_eq!(Marker::find("nothing here"), None);
+        assert_eq!(Marker::find("<!-- kubeopt:v1 {broken -->"), None);
+    }
+
+    #[test]
+    fn the_proposal_hash_ignores_order_and_sees_values() {
+        let (a, b) = (marker("a").fields.remove(0), marker("b").fields.remove(0));
+        let mut changed = a.clone();
+        changed.value.after = "320m".to_owned();
+        assert_eq!(Marker::proposal_hash(&[a.clone(), b.clone()]), Marker::proposal_hash(&[b, a.clone()]));
+        assert_ne!(Marker::proposal_hash(&[a]), Marker::proposal_hash(&[changed]));
+    }
+
+    #[test]
+    fn branch_names_are_stable_and_safe() {
+        let repository =
+            RepositoryId { forge: ForgeName::new("f").unwrap(), owner: "acme".into(), name: "gitops".into() };
+        let name = branch_name("git.example", &repository, "main", "apps/Payments//..prod");
+        assert!(name.starts_with("kubeopt/apps-payments-prod-"), "{name}");
+        assert_eq!(name, branch_name("git.example", &repository, "main", "apps/Payments//..prod"));
+        assert_ne!(name, branch_name("git.example", &repository, "release", "apps/Payments//..prod"));
+        assert!(branch_name("h", &repository, "main", "").starts_with("kubeopt/root-"));
+    }
+}

@@ -1,0 +1,194 @@
+//! What is wanted, why, and why not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::Change;
+use crate::cost::CapacityCost;
+use crate::problem::Problem;
+use crate::quantity::{Amount, Field};
+use crate::source::{EditSite, RepoPath, RepositoryId};
+use crate::usage::{ContainerUsage, Coverage};
+use crate::workload::{ContainerId, Resources};
+
+/// What a rule did to a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Effect {
+    /// Prefers this value.
+    Prefer(Amount),
+    /// Not below.
+    AtLeast(Amount),
+    /// Not above.
+    AtMost(Amount),
+    /// The field stays as it is.
+    Leave,
+    /// Said something, changed nothing.
+    Note,
+}
+
+/// What one rule or guardrail said about one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The rule: `cpu-quantile`.
+    pub rule: String,
+    /// The field that it speaks of.
+    pub field: Field,
+    /// What it did.
+    pub effect: Effect,
+    /// It decided the value.
+    pub bound: bool,
+    /// The sentence, with its numbers, without a full stop.
+    pub text: String,
+}
+
+/// Why nothing is recommended, and what would cure it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "why")]
+pub enum NoRecommendation {
+    /// No sample at all.
+    NoUsage,
+    /// Not enough yet.
+    TooLittleHistory {
+        /// Seconds there.
+        have_seconds: i64,
+        /// Seconds needed.
+        need_seconds: i64,
+    },
+    /// Not enough runs of a Job or CronJob yet.
+    TooFewRuns {
+        /// Runs there.
+        have: u64,
+        /// Runs needed.
+        need: u64,
+    },
+    /// An HPA scales on this resource: the scale point would move.
+    ScaledOnThisResource {
+        /// The HPA and its target, as a sentence.
+        scaler: String,
+    },
+    /// The policy says no.
+    Disabled {
+        /// The layer that says so.
+        by: String,
+    },
+    /// Nothing in Git that may be edited.
+    NotEditable(Problem),
+    /// The source is unknown.
+    NoSource(Problem),
+    /// All values are fine.
+    AlreadyRight,
+    /// All wanted changes are too small to bother anyone.
+    TooSmall,
+    /// It must not be lowered on partial data, and nothing needs raising.
+    PartialData {
+        /// Coverage of the window.
+        coverage: Coverage,
+        /// What is partial.
+        why: String,
+    },
+}
+
+impl NoRecommendation {
+    /// One sentence for tables, with its numbers, without a full stop.
+    pub fn sentence(&self) -> String {
+        let days = |seconds: i64| format!("{:.1}", seconds as f64 / 86_400.0);
+        match self {
+            Self::NoUsage => {
+                "no usage seen: check that Prometheus scrapes cAdvisor for this namespace".to_owned()
+            }
+            Self::TooLittleHistory { have_seconds, need_seconds } => {
+                format!("too little history: {} of {} days", days(*have_seconds), days(*need_seconds))
+            }
+            Self::TooFewRuns { have, need } => format!("too little history: {have} of {need} runs"),
+            Self::ScaledOnThisResource { scaler } => format!("{scaler}: scale point kept"),
+            Self::Disabled { by } => format!("switched off by {by}"),
+            Self::NotEditable(problem) | Self::NoSource(problem) => {
+                format!("{} ({})", problem.text, problem.code)
+            }
+            Self::AlreadyRight => "already right".to_owned(),
+            Self::TooSmall => "the change would be too small to propose".to_owned(),
+            Self::PartialData { coverage, why } => {
+                format!("partial data, {coverage} of the window is there ({why}): nothing is lowered on it")
+            }
+        }
+    }
+}
+
+/// One container that a recommendation feeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Which.
+    pub container: ContainerId,
+    /// Replicas now.
+    pub replicas: u32,
+    /// Requests and limits, now and proposed.
+    pub resources: Change<Resources>,
+    /// The usage that it rests on.
+    pub usage: ContainerUsage,
+    /// What its requested capacity costs a month.
+    pub cost: Option<CapacityCost>,
+}
+
+/// A change of one scalar in Git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteChange {
+    /// The field that the scalar sets.
+    pub field: Field,
+    /// The scalar.
+    pub site: EditSite,
+    /// The value now and proposed.
+    pub value: Change<Amount>,
+    /// Entry points that it feeds.
+    pub feeds: Vec<RepoPath>,
+}
+
+/// How risky a change is, by rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Nothing is lowered below what was seen with margin.
+    Low,
+    /// Memory is lowered by more than half, or the window is short.
+    Medium,
+    /// The change lowers something on thin evidence.
+    High,
+}
+
+impl std::fmt::Display for Risk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        })
+    }
+}
+
+/// One recommendation for all containers that the same scalars feed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recommendation {
+    /// The repository of the scalars.
+    pub repository: RepositoryId,
+    /// The containers, sorted; never empty.
+    pub members: Vec<Member>,
+    /// What changes in Git, sorted by field; never empty.
+    pub changes: Vec<SiteChange>,
+    /// What each rule said, in the order in which the rules ran.
+    pub reasons: Vec<Reason>,
+    /// Fields that stay, with the reason.
+    pub left: Vec<(Field, NoRecommendation)>,
+    /// Risk by rule.
+    pub risk: Risk,
+    /// An OOM kill is what it cures.
+    pub cures_oom: bool,
+}
+
+impl Recommendation {
+    /// The sum over its members; none as soon as one is unknown.
+    pub fn cost(&self) -> Option<CapacityCost> {
+        self.members.iter().try_fold(CapacityCost::default(), |sum, member| {
+            let cost = member.cost?;
+            Some(CapacityCost { before: sum.before + cost.before, after: sum.after + cost.after })
+        })
+    }
+}

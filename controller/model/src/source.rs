@@ -1,0 +1,316 @@
+//! Where a value comes from: repository, path, renderer, and the very line.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::binding::ForgeName;
+use crate::names::{ClusterName, ContainerName, Namespace, ObjectName};
+use crate::problem::Problem;
+use crate::quantity::{Amount, Field};
+use crate::workload::{AppliedBy, WorkloadId, WorkloadKind};
+
+/// A repository on a configured forge.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RepositoryId {
+    /// The forge, by its name in the configuration.
+    pub forge: ForgeName,
+    /// Owner, organisation or group path.
+    pub owner: String,
+    /// Name.
+    pub name: String,
+}
+
+impl fmt::Display for RepositoryId {
+    /// `owner/name`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// Why a text is not a path within a repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a path within a repository")]
+pub struct InvalidPath(pub String);
+
+/// A path within a repository: relative, `/`-separated, without `.`, `..` or empty parts. The root is the empty path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepoPath(String);
+
+impl RepoPath {
+    /// Normalises `./a//b/` to `a/b` and refuses what would leave the repository.
+    ///
+    /// # Errors
+    /// [`InvalidPath`] for absolute paths, `..`, backslashes and control characters.
+    pub fn new(text: &str) -> Result<Self, InvalidPath> {
+        let invalid = || InvalidPath(text.chars().take(200).collect());
+        if text.starts_with('/')
+            || text.contains('\\')
+            || text.chars().any(char::is_control)
+            || text.len() > 4096
+        {
+            return Err(invalid());
+        }
+        let parts: Vec<&str> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        if parts.iter().any(|part| *part == ".." || part.eq_ignore_ascii_case(".git")) {
+            return Err(invalid());
+        }
+        Ok(Self(parts.join("/")))
+    }
+
+    /// The root of the repository.
+    pub fn root() -> Self {
+        Self(String::new())
+    }
+
+    /// The path as text; empty for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Is the root.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The folder that holds it; none for the root.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(Self(self.0.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned())))
+    }
+
+    /// The last part.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(self.0.as_str(), |(_, name)| name)
+    }
+
+    /// Resolves a path written in a file of this folder: `../base` is allowed as long as it stays in the repository.
+    ///
+    /// # Errors
+    /// [`InvalidPath`] when it would leave the repository.
+    pub fn join(&self, relative: &str) -> Result<Self, InvalidPath> {
+        let invalid = || InvalidPath(relative.chars().take(200).collect());
+        if relative.starts_with('/') {
+            return Err(invalid());
+        }
+        let mut parts: Vec<&str> = self.0.split('/').filter(|part| !part.is_empty()).collect();
+        for part in relative.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop().ok_or_else(invalid)?;
+                }
+                name => parts.push(name),
+            }
+        }
+        Self::new(&parts.join("/"))
+    }
+
+    /// Whether it is `folder` or lies below it.
+    pub fn is_within(&self, folder: &Self) -> bool {
+        folder.is_root()
+            || self == folder
+            || self.0.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_root() { "." } else { &self.0 })
+    }
+}
+
+impl TryFrom<String> for RepoPath {
+    type Error = InvalidPath;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text)
+    }
+}
+
+impl From<RepoPath> for String {
+    fn from(path: RepoPath) -> Self {
+        path.0
+    }
+}
+
+/// Who turns the files of a source into manifests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RendererKind {
+    /// The files are the manifests.
+    Plain,
+    /// kustomize.
+    Kustomize,
+}
+
+impl fmt::Display for RendererKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Kustomize => "kustomize",
+        })
+    }
+}
+
+/// How the source of a workload became known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KnownFrom {
+    /// The label of a GitOps controller, followed to its objects.
+    Applied(AppliedBy),
+    /// `sources:` of the controller's configuration.
+    Configured,
+}
+
+/// One entry point of one branch of one repository, applied to one cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Source {
+    /// The cluster that it is applied to.
+    pub cluster: ClusterName,
+    /// Repository.
+    pub repository: RepositoryId,
+    /// The branch that pull requests go to; none is the default branch.
+    pub branch: Option<String>,
+    /// Folder of the entry point.
+    pub entry: RepoPath,
+    /// Who turns it into manifests.
+    pub renderer: RendererKind,
+    /// A namespace that is set over all objects on the way to the cluster.
+    pub target_namespace: Option<Namespace>,
+    /// Patches and the like that the GitOps object adds on top, as YAML of a kustomization fragment.
+    pub overlay: Option<String>,
+    /// How it became known.
+    pub known_from: KnownFrom,
+}
+
+/// One step from the root of a YAML document.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// A key of a mapping.
+    Key(String),
+    /// An element of a sequence, counted from 0.
+    Index(usize),
+}
+
+impl From<&str> for Step {
+    fn from(key: &str) -> Self {
+        Self::Key(key.to_owned())
+    }
+}
+
+/// A path from the root of a YAML document to a node.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FieldPath(pub Vec<Step>);
+
+impl fmt::Display for FieldPath {
+    /// `spec.template.spec.containers[0].resources`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) if at == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The very scalar in Git that sets a field.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EditSite {
+    /// File.
+    pub file: RepoPath,
+    /// Line, counted from 1.
+    pub line: usize,
+    /// Document within the file, counted from 1.
+    pub document: usize,
+    /// Path within the document.
+    pub path: FieldPath,
+    /// The value as written, without quotes.
+    pub text: String,
+}
+
+impl fmt::Display for EditSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// The workload that a rendered document describes; the namespace may be left to the one who applies it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RenderedWorkload {
+    /// Kind.
+    pub kind: WorkloadKind,
+    /// Namespace, if the document says one.
+    pub namespace: Option<Namespace>,
+    /// Name.
+    pub name: ObjectName,
+}
+
+impl RenderedWorkload {
+    /// Whether the live workload is this one; a missing namespace matches any.
+    pub fn describes(&self, id: &WorkloadId) -> bool {
+        self.kind == id.kind
+            && self.name == id.name
+            && self.namespace.as_ref().is_none_or(|ns| ns == &id.namespace)
+    }
+}
+
+impl fmt::Display for RenderedWorkload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{namespace}/{}/{}", self.kind.short(), self.name),
+            None => write!(f, "{}/{}", self.kind.short(), self.name),
+        }
+    }
+}
+
+/// One rendered field, and where in Git it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TracedField {
+    /// Entry point that was rendered.
+    pub entry: RepoPath,
+    /// The workload of the rendered document.
+    pub workload: RenderedWorkload,
+    /// The container.
+    pub container: ContainerName,
+    /// The field.
+    pub field: Field,
+    /// The rendered value, if the field is set.
+    pub value: Option<Amount>,
+    /// The scalar that sets it, or why there is none to edit.
+    pub site: Result<EditSite, Problem>,
+    /// All entry points of the repository that the same scalar feeds, this one included.
+    pub feeds: Vec<RepoPath>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised_and_never_leave_the_repository() {
+        assert_eq!(RepoPath::new("./a//b/").map(|p| p.as_str().to_owned()), Ok("a/b".to_owned()));
+        for bad in ["/etc/passwd", "../x", "a/../../x", "a\\b", "a\nb", ".git/config", "a/.GIT/hooks"] {
+            assert!(RepoPath::new(bad).is_err(), "{bad}");
+        }
+        let overlay = RepoPath::new("apps/prod").unwrap();
+        assert_eq!(overlay.join("../base").unwrap().as_str(), "apps/base");
+        assert!(overlay.join("../../../x").is_err());
+        assert!(overlay.is_within(&RepoPath::new("apps").unwrap()));
+        assert!(!RepoPath::new("apps-2").unwrap().is_within(&RepoPath::new("apps").unwrap()));
+        assert!(overlay.is_within(&RepoPath::root()));
+    }
+
+    #[test]
+    fn field_paths_read_like_code() {
+        let path = FieldPath(vec!["spec".into(), "containers".into(), Step::Index(0), "resources".into()]);
+        assert_eq!(path.to_string(), "spec.containers[0].resources");
+    }
+}

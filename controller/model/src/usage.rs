@@ -1,0 +1,158 @@
+//! Measured usage: what observation hands over, and what history gives back for a window.
+
+use std::fmt;
+
+use kubeopt_signal::Sketch;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
+use crate::quantity::{Bytes, Resource};
+use crate::workload::ContainerId;
+
+/// A half-open span of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Window {
+    /// First instant within, in seconds since the epoch.
+    pub from_unix_s: i64,
+    /// First instant after, in seconds since the epoch.
+    pub to_unix_s: i64,
+}
+
+impl Window {
+    /// The `seconds` that end at `now`.
+    pub fn ending(now: Timestamp, seconds: i64) -> Self {
+        let to_unix_s = now.as_second();
+        Self { from_unix_s: to_unix_s - seconds, to_unix_s }
+    }
+
+    /// Length in seconds, never negative.
+    pub fn seconds(&self) -> i64 {
+        (self.to_unix_s - self.from_unix_s).max(0)
+    }
+
+    /// Length in days.
+    pub fn days(&self) -> f64 {
+        self.seconds() as f64 / 86_400.0
+    }
+}
+
+/// How much of what was expected is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Samples that are there.
+    pub have: u64,
+    /// Samples that a gapless window would have.
+    pub expected: u64,
+}
+
+impl Coverage {
+    /// Between 0 and 1; 0 where nothing was expected.
+    pub fn ratio(&self) -> f64 {
+        if self.expected == 0 { 0.0 } else { (self.have as f64 / self.expected as f64).min(1.0) }
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.0} %", self.ratio() * 100.0)
+    }
+}
+
+/// What one sample measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signal {
+    /// Mean CPU over the step, millicores.
+    CpuMillicores,
+    /// Highest working set within the step, bytes.
+    MemoryBytes,
+    /// Share of CFS periods that were throttled, 0 to 1.
+    ThrottledRatio,
+}
+
+/// Samples of one pod's container, in the order of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UsageSeries {
+    /// Whose.
+    pub container: ContainerId,
+    /// Of which pod; tells replicas apart.
+    pub pod: String,
+    /// What.
+    pub signal: Signal,
+    /// (seconds since the epoch, value in the signal's unit); finite values only.
+    pub points: Vec<(i64, f64)>,
+}
+
+/// An OOM kill.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OomKill {
+    /// Whose container.
+    pub container: ContainerId,
+    /// When, in seconds since the epoch (the first sample that shows it).
+    pub at_unix_s: i64,
+    /// The memory limit at that time, if known.
+    pub limit: Option<Bytes>,
+}
+
+/// Usage of one resource of one container over a window, all pods together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourceUsage {
+    /// All 5-minute samples of all pods, in millicores or bytes.
+    pub sketch: Sketch,
+    /// The exact highest sample, in millicores or bytes.
+    pub max: f64,
+    /// When the highest sample was seen, in seconds since the epoch.
+    pub max_at_unix_s: i64,
+    /// Samples there and expected (from the first sight of each pod to its last).
+    pub coverage: Coverage,
+}
+
+/// One hour of one container, all pods together; for charts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HourPoint {
+    /// Start of the hour, in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// 95th percentile of the hour's samples.
+    pub p95: f64,
+    /// Highest sample of the hour.
+    pub max: f64,
+}
+
+/// Usage of one container over a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerUsage {
+    /// Whose.
+    pub container: ContainerId,
+    /// The window that was asked for.
+    pub window: Window,
+    /// First and last sample within the window: the history that there really is.
+    pub seen: Window,
+    /// CPU in millicores; none when there is no sample.
+    pub cpu: Option<ResourceUsage>,
+    /// Memory in bytes; none when there is no sample.
+    pub memory: Option<ResourceUsage>,
+    /// OOM kills within the window, oldest first.
+    pub oom_kills: Vec<OomKill>,
+    /// Mean share of throttled CFS periods; none when not measured.
+    pub throttled_ratio: Option<f64>,
+    /// Pods seen in the window.
+    pub pods: u64,
+    /// Sum of the pods' time, in hours.
+    pub replica_hours: f64,
+    /// CPU by hour, for charts.
+    pub cpu_hours: Vec<HourPoint>,
+    /// Memory by hour, for charts.
+    pub memory_hours: Vec<HourPoint>,
+    /// Why the window is partial, if it is: nothing is lowered on it.
+    pub partial: Option<String>,
+}
+
+impl ContainerUsage {
+    /// Usage of one resource.
+    pub fn resource(&self, resource: Resource) -> Option<&ResourceUsage> {
+        match resource {
+            Resource::Cpu => self.cpu.as_ref(),
+            Resource::Memory => self.memory.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The one outbound HTTP factory: allow-lists, limits, retries, conditional requests.

@@ -1,0 +1,1 @@
+//! Usage from the Prometheus family, read in bulk, and prices of nodes.

@@ -1,0 +1,1 @@
+//! Guardrails: one file each, from a wanted change to a verdict.

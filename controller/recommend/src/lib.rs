@@ -1,0 +1,1 @@
+//! From evidence to a wanted value: one rule a file, each with its reason.

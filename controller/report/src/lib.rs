@@ -1,0 +1,1 @@
+//! Words and pictures: title, body, comments and pages from templates.

@@ -1,0 +1,1 @@
+//! From arguments to wiring: the whole pass, its pacing and its outbox.

@@ -1,0 +1,1 @@
+//! HTTP in: health, metrics, and the pages of the local forge.
