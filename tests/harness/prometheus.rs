@@ -1,0 +1,104 @@
+//! Prometheus, with a history that was written before it started.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{Launch, Process};
+use crate::usage::Usage;
+use crate::{OrFail, port, servers};
+
+/// A running Prometheus.
+pub struct Prometheus {
+    url: String,
+    http: reqwest::Client,
+    process: Process,
+    folder: TempDir,
+}
+
+impl Prometheus {
+    /// Starts Prometheus with generated usage as its history.
+    pub async fn start(usage: &Usage) -> Self {
+        Self::start_with(usage.parts().iter().map(|part| {
+            |out: &mut dyn Write| part.write(out).or_fail("write generated usage to a file")
+        }))
+        .await
+    }
+
+    /// Starts Prometheus with what `parts` write as its history.
+    ///
+    /// Each part writes one OpenMetrics text without its last line, `# EOF`. Parts are loaded one
+    /// after the other, so that promtool holds one of them in memory at a time; they may overlap in time.
+    pub async fn start_with<F: FnOnce(&mut dyn Write)>(parts: impl IntoIterator<Item = F>) -> Self {
+        let folder = tempfile::tempdir().or_fail("make a folder for Prometheus");
+        for part in parts {
+            load(folder.path(), part);
+        }
+        let settings = folder.path().join("prometheus.yml");
+        std::fs::write(&settings, "scrape_configs: []\n").or_fail("write Prometheus' settings");
+        let address = format!("127.0.0.1:{}", port::free());
+        let process = Launch::new("prometheus", servers::program("prometheus", "prometheus"))
+            .home(folder.path())
+            .flag("--config.file", &settings)
+            .flag("--storage.tsdb.path", folder.path().join("data"))
+            .arg("--storage.tsdb.retention.time=90d")
+            .flag("--web.listen-address", &address)
+            .arg("--log.level=info")
+            .spawn(folder.path());
+        let url = format!("http://{address}");
+        process.until_healthy(&format!("{url}/-/ready")).await;
+        Self { url, http: crate::http(), process, folder }
+    }
+
+    /// The root address, without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The result of an instant query, as the API gives it (`metric`, `value`).
+    pub async fn query(&self, promql: &str, unix_s: i64) -> Vec<Value> {
+        self.ask("query", &[("query", promql), ("time", &unix_s.to_string())]).await
+    }
+
+    /// The result of a range query, as the API gives it (`metric`, `values`).
+    pub async fn query_range(&self, promql: &str, (start_s, end_s): (i64, i64), step_s: u32) -> Vec<Value> {
+        let (start, end, step) = (start_s.to_string(), end_s.to_string(), step_s.to_string());
+        self.ask("query_range", &[("query", promql), ("start", &start), ("end", &end), ("step", &step)]).await
+    }
+
+    async fn ask(&self, call: &str, form: &[(&str, &str)]) -> Vec<Value> {
+        let request = self.http.post(format!("{}/api/v1/{call}", self.url)).form(form);
+        let answer = request.send().await.or_fail("reach Prometheus");
+        let answer: Value = answer.json().await.or_fail("read Prometheus' answer");
+        assert!(answer["status"] == "success", "Prometheus refused {form:?}: {answer}");
+        answer["data"]["result"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The folder of Prometheus' blocks.
+    pub fn data_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The server's process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+fn load(folder: &Path, part: impl FnOnce(&mut dyn Write)) {
+    let text = folder.join("history.txt");
+    let mut out = BufWriter::with_capacity(1 << 20, File::create(&text).or_fail("write history"));
+    part(&mut out);
+    out.write_all(b"# EOF\n").and_then(|()| out.flush()).or_fail("write history");
+    drop(out);
+    Launch::new("promtool", servers::program("prometheus", "promtool"))
+        .home(folder)
+        .args(["tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics", "--quiet"])
+        .arg(&text)
+        .arg(folder.join("data"))
+        .run();
+    std::fs::remove_file(&text).or_fail("remove the loaded history");
+}
