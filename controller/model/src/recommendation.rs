@@ -43,7 +43,7 @@ pub struct Reason {
 
 /// Why nothing is recommended, and what would cure it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "why")]
+#[serde(rename_all = "camelCase", tag = "kind", rename_all_fields = "camelCase")]
 pub enum NoRecommendation {
     /// No sample at all.
     NoUsage,

@@ -236,6 +236,18 @@ pub struct EditSite {
     pub text: String,
 }
 
+impl EditSite {
+    /// A value that only the cluster shows: `scan` sizes it, nothing can edit it.
+    pub fn live_only(text: String) -> Self {
+        Self { file: RepoPath::root(), line: 0, document: 0, path: FieldPath::default(), text }
+    }
+
+    /// Whether it is a scalar in Git.
+    pub fn is_located(&self) -> bool {
+        self.line > 0
+    }
+}
+
 impl fmt::Display for EditSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)

@@ -1,0 +1,21 @@
+//! What is known about one container when its size is decided.
+
+use kubeopt_model::{Container, ContainerId, ContainerUsage, Workload};
+
+/// One container, its workload, and its usage over the policy's window.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The workload, as the cluster shows it now.
+    pub workload: Workload,
+    /// The container of its pod template.
+    pub container: Container,
+    /// Usage over the window; none when no sample was found.
+    pub usage: Option<ContainerUsage>,
+}
+
+impl Evidence {
+    /// The key of its usage history.
+    pub fn id(&self) -> ContainerId {
+        ContainerId { workload: self.workload.id.clone(), container: self.container.name.clone() }
+    }
+}

@@ -1,0 +1,61 @@
+//! The registry of rules: one file each, one line here. They run in this order; a later rule sees what was said so far.
+
+mod cpu_quantile;
+mod floor;
+mod history;
+mod limits;
+mod memory_max;
+mod oom_kill;
+mod partial_data;
+mod scaler;
+
+#[cfg(test)]
+pub(crate) mod fixture;
+
+use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::{Amount, Field, NoRecommendation};
+
+use crate::evidence::Evidence;
+use crate::sizing::Draft;
+
+/// What a rule says about one field.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Say {
+    /// Prefers this value.
+    Prefer(Field, Amount, String),
+    /// Not below this value.
+    AtLeast(Field, Amount, String),
+    /// The field may not move.
+    Leave(Field, NoRecommendation, String),
+    /// Something that people should know; it moves nothing.
+    Note(Field, String),
+    /// A value of this sizing cures OOM kills.
+    CuresOom,
+}
+
+/// A rule: a name that reasons carry, and what it says.
+pub struct Rule {
+    /// Stable name: `cpu-quantile`.
+    pub name: &'static str,
+    /// One line on what it does.
+    pub about: &'static str,
+    pub(crate) speak: fn(&Evidence, &EffectivePolicy, &Draft) -> Vec<Say>,
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rule").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// All rules, in the order in which they speak.
+pub const RULES: &[Rule] = &[
+    history::RULE,
+    scaler::RULE,
+    cpu_quantile::RULE,
+    memory_max::RULE,
+    oom_kill::RULE,
+    floor::RULE,
+    partial_data::RULE,
+    limits::RULE,
+];

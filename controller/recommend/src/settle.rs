@@ -1,0 +1,235 @@
+//! From what each container wants to one value per scalar in Git.
+//!
+//! A scalar that feeds several containers gets the largest of what they want. A container that may not move (too little
+//! history, partial data) holds the scalar at its present value or above; one whose HPA targets the resource holds it
+//! exactly.
+
+use kubeopt_model::recommendation::{Member, Risk, SiteChange};
+use kubeopt_model::{
+    Amount, Bound, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem, Reason,
+    Recommendation, RepoPath, RepositoryId, Resource, Resources,
+};
+
+use crate::cost::capacity_cost;
+use crate::evidence::Evidence;
+use crate::sizing::{Sizing, size};
+
+/// A scalar, the field that it sets, and the containers that it feeds.
+#[derive(Debug, Clone)]
+pub struct SitedField {
+    /// The field.
+    pub field: Field,
+    /// The scalar in Git.
+    pub site: EditSite,
+    /// Its present value.
+    pub value: Amount,
+    /// Entry points that it feeds.
+    pub feeds: Vec<RepoPath>,
+    /// Indices into [`Demand::members`].
+    pub members: Vec<usize>,
+}
+
+/// Containers that share scalars, and are therefore decided together.
+#[derive(Debug, Clone)]
+pub struct Demand {
+    /// The repository of the scalars.
+    pub repository: RepositoryId,
+    /// The containers; never empty.
+    pub members: Vec<Evidence>,
+    /// The scalars.
+    pub sites: Vec<SitedField>,
+    /// Fields that are set but may not be edited, with the member they belong to.
+    pub refused: Vec<(usize, Field, Problem)>,
+    /// The policy of the scalars' paths.
+    pub policy: EffectivePolicy,
+}
+
+/// One recommendation for the demand, or the reason that best explains why there is none.
+///
+/// # Errors
+/// [`NoRecommendation`] when no scalar should change.
+pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendation, NoRecommendation> {
+    if !demand.policy.enabled {
+        let by = demand.policy.set_by.get("enabled").cloned().unwrap_or_else(|| "the policy".to_owned());
+        return Err(NoRecommendation::Disabled { by });
+    }
+    let sizings: Vec<Sizing> = demand.members.iter().map(|member| size(member, &demand.policy)).collect();
+    let mut values: Vec<Amount> =
+        demand.sites.iter().map(|site| settle_site(site, &demand.members, &sizings)).collect();
+    keep_limits_above_requests(demand, &mut values);
+    let changes = changes(demand, &values);
+    if changes.is_empty() {
+        return Err(why_nothing(demand, &sizings));
+    }
+    let members = members(demand, &values, prices);
+    let risk = risk(demand, &members);
+    let left = left(demand, &sizings);
+    let cures_oom = sizings.iter().any(|sizing| sizing.cures_oom);
+    let reasons = reasons(sizings);
+    Ok(Recommendation {
+        repository: demand.repository.clone(),
+        members,
+        changes,
+        reasons,
+        left,
+        risk,
+        cures_oom,
+    })
+}
+
+/// The value that satisfies all containers that the scalar feeds.
+fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> Amount {
+    let mut wanted: Option<Amount> = None;
+    for index in &site.members {
+        let (member, sizing) = (&members[*index], &sizings[*index]);
+        let own = match sizing.left_because(site.field) {
+            Some(NoRecommendation::ScaledOnThisResource { .. }) => return site.value,
+            Some(_) => Some(site.value),
+            // The live value may be behind Git; then the sizing kept a field that Git sets.
+            None => sizing.resources.get(site.field).or_else(|| member.container.resources.get(site.field)),
+        };
+        wanted = wanted.max(own);
+    }
+    wanted.unwrap_or(site.value)
+}
+
+/// No pod may end with a request above its limit: the limit's scalar is raised, or the request's is held.
+fn keep_limits_above_requests(demand: &Demand, values: &mut [Amount]) {
+    for resource in [Resource::Cpu, Resource::Memory] {
+        for index in 0..demand.members.len() {
+            let at = |bound| site_of(demand, index, Field { bound, resource });
+            let after = resources_after(demand, index, values);
+            let (request, limit) = (
+                after.get(Field { bound: Bound::Request, resource }),
+                after.get(Field { bound: Bound::Limit, resource }),
+            );
+            let (Some(request), Some(limit)) = (request, limit) else { continue };
+            if request <= limit {
+                continue;
+            }
+            match (at(Bound::Limit), at(Bound::Request)) {
+                (Some(site), _) => values[site] = values[site].max(request),
+                (None, Some(site)) => values[site] = limit,
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+fn site_of(demand: &Demand, member: usize, field: Field) -> Option<usize> {
+    demand.sites.iter().position(|site| site.field == field && site.members.contains(&member))
+}
+
+fn resources_after(demand: &Demand, member: usize, values: &[Amount]) -> Resources {
+    let mut resources = demand.members[member].container.resources;
+    for (site, value) in demand.sites.iter().zip(values).filter(|(site, _)| site.members.contains(&member)) {
+        resources.set(site.field.bound, *value);
+    }
+    resources
+}
+
+fn changes(demand: &Demand, values: &[Amount]) -> Vec<SiteChange> {
+    let mut changes: Vec<SiteChange> = demand
+        .sites
+        .iter()
+        .zip(values)
+        .filter(|(site, value)| site.value != **value)
+        .map(|(site, value)| SiteChange {
+            field: site.field,
+            site: site.site.clone(),
+            value: Change { before: site.value, after: *value },
+            feeds: site.feeds.clone(),
+        })
+        .collect();
+    changes.sort_by(|a, b| (&a.site.file, a.site.line, a.field).cmp(&(&b.site.file, b.site.line, b.field)));
+    changes
+}
+
+fn members(demand: &Demand, values: &[Amount], prices: Option<&Prices>) -> Vec<Member> {
+    let mut members: Vec<Member> = demand
+        .members
+        .iter()
+        .enumerate()
+        .filter_map(|(index, evidence)| {
+            let usage = evidence.usage.clone()?;
+            let mut before = evidence.container.resources;
+            for site in demand.sites.iter().filter(|site| site.members.contains(&index)) {
+                before.set(site.field.bound, site.value);
+            }
+            let resources = Change { before, after: resources_after(demand, index, values) };
+            let replicas = evidence.workload.replicas;
+            let cost = prices.map(|prices| capacity_cost(&resources, replicas, prices));
+            Some(Member { container: evidence.id(), replicas, resources, usage, cost })
+        })
+        .collect();
+    members.sort_by(|a, b| a.container.cmp(&b.container));
+    members
+}
+
+/// The most telling reason: a refusal to edit before a gate, a gate before "already right".
+fn why_nothing(demand: &Demand, sizings: &[Sizing]) -> NoRecommendation {
+    if demand.sites.is_empty()
+        && let Some((_, _, problem)) = demand.refused.first()
+    {
+        return NoRecommendation::NotEditable(problem.clone());
+    }
+    let requests = [Field::CPU_REQUEST, Field::MEMORY_REQUEST];
+    sizings
+        .iter()
+        .flat_map(|sizing| requests.iter().filter_map(|field| sizing.left_because(*field)))
+        .next()
+        .cloned()
+        .unwrap_or(NoRecommendation::AlreadyRight)
+}
+
+fn left(demand: &Demand, sizings: &[Sizing]) -> Vec<(Field, NoRecommendation)> {
+    let refused = demand
+        .refused
+        .iter()
+        .map(|(_, field, problem)| (*field, NoRecommendation::NotEditable(problem.clone())));
+    let mut left: Vec<(Field, NoRecommendation)> =
+        sizings.iter().flat_map(|sizing| sizing.left.iter().cloned()).chain(refused).collect();
+    left.sort_by_key(|(field, _)| *field);
+    left.dedup();
+    left
+}
+
+fn reasons(sizings: Vec<Sizing>) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
+    for reason in sizings.into_iter().flat_map(|sizing| sizing.reasons) {
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons
+}
+
+/// Below this coverage a lowered value is a guess.
+const THIN_COVERAGE: f64 = 0.9;
+/// Below this many days a weekly rhythm may not have been seen twice.
+const SHORT_WINDOW_DAYS: f64 = 14.0;
+
+fn risk(demand: &Demand, members: &[Member]) -> Risk {
+    let lowers = |member: &Member, resource| {
+        let requests = member.resources.map(|side| side.effective_request(resource));
+        requests.after < requests.before
+    };
+    let mut risk = Risk::Low;
+    for member in members {
+        for resource in [Resource::Cpu, Resource::Memory].into_iter().filter(|r| lowers(member, *r)) {
+            let coverage = member.usage.resource(resource).map_or(0.0, |usage| usage.coverage.ratio());
+            let base = |side: Resources| side.effective_request(resource).map_or(0, Amount::base);
+            let halves = resource == Resource::Memory
+                && base(member.resources.after) * 2 < base(member.resources.before);
+            if coverage < THIN_COVERAGE {
+                risk = Risk::High;
+            } else if halves || member.usage.seen.days() < SHORT_WINDOW_DAYS {
+                risk = risk.max(Risk::Medium);
+            }
+        }
+    }
+    if demand.members.iter().any(|evidence| evidence.usage.is_none()) { Risk::High } else { risk }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! One value for all that a scalar feeds.
+
+use proptest::prelude::*;
+
+use kubeopt_model::binding::ForgeName;
+use kubeopt_model::workload::{Scaler, ScalerTarget};
+use kubeopt_model::{
+    Amount, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Prices, RepoPath, RepositoryId,
+    Resource,
+};
+
+use super::{Demand, SitedField, recommend};
+use crate::evidence::Evidence;
+use crate::rules::fixture::Case;
+
+fn site(field: Field, text: &str) -> EditSite {
+    EditSite {
+        file: RepoPath::new("apps/api.yaml").unwrap(),
+        line: 10 + Field::ALL.iter().position(|f| *f == field).unwrap(),
+        document: 1,
+        path: FieldPath::default(),
+        text: text.to_owned(),
+    }
+}
+
+/// All four fields of all members come from the same scalars.
+fn demand(members: Vec<Evidence>) -> Demand {
+    let resources = members[0].container.resources;
+    let all: Vec<usize> = (0..members.len()).collect();
+    let sites = Field::ALL
+        .into_iter()
+        .filter_map(|field| {
+            let value = resources.get(field)?;
+            let site = site(field, &value.to_string());
+            Some(SitedField { field, site, value, feeds: vec![], members: all.clone() })
+        })
+        .collect();
+    Demand {
+        repository: RepositoryId {
+            forge: ForgeName::new("git").unwrap(),
+            owner: "acme".into(),
+            name: "ops".into(),
+        },
+        members,
+        sites,
+        refused: Vec::new(),
+        policy: kubeopt_model::EffectivePolicy::default(),
+    }
+}
+
+fn with_cpu(millicores: f64, name: &'static str) -> Evidence {
+    let mut case = Case::serving();
+    case.cpu_samples = vec![millicores; 100];
+    case.name = name;
+    case.evidence()
+}
+
+fn cpu_after(demand: &Demand) -> Option<MilliCores> {
+    recommend(demand, None).ok().and_then(|r| r.members[0].resources.after.requests.cpu)
+}
+
+#[test]
+fn a_shared_scalar_gets_what_its_hungriest_container_needs() {
+    let both = demand(vec![with_cpu(50.0, "a"), with_cpu(400.0, "b")]);
+    let hungry = demand(vec![with_cpu(400.0, "b")]);
+    assert_eq!(cpu_after(&both), cpu_after(&hungry));
+    assert_eq!(recommend(&both, None).map(|r| r.members.len()), Ok(2));
+}
+
+#[test]
+fn a_new_workload_holds_a_shared_scalar_but_lets_it_rise() {
+    let mut young = with_cpu(10.0, "young");
+    young.usage.as_mut().unwrap().seen.from_unix_s = young.usage.as_ref().unwrap().seen.to_unix_s - 3600;
+    let held = demand(vec![with_cpu(50.0, "a"), young.clone()]);
+    assert_eq!(recommend(&held, None).map(|r| r.changes.len()).ok(), None);
+    let rising = demand(vec![with_cpu(1500.0, "a"), young]);
+    assert!(cpu_after(&rising) > Some(MilliCores(1500)));
+}
+
+#[test]
+fn one_hpa_on_cpu_holds_the_shared_cpu_scalar_exactly() {
+    let mut scaled = with_cpu(50.0, "scaled");
+    let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(70) }];
+    scaled.workload.scaler = Some(Scaler { name: "s".into(), min_replicas: 1, max_replicas: 3, targets });
+    let recommendation = recommend(&demand(vec![with_cpu(1500.0, "a"), scaled]), None).unwrap();
+    assert!(recommendation.changes.iter().all(|change| change.field.resource == Resource::Memory));
+    assert!(matches!(recommendation.left[0].1, NoRecommendation::ScaledOnThisResource { .. }));
+}
+
+#[test]
+fn a_request_is_held_at_a_limit_that_cannot_be_edited() {
+    let mut demand = demand(vec![with_cpu(5000.0, "a")]);
+    demand.sites.retain(|site| site.field != Field::CPU_LIMIT);
+    assert_eq!(cpu_after(&demand), Some(MilliCores(2000)));
+}
+
+#[test]
+fn an_accepted_recommendation_is_stable() {
+    let mut demand = demand(vec![with_cpu(262.0, "a")]);
+    let first = recommend(&demand, None).unwrap();
+    demand.members[0].container.resources = first.members[0].resources.after;
+    for site in &mut demand.sites {
+        site.value = first.members[0].resources.after.get(site.field).unwrap();
+    }
+    assert_eq!(recommend(&demand, None).err(), Some(NoRecommendation::AlreadyRight));
+}
+
+#[test]
+fn costs_are_those_of_the_requests_times_replicas() {
+    let prices = Prices {
+        usd_per_core_hour: rust_decimal::Decimal::new(1, 2),
+        usd_per_gib_hour: rust_decimal::Decimal::new(1, 3),
+        basis: "test".into(),
+        date: "2026-01-01".into(),
+    };
+    let recommendation = recommend(&demand(vec![with_cpu(262.0, "a")]), Some(&prices)).unwrap();
+    let cost = recommendation.cost().unwrap();
+    // 3 replicas x 730 h x (1 core x 0.01 + 2 GiB x 0.001)
+    assert_eq!(cost.before.to_string(), "$26.28");
+    assert!(cost.after < cost.before);
+}
+
+#[test]
+fn a_disabled_policy_says_which_layer_disabled_it() {
+    let mut demand = demand(vec![with_cpu(1.0, "a")]);
+    demand.policy.enabled = false;
+    demand.policy.set_by.insert("enabled".into(), ".kubeopt.yaml:3".into());
+    assert_eq!(recommend(&demand, None), Err(NoRecommendation::Disabled { by: ".kubeopt.yaml:3".into() }));
+}
+
+proptest! {
+    #[test]
+    fn more_usage_never_gives_less(a in 1.0_f64..3000.0, more in 1.0_f64..3.0) {
+        let value = |cpu| {
+            let demand = demand(vec![with_cpu(cpu, "a")]);
+            cpu_after(&demand).unwrap_or(MilliCores(1000))
+        };
+        prop_assert!(value(a * more) >= value(a));
+    }
+
+    #[test]
+    fn requests_never_exceed_limits_and_memory_never_falls_below_what_was_seen(
+        cpu in 0.0_f64..5000.0, memory_mebi in 0.0_f64..9000.0,
+    ) {
+        let mut case = Case::serving();
+        case.cpu_samples = vec![cpu; 20];
+        case.memory_samples_mebi = vec![memory_mebi; 20];
+        if let Ok(recommendation) = recommend(&demand(vec![case.evidence()]), None) {
+            let after = recommendation.members[0].resources.after;
+            prop_assert!(after.requests.cpu <= after.limits.cpu);
+            prop_assert!(after.requests.memory <= after.limits.memory);
+            let seen = Amount::Memory(kubeopt_model::Bytes((memory_mebi * 1_048_576.0) as u64));
+            prop_assert!(after.requests.memory.map(Amount::Memory) >= Some(seen));
+        }
+    }
+}

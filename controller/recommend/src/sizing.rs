@@ -1,0 +1,127 @@
+//! Sizes one container: runs every rule and keeps what each said.
+
+use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::recommendation::Effect;
+use kubeopt_model::{Amount, Field, NoRecommendation, Reason, Resource, Resources};
+
+use crate::evidence::Evidence;
+use crate::rules::{RULES, Say};
+
+/// What one container should have, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sizing {
+    /// Requests and limits that are wanted; a field that stays has its present value.
+    pub resources: Resources,
+    /// What the rules said, in their order.
+    pub reasons: Vec<Reason>,
+    /// Fields that may not move, with the reason.
+    pub left: Vec<(Field, NoRecommendation)>,
+    /// An OOM kill is what a value cures.
+    pub cures_oom: bool,
+}
+
+impl Sizing {
+    /// Why this field may not move, if so.
+    pub fn left_because(&self, field: Field) -> Option<&NoRecommendation> {
+        self.left.iter().find(|(left, _)| *left == field).map(|(_, why)| why)
+    }
+}
+
+/// The state that rules read and write: per field, a wanted value under its bounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    wanted: Resources,
+    sizing: Sizing,
+}
+
+impl Draft {
+    /// The value as it is wanted so far; none where nothing speaks of the field and nothing is set.
+    pub(crate) fn value(&self, field: Field) -> Option<Amount> {
+        self.wanted.get(field)
+    }
+
+    /// Whether the field may still move.
+    pub(crate) fn may_move(&self, field: Field) -> bool {
+        self.sizing.left_because(field).is_none()
+    }
+
+    fn apply(&mut self, rule: &'static str, say: Say) {
+        match say {
+            Say::Prefer(field, amount, text) => {
+                self.put(rule, field, Effect::Prefer(amount), amount, true, text)
+            }
+            Say::AtLeast(field, amount, text) => {
+                let binds = self.value(field).is_none_or(|now| now < amount);
+                let value = self.value(field).map_or(amount, |now| now.max(amount));
+                self.put(rule, field, Effect::AtLeast(amount), value, binds, text);
+            }
+            Say::Leave(field, why, text) => {
+                if self.may_move(field) {
+                    self.sizing.left.push((field, why));
+                    self.note(rule, field, Effect::Leave, true, text);
+                }
+            }
+            Say::Note(field, text) => self.note(rule, field, Effect::Note, false, text),
+            Say::CuresOom => self.sizing.cures_oom = true,
+        }
+    }
+
+    fn put(&mut self, rule: &str, field: Field, effect: Effect, value: Amount, binds: bool, text: String) {
+        if !self.may_move(field) {
+            return;
+        }
+        if binds {
+            for reason in self.sizing.reasons.iter_mut().filter(|reason| reason.field == field) {
+                reason.bound = false;
+            }
+        }
+        self.wanted.set(field.bound, value);
+        self.note(rule, field, effect, binds, text);
+    }
+
+    fn note(&mut self, rule: &str, field: Field, effect: Effect, bound: bool, text: String) {
+        self.sizing.reasons.push(Reason { rule: rule.to_owned(), field, effect, bound, text });
+    }
+}
+
+/// Sizes one container by all rules, rounded up to readable quantities. Fields that nothing sets today stay unset:
+/// a value is only ever changed where one stands.
+pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
+    let now = evidence.container.resources;
+    let sizing = Sizing { resources: now, reasons: Vec::new(), left: Vec::new(), cures_oom: false };
+    let mut draft = Draft { wanted: Resources::default(), sizing };
+    for rule in RULES {
+        for say in (rule.speak)(evidence, policy, &draft) {
+            draft.apply(rule.name, say);
+        }
+    }
+    finish(draft, now)
+}
+
+fn finish(draft: Draft, now: Resources) -> Sizing {
+    let Draft { wanted, mut sizing } = draft;
+    for field in Field::ALL {
+        let stays = now.get(field).is_none() || sizing.left_because(field).is_some();
+        if let (false, Some(value)) = (stays, wanted.get(field)) {
+            // A value that is wanted exactly as it stands is not rounded away from it.
+            let value = if Some(value) == now.get(field) { value } else { value.rounded_up() };
+            sizing.resources.set(field.bound, value);
+        }
+    }
+    for resource in [Resource::Cpu, Resource::Memory] {
+        keep_limit_above_request(&mut sizing.resources, resource);
+    }
+    sizing
+}
+
+/// Rounding may lift a request above a limit that was equal to it.
+fn keep_limit_above_request(resources: &mut Resources, resource: Resource) {
+    let field = |bound| Field { bound, resource };
+    let request = resources.get(field(kubeopt_model::Bound::Request));
+    let limit = resources.get(field(kubeopt_model::Bound::Limit));
+    if let (Some(request), Some(limit)) = (request, limit)
+        && request > limit
+    {
+        resources.set(kubeopt_model::Bound::Limit, request);
+    }
+}
