@@ -1,1 +1,28 @@
 //! Usage from the Prometheus family, read in bulk, and prices of nodes.
+//!
+//! Input: a slice of time and the owners of pods. Output: series of samples, handed to a sink while they arrive.
+//! This crate knows nothing of storage, recommendations or repositories. Queries do not grow with the number of
+//! containers: each asks for all containers of the selected namespaces at once, `by (namespace, pod, container)`.
+
+pub mod codes;
+pub mod error;
+pub mod oom;
+pub mod owners;
+pub mod prices;
+pub mod prometheus;
+pub mod query;
+pub mod recorded;
+pub mod source;
+
+mod attempt;
+mod past_owners;
+mod pod_names;
+mod scanner;
+
+pub use error::ObserveError;
+pub use owners::PodOwners;
+pub use prices::{custom_prices, default_prices};
+pub use prometheus::{Prometheus, PrometheusOptions};
+pub use query::{LabelMatcher, Selector};
+pub use recorded::RecordedMetrics;
+pub use source::{Emptiness, MetricsSource, SLICE_SECONDS_MAX, STEP_S, SliceReport, SourceFacts};

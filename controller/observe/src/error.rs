@@ -1,0 +1,141 @@
+//! What can go wrong while usage is read.
+
+use kubeopt_model::{Problem, Window};
+use kubeopt_net::NetError;
+
+/// Why usage could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// No connection, no answer in time, TLS, a broken stream.
+    #[error("unable to read from Prometheus")]
+    Unreachable(#[source] NetError),
+    /// A status that repeating does not cure, such as 401, 403 or 404.
+    #[error("Prometheus refused the request with HTTP {status}: {excerpt}")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// The beginning of the answer.
+        excerpt: String,
+    },
+    /// Still refused as too large, or still too slow, after halving.
+    #[error("Prometheus could not answer a query for {seconds} s of data: {excerpt}")]
+    TooMuch {
+        /// Length of the shortest slice that was tried.
+        seconds: i64,
+        /// What it said last.
+        excerpt: String,
+    },
+    /// Not the JSON of a query API.
+    #[error("the answer is not that of a Prometheus query API: {why}")]
+    Malformed {
+        /// What was wrong, and where.
+        why: String,
+    },
+    /// `status: error`.
+    #[error("Prometheus answered with an error: {text}")]
+    Query {
+        /// Its `errorType` and `error`.
+        text: String,
+    },
+    /// A label name, header or parameter of the configuration.
+    #[error("the {what} of the metrics source cannot be used: {why}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// Not on whole hours, empty, or longer than a day.
+    #[error("unable to read the slice from {} to {}", window.from_unix_s, window.to_unix_s)]
+    Slice {
+        /// The slice.
+        window: Window,
+    },
+    /// Not positive, or so high that it is probably a price per month.
+    #[error("the price {price} in `{key}` is not plausible: {why}")]
+    Price {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What stands there.
+        price: String,
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+impl ObserveError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "E-OBS-001",
+            Self::Refused { .. } => "E-OBS-002",
+            Self::TooMuch { .. } => "E-OBS-003",
+            Self::Malformed { .. } => "E-OBS-004",
+            Self::Query { .. } => "E-OBS-005",
+            Self::Setting { .. } => "E-OBS-006",
+            Self::Slice { .. } => "E-OBS-007",
+            Self::Price { .. } => "E-OBS-008",
+        }
+    }
+
+    /// Whether the next pass may succeed without anyone changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => error.is_transient(),
+            Self::Refused { status, .. } => *status >= 500 || *status == 429,
+            Self::TooMuch { .. } => true,
+            Self::Malformed { .. }
+            | Self::Query { .. }
+            | Self::Setting { .. }
+            | Self::Slice { .. }
+            | Self::Price { .. } => false,
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => {
+                "check the address of Prometheus in kubeopt.yaml and that kubeopt may reach it; until then no new pull request is opened and open ones stay as they are"
+            }
+            Self::Refused { status: 401 | 403, .. } => {
+                "check the credentials and the tenant of this metrics source in kubeopt.yaml"
+            }
+            Self::Refused { status: 404, .. } => {
+                "check the path of the address: kubeopt adds `/api/v1/query_range` to it"
+            }
+            Self::Refused { .. } => "look into the log of Prometheus or of the proxy before it",
+            Self::TooMuch { .. } => {
+                "select fewer namespaces, or raise `--query.max-samples` and `--query.timeout` of Prometheus"
+            }
+            Self::Malformed { .. } => {
+                "check that the address leads to Prometheus or a compatible store, not to a login page or another service"
+            }
+            Self::Query { .. } => "look into the log of Prometheus; if the query itself is wrong, report this as a fault of kubeopt",
+            Self::Setting { .. } => "correct the metrics source in kubeopt.yaml",
+            Self::Slice { .. } => "report this as a fault of kubeopt: slices are at most a day of whole hours",
+            Self::Price { .. } => "write prices in US dollars per hour, for example `usdPerCoreHour: 0.0316`",
+        }
+    }
+}
+
+impl From<&ObserveError> for Problem {
+    fn from(error: &ObserveError) -> Self {
+        let text = match error {
+            ObserveError::Unreachable(cause) => format!("{error}: {cause}"),
+            ObserveError::Refused { .. }
+            | ObserveError::TooMuch { .. }
+            | ObserveError::Malformed { .. }
+            | ObserveError::Query { .. }
+            | ObserveError::Setting { .. }
+            | ObserveError::Slice { .. }
+            | ObserveError::Price { .. } => error.to_string(),
+        };
+        Self::new(error.code(), text, error.help())
+    }
+}
+
+impl From<ObserveError> for Problem {
+    fn from(error: ObserveError) -> Self {
+        Self::from(&error)
+    }
+}

@@ -1,0 +1,201 @@
+//! Joins a pod to its workload, in constant time: from what the cluster shows for pods that exist, by name for others.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kubeopt_model::{ClusterFacts, WorkloadId, WorkloadKind};
+
+use crate::pod_names;
+
+/// Whose a pod is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// The cluster shows the pod, and this workload on top of its owner references.
+    Shown(&'a WorkloadId),
+    /// The pod is gone; exactly one known workload names its pods like that.
+    Named(&'a WorkloadId),
+    /// The pod is gone, and several known workloads of the longest fitting name could have made it.
+    Ambiguous,
+    /// The cluster shows the pod, and no workload owns it.
+    Nobody,
+    /// The pod is gone, and no known workload fits.
+    Unknown,
+}
+
+/// A workload and the one that it is sized through.
+#[derive(Debug, Clone)]
+struct Known {
+    kind: WorkloadKind,
+    top: Arc<WorkloadId>,
+}
+
+/// Owners of pods of one cluster.
+#[derive(Debug, Clone, Default)]
+pub struct PodOwners {
+    /// namespace -> pod -> owner; none where nobody owns it.
+    pods: HashMap<String, HashMap<String, Option<Arc<WorkloadId>>>>,
+    /// namespace -> name -> workloads of that name.
+    workloads: HashMap<String, HashMap<String, Vec<Known>>>,
+}
+
+impl PodOwners {
+    /// From one look at a cluster.
+    pub fn from_facts(facts: &ClusterFacts) -> Self {
+        let mut owners = Self::default();
+        for workload in &facts.workloads {
+            let top = Arc::new(workload.owner.clone().unwrap_or_else(|| workload.id.clone()));
+            owners.add_workload(&workload.id, top);
+        }
+        for pod in &facts.pods {
+            let owner = pod.workload.as_ref().map(|id| owners.shared(id));
+            owners.pods.entry(pod.namespace.to_string()).or_default().insert(pod.name.clone(), owner);
+        }
+        owners
+    }
+
+    /// Whose the pod is.
+    pub fn owner(&self, namespace: &str, pod: &str) -> Owner<'_> {
+        match self.pods.get(namespace).and_then(|pods| pods.get(pod)) {
+            Some(Some(id)) => Owner::Shown(id),
+            Some(None) => Owner::Nobody,
+            None => self.by_name(namespace, pod),
+        }
+    }
+
+    /// Whether any workload of this namespace is known.
+    pub fn knows(&self, namespace: &str) -> bool {
+        self.workloads.contains_key(namespace)
+    }
+
+    /// The workload that a controller of this kind and name is sized through.
+    pub fn workload(&self, namespace: &str, kind: WorkloadKind, name: &str) -> Option<&WorkloadId> {
+        let same_name = self.workloads.get(namespace)?.get(name)?;
+        same_name.iter().find(|known| known.kind == kind).map(|known| known.top.as_ref())
+    }
+
+    fn by_name(&self, namespace: &str, pod: &str) -> Owner<'_> {
+        let Some(names) = self.workloads.get(namespace) else { return Owner::Unknown };
+        let mut best: Option<(usize, &Arc<WorkloadId>)> = None;
+        for guess in pod_names::guesses(pod) {
+            if best.is_some_and(|(length, _)| length > guess.name.len()) {
+                break;
+            }
+            let fitting = names.get(guess.name).into_iter().flatten();
+            for known in fitting.filter(|known| guess.kinds.contains(&known.kind)) {
+                match best {
+                    Some((_, other)) if *other != known.top => return Owner::Ambiguous,
+                    Some(_) => {}
+                    None => best = Some((guess.name.len(), &known.top)),
+                }
+            }
+        }
+        best.map_or(Owner::Unknown, |(_, id)| Owner::Named(id))
+    }
+
+    fn add_workload(&mut self, id: &WorkloadId, top: Arc<WorkloadId>) {
+        let names = self.workloads.entry(id.namespace.to_string()).or_default();
+        names.entry(id.name.to_string()).or_default().push(Known { kind: id.kind, top });
+    }
+
+    /// The same allocation for all pods of a workload that is known.
+    fn shared(&self, id: &WorkloadId) -> Arc<WorkloadId> {
+        let names = self.workloads.get(id.namespace.as_str()).and_then(|names| names.get(id.name.as_str()));
+        let known = names.into_iter().flatten().find(|known| *known.top == *id);
+        known.map_or_else(|| Arc::new(id.clone()), |known| Arc::clone(&known.top))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use kubeopt_model::cluster::Pod;
+    use kubeopt_model::{ClusterName, Namespace, ObjectName, Workload};
+
+    use super::*;
+
+    fn id(kind: WorkloadKind, name: &str) -> WorkloadId {
+        WorkloadId {
+            cluster: ClusterName::new("test").unwrap(),
+            namespace: Namespace::new("shop").unwrap(),
+            kind,
+            name: ObjectName::new(name).unwrap(),
+        }
+    }
+
+    fn workload(kind: WorkloadKind, name: &str, owner: Option<WorkloadId>) -> Workload {
+        Workload {
+            id: id(kind, name),
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            replicas: 1,
+            containers: vec![],
+            scaler: None,
+            applied_by: None,
+            owner,
+        }
+    }
+
+    fn facts(workloads: Vec<Workload>, pods: Vec<(&str, Option<WorkloadId>)>) -> PodOwners {
+        let mut facts = ClusterFacts::empty(ClusterName::new("test").unwrap());
+        facts.workloads = workloads;
+        facts.pods = pods
+            .into_iter()
+            .map(|(name, workload)| Pod {
+                namespace: Namespace::new("shop").unwrap(),
+                name: name.to_owned(),
+                workload,
+                node: None,
+                ready: true,
+                started_unix_s: None,
+                oom_kills: vec![],
+                running: vec![],
+            })
+            .collect();
+        PodOwners::from_facts(&facts)
+    }
+
+    #[test]
+    fn what_the_cluster_shows_wins_over_the_name() {
+        let (api, agent) = (id(WorkloadKind::Deployment, "api"), id(WorkloadKind::DaemonSet, "agent"));
+        let owners = facts(
+            vec![workload(WorkloadKind::Deployment, "api", None), workload(WorkloadKind::DaemonSet, "agent", None)],
+            vec![("agent-x7k2p", Some(api.clone())), ("agent-b2b2b", None)],
+        );
+        assert_eq!(owners.owner("shop", "agent-x7k2p"), Owner::Shown(&api));
+        assert_eq!(owners.owner("shop", "agent-b2b2b"), Owner::Nobody);
+        assert_eq!(owners.owner("shop", "agent-c4c4c"), Owner::Named(&agent));
+        assert_eq!(owners.owner("other", "agent-c4c4c"), Owner::Unknown);
+    }
+
+    #[test]
+    fn the_longest_name_wins_and_a_tie_is_ambiguous() {
+        let owners = facts(
+            vec![
+                workload(WorkloadKind::Deployment, "api", None),
+                workload(WorkloadKind::DaemonSet, "api-x7k2p", None),
+                workload(WorkloadKind::DaemonSet, "sync", None),
+                workload(WorkloadKind::Job, "sync", None),
+            ],
+            vec![],
+        );
+        assert_eq!(owners.owner("shop", "api-x7k2p-b2b2b"), Owner::Named(&id(WorkloadKind::DaemonSet, "api-x7k2p")));
+        assert_eq!(owners.owner("shop", "api-5d8c7b9f6d-b2b2b"), Owner::Named(&id(WorkloadKind::Deployment, "api")));
+        assert_eq!(owners.owner("shop", "sync-b2b2b"), Owner::Ambiguous);
+    }
+
+    #[test]
+    fn jobs_count_for_the_cron_job_that_made_them() {
+        let report = id(WorkloadKind::CronJob, "report");
+        let owners = facts(
+            vec![
+                workload(WorkloadKind::CronJob, "report", None),
+                workload(WorkloadKind::Job, "report-29345678", Some(report.clone())),
+            ],
+            vec![],
+        );
+        assert_eq!(owners.owner("shop", "report-29345678-x7k2p"), Owner::Named(&report));
+        assert_eq!(owners.owner("shop", "report-29345000-x7k2p"), Owner::Named(&report));
+        assert_eq!(owners.workload("shop", WorkloadKind::Job, "report-29345678"), Some(&report));
+    }
+}

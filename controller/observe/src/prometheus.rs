@@ -1,0 +1,384 @@
+//! Usage from Prometheus and what speaks its API: Thanos, Mimir, Cortex, VictoriaMetrics.
+//!
+//! Three range queries a slice, for all containers at once; two at a time; parsed while they arrive. Series of pods that
+//! nobody knows any more are held back until kube-state-metrics has been asked who owned them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{StreamExt as _, TryStreamExt as _};
+use kubeopt_model::usage::{OomKill, Signal, UsageSeries, Window};
+use kubeopt_model::{Bytes, ContainerId, ContainerName, ObjectName, Timestamp, WorkloadId};
+use kubeopt_net::{Client, Request, Url};
+
+use crate::attempt::{Api, CONCURRENCY, Steps, Tally};
+use crate::error::ObserveError;
+use crate::oom::{Key, Points, Signs};
+use crate::owners::{Owner, PodOwners};
+use crate::query::{ANY_CONTAINER_METRIC, Selector};
+use crate::scanner::Labels;
+use crate::source::{Emptiness, MetricsSource, STEP_S, Sink, SliceReport, SourceFacts, checked};
+
+/// Time for one query by default: Prometheus' own default limit.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);
+
+/// Wait before the first repetition by default; it doubles from there.
+const FIRST_WAIT_DEFAULT: Duration = Duration::from_millis(500);
+
+/// Series that wait for their owner: a day of 288 samples each makes 10 MB of them.
+const HELD_SERIES_MAX: usize = 2000;
+
+/// How far the server's clock may be ahead of this one.
+const CLOCK_SKEW_S: i64 = 120;
+
+/// Longest range of one query for OOM kills: 30 days of steps stay below Prometheus' 11,000 points a series.
+const OOM_RANGE_S: i64 = 30 * 86_400;
+
+/// Parameters that kubeopt sets itself.
+const OWN_PARAMETERS: [&str; 6] = ["query", "start", "end", "step", "time", "timeout"];
+
+/// How to read from one server. Credentials belong to the client's rule for the origin.
+#[derive(Debug, Clone)]
+pub struct PrometheusOptions {
+    /// Address, with the path below which `/api/v1/` is.
+    pub url: Url,
+    /// Further headers, such as `X-Scope-OrgID` of a tenant.
+    pub headers: Vec<(String, String)>,
+    /// Further parameters of each query, such as `dedup=true`.
+    pub parameters: Vec<(String, String)>,
+    /// Which series.
+    pub selector: Selector,
+    /// Time for one query.
+    pub timeout: Duration,
+    /// Wait before the first repetition.
+    pub first_wait: Duration,
+}
+
+impl PrometheusOptions {
+    /// The defaults for this address: all series, 120 s.
+    pub fn new(url: Url) -> Self {
+        Self {
+            url,
+            headers: Vec::new(),
+            parameters: Vec::new(),
+            selector: Selector::default(),
+            timeout: TIMEOUT_DEFAULT,
+            first_wait: FIRST_WAIT_DEFAULT,
+        }
+    }
+}
+
+/// What was read since the start, for kubeopt's own metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests.
+    pub queries: u64,
+    /// Samples.
+    pub samples: u64,
+    /// Bytes of the answers, after decompression.
+    pub bytes: u64,
+}
+
+/// A Prometheus-compatible server.
+pub struct Prometheus {
+    pub(crate) api: Api,
+    pub(crate) selector: Selector,
+    samples: AtomicU64,
+}
+
+impl Prometheus {
+    /// Checks the settings; nothing is sent.
+    ///
+    /// # Errors
+    /// [`ObserveError::Setting`] for headers that are none and parameters that kubeopt sets itself.
+    pub fn new(client: Client, options: PrometheusOptions) -> Result<Self, ObserveError> {
+        let mut base = options.url;
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        base.set_query(None);
+        for (name, value) in &options.headers {
+            Request::get(base.clone())
+                .header(name, value)
+                .map_err(|error| ObserveError::Setting { what: "headers", why: error.to_string() })?;
+        }
+        if let Some((name, _)) = options.parameters.iter().find(|(name, _)| OWN_PARAMETERS.contains(&name.as_str())) {
+            let why = format!("kubeopt sets `{name}` itself");
+            return Err(ObserveError::Setting { what: "parameters", why });
+        }
+        let mut api = Api::new(client, base, options.timeout, options.first_wait);
+        api.headers = options.headers;
+        api.parameters = options.parameters;
+        Ok(Self { api, selector: options.selector, samples: AtomicU64::new(0) })
+    }
+
+    /// What was read since the start.
+    pub fn totals(&self) -> Totals {
+        let (queries, bytes) = self.api.totals();
+        Totals { queries, samples: self.samples.load(Ordering::Relaxed), bytes }
+    }
+
+    /// One signal of a slice, into the intake.
+    async fn read_signal(&self, signal: Signal, intake: &Mutex<Intake<'_, '_>>) -> Result<Tally, ObserveError> {
+        let (query, step) = match signal {
+            Signal::CpuMillicores => (self.selector.cpu_millicores(), STEP_S),
+            Signal::MemoryBytes => (self.selector.memory_bytes(), STEP_S),
+            Signal::ThrottledRatio => (self.selector.throttled_ratio(), 3600),
+        };
+        let slice = locked(intake).slice;
+        let steps = Steps { first: slice.from_unix_s + step, last: slice.to_unix_s, step };
+        self.api
+            .range(&query, steps, &mut |labels, points| locked(intake).take(signal, step, labels, points))
+            .await
+    }
+
+    /// What no series at all means.
+    async fn emptiness(&self, slice: Window) -> Result<Emptiness, ObserveError> {
+        if self.number(ANY_CONTAINER_METRIC, Some(slice.to_unix_s)).await?.is_some() {
+            return Ok(Emptiness::NothingSelected);
+        }
+        let today = self.number(ANY_CONTAINER_METRIC, None).await?;
+        Ok(if today.is_some() { Emptiness::NoDataThen } else { Emptiness::NoSuchMetric })
+    }
+
+    /// The value of a query that gives at most one.
+    async fn number(&self, query: &str, at: Option<i64>) -> Result<Option<f64>, ObserveError> {
+        let mut number = None;
+        self.api
+            .instant(query, at, &mut |_, points| number = points.last().map(|(_, value)| *value).filter(|v| v.is_finite()))
+            .await?;
+        Ok(number)
+    }
+
+    async fn signs(&self, query: &str, steps: Steps) -> Result<std::collections::HashMap<Key, Points>, ObserveError> {
+        let mut signs: std::collections::HashMap<Key, Points> = std::collections::HashMap::new();
+        self.api
+            .range(query, steps, &mut |labels, points| {
+                if let Some(key) = key_of(labels) {
+                    signs.entry(key).or_default().extend(points.iter().filter(|(_, value)| value.is_finite()));
+                }
+            })
+            .await?;
+        // A halved query gives its parts in the order of time, but nothing promises it.
+        signs.values_mut().for_each(|points| points.sort_by_key(|(at, _)| *at));
+        Ok(signs)
+    }
+
+    async fn version(&self) -> Option<String> {
+        let mut url = self.api.base.clone();
+        url.set_path(&format!("{}api/v1/status/buildinfo", self.api.base.path()));
+        let mut request = Request::get(url);
+        for (name, value) in &self.api.headers {
+            request = request.header(name, value).ok()?;
+        }
+        let answer = self.api.client.fetch(request).await.ok()?.success().ok()?;
+        let json: serde_json::Value = answer.json().ok()?;
+        let version = json.pointer("/data/version")?.as_str()?;
+        Some(version.chars().filter(|c| !c.is_control()).take(64).collect())
+    }
+}
+
+#[async_trait]
+impl MetricsSource for Prometheus {
+    async fn read(&self, slice: Window, owners: &PodOwners, sink: Sink<'_>) -> Result<SliceReport, ObserveError> {
+        let slice = checked(slice)?;
+        let intake = Mutex::new(Intake::new(slice, owners, sink));
+        let signals = [Signal::CpuMillicores, Signal::MemoryBytes, Signal::ThrottledRatio];
+        let tallies: Vec<Tally> = futures::stream::iter(signals)
+            .map(|signal| self.read_signal(signal, &intake))
+            .buffer_unordered(CONCURRENCY)
+            .try_collect()
+            .await?;
+        let mut intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for tally in tallies {
+            intake.account(tally);
+        }
+        if !intake.held.is_empty() {
+            let (past, tally) = self.past_owners(slice).await?;
+            intake.account(tally);
+            intake.release(|namespace, pod| past.owner(namespace, pod, owners));
+        }
+        let mut report = intake.finish();
+        if report.series == 0 && report.unowned_series == 0 {
+            report.empty = Some(self.emptiness(slice).await?);
+        }
+        self.samples.fetch_add(report.samples, Ordering::Relaxed);
+        Ok(report)
+    }
+
+    async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
+        let mut found = Vec::new();
+        let mut from = window.from_unix_s.div_euclid(STEP_S) * STEP_S;
+        while from < window.to_unix_s {
+            let to = window.to_unix_s.min(from + OOM_RANGE_S);
+            // One step before, to tell what was already so.
+            let steps = Steps { first: from - STEP_S, last: (to - 1).div_euclid(STEP_S) * STEP_S, step: STEP_S };
+            let mut signs =
+                Signs { terminated: self.signs(&self.selector.oom_terminated(), steps).await?, ..Signs::default() };
+            if !signs.terminated.is_empty() {
+                signs.restarts = self.signs(&self.selector.oom_restarts(), steps).await?;
+                signs.limits = self.signs(&self.selector.oom_limits(), steps).await?;
+            }
+            signs.events = self.signs(&self.selector.oom_events(), steps).await?;
+            for kill in signs.kills(from, STEP_S) {
+                let (namespace, pod, container) = &kill.key;
+                if let (Owner::Shown(id) | Owner::Named(id), Ok(container)) =
+                    (owners.owner(namespace, pod), ContainerName::new(container.as_str()))
+                {
+                    let container = ContainerId { workload: id.clone(), container };
+                    let limit = kill.limit_bytes.map(|bytes| Bytes(bytes as u64));
+                    found.push(OomKill { container, at_unix_s: kill.at_unix_s, limit });
+                }
+            }
+            from = to;
+        }
+        found.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
+        found.dedup();
+        Ok(found)
+    }
+
+    async fn check(&self) -> Result<SourceFacts, ObserveError> {
+        let count = async |query: String| Ok::<u64, ObserveError>(self.number(&query, None).await?.map_or(0, |n| n as u64));
+        let selector = &self.selector;
+        let in_ten_minutes = count(selector.samples_in_ten_minutes()).await?;
+        Ok(SourceFacts {
+            cpu_containers: count(selector.container_count("container_cpu_usage_seconds_total")).await?,
+            memory_containers: count(selector.container_count("container_memory_working_set_bytes")).await?,
+            throttled_containers: count(selector.container_count("container_cpu_cfs_periods_total")).await?,
+            kube_state_metrics: count(selector.series_count("kube_pod_owner")).await? > 0,
+            scrape_interval_s: (in_ten_minutes > 0).then(|| 600 / in_ten_minutes),
+            version: self.version().await,
+        })
+    }
+}
+
+/// Where the series of a slice arrive, whichever query they are of.
+struct Intake<'o, 's> {
+    slice: Window,
+    owners: &'o PodOwners,
+    sink: Sink<'s>,
+    report: SliceReport,
+    /// Last instant that a sample may be of.
+    horizon: i64,
+    held: Vec<(String, ContainerName, UsageSeriesPart)>,
+    /// Series by signal, in the order CPU, memory.
+    seen: (u64, u64),
+}
+
+/// A series without its owner.
+struct UsageSeriesPart {
+    pod: String,
+    signal: Signal,
+    points: Vec<(i64, f64)>,
+}
+
+impl<'o, 's> Intake<'o, 's> {
+    fn new(slice: Window, owners: &'o PodOwners, sink: Sink<'s>) -> Self {
+        let horizon = slice.to_unix_s.min(Timestamp::now().as_second() + CLOCK_SKEW_S);
+        Self { slice, owners, sink, report: SliceReport::default(), horizon, held: Vec::new(), seen: (0, 0) }
+    }
+
+    fn take(&mut self, signal: Signal, step: i64, labels: &Labels, points: &[(i64, f64)]) {
+        match signal {
+            Signal::CpuMillicores => self.seen.0 += 1,
+            Signal::MemoryBytes => self.seen.1 += 1,
+            Signal::ThrottledRatio => {}
+        }
+        let Some((namespace, pod, container)) = names_of(labels) else {
+            self.report.odd_series += 1;
+            return;
+        };
+        let owner = match self.owners.owner(namespace, pod) {
+            Owner::Shown(id) | Owner::Named(id) => Some(id),
+            Owner::Ambiguous | Owner::Unknown
+                if self.owners.knows(namespace) && self.held.len() < HELD_SERIES_MAX =>
+            {
+                None
+            }
+            Owner::Ambiguous | Owner::Unknown | Owner::Nobody => {
+                self.report.unowned_series += 1;
+                return;
+            }
+        };
+        let points = self.usable(signal, step, points);
+        if points.is_empty() {
+            return;
+        }
+        let part = UsageSeriesPart { pod: pod.to_owned(), signal, points };
+        match owner {
+            Some(id) => self.give(id, container, part),
+            None => self.held.push((namespace.to_owned(), container, part)),
+        }
+    }
+
+    /// The samples of the slice, stamped with the start of their step.
+    fn usable(&mut self, signal: Signal, step: i64, points: &[(i64, f64)]) -> Vec<(i64, f64)> {
+        let mut kept = Vec::with_capacity(points.len());
+        for (at, value) in points {
+            if *at > self.horizon || at - step < self.slice.from_unix_s {
+                self.report.misplaced_samples += 1;
+            } else if !value.is_finite() || *value < 0.0 {
+                self.report.unusable_samples += 1;
+            } else {
+                let value = if signal == Signal::ThrottledRatio { value.min(1.0) } else { *value };
+                kept.push((at - step, value));
+            }
+        }
+        kept
+    }
+
+    fn give(&mut self, id: &WorkloadId, container: ContainerName, part: UsageSeriesPart) {
+        self.report.series += 1;
+        self.report.samples += part.points.len() as u64;
+        let container = ContainerId { workload: id.clone(), container };
+        (self.sink)(UsageSeries { container, pod: part.pod, signal: part.signal, points: part.points });
+    }
+
+    fn release<'p>(&mut self, owner: impl Fn(&str, &str) -> Option<&'p WorkloadId>) {
+        for (namespace, container, part) in std::mem::take(&mut self.held) {
+            match owner(&namespace, &part.pod) {
+                Some(id) => self.give(id, container, part),
+                None => self.report.unowned_series += 1,
+            }
+        }
+    }
+
+    fn account(&mut self, tally: Tally) {
+        self.report.queries += tally.queries;
+        self.report.bytes += tally.bytes;
+        self.report.odd_series += tally.duplicates;
+        if let (None, Some(warning)) = (&self.report.partial, tally.warnings.first()) {
+            self.report.partial = Some(format!("the metrics source warned: {warning}"));
+        }
+    }
+
+    fn finish(self) -> SliceReport {
+        let mut report = self.report;
+        let missing = match self.seen {
+            (0, 1..) => Some("there is memory but no CPU: rate() needs two samples within 5 minutes, so the scrape interval may be too long"),
+            (1.., 0) => Some("there is CPU but no memory: container_memory_working_set_bytes is not stored"),
+            _ => None,
+        };
+        report.partial = report.partial.or_else(|| missing.map(str::to_owned));
+        report
+    }
+}
+
+/// Labels that name a container; none where they break Kubernetes' rules.
+fn names_of(labels: &Labels) -> Option<(&str, &str, ContainerName)> {
+    let text = |name: &str| labels.get(name).map(String::as_str);
+    let pod = text("pod").filter(|pod| ObjectName::new(*pod).is_ok())?;
+    Some((text("namespace")?, pod, ContainerName::new(text("container")?).ok()?))
+}
+
+fn key_of(labels: &Labels) -> Option<Key> {
+    let text = |name: &str| labels.get(name).cloned();
+    Some((text("namespace")?, text("pod")?, text("container")?))
+}
+
+/// The intake panics nowhere between lock and unlock; if the sink does, its caller is gone anyway.
+fn locked<'m, 'o, 's>(intake: &'m Mutex<Intake<'o, 's>>) -> std::sync::MutexGuard<'m, Intake<'o, 's>> {
+    intake.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,67 @@
+//! Usage that was recorded before: the twin of a server, for the demo and for tests. Same contract, no network.
+
+use async_trait::async_trait;
+use kubeopt_model::usage::{OomKill, Signal, UsageSeries, Window};
+
+use crate::error::ObserveError;
+use crate::owners::PodOwners;
+use crate::source::{Emptiness, MetricsSource, Sink, SliceReport, SourceFacts, checked};
+
+/// Series and OOM kills held in memory. Their containers are taken as they are; owners are not asked.
+#[derive(Debug, Clone, Default)]
+pub struct RecordedMetrics {
+    /// Series, points in the order of time.
+    pub series: Vec<UsageSeries>,
+    /// OOM kills.
+    pub oom_kills: Vec<OomKill>,
+}
+
+#[async_trait]
+impl MetricsSource for RecordedMetrics {
+    async fn read(
+        &self,
+        slice: Window,
+        _owners: &PodOwners,
+        sink: Sink<'_>,
+    ) -> Result<SliceReport, ObserveError> {
+        checked(slice)?;
+        let mut report = SliceReport::default();
+        for series in &self.series {
+            let from = series.points.partition_point(|(at, _)| *at < slice.from_unix_s);
+            let to = series.points.partition_point(|(at, _)| *at < slice.to_unix_s);
+            if from == to {
+                continue;
+            }
+            let points = series.points[from..to].to_vec();
+            report.series += 1;
+            report.samples += points.len() as u64;
+            sink(UsageSeries {
+                container: series.container.clone(),
+                pod: series.pod.clone(),
+                signal: series.signal,
+                points,
+            });
+        }
+        report.empty = (report.series == 0).then_some(Emptiness::NoDataThen);
+        Ok(report)
+    }
+
+    async fn oom_kills(&self, window: Window, _owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
+        let within = |kill: &&OomKill| (window.from_unix_s..window.to_unix_s).contains(&kill.at_unix_s);
+        let mut kills: Vec<OomKill> = self.oom_kills.iter().filter(within).cloned().collect();
+        kills.sort_by_key(|kill| kill.at_unix_s);
+        Ok(kills)
+    }
+
+    async fn check(&self) -> Result<SourceFacts, ObserveError> {
+        let count = |signal| self.series.iter().filter(|series| series.signal == signal).count() as u64;
+        Ok(SourceFacts {
+            version: None,
+            cpu_containers: count(Signal::CpuMillicores),
+            memory_containers: count(Signal::MemoryBytes),
+            throttled_containers: count(Signal::ThrottledRatio),
+            kube_state_metrics: true,
+            scrape_interval_s: None,
+        })
+    }
+}
