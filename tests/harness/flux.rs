@@ -101,7 +101,12 @@ spec:
     }
 
     /// Waits until a Kustomization is ready and has applied a commit.
-    pub async fn until_applied(&self, kubernetes: &Kubernetes, (namespace, name): (&str, &str), commit: &str) {
+    pub async fn until_applied(
+        &self,
+        kubernetes: &Kubernetes,
+        (namespace, name): (&str, &str),
+        commit: &str,
+    ) {
         let revision = format!("@sha1:{commit}");
         kubernetes
             .until(KUSTOMIZATION, (namespace, name), wait::RECONCILE, |object| {

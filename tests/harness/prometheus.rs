@@ -22,9 +22,12 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts Prometheus with generated usage as its history.
     pub async fn start(usage: &Usage) -> Self {
-        Self::start_with(usage.parts().iter().map(|part| {
-            |out: &mut dyn Write| part.write(out).or_fail("write generated usage to a file")
-        }))
+        Self::start_with(
+            usage
+                .parts()
+                .iter()
+                .map(|part| |out: &mut dyn Write| part.write(out).or_fail("write generated usage to a file")),
+        )
         .await
     }
 

@@ -164,7 +164,8 @@ impl Usage {
 
     /// The CPU that a container uses in the step that begins at a time, in cores.
     pub fn cpu_cores_at(&self, container: usize, unix_s: i64) -> f64 {
-        self.cpu_wanted_at(container, unix_s).min(self.containers[container].cpu_limit_cores.unwrap_or(f64::MAX))
+        self.cpu_wanted_at(container, unix_s)
+            .min(self.containers[container].cpu_limit_cores.unwrap_or(f64::MAX))
     }
 
     /// The working set of a container at a time, in bytes.
@@ -191,7 +192,8 @@ impl Usage {
     fn lifetime(&self, container: &Container) -> (i64, i64) {
         let step = i64::from(self.step_s);
         let (from, to) = container.lived_s.unwrap_or((self.start_s, self.end_s));
-        let on_step = |time: i64| self.start_s + (time.clamp(self.start_s, self.end_s) - self.start_s) / step * step;
+        let on_step =
+            |time: i64| self.start_s + (time.clamp(self.start_s, self.end_s) - self.start_s) / step * step;
         (on_step(from), on_step(to))
     }
 

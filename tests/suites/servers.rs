@@ -58,7 +58,8 @@ async fn deployment_runs_on_nodes_without_machines() {
     kubernetes.apply(SHOP).await;
 
     let pods = kubernetes.running_pods("shop", "app=web", 2, wait::RECONCILE).await;
-    let nodes: Vec<_> = pods.iter().map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
+    let nodes: Vec<_> =
+        pods.iter().map(|pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone())).collect();
     assert_eq!(nodes, [Some("node-0".to_owned()), Some("node-0".to_owned())]);
 
     let node = kubernetes.get("v1", "Node", "", "node-0").await.expect("the node was made");
@@ -81,11 +82,13 @@ async fn killed_container_looks_as_a_kubelet_reports_it() {
     kubernetes.kill_for_memory("shop", &name, "web").await;
 
     let pods = kubernetes.running_pods("shop", "app=web", 2, wait::RECONCILE).await;
-    let killed = pods.iter().find(|pod| pod.metadata.name.as_deref() == Some(&name)).expect("the pod lives on");
+    let killed =
+        pods.iter().find(|pod| pod.metadata.name.as_deref() == Some(&name)).expect("the pod lives on");
     let status = killed.status.as_ref().and_then(|status| status.container_statuses.as_ref());
     let web = status.and_then(|all| all.first()).expect("the container has a status");
     assert_eq!(web.restart_count, 1);
-    let last = web.last_state.as_ref().and_then(|state| state.terminated.as_ref()).expect("it was terminated");
+    let last =
+        web.last_state.as_ref().and_then(|state| state.terminated.as_ref()).expect("it was terminated");
     assert_eq!((last.exit_code, last.reason.as_deref()), (137, Some("OOMKilled")));
 }
 
@@ -129,15 +132,18 @@ async fn flux_applies_what_gitea_holds_and_follows_it() {
     let first = gitea.head(&repository, "main").await;
     flux.until_applied(&kubernetes, ("flux-system", "apps"), &first).await;
 
-    let web = kubernetes.get("apps/v1", "Deployment", "shop", "web").await.expect("Flux applied the Deployment");
+    let web =
+        kubernetes.get("apps/v1", "Deployment", "shop", "web").await.expect("Flux applied the Deployment");
     let labels = web.metadata.labels.expect("Flux labels what it applies");
     assert_eq!(labels["kustomize.toolkit.fluxcd.io/name"], "apps");
     assert_eq!(labels["kustomize.toolkit.fluxcd.io/namespace"], "flux-system");
 
     let smaller = SHOP.replace("500m", "120m");
-    let second = gitea.commit(&owner, &repository, "main", &[("apps/shop.yaml", &smaller)], "Ask for less").await;
+    let second =
+        gitea.commit(&owner, &repository, "main", &[("apps/shop.yaml", &smaller)], "Ask for less").await;
     flux.until_applied(&kubernetes, ("flux-system", "apps"), &second).await;
-    let web = kubernetes.get("apps/v1", "Deployment", "shop", "web").await.expect("the Deployment is still there");
+    let web =
+        kubernetes.get("apps/v1", "Deployment", "shop", "web").await.expect("the Deployment is still there");
     let container = &web.data["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["resources"]["requests"]["cpu"], "120m");
 }
@@ -179,7 +185,8 @@ async fn prometheus_answers_from_history_written_before_it_started() {
     }
     // A Monday at noon; nothing here depends on the clock.
     let end = 1_763_380_800;
-    let web = Container::new("shop", "web-1", "web").cpu(Shape::flat(0.25)).memory(Shape::flat(1e8).daily(0.5));
+    let web =
+        Container::new("shop", "web-1", "web").cpu(Shape::flat(0.25)).memory(Shape::flat(1e8).daily(0.5));
     let busy = Container::new("shop", "web-2", "web").cpu(Shape::flat(2.0)).cpu_limit(1.0);
     let usage = Usage::days_before(14, end).step_s(300).container(web).container(busy);
     let prometheus = Prometheus::start(&usage).await;
@@ -188,7 +195,8 @@ async fn prometheus_answers_from_history_written_before_it_started() {
     let rate = "sum by (pod) (rate(container_cpu_usage_seconds_total{namespace=\"shop\"}[1h]))";
     let rates = prometheus.query_range(rate, (first + 3_600, last), 3_600).await;
     for (pod, cores) in [("web-1", 0.25), ("web-2", 1.0)] {
-        let series = rates.iter().find(|series| series["metric"]["pod"] == pod).expect("each pod has a series");
+        let series =
+            rates.iter().find(|series| series["metric"]["pod"] == pod).expect("each pod has a series");
         let values = series["values"].as_array().expect("a range has values");
         assert_eq!(values.len(), 14 * 24 - 1, "one value an hour over the whole fortnight");
         for value in values {
@@ -214,14 +222,16 @@ async fn pinned_kustomize_renders() {
     std::fs::write(folder.path().join("shop.yaml"), SHOP).expect("a temporary file can be written");
     std::fs::write(folder.path().join("kustomization.yaml"), "namePrefix: my-\nresources: [shop.yaml]\n")
         .expect("a temporary file can be written");
-    let rendered = Launch::new("kustomize", servers::kustomize()).home(folder.path()).args(["build", "."]).run();
+    let rendered =
+        Launch::new("kustomize", servers::kustomize()).home(folder.path()).args(["build", "."]).run();
     assert!(rendered.contains("name: my-web"), "{rendered}");
 }
 
 #[tokio::test]
 async fn child_ends_with_its_value_and_leaves_its_log() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let child = Launch::new("talker", "sh").args(["-c", "echo started; exec sleep 1000"]).spawn(folder.path());
+    let child =
+        Launch::new("talker", "sh").args(["-c", "echo started; exec sleep 1000"]).spawn(folder.path());
     child
         .until("the first line", Duration::from_secs(10), async || {
             child.log().contains("started").then_some(()).ok_or_else(|| child.log())
@@ -230,5 +240,8 @@ async fn child_ends_with_its_value_and_leaves_its_log() {
     let id = child.id();
     assert!(child.ended().is_none());
     drop(child);
-    assert!(!std::path::Path::new(&format!("/proc/{id}")).exists(), "the child is gone and has been waited for");
+    assert!(
+        !std::path::Path::new(&format!("/proc/{id}")).exists(),
+        "the child is gone and has been waited for"
+    );
 }

@@ -90,7 +90,10 @@ async fn run(store: Arc<Store>, kubeconfig: PathBuf, work: PathBuf, stopped: one
     }
 }
 
-async fn serve(State(store): State<Arc<Store>>, UrlPath(path): UrlPath<String>) -> Result<Vec<u8>, StatusCode> {
+async fn serve(
+    State(store): State<Arc<Store>>,
+    UrlPath(path): UrlPath<String>,
+) -> Result<Vec<u8>, StatusCode> {
     lock(&store.archives).get(&path).cloned().ok_or(StatusCode::NOT_FOUND)
 }
 
@@ -132,12 +135,12 @@ impl Follower {
                 let work = self.work.join(repository.uid().unwrap_or_default());
                 let fetched = archive::fetch(&work, &url, branch).await;
                 fetched.map(|archive| self.store_artifact(repository, branch, archive))
-            },
+            }
             Err(error) => Err(error),
         };
         match status {
             Ok(status) => self.write(repository, status).await,
-            Err(error) if is_known(repository, &error) => {},
+            Err(error) if is_known(repository, &error) => {}
             Err(error) => self.write(repository, failed(repository, &error)).await,
         }
     }
@@ -194,7 +197,8 @@ fn failed(repository: &DynamicObject, error: &str) -> Value {
 
 /// Writing the same failure twice a second would wake every watcher for nothing.
 fn is_known(repository: &DynamicObject, error: &str) -> bool {
-    let conditions = repository.data["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let conditions =
+        repository.data["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     conditions.iter().any(|condition| condition["type"] == "Ready" && condition["message"] == error)
 }
 

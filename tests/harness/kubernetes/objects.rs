@@ -35,7 +35,13 @@ impl Kubernetes {
     }
 
     /// Reads an object of any kind; `None` when there is none. `namespace` is empty for cluster-wide kinds.
-    pub async fn get(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Option<DynamicObject> {
+    pub async fn get(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Option<DynamicObject> {
         let api = api_of(&self.client().await, api_version, kind, namespace).await;
         api.get_opt(name).await.or_fail(&format!("read {kind} {namespace}/{name}"))
     }
@@ -75,7 +81,9 @@ impl Kubernetes {
     /// Deletes an object.
     pub async fn delete(&self, api_version: &str, kind: &str, namespace: &str, name: &str) {
         let api = api_of(&self.client().await, api_version, kind, namespace).await;
-        api.delete(name, &DeleteParams::default()).await.or_fail(&format!("delete {kind} {namespace}/{name}"));
+        api.delete(name, &DeleteParams::default())
+            .await
+            .or_fail(&format!("delete {kind} {namespace}/{name}"));
     }
 
     /// Makes a namespace and waits for what pods in it need.
@@ -113,7 +121,8 @@ async fn until_served(client: &Client, definition: &DynamicObject) {
     let group = spec["group"].as_str().unwrap_or_default();
     let served = |version: &&Value| version["served"] == true;
     let versions = spec["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let version = versions.iter().find(served).and_then(|version| version["name"].as_str()).unwrap_or_default();
+    let version =
+        versions.iter().find(served).and_then(|version| version["name"].as_str()).unwrap_or_default();
     let gvk = GroupVersionKind::gvk(group, version, kind);
     wait::until(&format!("the API server to serve {kind}"), KIND_SERVED, async || {
         discovery::pinned_kind(client, &gvk).await.map(drop).map_err(|error| crate::chain(&error))
@@ -122,7 +131,12 @@ async fn until_served(client: &Client, definition: &DynamicObject) {
 }
 
 /// The API of a kind that the server knows, in a namespace unless the kind is cluster-wide.
-pub(crate) async fn api_of(client: &Client, api_version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
+pub(crate) async fn api_of(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+) -> Api<DynamicObject> {
     let types = TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() };
     let gvk = GroupVersionKind::try_from(types).or_fail("read an apiVersion");
     let (resource, capabilities): (ApiResource, _) =

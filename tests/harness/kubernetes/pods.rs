@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{ListParams, Patch, PatchParams};
 use kube::Api;
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::json;
 
 use super::Kubernetes;
@@ -13,7 +13,13 @@ use crate::{OrFail, wait};
 impl Kubernetes {
     /// Waits until exactly `count` pods of a namespace match `labels` (`app=shop,tier=web`; empty for
     /// all), each running and none on its way out, and gives them.
-    pub async fn running_pods(&self, namespace: &str, labels: &str, count: usize, deadline: Duration) -> Vec<Pod> {
+    pub async fn running_pods(
+        &self,
+        namespace: &str,
+        labels: &str,
+        count: usize,
+        deadline: Duration,
+    ) -> Vec<Pod> {
         let pods: Api<Pod> = Api::namespaced(self.client().await, namespace);
         let query = ListParams::default().labels(labels);
         let what = format!("{count} running pods in {namespace} ({labels})");
@@ -30,7 +36,8 @@ impl Kubernetes {
     pub async fn kill_for_memory(&self, namespace: &str, pod: &str, container: &str) {
         let pods: Api<Pod> = Api::namespaced(self.client().await, namespace);
         let before = pods.get(pod).await.or_fail(&format!("read pod {namespace}/{pod}"));
-        let mut statuses = before.status.clone().and_then(|status| status.container_statuses).unwrap_or_default();
+        let mut statuses =
+            before.status.clone().and_then(|status| status.container_statuses).unwrap_or_default();
         let status = statuses
             .iter_mut()
             .find(|status| status.name == container)

@@ -57,7 +57,12 @@ fn throttling(usage: &Usage, at: usize, limit: f64, labels: &str, out: &mut dyn 
     Ok(())
 }
 
-fn killed_for_memory(usage: &Usage, container: &Container, killed: i64, out: &mut dyn Write) -> io::Result<()> {
+fn killed_for_memory(
+    usage: &Usage,
+    container: &Container,
+    killed: i64,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let Container { namespace, pod, name, .. } = container;
     let state = format!(
         "namespace=\"{namespace}\",pod=\"{pod}\",container=\"{name}\",job=\"kube-state-metrics\",\
