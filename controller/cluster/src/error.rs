@@ -1,0 +1,127 @@
+//! What can go wrong with a cluster as a whole. What goes wrong with one kind or one object is a problem in the facts.
+
+use kubeopt_model::Problem;
+
+/// Why a cluster cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// There are no usable credentials.
+    #[error("unable to read the credentials of cluster {cluster}")]
+    Credentials {
+        /// The cluster's name in the configuration.
+        cluster: String,
+        /// What kube says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The API server does not answer, or not as one.
+    #[error("unable to talk to the API server of cluster {cluster}")]
+    Unreachable {
+        /// The cluster's name in the configuration.
+        cluster: String,
+        /// What kube says.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The Lease cannot be read or written.
+    #[error("unable to hold the lease {lease}")]
+    Lease {
+        /// `namespace/name`.
+        lease: String,
+        /// What kube says.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The API server does not tell the rules.
+    #[error("unable to ask what kubeopt may do in namespace {namespace}")]
+    Rules {
+        /// The namespace that was asked about.
+        namespace: String,
+        /// What kube says.
+        #[source]
+        source: Box<kube::Error>,
+    },
+}
+
+impl ClusterError {
+    /// The stable code of this error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Credentials { .. } => "E-CLU-001",
+            Self::Unreachable { .. } => "E-CLU-002",
+            Self::Lease { .. } => "E-CLU-008",
+            Self::Rules { .. } => "E-CLU-009",
+        }
+    }
+
+    /// The same as users see it, with the next step.
+    pub fn problem(&self) -> Problem {
+        let help = match self {
+            Self::Credentials { .. } => {
+                "name a kubeconfig with --kubeconfig and a context of it with --context, or run inside the cluster"
+            }
+            Self::Unreachable { .. } => {
+                "try `kubectl version` with the same kubeconfig and context, then run `kubeopt check`"
+            }
+            Self::Lease { .. } => {
+                "allow kubeopt get, create and update on leases of its namespace, as the Role of the chart does"
+            }
+            Self::Rules { .. } => "bind the cluster role system:basic-user to kubeopt's service account",
+        };
+        Problem::new(self.code(), told(self), help)
+    }
+}
+
+/// An error with its causes in one line, none told twice.
+pub(crate) fn told(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = next.source();
+    }
+    shortened(&line)
+}
+
+/// Texts of others are cut here: 400 characters hold every message of an API server that helps, and keep reports
+/// readable when one does not.
+pub(crate) const FOREIGN_TEXT_CHARS_MAX: usize = 400;
+
+/// A foreign text without control characters and not too long.
+pub(crate) fn shortened(text: &str) -> String {
+    let mut clean: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(FOREIGN_TEXT_CHARS_MAX).collect();
+    if text.chars().nth(FOREIGN_TEXT_CHARS_MAX).is_some() {
+        clean.push('…');
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_texts_are_cut_and_lose_their_control_characters() {
+        let text = shortened(&format!("a\u{1b}[31m\n{}", "ä".repeat(500)));
+        assert_eq!(text.chars().count(), FOREIGN_TEXT_CHARS_MAX + 1);
+        assert!(text.starts_with("a [31m ä") && text.ends_with('…'));
+        assert_eq!(shortened("short"), "short");
+    }
+
+    #[test]
+    fn an_error_tells_its_causes_once_and_the_next_step() {
+        let error = ClusterError::Credentials {
+            cluster: "prod".to_owned(),
+            source: Box::new(std::io::Error::other("no such file")),
+        };
+        let problem = error.problem();
+        assert_eq!(problem.code, "E-CLU-001");
+        assert_eq!(problem.text, "unable to read the credentials of cluster prod: no such file");
+        assert!(problem.help.contains("--kubeconfig"));
+    }
+}
