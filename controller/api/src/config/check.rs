@@ -1,0 +1,175 @@
+//! From the keys of `kubeopt.yaml` to the checked configuration: required keys, references between parts, defaults, and
+//! what this version does not do. Everything that is wrong is told, then the whole is refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use kubeopt_model::RepoPath;
+
+use crate::Presets;
+use crate::config::document::{ConfigDocument, ReasoningWord, Store};
+use crate::config::metrics::check_cluster;
+use crate::config::places::{Known, check_binding, check_forge, check_source};
+use crate::config::types::{Config, StoreConfig};
+use crate::policy::check_layer;
+use crate::text::{At, Fault, Reading};
+
+/// As the JSON Schema says it.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// An hour: values move over days, and a pass costs the metrics server some queries.
+const DEFAULT_EVERY_SECONDS: i64 = 3600;
+
+/// Checks the document; none after a problem was told.
+pub(crate) fn check(
+    document: ConfigDocument,
+    presets: Presets<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<Config> {
+    let cluster_sections = elements(document.clusters);
+    let clusters: Vec<_> = cluster_sections
+        .into_iter()
+        .filter_map(|section| Some((section.line, check_cluster(section, reading)?)))
+        .collect();
+    refuse_twice(clusters.iter().map(|(line, cluster)| (*line, cluster.name.as_str())), "clusters", reading);
+    let forges: Vec<_> = elements(document.forges)
+        .into_iter()
+        .filter_map(|section| Some((section.line, check_forge(section, reading)?)))
+        .collect();
+    refuse_twice(forges.iter().map(|(line, forge)| (*line, forge.name.as_str())), "forges", reading);
+    let clusters: Vec<_> = clusters.into_iter().map(|(_, cluster)| cluster).collect();
+    let forges: Vec<_> = forges.into_iter().map(|(_, forge)| forge).collect();
+
+    if reading.is_refused() {
+        reading.note_gap();
+    }
+    let known = Known { clusters: &clusters, forges: &forges };
+    let bindings: Vec<_> = elements(document.bindings)
+        .into_iter()
+        .filter_map(|section| check_binding(section, &known, reading))
+        .collect();
+    let sources = elements(document.sources)
+        .into_iter()
+        .filter_map(|section| check_source(section, &known, &bindings, reading))
+        .collect();
+    let policy = match document.policy {
+        Some(at) => Some(check_layer(at.value, RepoPath::root(), presets, reading)?),
+        None => None,
+    };
+    if let Some(provider) = document.reasoning.as_ref().and_then(|at| at.value.provider.as_ref())
+        && provider.value != ReasoningWord::None
+    {
+        let what = "`reasoning` by a language model".to_owned();
+        let help = "write `provider: none`; texts are then made by rule".to_owned();
+        reading.refuse(provider.line, Fault::NotInThisVersion { what, help });
+    }
+    let server = document.server.map(|at| at.value).unwrap_or_default();
+    if let Some(auth) = &server.auth {
+        let what = "`server.auth`".to_owned();
+        let help =
+            "remove it, and let `server.listen` be reached only by those who may read everything".to_owned();
+        reading.refuse(auth.line, Fault::NotInThisVersion { what, help });
+    }
+    let every = document.passes.and_then(|at| at.value.every);
+    Some(Config {
+        bindings,
+        sources,
+        store: check_store(document.store.map(|at| at.value).unwrap_or_default(), reading)?,
+        listen: check_listen(server.listen, reading)?,
+        pass_every_seconds: every.map_or(DEFAULT_EVERY_SECONDS, |at| at.value.0),
+        policy,
+        warnings: Vec::new(),
+        clusters,
+        forges,
+    })
+}
+
+/// The elements of a list; nothing where the key is absent.
+pub(crate) fn elements<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map(|at| at.value).unwrap_or_default()
+}
+
+/// The value of a required key; a problem at `line` where it is absent.
+pub(crate) fn required<T>(
+    key: Option<At<T>>,
+    line: usize,
+    path: &str,
+    help: &str,
+    reading: &mut Reading<'_>,
+) -> Option<At<T>> {
+    if key.is_none() {
+        reading.refuse(line, Fault::Missing { path: path.to_owned(), help: help.to_owned() });
+    }
+    key
+}
+
+/// A value that its own type refuses.
+pub(crate) fn malformed<T>(
+    at: &At<String>,
+    path: &str,
+    expected: &str,
+    reading: &mut Reading<'_>,
+) -> Option<T> {
+    let found = if at.value.contains("://") {
+        "this address".to_owned()
+    } else {
+        format!("`{}`", crate::text::reading::shown(&at.value))
+    };
+    let fault = Fault::WrongType { path: path.to_owned(), expected: expected.to_owned(), found };
+    reading.refuse(at.line, fault);
+    None
+}
+
+/// A file or folder by name.
+pub(crate) fn file(at: At<String>) -> PathBuf {
+    PathBuf::from(at.value)
+}
+
+fn refuse_twice<'n>(names: impl Iterator<Item = (usize, &'n str)>, list: &str, reading: &mut Reading<'_>) {
+    let mut seen: Vec<(usize, &str)> = Vec::new();
+    for (line, name) in names {
+        match seen.iter().find(|(_, known)| *known == name) {
+            Some((first_line, _)) => {
+                let path = format!("{list}[].name: {name}");
+                reading.refuse(line, Fault::Duplicate { path, first_line: *first_line });
+            }
+            None => seen.push((line, name)),
+        }
+    }
+}
+
+fn check_listen(listen: Option<At<String>>, reading: &mut Reading<'_>) -> Option<SocketAddr> {
+    let Some(at) = listen else { return Some(DEFAULT_LISTEN) };
+    match at.value.parse() {
+        Ok(address) => Some(address),
+        Err(_) => malformed(&at, "server.listen", "an address and port such as `0.0.0.0:8080`", reading),
+    }
+}
+
+fn check_store(store: Store, reading: &mut Reading<'_>) -> Option<StoreConfig> {
+    let state = Path::new("/var/lib/kubeopt");
+    let database = match store.database {
+        None => state.join("kubeopt.db"),
+        Some(at) => {
+            let path = at.value.strip_prefix("sqlite://").unwrap_or(&at.value).to_owned();
+            local_path(At { value: path, line: at.line }, "a database that is not SQLite", reading)?
+        }
+    };
+    let mut folder = |key: Option<At<String>>, default: &str, what: &str| match key {
+        None => Some(state.join(default)),
+        Some(at) => local_path(at, what, reading),
+    };
+    let history = folder(store.history, "history", "history in object storage")?;
+    let git = folder(store.git, "git", "git objects in object storage")?;
+    Some(StoreConfig { database, history, git })
+}
+
+/// A path of the local file system; an address is for a later version.
+fn local_path(at: At<String>, what: &str, reading: &mut Reading<'_>) -> Option<PathBuf> {
+    if at.value.contains("://") {
+        let help = "write a local path such as `/var/lib/kubeopt`".to_owned();
+        reading.refuse(at.line, Fault::NotInThisVersion { what: what.to_owned(), help });
+        return None;
+    }
+    Some(file(at))
+}

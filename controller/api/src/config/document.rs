@@ -1,0 +1,276 @@
+//! The keys of `kubeopt.yaml`. One declaration a mapping: name, type, default and doc line; the JSON Schema and the reader
+//! follow from it. What keys mean together is checked elsewhere.
+
+use std::collections::BTreeMap;
+
+use crate::policy::document::PolicyDocument;
+use crate::policy::words::Pattern;
+use crate::text::values::{Share, Span};
+use crate::text::{At, Later, choice, section};
+
+section! {
+    /// The configuration of the controller. Secrets are never written here, only the names of files that hold them.
+    pub(crate) struct ConfigDocument {
+        /// Clusters that are looked at.
+        "clusters" => clusters: Vec<At<Cluster>> = [],
+        /// Where pull requests are opened.
+        "forges" => forges: Vec<At<Forge>> = [],
+        /// Which namespaces may be edited where. Nothing is edited without a binding.
+        "bindings" => bindings: Vec<At<BindingSection>> = [],
+        /// Where workloads come from, for clusters in which no GitOps controller tells.
+        "sources" => sources: Vec<At<SourceSection>> = [],
+        /// Where state is kept.
+        "store" => store: Store = {},
+        /// The HTTP server.
+        "server" => server: Server = {},
+        /// When passes run.
+        "passes" => passes: Passes = {},
+        /// The operator's policy: guardrails for all repositories, and what repositories may set.
+        "policy" => policy: PolicyDocument = {},
+        /// Texts by a language model.
+        "reasoning" => reasoning: Reasoning = {},
+    }
+}
+
+section! {
+    /// One cluster.
+    pub(crate) struct Cluster {
+        /// Name, as pull requests show it; required.
+        "name" => name: String = null,
+        /// How it is reached; absent is in-cluster.
+        "kubeconfig" => kubeconfig: Kubeconfig = null,
+        /// Where its usage is read.
+        "metrics" => metrics: Metrics = {},
+        /// Prices of its capacity; absent are the bundled defaults.
+        "prices" => prices: PriceSection = {},
+    }
+}
+
+section! {
+    /// A kubeconfig file.
+    pub(crate) struct Kubeconfig {
+        /// The file; required.
+        "file" => file: String = null,
+        /// The context; absent is the current one.
+        "context" => context: String = null,
+    }
+}
+
+section! {
+    /// Where usage is read.
+    pub(crate) struct Metrics {
+        /// A server that speaks the HTTP API of Prometheus.
+        "prometheus" => prometheus: Prometheus = null,
+    }
+}
+
+section! {
+    /// A server that speaks the HTTP API of Prometheus.
+    pub(crate) struct Prometheus {
+        /// Base address, http or https; required.
+        "url" => url: String = null,
+        /// File that holds a bearer token.
+        "bearerFile" => bearer_file: String = null,
+        /// User and password.
+        "basic" => basic: Basic = null,
+        /// Value of the header `X-Scope-OrgID`.
+        "tenant" => tenant: String = null,
+        /// Labels that tell this cluster's series from others' in the same server.
+        "clusterLabel" => cluster_label: BTreeMap<String, String> = {},
+        /// Certificate authorities in PEM; absent are those of the system.
+        "caFile" => ca_file: String = null,
+        /// Client certificate in PEM.
+        "clientCertFile" => client_cert_file: String = null,
+        /// Key of the client certificate in PEM.
+        "clientKeyFile" => client_key_file: String = null,
+        /// Longest time of one query, from 1s to 10m.
+        "timeout" => timeout: Span<1, 600> = "60s",
+        /// Step of range queries, from 15s to 1h.
+        "step" => step: Span<15, 3600> = "5m",
+    }
+}
+
+section! {
+    /// User and password.
+    pub(crate) struct Basic {
+        /// User; required.
+        "username" => username: String = null,
+        /// File that holds the password; required.
+        "passwordFile" => password_file: String = null,
+    }
+}
+
+choice! {
+    /// Whose list prices are meant.
+    pub(crate) enum ProviderWord {
+        /// Amazon Web Services.
+        "aws" => Aws,
+        /// Google Cloud.
+        "gcp" => Gcp,
+        /// Microsoft Azure.
+        "azure" => Azure,
+        /// The operator's own.
+        "custom" => Custom,
+    } later []
+}
+
+section! {
+    /// Prices of capacity.
+    pub(crate) struct PriceSection {
+        /// Whose list prices: `aws`, `gcp`, `azure`, or `custom` with both prices below.
+        "provider" => provider: ProviderWord = null,
+        /// Region of the provider.
+        "region" => region: String = null,
+        /// Currency of all prices; this version counts in USD.
+        "currency" => currency: String = "USD",
+        /// Taken off list prices.
+        "discount" => discount: Share<0, 99> = "0%",
+        /// Own price of a core and hour.
+        "cpuPerCoreHour" => cpu_per_core_hour: String = null,
+        /// Own price of a GiB and hour.
+        "memoryPerGibHour" => memory_per_gib_hour: String = null,
+    }
+}
+
+choice! {
+    /// What a forge is.
+    pub(crate) enum ForgeWord {
+        /// GitHub.
+        "github" => Github,
+        /// GitLab.
+        "gitlab" => Gitlab,
+        /// Gitea.
+        "gitea" => Gitea,
+        /// Forgejo.
+        "forgejo" => Forgejo,
+        /// The embedded forge.
+        "local" => Local,
+    } later []
+}
+
+section! {
+    /// One forge.
+    pub(crate) struct Forge {
+        /// Name, as bindings use it; required.
+        "name" => name: String = null,
+        /// `gitea`, `forgejo` or `local`; required. `github` and `gitlab` are not in this version.
+        "type" => kind: ForgeWord = null,
+        /// Base address of `gitea` and `forgejo`.
+        "url" => url: String = null,
+        /// File that holds the token of `gitea` and `forgejo`.
+        "tokenFile" => token_file: String = null,
+        /// Folder of `local`.
+        "path" => path: String = null,
+        /// GitHub app. Not used by this version.
+        "app" => app: Later = null,
+    }
+}
+
+section! {
+    /// Workloads of these namespaces may be edited in these paths of this repository.
+    pub(crate) struct BindingSection {
+        /// Names of clusters; absent is all.
+        "clusters" => clusters: Vec<At<String>> = ["*"],
+        /// Namespaces, or `["*"]` for all; required.
+        "namespaces" => namespaces: Vec<At<String>> = null,
+        /// Name of the forge; absent is the only one.
+        "forge" => forge: String = null,
+        /// `owner/name`; required.
+        "repository" => repository: String = null,
+        /// Globs of files that may be edited; absent is all.
+        "paths" => paths: Vec<At<Pattern>> = ["**"],
+    }
+}
+
+choice! {
+    /// Who turns files into manifests.
+    pub(crate) enum RendererWord {
+        /// The files are the manifests.
+        "plain" => Plain,
+        /// kustomize.
+        "kustomize" => Kustomize,
+        /// Helm.
+        "helm" => Helm,
+    } later []
+}
+
+section! {
+    /// Where workloads come from.
+    pub(crate) struct SourceSection {
+        /// Name of the cluster; required.
+        "cluster" => cluster: String = null,
+        /// Namespaces; absent is all.
+        "namespaces" => namespaces: Vec<At<String>> = ["*"],
+        /// Name of the forge; absent is the one that a binding names for the repository, or the only one.
+        "forge" => forge: String = null,
+        /// `owner/name`; required.
+        "repository" => repository: String = null,
+        /// Branch; absent is the default branch.
+        "branch" => branch: String = null,
+        /// Folder of the entry point; required.
+        "path" => path: String = null,
+        /// `plain` or `kustomize`. `helm` is not in this version.
+        "renderer" => renderer: RendererWord = "plain",
+    }
+}
+
+section! {
+    /// Where state is kept.
+    pub(crate) struct Store {
+        /// SQLite file, as a path or as `sqlite:///path`.
+        "database" => database: String = "/var/lib/kubeopt/kubeopt.db",
+        /// Folder of usage history.
+        "history" => history: String = "/var/lib/kubeopt/history",
+        /// Folder of git objects.
+        "git" => git: String = "/var/lib/kubeopt/git",
+    }
+}
+
+section! {
+    /// The HTTP server.
+    pub(crate) struct Server {
+        /// Address and port.
+        "listen" => listen: String = "127.0.0.1:8080",
+        /// Sign-in. Not in this version, and refused rather than ignored.
+        "auth" => auth: Refused = null,
+    }
+}
+
+section! {
+    /// When passes run.
+    pub(crate) struct Passes {
+        /// Time from the start of one pass to the start of the next, from 1s to 7d.
+        "every" => every: Span<1, { 7 * 86_400 }> = "1h",
+    }
+}
+
+choice! {
+    /// Who writes texts.
+    pub(crate) enum ReasoningWord {
+        /// Nobody: texts are made by rule.
+        "none" => None,
+        /// Anthropic.
+        "anthropic" => Anthropic,
+        /// A server that speaks OpenAI's interface.
+        "openai-compatible" => OpenAi,
+    } later []
+}
+
+section! {
+    /// Texts by a language model.
+    pub(crate) struct Reasoning {
+        /// `none`: texts are made by rule. Others are not in this version.
+        "provider" => provider: ReasoningWord = "none",
+    }
+}
+
+/// A key that must not be ignored: read as it is, refused by the check.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Refused;
+
+impl crate::text::FromNode for Refused {
+    fn read(_: &crate::text::tree::Node, _: &str, _: &mut crate::text::Reading<'_>) -> Option<Self> {
+        Some(Self)
+    }
+}
+crate::text::values::scalar_schema!([] Refused, "Refused", schemars::json_schema!({"x-kubeopt-later": true}));

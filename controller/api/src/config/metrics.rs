@@ -1,0 +1,175 @@
+//! Clusters of the configuration: how they are reached, where their usage is read, what they cost.
+
+use std::str::FromStr;
+
+use kubeopt_model::ClusterName;
+use rust_decimal::Decimal;
+use url::Url;
+
+use crate::config::check::{file, malformed, required};
+use crate::config::document::{Basic, Cluster, Kubeconfig, PriceSection, Prometheus, ProviderWord};
+use crate::config::types::{
+    BasicAuth, ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig, Provider,
+};
+use crate::text::{At, Fault, Reading};
+
+/// A minute: a slow query of a big server, and far less than a pass.
+const DEFAULT_TIMEOUT_SECONDS: i64 = 60;
+
+/// Five minutes: usage is kept by the hour, twelve samples describe it.
+const DEFAULT_STEP_SECONDS: i64 = 300;
+
+/// No capacity costs more than this an hour; a larger number is a slip.
+const HIGHEST_PRICE: u32 = 1000;
+
+/// One cluster; none after a problem was told.
+pub(crate) fn check_cluster(section: At<Cluster>, reading: &mut Reading<'_>) -> Option<ClusterConfig> {
+    let At { value: cluster, line } = section;
+    let name = required(cluster.name, line, "clusters[].name", "give the cluster a name", reading);
+    let name = name.and_then(|at| match ClusterName::new(at.value.clone()) {
+        Ok(name) => Some(name),
+        Err(error) => malformed(&at, "clusters[].name", &format!("a name of {}", error.rule), reading),
+    });
+    let kubeconfig = optional(cluster.kubeconfig, |at| check_kubeconfig(at, reading));
+    let prometheus = cluster.metrics.and_then(|at| at.value.prometheus);
+    let prometheus = optional(prometheus, |at| check_prometheus(at, reading));
+    let prices = match cluster.prices {
+        Some(at) => check_prices(at, reading),
+        None => Some(PriceConfig::default()),
+    };
+    Some(ClusterConfig { name: name?, kubeconfig: kubeconfig?, prometheus: prometheus?, prices: prices? })
+}
+
+/// A base address: http or https, without user and password. None after a problem was told.
+pub(crate) fn check_url(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<Url> {
+    let expected = "an address such as `https://example.org`";
+    let Ok(url) = Url::parse(&at.value) else { return malformed(&at, path, expected, reading) };
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return malformed(&at, path, expected, reading);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let help =
+            "remove user and password from the address; write them to a file and name that file".to_owned();
+        reading.refuse(at.line, Fault::InlineSecret { path: path.to_owned(), help });
+        return None;
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return malformed(&at, path, "an address without `?` and `#`", reading);
+    }
+    Some(url)
+}
+
+/// Nothing stays nothing; something is checked.
+fn optional<T, U>(key: Option<T>, check: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
+    match key {
+        Some(value) => check(value).map(Some),
+        None => Some(None),
+    }
+}
+
+fn check_kubeconfig(section: At<Kubeconfig>, reading: &mut Reading<'_>) -> Option<KubeconfigFile> {
+    let help = "name the file, or remove `kubeconfig` to use the service account of the pod";
+    let path = required(section.value.file, section.line, "kubeconfig.file", help, reading)?;
+    Some(KubeconfigFile { file: file(path), context: section.value.context.map(|at| at.value) })
+}
+
+fn check_prometheus(section: At<Prometheus>, reading: &mut Reading<'_>) -> Option<PrometheusConfig> {
+    let At { value: prometheus, line } = section;
+    let help = "name the server: `url: http://prometheus.monitoring:9090`";
+    let url = required(prometheus.url, line, "prometheus.url", help, reading);
+    let url = url.and_then(|at| check_url(at, "prometheus.url", reading));
+    if prometheus.bearer_file.is_some() && prometheus.basic.is_some() {
+        let text = "`bearerFile` and `basic` cannot both be used".to_owned();
+        let fault = Fault::Contradiction { text, help: "keep the one that the server wants".to_owned() };
+        reading.refuse(line, fault);
+    }
+    if prometheus.client_cert_file.is_some() != prometheus.client_key_file.is_some() {
+        let text = "`clientCertFile` and `clientKeyFile` belong together".to_owned();
+        let fault = Fault::Contradiction { text, help: "name both files or none".to_owned() };
+        reading.refuse(line, fault);
+    }
+    let labels = prometheus.cluster_label.unwrap_or(At { value: Default::default(), line });
+    if labels.value.keys().any(|name| !is_label_name(name)) {
+        let at = At { value: labels.value.keys().cloned().collect::<Vec<_>>().join(", "), line: labels.line };
+        return malformed(
+            &at,
+            "prometheus.clusterLabel",
+            "a mapping of label names such as `{cluster: prod}`",
+            reading,
+        );
+    }
+    let basic = optional(prometheus.basic, |at| check_basic(at, reading));
+    Some(PrometheusConfig {
+        url: url?,
+        bearer_file: prometheus.bearer_file.map(file),
+        basic: basic?,
+        tenant: prometheus.tenant.map(|at| at.value),
+        cluster_label: labels.value,
+        ca_file: prometheus.ca_file.map(file),
+        client_cert_file: prometheus.client_cert_file.map(file),
+        client_key_file: prometheus.client_key_file.map(file),
+        timeout_seconds: prometheus.timeout.map_or(DEFAULT_TIMEOUT_SECONDS, |at| at.value.0),
+        step_seconds: prometheus.step.map_or(DEFAULT_STEP_SECONDS, |at| at.value.0),
+    })
+}
+
+/// As the data model of Prometheus says; the name is written into queries.
+fn is_label_name(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+fn check_basic(section: At<Basic>, reading: &mut Reading<'_>) -> Option<BasicAuth> {
+    let line = section.line;
+    let username = required(section.value.username, line, "basic.username", "name the user", reading);
+    let help = "write the password to a file and name it";
+    let password = required(section.value.password_file, line, "basic.passwordFile", help, reading);
+    Some(BasicAuth { username: username?.value, password_file: file(password?) })
+}
+
+fn check_prices(section: At<PriceSection>, reading: &mut Reading<'_>) -> Option<PriceConfig> {
+    let At { value: prices, line } = section;
+    if let Some(currency) = prices.currency.as_ref().filter(|at| at.value != "USD") {
+        let what = "another currency than USD".to_owned();
+        let help = "convert your prices to US dollars and write `currency: USD`".to_owned();
+        reading.refuse(currency.line, Fault::NotInThisVersion { what, help });
+    }
+    let cpu = optional(prices.cpu_per_core_hour, |at| check_price(at, "prices.cpuPerCoreHour", reading));
+    let memory =
+        optional(prices.memory_per_gib_hour, |at| check_price(at, "prices.memoryPerGibHour", reading));
+    let (cpu, memory) = (cpu?, memory?);
+    let custom = prices.provider.as_ref().is_some_and(|at| at.value == ProviderWord::Custom);
+    if cpu.is_some() != memory.is_some() || (custom && cpu.is_none()) {
+        let help = "write both `cpuPerCoreHour` and `memoryPerGibHour`".to_owned();
+        let path = "one of the two own prices".to_owned();
+        reading.refuse(line, Fault::Missing { path, help });
+    }
+    // The share came from decimal text with at most some digits: four decimals hold it.
+    let discount = prices.discount.map_or(0.0, |at| at.value.0);
+    Some(PriceConfig {
+        provider: prices.provider.map(|at| at.value.into()),
+        region: prices.region.map(|at| at.value),
+        discount: Decimal::try_from(discount).unwrap_or_default().round_dp(4),
+        usd_per_core_hour: cpu,
+        usd_per_gib_hour: memory,
+    })
+}
+
+fn check_price(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<Decimal> {
+    match Decimal::from_str(&at.value) {
+        Ok(price) if price > Decimal::ZERO && price < Decimal::from(HIGHEST_PRICE) => Some(price),
+        Ok(_) | Err(_) => malformed(&at, path, "a price in US dollars an hour such as `0.031611`", reading),
+    }
+}
+
+impl From<ProviderWord> for Provider {
+    fn from(word: ProviderWord) -> Self {
+        match word {
+            ProviderWord::Aws => Self::Aws,
+            ProviderWord::Gcp => Self::Gcp,
+            ProviderWord::Azure => Self::Azure,
+            ProviderWord::Custom => Self::Custom,
+        }
+    }
+}

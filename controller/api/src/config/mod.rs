@@ -1,0 +1,31 @@
+//! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, store, server, and the operator's
+//! policy. Secrets are file names here; their content is read by whoever uses them.
+
+mod check;
+pub(crate) mod document;
+mod metrics;
+mod places;
+mod types;
+
+use kubeopt_model::Problem;
+
+pub use types::{
+    BasicAuth, ClusterConfig, Config, ForgeConfig, ForgeKind, KubeconfigFile, PriceConfig, PrometheusConfig,
+    Provider, StoreConfig,
+};
+
+use crate::Presets;
+use crate::text::{FileKind, Reading};
+
+impl Config {
+    /// Reads `kubeopt.yaml`. `file_name` is only for messages.
+    ///
+    /// # Errors
+    /// Every problem of the file, each with its line, the text of the line without secrets, and the next step.
+    pub fn parse(text: &str, file_name: &str, presets: Presets<'_>) -> Result<Self, Vec<Problem>> {
+        let read = Reading::of(text, file_name, FileKind::Config, |document, reading| {
+            check::check(document, presets, reading)
+        });
+        read.map(|(config, warnings)| Self { warnings, ..config })
+    }
+}

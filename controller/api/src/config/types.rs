@@ -1,0 +1,162 @@
+//! The configuration after all checks. Names refer to something that exists; what is absent has its default.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use kubeopt_model::{Binding, ClusterName, ForgeName, Problem, SourceMapping};
+use rust_decimal::Decimal;
+use url::Url;
+
+use crate::policy::PolicyFile;
+
+/// `kubeopt.yaml`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Clusters; names are unique.
+    pub clusters: Vec<ClusterConfig>,
+    /// Forges; names are unique.
+    pub forges: Vec<ForgeConfig>,
+    /// Which namespaces may be edited where.
+    pub bindings: Vec<Binding>,
+    /// Sources that no GitOps controller tells.
+    pub sources: Vec<SourceMapping>,
+    /// Where state is kept.
+    pub store: StoreConfig,
+    /// Address of the HTTP server.
+    pub listen: SocketAddr,
+    /// Time from the start of one pass to the start of the next, seconds.
+    pub pass_every_seconds: i64,
+    /// The operator's policy: the farthest layer.
+    pub policy: Option<PolicyFile>,
+    /// Keys that are known but have no effect in this version.
+    pub warnings: Vec<Problem>,
+}
+
+/// One cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterConfig {
+    /// Name.
+    pub name: ClusterName,
+    /// How it is reached; none is in-cluster.
+    pub kubeconfig: Option<KubeconfigFile>,
+    /// Where its usage is read.
+    pub prometheus: Option<PrometheusConfig>,
+    /// Prices of its capacity.
+    pub prices: PriceConfig,
+}
+
+/// A kubeconfig file and the context within it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubeconfigFile {
+    /// File.
+    pub file: PathBuf,
+    /// Context; none is the current one.
+    pub context: Option<String>,
+}
+
+/// A server of the Prometheus family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrometheusConfig {
+    /// Base address, http or https, without user and password.
+    pub url: Url,
+    /// File that holds a bearer token; not together with `basic`.
+    pub bearer_file: Option<PathBuf>,
+    /// User and password.
+    pub basic: Option<BasicAuth>,
+    /// Value of the header `X-Scope-OrgID`.
+    pub tenant: Option<String>,
+    /// Labels that tell this cluster's series from others' in the same server.
+    pub cluster_label: BTreeMap<String, String>,
+    /// Certificate authorities in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate in PEM; only together with its key.
+    pub client_cert_file: Option<PathBuf>,
+    /// Key of the client certificate in PEM.
+    pub client_key_file: Option<PathBuf>,
+    /// Longest time of one query, seconds.
+    pub timeout_seconds: i64,
+    /// Step of range queries, seconds.
+    pub step_seconds: i64,
+}
+
+/// User and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BasicAuth {
+    /// User.
+    pub username: String,
+    /// File that holds the password.
+    pub password_file: PathBuf,
+}
+
+/// Whose list prices are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Gcp,
+    /// Microsoft Azure.
+    Azure,
+    /// The operator's own; needs both prices.
+    Custom,
+}
+
+/// Prices of capacity, in US dollars.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PriceConfig {
+    /// Whose list prices.
+    pub provider: Option<Provider>,
+    /// Region of the provider.
+    pub region: Option<String>,
+    /// Taken off the list price: 0.18 is 18 %. Zero where nothing is said.
+    pub discount: Decimal,
+    /// Own price of a core and hour.
+    pub usd_per_core_hour: Option<Decimal>,
+    /// Own price of a GiB and hour.
+    pub usd_per_gib_hour: Option<Decimal>,
+}
+
+/// One forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgeConfig {
+    /// Name, as bindings use it.
+    pub name: ForgeName,
+    /// What it is, with what it needs.
+    pub kind: ForgeKind,
+}
+
+/// What a forge is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForgeKind {
+    /// Gitea.
+    Gitea {
+        /// Base address.
+        url: Url,
+        /// File that holds the token.
+        token_file: PathBuf,
+    },
+    /// Forgejo.
+    Forgejo {
+        /// Base address.
+        url: Url,
+        /// File that holds the token.
+        token_file: PathBuf,
+    },
+    /// The embedded forge: bare repositories in a folder.
+    Local {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// SQLite file of the journal.
+    pub database: PathBuf,
+    /// Folder of usage history.
+    pub history: PathBuf,
+    /// Folder of git objects.
+    pub git: PathBuf,
+}

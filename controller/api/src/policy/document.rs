@@ -1,0 +1,219 @@
+//! The keys of a policy file. One declaration a mapping: name, type, default and doc line; the JSON Schema and the reader
+//! follow from it. Knows nothing of layers.
+
+use std::collections::BTreeMap;
+
+use crate::policy::words::{BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, Zone};
+use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
+use crate::text::{At, Later, section};
+
+/// 90 days of hours are kept; nothing older can be asked for.
+type HistorySpan = Span<86_400, { 90 * 86_400 }>;
+/// An hour is the least that a rhythm can be seen in.
+type MinHistorySpan = Span<3600, { 90 * 86_400 }>;
+/// A blackout of more than a month is `enabled: false`.
+type BlackoutSpan = Span<60, { 31 * 86_400 }>;
+
+section! {
+    /// What kubeopt may propose for the workloads below this folder.
+    pub(crate) struct PolicyDocument {
+        /// A preset to start from: `kubeopt:conservative`, `balanced`, `aggressive`, `production`, `development`, `batch` or `jvm`.
+        "extends" => extends: String = null,
+        /// May anything be proposed? `false` in any layer wins.
+        "enabled" => enabled: bool = true,
+        /// Only what matches is looked at: each key that is given must match. All layers count.
+        "selectors" => selectors: Selectors = {},
+        /// What matches any of these keys is left alone. All layers count.
+        "exclude" => exclude: Selectors = {},
+        /// How numbers are made.
+        "sizing" => sizing: Sizing = {},
+        /// How far one pull request may go.
+        "changes" => changes: Changes = {},
+        /// Times in which nothing is opened or updated. The windows of all layers count.
+        "blackouts" => blackouts: Vec<At<Blackout>> = [],
+        /// Manners of pull requests.
+        "pullRequests" => pull_requests: PullRequests = {},
+        /// Other values for some workloads; of several that match, the last one counts.
+        "overrides" => overrides: Vec<At<Override>> = [],
+        /// Operator only: the preferences that a repository may set, by key or by the mapping that holds it; `*` is all.
+        "allowedOverrides" => allowed_overrides: Vec<At<String>> = ["sizing", "pullRequests"],
+        /// Approvals of large changes. Not used by this version.
+        "approval" => approval: Later = null,
+        /// When kubeopt merges by itself. Not used by this version.
+        "autoMerge" => auto_merge: Later = null,
+        /// The order of environments. Not used by this version.
+        "rollout" => rollout: Later = null,
+    }
+}
+
+section! {
+    /// Which workloads are meant.
+    pub(crate) struct Selectors {
+        /// Names or globs of namespaces.
+        "namespaces" => namespaces: Vec<Pattern> = [],
+        /// Labels of the workload, all of which it must have.
+        "labels" => labels: BTreeMap<String, String> = {},
+        /// Kinds of workloads.
+        "kinds" => kinds: Vec<Kind> = [],
+        /// Globs of paths, relative to the folder of this file.
+        "paths" => paths: Vec<Pattern> = [],
+    }
+}
+
+section! {
+    /// How numbers are made.
+    pub(crate) struct Sizing {
+        /// History that is looked at, from 1d to 90d.
+        "history" => history: HistorySpan = "28d",
+        /// History that must be there before anything is proposed.
+        "minHistory" => min_history: MinHistorySpan = "7d",
+        /// Runs that a Job or CronJob must have had.
+        "minRuns" => min_runs: Count<1, 1000> = 5,
+        /// Least share of expected samples on which something may be lowered.
+        "minCoverage" => min_coverage: Share<0, 100> = "80%",
+        /// CPU requests.
+        "cpu" => cpu: CpuSizing = {},
+        /// Memory requests.
+        "memory" => memory: MemorySizing = {},
+        /// What happens to limits.
+        "limits" => limits: Limits = {},
+        /// May memory fall below the highest sample of the history?
+        "belowObservedMax" => below_observed_max: BelowMaxWord = "never",
+    }
+}
+
+section! {
+    /// CPU requests.
+    pub(crate) struct CpuSizing {
+        /// Share of samples that the request covers, above 0 and at most 1.
+        "quantile" => quantile: Quantile = 0.98,
+        /// Added to that quantile.
+        "margin" => margin: Share<0, 1000> = "15%",
+        /// Lowest request; the highest floor of all layers counts.
+        "floor" => floor: Cpu = "10m",
+        /// Highest request; the lowest ceiling of all layers counts.
+        "ceiling" => ceiling: Cpu = null,
+    }
+}
+
+section! {
+    /// Memory requests.
+    pub(crate) struct MemorySizing {
+        /// Added to the highest sample.
+        "margin" => margin: Share<0, 1000> = "15%",
+        /// Lowest request; the highest floor of all layers counts.
+        "floor" => floor: Memory = "32Mi",
+        /// Highest request; the lowest ceiling of all layers counts.
+        "ceiling" => ceiling: Memory = null,
+    }
+}
+
+section! {
+    /// What happens to limits: `keep`, `ratio` (moves with the request) or `none` (no longer wanted).
+    pub(crate) struct Limits {
+        /// CPU limits.
+        "cpu" => cpu: LimitWord = "keep",
+        /// Memory limits.
+        "memory" => memory: LimitWord = "keep",
+    }
+}
+
+section! {
+    /// How far one pull request may go.
+    pub(crate) struct Changes {
+        /// Largest increase of a value; 200% is at most three times the current one.
+        "maxIncrease" => max_increase: Share<1, 10_000> = "200%",
+        /// Largest decrease of a value; 75% leaves at least a quarter.
+        "maxDecrease" => max_decrease: Share<0, 99> = "75%",
+        /// Changes below this are not proposed.
+        "ignoreBelow" => ignore_below: IgnoreBelow = {},
+    }
+}
+
+section! {
+    /// A change must reach the ratio and the amount of its resource, else it is not proposed.
+    pub(crate) struct IgnoreBelow {
+        /// Share of the current value.
+        "ratio" => ratio: Share<0, 100> = "10%",
+        /// Amount of CPU.
+        "cpu" => cpu: Cpu = "25m",
+        /// Amount of memory.
+        "memory" => memory: Memory = "32Mi",
+    }
+}
+
+section! {
+    /// A recurring time in which nothing is opened or updated.
+    pub(crate) struct Blackout {
+        /// When it begins: a cron expression of five fields.
+        "cron" => cron: Cron = null,
+        /// How long it lasts, from 1m to 31d; never shorter because of a change of daylight saving time.
+        "duration" => duration: BlackoutSpan = null,
+        /// Time zone of the cron expression.
+        "timezone" => timezone: Zone = "UTC",
+        /// Why; shown when something waits.
+        "reason" => reason: String = null,
+    }
+}
+
+section! {
+    /// Manners of pull requests.
+    pub(crate) struct PullRequests {
+        /// What goes into one pull request: `source` (one per entry point), `namespace` or `single`. `team` is not used by this version.
+        "groupBy" => group_by: GroupWord = "source",
+        /// Most open at a time in one repository; the lowest of all layers counts.
+        "maxOpen" => max_open: Count<0, 100> = 5,
+        /// Most new ones an hour in one repository; the lowest of all layers counts.
+        "perHour" => per_hour: Count<0, 100> = 2,
+        /// Labels that a new pull request gets.
+        "labels" => labels: Vec<String> = ["kubeopt"],
+        /// When a closed pull request is forgotten.
+        "reopenAfter" => reopen_after: ReopenAfter = {},
+        /// Who is asked for a review. Not used by this version.
+        "reviewers" => reviewers: Later = null,
+        /// Who is assigned. Not used by this version.
+        "assignees" => assignees: Later = null,
+        /// When pull requests may be opened. Not used by this version; see `blackouts`.
+        "schedule" => schedule: Later = null,
+        /// Time zone of the schedule. Not used by this version; see `blackouts`.
+        "timezone" => timezone: Later = null,
+    }
+}
+
+section! {
+    /// When a closed pull request is forgotten; either is enough.
+    pub(crate) struct ReopenAfter {
+        /// The numbers moved by this much.
+        "moved" => moved: Share<1, 1000> = "25%",
+        /// So many days passed.
+        "days" => days: Count<1, 3650> = 60,
+    }
+}
+
+section! {
+    /// Other values for some workloads.
+    pub(crate) struct Override {
+        /// Which workloads; each key that is given must match.
+        "match" => matching: Match = null,
+        /// May anything be proposed?
+        "enabled" => enabled: bool = true,
+        /// How numbers are made.
+        "sizing" => sizing: Sizing = {},
+        /// How far one pull request may go.
+        "changes" => changes: Changes = {},
+    }
+}
+
+section! {
+    /// Which workloads an override is for.
+    pub(crate) struct Match {
+        /// Name or glob of the namespace.
+        "namespace" => namespace: Pattern = null,
+        /// Kind of the workload.
+        "kind" => kind: Kind = null,
+        /// Name or glob of the workload.
+        "name" => name: Pattern = null,
+        /// Labels that the workload must have.
+        "labels" => labels: BTreeMap<String, String> = {},
+    }
+}

@@ -1,0 +1,203 @@
+//! One policy file as a layer: its own keys, the preset that it extends, its overrides. Knows no other layer.
+
+use kubeopt_model::{Problem, RepoPath};
+
+use crate::Presets;
+use crate::policy::document::Blackout;
+use crate::policy::document::{Changes, Override, PolicyDocument, PullRequests, Selectors, Sizing};
+use crate::policy::keys;
+use crate::text::fault::nearest;
+use crate::text::reading::shown;
+use crate::text::{At, Fault, FileKind, Reading};
+
+/// The name of a repository's policy files.
+pub const POLICY_FILE_NAME: &str = ".kubeopt.yaml";
+
+/// The values that a layer, a preset or an override can set.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Rules {
+    pub(crate) enabled: Option<At<bool>>,
+    pub(crate) sizing: Option<At<Sizing>>,
+    pub(crate) changes: Option<At<Changes>>,
+    pub(crate) blackouts: Option<At<Vec<At<Blackout>>>>,
+    pub(crate) pull_requests: Option<At<PullRequests>>,
+}
+
+/// A policy file that was read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicyFile {
+    /// The folder that it speaks of.
+    pub(crate) folder: RepoPath,
+    /// The preset: its name as written, the line of `extends`, its values.
+    pub(crate) preset: Option<(At<String>, Rules)>,
+    pub(crate) rules: Rules,
+    pub(crate) selectors: Option<At<Selectors>>,
+    pub(crate) exclude: Option<At<Selectors>>,
+    pub(crate) overrides: Vec<At<Override>>,
+    pub(crate) allowed_overrides: Option<Vec<String>>,
+    warnings: Vec<Problem>,
+}
+
+impl PolicyFile {
+    /// Reads a repository's policy file. `path` is its path in the repository, for messages and for the globs in it.
+    ///
+    /// # Errors
+    /// Every problem of the file, each with its line, the text of the line and the next step.
+    pub fn parse(text: &str, path: &str, presets: Presets<'_>) -> Result<Self, Vec<Problem>> {
+        let folder = RepoPath::new(path).ok().and_then(|path| path.parent()).unwrap_or_default();
+        let read = Reading::of(text, path, FileKind::Policy, |document: PolicyDocument, reading| {
+            if let Some(allowed) = &document.allowed_overrides {
+                let path = "allowedOverrides".to_owned();
+                reading.refuse(allowed.line, Fault::OperatorOnly { path });
+            }
+            check_layer(document, folder, presets, reading)
+        });
+        read.map(|(file, warnings)| Self { warnings, ..file })
+    }
+
+    /// Keys that are known but have no effect in this version.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+}
+
+/// Where policy files may stand that speak of a path: the root first, the nearest folder last.
+pub fn policy_paths(path: &RepoPath) -> Vec<RepoPath> {
+    let mut folders = Vec::new();
+    let mut folder = path.parent();
+    while let Some(current) = folder {
+        folder = current.parent();
+        folders.push(current);
+    }
+    folders.iter().rev().filter_map(|folder| folder.join(POLICY_FILE_NAME).ok()).collect()
+}
+
+/// Checks what the types cannot say, and resolves the preset.
+pub(crate) fn check_layer(
+    document: PolicyDocument,
+    folder: RepoPath,
+    presets: Presets<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<PolicyFile> {
+    let preset = match document.extends {
+        Some(extends) => Some(preset_rules(extends, presets, reading)?),
+        None => None,
+    };
+    check_sizing(document.sizing.as_ref(), reading);
+    check_blackouts(document.blackouts.as_ref(), reading);
+    let overrides = document.overrides.map(|at| at.value).unwrap_or_default();
+    for each in &overrides {
+        check_sizing(each.value.sizing.as_ref(), reading);
+        if each.value.matching.as_ref().is_none_or(|matching| matching.value.is_empty()) {
+            let help = "say which workloads: `match: {namespace: ..., kind: ..., name: ..., labels: {...}}`"
+                .to_owned();
+            reading.refuse(each.line, Fault::Missing { path: "overrides[].match".to_owned(), help });
+        }
+    }
+    let allowed_overrides = document.allowed_overrides.map(|at| check_allowed(at.value, reading));
+    Some(PolicyFile {
+        folder,
+        preset,
+        rules: Rules {
+            enabled: document.enabled,
+            sizing: document.sizing,
+            changes: document.changes,
+            blackouts: document.blackouts,
+            pull_requests: document.pull_requests,
+        },
+        selectors: document.selectors,
+        exclude: document.exclude,
+        overrides,
+        allowed_overrides,
+        warnings: Vec::new(),
+    })
+}
+
+fn preset_rules(
+    extends: At<String>,
+    presets: Presets<'_>,
+    reading: &mut Reading<'_>,
+) -> Option<(At<String>, Rules)> {
+    let name = extends.value.strip_prefix("kubeopt:");
+    let found = name.and_then(|name| presets.iter().find(|(known, _)| *known == name));
+    let Some((name, text)) = found else {
+        let known = presets.iter().map(|(name, _)| *name);
+        let help = match nearest(name.unwrap_or(&extends.value), known.clone()) {
+            Some(near) => format!("did you mean `kubeopt:{near}`?"),
+            None => {
+                let known: Vec<String> = known.map(|name| format!("kubeopt:{name}")).collect();
+                format!("presets that there are: {}", known.join(", "))
+            }
+        };
+        reading.refuse(extends.line, Fault::UnknownPreset { name: shown(&extends.value), help });
+        return None;
+    };
+    // Presets are ours: they extend nothing, and a test reads every one of them.
+    match PolicyFile::parse(text, &format!("kubeopt:{name}"), &[]) {
+        Ok(file) => Some((extends, file.rules)),
+        Err(_) => {
+            let help = "this is a fault of kubeopt: please report it".to_owned();
+            reading.refuse(extends.line, Fault::UnknownPreset { name: (*name).to_owned(), help });
+            None
+        }
+    }
+}
+
+fn check_sizing(sizing: Option<&At<Sizing>>, reading: &mut Reading<'_>) {
+    let Some(sizing) = sizing.map(|at| &at.value) else { return };
+    if let (Some(history), Some(min)) = (&sizing.history, &sizing.min_history)
+        && min.value.0 > history.value.0
+    {
+        let text = "`sizing.minHistory` is longer than `sizing.history`".to_owned();
+        let help = "look at no less history than must be there".to_owned();
+        reading.refuse(min.line, Fault::Contradiction { text, help });
+    }
+    let cpu = sizing.cpu.as_ref().map(|at| &at.value);
+    if let Some((floor, ceiling)) = cpu.and_then(|cpu| cpu.floor.as_ref().zip(cpu.ceiling.as_ref()))
+        && floor.value > ceiling.value
+    {
+        refuse_floor(ceiling.line, "cpu", reading);
+    }
+    let memory = sizing.memory.as_ref().map(|at| &at.value);
+    if let Some((floor, ceiling)) =
+        memory.and_then(|memory| memory.floor.as_ref().zip(memory.ceiling.as_ref()))
+        && floor.value > ceiling.value
+    {
+        refuse_floor(ceiling.line, "memory", reading);
+    }
+}
+
+fn refuse_floor(line: usize, resource: &str, reading: &mut Reading<'_>) {
+    let text = format!("`sizing.{resource}.ceiling` is below `sizing.{resource}.floor`");
+    let help = "raise the ceiling or lower the floor".to_owned();
+    reading.refuse(line, Fault::Contradiction { text, help });
+}
+
+fn check_blackouts(blackouts: Option<&At<Vec<At<Blackout>>>>, reading: &mut Reading<'_>) {
+    for blackout in blackouts.iter().flat_map(|at| &at.value) {
+        let missing = [
+            ("cron", blackout.value.cron.is_none(), "when it begins: `cron: 0 18 * * FRI`"),
+            ("duration", blackout.value.duration.is_none(), "how long it lasts: `duration: 62h`"),
+        ];
+        for (key, _, what) in missing.into_iter().filter(|(_, missing, _)| *missing) {
+            let fault = Fault::Missing { path: format!("blackouts[].{key}"), help: format!("say {what}") };
+            reading.refuse(blackout.line, fault);
+        }
+    }
+}
+
+/// Each entry must be a preference, a mapping that holds one, or `*`.
+fn check_allowed(allowed: Vec<At<String>>, reading: &mut Reading<'_>) -> Vec<String> {
+    for entry in &allowed {
+        let known = keys::preference_paths();
+        if entry.value != "*" && !known.iter().any(|path| keys::covers(&entry.value, path)) {
+            let help = match nearest(&entry.value, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("preferences that there are: {}", known.join(", ")),
+            };
+            let path = shown(&entry.value);
+            reading.refuse(entry.line, Fault::UnknownKey { path, help });
+        }
+    }
+    allowed.into_iter().map(|entry| entry.value).collect()
+}

@@ -1,0 +1,70 @@
+//! Whether a policy speaks of a workload. Knows nothing of values.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::RepoPath;
+
+use crate::policy::Subject;
+use crate::policy::document::{Match, Selectors};
+use crate::text::At;
+
+impl Selectors {
+    /// Each key that is given matches. `folder` is that of the policy file.
+    pub(crate) fn all_match(&self, subject: &Subject<'_>, folder: &RepoPath) -> bool {
+        self.keys(subject, folder).into_iter().all(|matched| matched.unwrap_or(true))
+    }
+
+    /// At least one key that is given matches.
+    pub(crate) fn any_matches(&self, subject: &Subject<'_>, folder: &RepoPath) -> bool {
+        self.keys(subject, folder).into_iter().any(|matched| matched.unwrap_or(false))
+    }
+
+    /// Per key: none where it is not given.
+    fn keys(&self, subject: &Subject<'_>, folder: &RepoPath) -> [Option<bool>; 4] {
+        let namespace = subject.namespace.as_str();
+        let path = below(subject.path, folder);
+        [
+            given(&self.namespaces, |patterns| patterns.iter().any(|pattern| pattern.matches(namespace))),
+            given(&self.labels, |labels| has_labels(subject, labels)),
+            given(&self.kinds, |kinds| kinds.iter().any(|kind| kind.0 == subject.kind)),
+            given(&self.paths, |patterns| {
+                path.is_some_and(|path| patterns.iter().any(|pattern| pattern.matches(path)))
+            }),
+        ]
+    }
+}
+
+impl Match {
+    /// Each key that is given matches.
+    pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
+        [
+            given(&self.namespace, |pattern| pattern.matches(subject.namespace.as_str())),
+            given(&self.kind, |kind| kind.0 == subject.kind),
+            given(&self.name, |pattern| pattern.matches(subject.name.as_str())),
+            given(&self.labels, |labels| has_labels(subject, labels)),
+        ]
+        .into_iter()
+        .all(|matched| matched.unwrap_or(true))
+    }
+
+    /// No key is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.namespace.is_none() && self.kind.is_none() && self.name.is_none() && self.labels.is_none()
+    }
+}
+
+fn given<T>(key: &Option<At<T>>, matches: impl FnOnce(&T) -> bool) -> Option<bool> {
+    key.as_ref().map(|at| matches(&at.value))
+}
+
+fn has_labels(subject: &Subject<'_>, labels: &BTreeMap<String, String>) -> bool {
+    labels.iter().all(|(key, value)| subject.labels.get(key) == Some(value))
+}
+
+/// The path seen from a folder; none where it lies elsewhere.
+fn below<'p>(path: &'p RepoPath, folder: &RepoPath) -> Option<&'p str> {
+    if folder.is_root() {
+        return Some(path.as_str());
+    }
+    path.as_str().strip_prefix(folder.as_str())?.strip_prefix('/')
+}

@@ -1,0 +1,188 @@
+//! `kubeopt.yaml`: what is accepted, and what operators are told when it is not.
+
+use kubeopt_api::config::{ForgeKind, Provider};
+use kubeopt_api::{Config, config_schema};
+use kubeopt_model::Problem;
+
+fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    Config::parse(text, "kubeopt.yaml", &[("balanced", "enabled: true")])
+}
+
+#[test]
+fn the_example_reads_and_fits_its_schema() {
+    let text = include_str!("../../../../examples/kubeopt.yaml");
+    let config = read(text).unwrap();
+    assert_eq!(config.warnings, []);
+    let cluster = &config.clusters[0];
+    assert_eq!(cluster.name.as_str(), "prod-eu");
+    let prometheus = cluster.prometheus.as_ref().unwrap();
+    assert_eq!(prometheus.url.as_str(), "https://prometheus.example.org/");
+    assert_eq!((prometheus.timeout_seconds, prometheus.step_seconds), (60, 300));
+    assert_eq!(cluster.prices.provider, Some(Provider::Aws));
+    assert_eq!(cluster.prices.discount.to_string(), "0.18");
+    assert!(matches!(config.forges[0].kind, ForgeKind::Gitea { .. }));
+    assert_eq!(config.bindings[0].repository.to_string(), "acme/gitops");
+    assert_eq!(config.bindings[0].paths, ["apps/payments/**"]);
+    assert_eq!(config.sources[0].path.as_str(), "deploy");
+    assert_eq!(config.store.database.to_str(), Some("/var/lib/kubeopt/kubeopt.db"));
+    assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.pass_every_seconds, 3600);
+    assert!(config.policy.is_some());
+
+    let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+    let errors: Vec<String> = jsonschema::validator_for(&config_schema())
+        .unwrap()
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn an_empty_file_is_all_defaults() {
+    let config = read("").unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!((config.clusters.len(), config.pass_every_seconds), (0, 3600));
+    assert_eq!(config.store.git.to_str(), Some("/var/lib/kubeopt/git"));
+}
+
+#[test]
+fn a_secret_is_refused_and_never_repeated() {
+    for (text, help) in [
+        ("forges: [{name: a, type: gitea, url: \"https://x\", token: hunter2}]", "`tokenFile`"),
+        (
+            "clusters:\n- name: a\n  metrics:\n    prometheus:\n      basic: {username: u, password: hunter2}",
+            "`passwordFile`",
+        ),
+        (
+            "clusters:\n- name: a\n  metrics: {prometheus: {url: \"https://u:hunter2@prom\"}}",
+            "user and password",
+        ),
+        ("forges:\n- name: a\n  type: local\n  path: /x\n  apiToken: |\n    hunter2\n", "`tokenFile`"),
+    ] {
+        let problems = read(text).unwrap_err();
+        let secret = problems.iter().find(|problem| problem.code == "E-API-011");
+        assert!(secret.is_some_and(|problem| problem.help.contains(help)), "{text}: {problems:?}");
+        let printed: String = problems.iter().map(ToString::to_string).collect();
+        assert!(!printed.contains("hunter2"), "{printed}");
+    }
+}
+
+#[test]
+fn what_this_version_cannot_do_is_said_and_refused() {
+    for (text, told) in [
+        ("forges: [{name: a, type: github, app: {id: 1, privateKeyFile: /x}}]", "a forge of type `github`"),
+        ("forges: [{name: a, type: gitlab}]", "a forge of type `gitlab`"),
+        ("store: {database: \"postgres://db/x\"}", "a database that is not SQLite"),
+        ("store: {history: \"s3://bucket\"}", "history in object storage"),
+        ("reasoning: {provider: anthropic}", "`reasoning` by a language model"),
+        ("server: {auth: {oidc: {issuer: \"https://id\"}}}", "`server.auth`"),
+        ("clusters: [{name: a, prices: {currency: EUR}}]", "another currency than USD"),
+    ] {
+        let problems = read(text).unwrap_err();
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        assert_eq!(
+            (problems[0].code.as_str(), problems[0].text.clone()),
+            ("E-API-012", format!("{told} is not in this version"))
+        );
+    }
+}
+
+#[test]
+fn names_must_refer_to_something_that_is_defined() {
+    let base = "clusters: [{name: prod}]\nforges: [{name: local, type: local, path: /x}, {name: other, type: local, path: /y}]\n";
+    for (text, code, help) in [
+        (
+            "bindings: [{clusters: [prd], namespaces: [a], forge: local, repository: o/n}]",
+            "E-API-013",
+            "did you mean `prod`?",
+        ),
+        ("bindings: [{namespaces: [a], forge: locl, repository: o/n}]", "E-API-013", "did you mean `local`?"),
+        ("bindings: [{namespaces: [a], repository: o/n}]", "E-API-009", "forge: NAME"),
+        ("bindings: [{forge: local, repository: o/n}]", "E-API-009", "[\"*\"]"),
+        ("bindings: [{namespaces: [], forge: local, repository: o/n}]", "E-API-009", "[\"*\"]"),
+        (
+            "bindings: [{namespaces: [a], paths: [], forge: local, repository: o/n}]",
+            "E-API-009",
+            "remove `paths`",
+        ),
+        ("bindings: [{namespaces: [a], forge: local, repository: ../n}]", "E-API-003", "owner/name"),
+        (
+            "sources: [{cluster: prod, repository: o/n, forge: local, path: ../x}]",
+            "E-API-003",
+            "within the repository",
+        ),
+        (
+            "sources: [{cluster: prod, repository: o/n, forge: local, path: x, renderer: helm}]",
+            "E-API-012",
+            "kustomize",
+        ),
+    ] {
+        let problems = read(&format!("{base}{text}")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        assert_eq!(problems[0].code, code, "{text}");
+        assert!(problems[0].help.contains(help), "{text}: {}", problems[0].help);
+        assert_eq!(problems[0].place.as_ref().and_then(|place| place.line), Some(3), "{text}");
+    }
+}
+
+#[test]
+fn a_star_is_all_and_a_source_finds_its_forge_through_the_binding() {
+    let config = read(
+        "clusters: [{name: prod}]\nforges: [{name: a, type: local, path: /x}, {name: b, type: local, path: /y}]\n\
+         bindings: [{clusters: [\"*\"], namespaces: [\"*\"], forge: b, repository: g/sub/n}]\n\
+         sources: [{cluster: prod, repository: g/sub/n, path: ., renderer: kustomize}]\n",
+    )
+    .unwrap();
+    assert!(config.bindings[0].clusters.is_empty() && config.bindings[0].namespaces.is_empty());
+    assert_eq!(config.bindings[0].repository.owner, "g/sub");
+    assert_eq!(config.sources[0].repository.forge.as_str(), "b");
+    assert!(config.sources[0].path.is_root());
+}
+
+#[test]
+fn contradictions_and_doubles_are_told() {
+    for (text, code) in [
+        ("clusters: [{name: a}, {name: a}]", "E-API-005"),
+        ("forges: [{name: a, type: local, path: /x}, {name: a, type: local, path: /y}]", "E-API-005"),
+        (
+            "clusters: [{name: a, metrics: {prometheus: {url: \"http://p\", bearerFile: /x, basic: {username: u, passwordFile: /y}}}}]",
+            "E-API-010",
+        ),
+        (
+            "clusters: [{name: a, metrics: {prometheus: {url: \"http://p\", clientCertFile: /x}}}]",
+            "E-API-010",
+        ),
+        ("clusters: [{name: a, prices: {provider: custom}}]", "E-API-009"),
+        ("clusters: [{name: a, prices: {cpuPerCoreHour: 0.03, memoryPerGibHour: -1}}]", "E-API-003"),
+        ("clusters: [{name: a, metrics: {prometheus: {url: \"ftp://p\"}}}]", "E-API-003"),
+        (
+            "clusters: [{name: a, metrics: {prometheus: {url: \"http://p\", clusterLabel: {\"a\\\"b\": c}}}}]",
+            "E-API-003",
+        ),
+        ("clusters: [{name: A}]", "E-API-003"),
+        ("server: {listen: nowhere}", "E-API-003"),
+        ("policy: {extends: kubeopt:blanced}", "E-API-007"),
+        ("policy: {allowedOverrides: [sizing.cpu.quantil]}", "E-API-002"),
+        ("passes: {every: 8d}", "E-API-004"),
+    ] {
+        let problems = read(text).unwrap_err();
+        assert_eq!(
+            problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(),
+            [code],
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn what_only_follows_from_another_problem_is_not_told() {
+    for text in [
+        "clusters: [{name: A}]\nbindings: [{clusters: [A], namespaces: [a], forge: x, repository: o/n}]",
+        "forges: [{name: a, type: github}]\nbindings: [{namespaces: [a], forge: a, repository: o/n}]",
+        "clusters: [{name: [a]}]",
+    ] {
+        let problems = read(text).unwrap_err();
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+    }
+}

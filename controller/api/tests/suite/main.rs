@@ -1,0 +1,7 @@
+//! What users meet: sample files, messages, layers. One binary, one module a subject.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
+
+mod config;
+mod layers;
+mod policy;

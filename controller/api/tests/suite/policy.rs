@@ -1,0 +1,202 @@
+//! `.kubeopt.yaml`: what is accepted, and what users are told when it is not.
+
+use kubeopt_api::{CODES, PolicyFile, policy_schema};
+use kubeopt_model::Problem;
+use proptest::prelude::*;
+
+const PRESETS: &[(&str, &str)] =
+    &[("balanced", "sizing: {cpu: {quantile: 0.98}}"), ("conservative", "changes: {maxDecrease: 30%}")];
+
+fn problems(text: &str) -> Vec<Problem> {
+    PolicyFile::parse(text, ".kubeopt.yaml", PRESETS).expect_err("it must be refused")
+}
+
+#[test]
+fn the_example_reads_without_a_warning_and_fits_its_schema() {
+    let text = include_str!("../../../../examples/.kubeopt.yaml");
+    let file = PolicyFile::parse(text, ".kubeopt.yaml", PRESETS).unwrap();
+    assert_eq!(file.warnings(), []);
+    let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+    let errors: Vec<String> = jsonschema::validator_for(&policy_schema())
+        .unwrap()
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn keys_of_later_versions_are_accepted_and_warned_of() {
+    let text = "\
+extends: kubeopt:balanced
+pullRequests: {groupBy: team, maxOpen: 5, reviewers: codeowners, schedule: [\"* 8-16 * * 1-4\"], timezone: Europe/Berlin}
+approval:
+  large: {aboveMonthly: 500 USD, aboveRatio: 50%, approvers: 2}
+autoMerge: {environments: [dev], minConfidence: 0.9, maxRisk: low}
+rollout: {order: [dev, staging, prod], soak: 24h, revertOn: {oomKills: 1}}
+";
+    let file = PolicyFile::parse(text, ".kubeopt.yaml", PRESETS).unwrap();
+    let told: Vec<(String, Option<usize>)> = file
+        .warnings()
+        .iter()
+        .map(|warning| (warning.text.clone(), warning.place.as_ref().and_then(|place| place.line)))
+        .collect();
+    let unused =
+        |key: &str, line| (format!("`{key}` is not used by this version: it has no effect"), Some(line));
+    assert_eq!(
+        told,
+        [
+            unused("pullRequests.groupBy: team", 2),
+            unused("pullRequests.reviewers", 2),
+            unused("pullRequests.schedule", 2),
+            unused("pullRequests.timezone", 2),
+            unused("approval", 4),
+            unused("autoMerge", 5),
+            unused("rollout", 6),
+        ]
+    );
+    assert!(file.warnings().iter().all(|warning| warning.code == "E-POL-006"));
+}
+
+#[test]
+fn an_unknown_key_names_its_line_and_the_nearest_key() {
+    let text = "extends: kubeopt:balanced\nsizing:\n  history: 28d\n  # größe\n  cpu: {quantil: 0.98}\n";
+    assert_eq!(
+        problems(text)[0].to_string(),
+        "error[E-POL-002]: unknown key `sizing.cpu.quantil`\n  ┌─ .kubeopt.yaml:5\n  │   cpu: {quantil: 0.98}\n  \
+         help: did you mean `quantile`?"
+    );
+}
+
+#[test]
+fn all_problems_are_told_at_once_in_the_order_of_their_lines() {
+    let text = "\
+enabled: yes
+sizing:
+  cpu: {quantile: 1.5, margin: 0.15}
+  memory: {floor: 64 MB}
+  history: 1y
+changes:
+  maxDecrease: 100%
+  maxDecrease: 50%
+unknown: 1
+";
+    let told: Vec<(usize, String)> = problems(text)
+        .into_iter()
+        .map(|problem| (problem.place.and_then(|place| place.line).unwrap_or(0), problem.code))
+        .collect();
+    let expected = [
+        (1, "E-POL-003"),
+        (3, "E-POL-004"),
+        (3, "E-POL-003"),
+        (4, "E-POL-003"),
+        (5, "E-POL-003"),
+        (7, "E-POL-004"),
+        (8, "E-POL-005"),
+        (9, "E-POL-002"),
+    ];
+    assert_eq!(told, expected.map(|(line, code)| (line, code.to_owned())));
+}
+
+#[test]
+fn every_wrong_value_says_what_would_be_right() {
+    for (text, told, help) in [
+        (
+            "sizing: {cpu: {quantile: 0}}",
+            "`sizing.cpu.quantile` must be above 0 and at most 1, not `0`",
+            "above 0",
+        ),
+        (
+            "sizing: {cpu: {margin: 0.15}}",
+            "`sizing.cpu.margin` must be a share such as `15%`, not `0.15`",
+            "15%",
+        ),
+        ("sizing: {history: 28}", "not `28`", "`28d`"),
+        ("sizing: {history: 91d}", "`sizing.history` must be from 1d to 90d, not `91d`", "90d"),
+        ("sizing: {memory: {floor: lots}}", "`sizing.memory.floor` must be an amount of memory", "`64Mi`"),
+        (
+            "sizing: {limits: {cpu: keeps}}",
+            "must be one of keep, ratio, none, not `keeps`",
+            "keep, ratio, none",
+        ),
+        ("sizing: 5", "`sizing` must be a mapping of history, minHistory", "mapping"),
+        ("selectors: {kinds: [Pod]}", "`selectors.kinds[]` must be one of Deployment", "StatefulSet"),
+        ("exclude: {namespaces: kube-system}", "must be a list such as `[a, b]`", "[a, b]"),
+        ("blackouts: [{cron: 0 18 * * FRI}]", "`blackouts[].duration` is missing", "duration: 62h"),
+        (
+            "blackouts: [{cron: 0 0 30 2 *, duration: 1h}]",
+            "`blackouts[].cron` must be a cron expression",
+            "FRI",
+        ),
+        (
+            "blackouts: [{cron: 0 0 * * *, duration: 1h, timezone: Mars}]",
+            "must be a time zone",
+            "Europe/Berlin",
+        ),
+        ("overrides: [{enabled: false}]", "`overrides[].match` is missing", "which workloads"),
+        ("overrides: [{match: {}, enabled: false}]", "`overrides[].match` is missing", "which workloads"),
+        (
+            "extends: kubeopt:balancd",
+            "preset `kubeopt:balancd` does not exist",
+            "did you mean `kubeopt:balanced`?",
+        ),
+        ("extends: balanced", "preset `balanced` does not exist", "did you mean `kubeopt:balanced`?"),
+        ("allowedOverrides: [sizing]", "`allowedOverrides` belongs to the operator", "kubeopt.yaml"),
+        ("sizing: {history: 7d, minHistory: 14d}", "`sizing.minHistory` is longer than", "history"),
+        (
+            "sizing: {cpu: {floor: 2, ceiling: 1}}",
+            "`sizing.cpu.ceiling` is below `sizing.cpu.floor`",
+            "raise",
+        ),
+        ("sizing: {memory: {floor: 2Gi, ceiling: 1Gi}}", "`sizing.memory.ceiling` is below", "raise"),
+    ] {
+        let problems = problems(text);
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+        assert!(problems[0].text.contains(told), "{text}: {}", problems[0].text);
+        assert!(problems[0].help.contains(help), "{text}: {}", problems[0].help);
+    }
+}
+
+#[test]
+fn a_template_or_broken_yaml_is_refused_with_its_line() {
+    for (text, line) in [("a: [1\nb: 2\n", 2), ("sizing:\n\tcpu: {}\n", 2), ("{{ .Values.policy }}", 1)] {
+        let problem = problems(text).remove(0);
+        assert!(
+            ["E-POL-001", "E-POL-002", "E-POL-003"].contains(&problem.code.as_str()),
+            "{text}: {problem}"
+        );
+        assert_eq!(problem.place.and_then(|place| place.line), Some(line), "{text}");
+    }
+    let five_megabytes = format!("# {}\n", "x".repeat(5 << 20));
+    assert_eq!(problems(&five_megabytes)[0].code, "E-POL-001");
+}
+
+#[test]
+fn a_flood_of_problems_ends_with_a_count() {
+    let text: String = (0..1000).map(|n| format!("k{n}: 1\n")).collect();
+    let problems = problems(&text);
+    assert_eq!(problems.len(), 51);
+    assert!(problems[50].text.contains("950 more problems"));
+}
+
+#[test]
+fn codes_are_unique_and_every_problem_uses_one_of_them() {
+    let mut codes: Vec<&str> = CODES.iter().map(|(code, _)| *code).collect();
+    codes.dedup();
+    assert_eq!(codes.len(), CODES.len());
+    for text in ["a: 1", "enabled: 5", "enabled: true\nenabled: true", "extends: x", "- a"] {
+        for problem in problems(text) {
+            assert!(codes.contains(&problem.code.as_str()), "{}", problem.code);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_panics_and_every_problem_has_a_place(text in "[a-zA-Z:{}\\[\\] \n%0-9&*-]{0,60}") {
+        let text = format!("sizing: {{cpu: {{quantile: 0.9}}}}\n{text}");
+        if let Err(problems) = PolicyFile::parse(&text, ".kubeopt.yaml", PRESETS) {
+            prop_assert!(problems.iter().all(|problem| problem.place.is_some() && !problem.help.is_empty()));
+        }
+    }
+}
