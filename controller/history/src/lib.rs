@@ -1,1 +1,14 @@
 //! What was seen: usage sketches in Parquet and the journal in SQL.
+//!
+//! The home of polars and sqlx; no type of either shows in the interface. Usage comes in as series and goes out as one
+//! summary per container; the journal keeps what kubeopt decided and did. This crate knows nothing of where usage comes
+//! from, and decides nothing.
+
+pub mod codes;
+pub mod error;
+pub mod journal;
+pub mod usage;
+
+pub use error::HistoryError;
+pub use journal::{Journal, SqliteJournal};
+pub use usage::{HistorySlice, Hours, Rollup, UsageQuery, UsageStore, missing};

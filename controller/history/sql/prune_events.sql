@@ -1,0 +1,1 @@
+DELETE FROM event WHERE at_unix_s < $1

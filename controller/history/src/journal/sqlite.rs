@@ -1,0 +1,284 @@
+//! The journal in SQLite: one file beside the history, or memory for a run that keeps nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kubeopt_model::Problem;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Executor as _, SqlSafeStr as _};
+
+use super::rows::{self, broken};
+use super::{
+    BranchKey, EVENT_DAYS, EVENTS_MAX, Event, EventFilter, Journal, OutboxEntry, OutboxStep, SeenPullRequest,
+};
+use crate::error::HistoryError;
+
+/// How long another process's lock is waited for. Writes take milliseconds; who holds the lock longer is a second
+/// controller or a backup that runs amok.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a free connection is waited for; longer than the lock, so that the lock is what is reported.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A journal in SQLite.
+pub struct SqliteJournal {
+    place: Place,
+    pool: tokio::sync::RwLock<SqlitePool>,
+    created: bool,
+    problems: Mutex<Vec<Problem>>,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    File(PathBuf),
+    Memory,
+}
+
+impl SqliteJournal {
+    /// In this file, which is made with its tables if it does not exist; see [`SqliteJournal::was_created`].
+    ///
+    /// # Errors
+    /// [`HistoryError::Open`], and those of the database.
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, HistoryError> {
+        let path = path.into();
+        let created = !path.exists();
+        Self::at(Place::File(path), created).await
+    }
+
+    /// In memory, gone with the process.
+    ///
+    /// # Errors
+    /// [`HistoryError::Open`].
+    pub async fn in_memory() -> Result<Self, HistoryError> {
+        Self::at(Place::Memory, true).await
+    }
+
+    /// Whether there was no file when it was opened: a first start, or a lost database.
+    pub fn was_created(&self) -> bool {
+        self.created
+    }
+
+    /// What happened to the file since the last call.
+    pub fn take_problems(&self) -> Vec<Problem> {
+        std::mem::take(&mut self.problems.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes everything to the file and closes it.
+    pub async fn close(&self) {
+        self.pool.read().await.close().await;
+    }
+
+    async fn at(place: Place, created: bool) -> Result<Self, HistoryError> {
+        let pool = tokio::sync::RwLock::new(connect(&place).await?);
+        Ok(Self { place, pool, created, problems: Mutex::new(Vec::new()) })
+    }
+
+    /// The connection; a file that was deleted meanwhile is made anew, so that nothing more is written to one that
+    /// nobody will find.
+    async fn pool(&self) -> Result<SqlitePool, HistoryError> {
+        let Place::File(path) = &self.place else { return Ok(self.pool.read().await.clone()) };
+        if path.exists() {
+            return Ok(self.pool.read().await.clone());
+        }
+        let mut pool = self.pool.write().await;
+        // Another task may have been first.
+        if !path.exists() {
+            pool.close().await;
+            remove_beside(path);
+            *pool = connect(&self.place).await?;
+            let problem = created_anew(path);
+            tracing::warn!(code = problem.code, "{}", problem.text);
+            self.problems.lock().unwrap_or_else(PoisonError::into_inner).push(problem);
+        }
+        Ok(pool.clone())
+    }
+}
+
+/// What users are told when the database was lost.
+pub(super) fn created_anew(path: &Path) -> Problem {
+    Problem::new(
+        "E-HIS-010",
+        format!(
+            "the database `{}` did not exist and was created anew: the audit of past passes is lost, and open, merged and closed pull requests are read from the forge again",
+            path.display()
+        ),
+        "nothing to do; to keep the audit, put `store.database` on a volume that outlives the pod",
+    )
+}
+
+async fn connect(place: &Place) -> Result<SqlitePool, HistoryError> {
+    let (options, shown) = match place {
+        Place::File(path) => {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)
+                    .map_err(|error| HistoryError::Open { place: path.display().to_string(), why: error.to_string() })?;
+            }
+            // FULL: after a power cut the outbox must not be behind the forge more often than it has to.
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full);
+            (options, path.display().to_string())
+        }
+        Place::Memory => (SqliteConnectOptions::new().in_memory(true), "memory".to_owned()),
+    };
+    // One connection: SQLite has one writer, and each connection to memory would be a database of its own.
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.busy_timeout(BUSY_TIMEOUT))
+        .await
+        .map_err(|error| opened(&shown, error))?;
+    let migrations = vec![Migration::new(
+        1,
+        "journal".into(),
+        MigrationType::Simple,
+        include_str!("../../sql/migrations/0001_journal.sql").into_sql_str(),
+        false,
+    )];
+    Migrator::with_migrations(migrations)
+        .run(&pool)
+        .await
+        .map_err(|error| HistoryError::Open { place: shown, why: error.to_string() })?;
+    Ok(pool)
+}
+
+fn opened(place: &str, error: sqlx::Error) -> HistoryError {
+    match broken(error) {
+        HistoryError::Database(why) => HistoryError::Open { place: place.to_owned(), why },
+        other => other,
+    }
+}
+
+/// The write-ahead log of a file that is gone belongs to nothing; a new database beside it would be damaged.
+fn remove_beside(path: &Path) {
+    for ending in ["-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        // Usually there is none: closing the last connection removes both.
+        let _absent = std::fs::remove_file(PathBuf::from(name));
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    async fn plan(&self, entry: &OutboxEntry) -> Result<(), HistoryError> {
+        let (step, oid, number) = rows::step_columns(&entry.step);
+        let repository = &entry.key.repository;
+        let query = sqlx::query(include_str!("../../sql/plan.sql"))
+            .bind(repository.forge.as_str())
+            .bind(&repository.owner)
+            .bind(&repository.name)
+            .bind(&entry.key.branch)
+            .bind(&entry.base)
+            .bind(&entry.group)
+            .bind(&entry.proposal)
+            .bind(&entry.draft_digest)
+            .bind(step)
+            .bind(oid)
+            .bind(number)
+            .bind(entry.planned_unix_s)
+            .bind(entry.moved_unix_s);
+        self.pool().await?.execute(query).await.map_err(broken)?;
+        Ok(())
+    }
+
+    async fn advance(
+        &self,
+        key: &BranchKey,
+        step: &OutboxStep,
+        at_unix_s: i64,
+    ) -> Result<bool, HistoryError> {
+        let (step, oid, number) = rows::step_columns(step);
+        let query = sqlx::query(include_str!("../../sql/advance.sql"))
+            .bind(key.repository.forge.as_str())
+            .bind(&key.repository.owner)
+            .bind(&key.repository.name)
+            .bind(&key.branch)
+            .bind(step)
+            .bind(oid)
+            .bind(number)
+            .bind(at_unix_s);
+        Ok(self.pool().await?.execute(query).await.map_err(broken)?.rows_affected() > 0)
+    }
+
+    async fn outbox(&self) -> Result<Vec<OutboxEntry>, HistoryError> {
+        let query = sqlx::query(include_str!("../../sql/outbox.sql"));
+        let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
+        found.iter().map(rows::outbox_entry).collect()
+    }
+
+    async fn forget(&self, key: &BranchKey) -> Result<(), HistoryError> {
+        let query = sqlx::query(include_str!("../../sql/forget.sql"))
+            .bind(key.repository.forge.as_str())
+            .bind(&key.repository.owner)
+            .bind(&key.repository.name)
+            .bind(&key.branch);
+        self.pool().await?.execute(query).await.map_err(broken)?;
+        Ok(())
+    }
+
+    async fn record(&self, events: &[Event]) -> Result<(), HistoryError> {
+        let Some(newest) = events.iter().map(|event| event.at_unix_s).max() else { return Ok(()) };
+        let mut all = self.pool().await?.begin().await.map_err(broken)?;
+        for event in events {
+            let query = sqlx::query(include_str!("../../sql/record.sql"))
+                .bind(&event.pass)
+                .bind(event.at_unix_s)
+                .bind(&event.kind)
+                .bind(&event.subject)
+                .bind(rows::detail_text(&event.detail));
+            all.execute(query).await.map_err(broken)?;
+        }
+        let query =
+            sqlx::query(include_str!("../../sql/prune_events.sql")).bind(newest - EVENT_DAYS * 86_400);
+        all.execute(query).await.map_err(broken)?;
+        all.commit().await.map_err(broken)
+    }
+
+    async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, HistoryError> {
+        let limit = if filter.limit == 0 { EVENTS_MAX } else { filter.limit.min(EVENTS_MAX) };
+        let query = sqlx::query(include_str!("../../sql/events.sql"))
+            .bind(filter.since_unix_s)
+            .bind(&filter.subject)
+            .bind(&filter.kind)
+            .bind(&filter.pass)
+            .bind(i64::from(limit));
+        let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
+        found.iter().map(rows::event).collect()
+    }
+
+    async fn remember_pull_request(&self, seen: &SeenPullRequest) -> Result<(), HistoryError> {
+        let (state, oid, ended, synced) = rows::state_columns(&seen.state);
+        let query = sqlx::query(include_str!("../../sql/remember_pull_request.sql"))
+            .bind(seen.repository.forge.as_str())
+            .bind(&seen.repository.owner)
+            .bind(&seen.repository.name)
+            .bind(rows::column(seen.number))
+            .bind(&seen.branch)
+            .bind(&seen.base)
+            .bind(&seen.group)
+            .bind(&seen.proposal)
+            .bind(state)
+            .bind(oid)
+            .bind(ended)
+            .bind(synced)
+            .bind(seen.seen_unix_s);
+        self.pool().await?.execute(query).await.map_err(broken)?;
+        Ok(())
+    }
+
+    async fn pull_requests(&self) -> Result<Vec<SeenPullRequest>, HistoryError> {
+        let query = sqlx::query(include_str!("../../sql/pull_requests.sql"));
+        let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
+        found.iter().map(rows::pull_request).collect()
+    }
+}

@@ -1,0 +1,150 @@
+//! One day of one cluster as three files: two tables in Parquet, and the ledger that says which hours of them count.
+//!
+//! The ledger is written last. Hours that the tables hold and the ledger does not name were cut off by a kill: they are
+//! left out when reading and replaced when their slice comes again.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use kubeopt_model::ContainerId;
+use kubeopt_model::usage::{OomKill, Signal};
+use polars::prelude::{
+    DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader as _, StatisticsOptions, ZstdLevel,
+};
+use serde::{Deserialize, Serialize};
+
+use super::rollup::HistorySlice;
+use super::{DAY_S, HOUR_S, frame};
+use crate::error::HistoryError;
+
+/// Version of the files; another one is read again from the source rather than converted.
+const VERSION: u32 = 1;
+
+/// How often an incomplete hour is read again. A store that warns for ever must not be read as a whole in each pass.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// What is known of one hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HourState {
+    /// Why it is incomplete, if it is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) partial: Option<String>,
+    /// How often it was read.
+    pub(super) attempts: u32,
+}
+
+/// What the tables of a day hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ledger {
+    version: u32,
+    /// By the start of the hour.
+    pub(super) hours: BTreeMap<i64, HourState>,
+    /// Whose series these are.
+    pub(super) series: BTreeMap<u64, (ContainerId, Signal)>,
+    /// Oldest first.
+    pub(super) oom_kills: Vec<OomKill>,
+}
+
+/// A day's tables.
+#[derive(Debug, Clone)]
+pub(super) struct Tables {
+    pub(super) bins: DataFrame,
+    pub(super) pods: DataFrame,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { version: VERSION, hours: BTreeMap::new(), series: BTreeMap::new(), oom_kills: Vec::new() }
+    }
+}
+
+impl Ledger {
+    /// From the bytes of its file.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        let ledger: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if ledger.version == VERSION { Ok(ledger) } else { Err(format!("version {} is not {VERSION}", ledger.version)) }
+    }
+
+    /// The bytes of its file.
+    pub(super) fn write(&self) -> Result<Vec<u8>, HistoryError> {
+        serde_json::to_vec(self).map_err(|error| HistoryError::Compute(error.to_string()))
+    }
+
+    /// Hours that need not be read again.
+    pub(super) fn settled(&self) -> impl Iterator<Item = i64> + '_ {
+        let settled = |state: &HourState| state.partial.is_none() || state.attempts >= ATTEMPTS_MAX;
+        self.hours.iter().filter(move |(_, state)| settled(state)).map(|(hour, _)| *hour)
+    }
+
+    /// Takes over the hours of a slice that lie within the day; gives their range.
+    fn replace(&mut self, day: i64, slice: &HistorySlice) -> (i64, i64) {
+        let from = slice.window.from_unix_s.max(day);
+        let to = slice.window.to_unix_s.min(day + DAY_S);
+        let mut hour = from;
+        while hour < to {
+            let attempts = self.hours.get(&hour).map_or(0, |state| state.attempts) + 1;
+            self.hours.insert(hour, HourState { partial: slice.partial.clone(), attempts });
+            hour += HOUR_S;
+        }
+        self.series.extend(slice.names.iter().map(|(id, name)| (*id, name.clone())));
+        self.oom_kills.retain(|kill| !(from..to).contains(&kill.at_unix_s));
+        self.oom_kills.extend(slice.oom_kills.iter().filter(|kill| (from..to).contains(&kill.at_unix_s)).cloned());
+        self.oom_kills.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
+        (from, to)
+    }
+}
+
+impl Tables {
+    /// From the bytes of the two files. The engine may panic on damaged bytes; the caller runs it where that is caught.
+    pub(super) fn read(bins: Vec<u8>, pods: Vec<u8>) -> Result<Self, String> {
+        let table = |bytes: Vec<u8>, columns: &[&str]| -> Result<DataFrame, String> {
+            let mut table =
+                ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
+            table.as_single_chunk_par();
+            table.select(columns.iter().copied()).map_err(|error| error.to_string())
+        };
+        Ok(Self {
+            bins: table(bins, &["series", "hour", "bin", "count"])?,
+            pods: table(pods, &["series", "pod", "hour", "samples", "first", "last", "sum", "max", "max_at"])?,
+        })
+    }
+
+    /// The bytes of the two files: bins, pods.
+    pub(super) fn write(&mut self) -> Result<(Vec<u8>, Vec<u8>), HistoryError> {
+        Ok((parquet(&mut self.bins)?, parquet(&mut self.pods)?))
+    }
+}
+
+/// The day with the hours of the slice replaced.
+pub(super) fn replaced(
+    day: i64,
+    old: Option<(Ledger, Tables)>,
+    slice: &HistorySlice,
+) -> Result<(Ledger, Tables), HistoryError> {
+    let (mut ledger, tables) = match old {
+        Some((ledger, tables)) => (ledger, Some(tables)),
+        None => (Ledger::default(), None),
+    };
+    let known: Vec<i64> = ledger.hours.keys().copied().collect();
+    let (from, to) = ledger.replace(day, slice);
+    let new = |hour: i64| (from..to).contains(&hour);
+    let kept = |hour: i64| !new(hour) && known.binary_search(&hour).is_ok();
+    let (mut bins, mut pods) =
+        (frame::picked(&slice.bins, new, None)?, frame::picked(&slice.pods, new, None)?);
+    if let Some(tables) = tables {
+        bins = frame::stacked(frame::picked(&tables.bins, kept, None)?, &bins)?;
+        pods = frame::stacked(frame::picked(&tables.pods, kept, None)?, &pods)?;
+    }
+    Ok((ledger, Tables { bins, pods }))
+}
+
+fn parquet(table: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {
+    let mut bytes = Vec::new();
+    // Level 1: numbers in sorted runs are small already; higher levels gain a few per cent and cost several times as much.
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(Some(ZstdLevel::try_new(1)?)))
+        .with_statistics(StatisticsOptions::empty())
+        .finish(table)?;
+    Ok(bytes)
+}

@@ -1,0 +1,32 @@
+//! Usage history: hourly mergeable sketches and exact maxima, per container and signal.
+//!
+//! A slice of series becomes two tables (see [`frame`]); a day of tables and its ledger are three files (see [`day`]);
+//! a window of days becomes one summary per container (see [`summary`]). Hours are replaced whole, so that reading a
+//! slice twice, or a kill between two files, changes nothing.
+
+mod cover;
+mod day;
+mod frame;
+mod rollup;
+mod shelf;
+mod store;
+mod summary;
+
+#[cfg(test)]
+mod tests;
+
+
+pub use cover::missing;
+pub use rollup::{HistorySlice, Rollup};
+pub use shelf::{Folder, Memory, Shelf};
+pub use store::{RETENTION_DAYS, UsageStore};
+pub use summary::{Hours, UsageQuery};
+
+/// Seconds between two samples, as observation delivers them.
+pub const STEP_S: i64 = 300;
+
+/// Seconds of an hour.
+pub(crate) const HOUR_S: i64 = 3600;
+
+/// Seconds of a day; days begin at midnight UTC.
+pub(crate) const DAY_S: i64 = 86_400;

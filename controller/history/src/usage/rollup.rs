@@ -1,0 +1,183 @@
+//! From the series of one slice to its two tables. Takes series while they arrive; holds neither them nor their samples.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
+use kubeopt_model::{ContainerId, Window};
+use kubeopt_signal::Sketch;
+use polars::prelude::DataFrame;
+use sha2::{Digest, Sha256};
+
+use super::frame::{self, BinRows, PodHour, ZERO_BIN};
+use super::{HOUR_S, STEP_S};
+use crate::error::HistoryError;
+
+/// Rows that are gathered before they are merged: 6 MB.
+const ROWS_MAX: usize = 1 << 18;
+
+/// A slice on its way to the tables.
+#[derive(Debug)]
+pub struct Rollup {
+    window: Window,
+    rows: BinRows,
+    bins: DataFrame,
+    pods: Vec<PodHour>,
+    names: BTreeMap<u64, (ContainerId, Signal)>,
+    samples: u64,
+}
+
+/// A slice as tables, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct HistorySlice {
+    pub(super) window: Window,
+    pub(super) bins: DataFrame,
+    pub(super) pods: DataFrame,
+    pub(super) names: BTreeMap<u64, (ContainerId, Signal)>,
+    pub(super) oom_kills: Vec<OomKill>,
+    pub(super) partial: Option<String>,
+    samples: u64,
+}
+
+impl HistorySlice {
+    /// The slice of time.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Samples that went into it.
+    pub fn samples(&self) -> u64 {
+        self.samples
+    }
+}
+
+impl Rollup {
+    /// An empty slice.
+    ///
+    /// # Errors
+    /// [`HistoryError::Slice`] where the window is empty or not of whole hours.
+    pub fn new(window: Window) -> Result<Self, HistoryError> {
+        let whole = window.from_unix_s % HOUR_S == 0 && window.to_unix_s % HOUR_S == 0;
+        if !whole || window.seconds() == 0 {
+            return Err(HistoryError::Slice { window });
+        }
+        Ok(Self {
+            window,
+            rows: BinRows::default(),
+            bins: DataFrame::empty(),
+            pods: Vec::new(),
+            names: BTreeMap::new(),
+            samples: 0,
+        })
+    }
+
+    /// Adds a series, or a part of one. Samples outside of the slice and values that are not finite are left out.
+    ///
+    /// # Errors
+    /// [`HistoryError::Compute`].
+    pub fn add(&mut self, series: &UsageSeries) -> Result<(), HistoryError> {
+        let id = series_id(&series.container, series.signal);
+        let pod = pod_id(&series.container, &series.pod);
+        let mut row: Option<PodHour> = None;
+        for (at, value) in &series.points {
+            if !value.is_finite() || *at < self.window.from_unix_s || *at >= self.window.to_unix_s {
+                continue;
+            }
+            let hour = at.div_euclid(HOUR_S) * HOUR_S;
+            if series.signal != Signal::ThrottledRatio {
+                self.rows.push(id, hour, Sketch::bin_of(*value).map_or(ZERO_BIN, i32::from));
+            }
+            match &mut row {
+                Some(row) if row.hour == hour => add_sample(row, *at, *value),
+                _ => self.pods.extend(row.replace(first_sample(id, pod, *at, *value))),
+            }
+            self.samples += 1;
+        }
+        if row.is_some() && !self.names.contains_key(&id) {
+            self.names.insert(id, (series.container.clone(), series.signal));
+        }
+        self.pods.extend(row);
+        if self.rows.len() >= ROWS_MAX { self.merge() } else { Ok(()) }
+    }
+
+    /// Ends the slice.
+    ///
+    /// # Errors
+    /// [`HistoryError::Compute`].
+    pub fn finish(
+        mut self,
+        oom_kills: Vec<OomKill>,
+        partial: Option<String>,
+    ) -> Result<HistorySlice, HistoryError> {
+        self.merge()?;
+        let within = |kill: &OomKill| {
+            (self.window.from_unix_s..self.window.to_unix_s).contains(&kill.at_unix_s)
+        };
+        Ok(HistorySlice {
+            window: self.window,
+            bins: frame::sorted_bins(&frame::merged_bins(&self.bins, &["series", "hour", "bin"])?)?,
+            pods: frame::pods_table(&self.pods)?,
+            names: self.names,
+            oom_kills: oom_kills.into_iter().filter(within).collect(),
+            partial,
+            samples: self.samples,
+        })
+    }
+
+    fn merge(&mut self) -> Result<(), HistoryError> {
+        let rows = std::mem::take(&mut self.rows).into_table()?;
+        self.bins = frame::stacked(std::mem::take(&mut self.bins), &rows)?;
+        Ok(())
+    }
+}
+
+fn first_sample(series: u64, pod: u64, at: i64, value: f64) -> PodHour {
+    let hour = at.div_euclid(HOUR_S) * HOUR_S;
+    PodHour { series, pod, hour, samples: 1, first: at, last: at, sum: value, max: value, max_at: at }
+}
+
+fn add_sample(row: &mut PodHour, at: i64, value: f64) {
+    row.samples += 1;
+    row.first = row.first.min(at);
+    row.last = row.last.max(at);
+    row.sum += value;
+    if value > row.max {
+        (row.max, row.max_at) = (value, at);
+    }
+}
+
+/// Names whoever a row is of, the same in every file: the first 8 bytes of SHA-256. Names come from tenants of a
+/// cluster, so a hash that one can aim at would let one workload's samples count for another.
+pub(super) fn series_id(container: &ContainerId, signal: Signal) -> u64 {
+    let signal = match signal {
+        Signal::CpuMillicores => "cpu",
+        Signal::MemoryBytes => "memory",
+        Signal::ThrottledRatio => "throttled",
+    };
+    let workload = &container.workload;
+    hashed(&[
+        workload.namespace.as_str(),
+        workload.kind.as_str(),
+        workload.name.as_str(),
+        container.container.as_str(),
+        signal,
+    ])
+}
+
+fn pod_id(container: &ContainerId, pod: &str) -> u64 {
+    hashed(&[container.workload.namespace.as_str(), pod])
+}
+
+fn hashed(parts: &[&str]) -> u64 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    let digest = hasher.finalize();
+    digest.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// Samples that a gapless span would have, both ends included.
+pub(super) fn steps_between(first: i64, last: i64) -> u64 {
+    ((last - first).max(0) / STEP_S + 1) as u64
+}

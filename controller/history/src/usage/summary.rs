@@ -1,0 +1,218 @@
+//! From the tables of days to one summary per container over a window.
+//!
+//! Each day is merged into running tables of one row per series and bin, and per series and pod, so that memory does not
+//! grow with the length of the window. Samples count alike, so a pod that lived for minutes weighs minutes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage, Signal};
+use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window};
+use kubeopt_signal::Sketch;
+use polars::prelude::DataFrame;
+
+use super::day::{Ledger, Tables};
+use super::frame::{self, PodSpan, ZERO_BIN};
+use super::rollup::{series_id, steps_between};
+use super::{HOUR_S, STEP_S};
+use crate::error::HistoryError;
+
+/// Whether hourly points are wanted; they are the greater part of a long window's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hours {
+    /// Give them.
+    Kept,
+    /// Leave `cpu_hours` and `memory_hours` empty.
+    LeftOut,
+}
+
+/// What is asked of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageQuery {
+    /// The window, on whole hours; others are widened to the start of their first hour.
+    pub window: Window,
+    /// Only these containers; none means all.
+    pub containers: Option<Vec<ContainerId>>,
+    /// Hourly points.
+    pub hours: Hours,
+}
+
+/// A summary in the making.
+pub(super) struct Summary {
+    window: Window,
+    hours_wanted: Hours,
+    wanted: Option<HashSet<ContainerId>>,
+    names: HashMap<u64, (ContainerId, Signal)>,
+    bins: DataFrame,
+    pods: DataFrame,
+    maxima: HashMap<u64, (f64, i64)>,
+    hours: HashMap<u64, Vec<HourPoint>>,
+    oom_kills: Vec<OomKill>,
+    covered: BTreeSet<i64>,
+    partial: Option<String>,
+}
+
+impl Summary {
+    pub(super) fn new(query: UsageQuery) -> Self {
+        let from_unix_s = query.window.from_unix_s.div_euclid(HOUR_S) * HOUR_S;
+        Self {
+            window: Window { from_unix_s, ..query.window },
+            hours_wanted: query.hours,
+            wanted: query.containers.map(|containers| containers.into_iter().collect()),
+            names: HashMap::new(),
+            bins: DataFrame::empty(),
+            pods: DataFrame::empty(),
+            maxima: HashMap::new(),
+            hours: HashMap::new(),
+            oom_kills: Vec::new(),
+            covered: BTreeSet::new(),
+            partial: None,
+        }
+    }
+
+    /// Adds a day. Days come oldest first.
+    pub(super) fn add_day(mut self, ledger: &Ledger, tables: Tables) -> Result<Self, HistoryError> {
+        let window = self.window;
+        let within = |at: i64| (window.from_unix_s..window.to_unix_s).contains(&at);
+        for (hour, state) in ledger.hours.iter().filter(|(hour, _)| within(**hour)) {
+            self.covered.insert(*hour);
+            self.partial = self.partial.take().or_else(|| state.partial.clone());
+        }
+        let is_wanted =
+            |container: &ContainerId| self.wanted.as_ref().is_none_or(|wanted| wanted.contains(container));
+        let named = ledger.series.iter().filter(|(_, (container, _))| is_wanted(container));
+        let named: Vec<_> = named.map(|(id, name)| (*id, name.clone())).collect();
+        let ids: HashSet<u64> = named.iter().map(|(id, _)| *id).collect();
+        let kills = ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s) && is_wanted(&kill.container));
+        let kills: Vec<_> = kills.cloned().collect();
+        self.names.extend(named);
+        self.oom_kills.extend(kills);
+
+        let counts = |hour: i64| within(hour) && ledger.hours.contains_key(&hour);
+        let bins = frame::picked(&tables.bins, counts, Some(&ids))?;
+        let pods = frame::picked(&tables.pods, counts, Some(&ids))?;
+        drop(tables);
+        frame::each_max(&pods, |series, max, at| {
+            let highest = self.maxima.entry(series).or_insert((max, at));
+            if max > highest.0 {
+                *highest = (max, at);
+            }
+        })?;
+        if self.hours_wanted == Hours::Kept {
+            self.add_hours(&bins, &pods)?;
+        }
+        let bins = frame::merged_bins(&bins, &["series", "bin"])?;
+        self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins)?, &["series", "bin"])?;
+        let pods = frame::merged_pods(&pods)?;
+        let columns = ["series", "pod", "samples", "sum", "first", "last"];
+        self.pods = frame::merged_pods(&frame::stacked(self.pods, &pods.select(columns)?)?)?.select(columns)?;
+        Ok(self)
+    }
+
+    fn add_hours(&mut self, bins: &DataFrame, pods: &DataFrame) -> Result<(), HistoryError> {
+        let mut maxima: HashMap<(u64, i64), f64> = HashMap::new();
+        frame::each_max(pods, |series, max, at| {
+            let highest = maxima.entry((series, at.div_euclid(HOUR_S) * HOUR_S)).or_insert(max);
+            *highest = highest.max(max);
+        })?;
+        let mut sketches: BTreeMap<(u64, i64), Vec<(i32, u32)>> = BTreeMap::new();
+        frame::each_bin(bins, |series, hour, bin, count| {
+            sketches.entry((series, hour)).or_default().push((bin, count));
+        })?;
+        for ((series, hour), bins) in sketches {
+            let sketch = sketch_of(&bins);
+            let max = maxima.get(&(series, hour)).copied().unwrap_or_default();
+            // The sketch is within one per cent; the exact maximum bounds it.
+            let p95 = sketch.quantile(0.95).unwrap_or_default().min(max);
+            self.hours.entry(series).or_default().push(HourPoint { at_unix_s: hour, p95, max });
+        }
+        Ok(())
+    }
+
+    /// One summary per container, sorted.
+    pub(super) fn finish(mut self) -> Result<Vec<ContainerUsage>, HistoryError> {
+        let mut bins: HashMap<u64, Vec<(i32, u32)>> = HashMap::new();
+        if self.bins.width() > 0 {
+            frame::each_bin(&self.bins, |series, _, bin, count| {
+                bins.entry(series).or_default().push((bin, count));
+            })?;
+        }
+        let mut spans: HashMap<u64, Vec<PodSpan>> = HashMap::new();
+        if self.pods.width() > 0 {
+            for span in frame::pod_spans(&self.pods)? {
+                spans.entry(span.series).or_default().push(span);
+            }
+        }
+        let partial = self.partial.take().or_else(|| self.gap());
+        let containers: BTreeSet<ContainerId> = self
+            .names
+            .iter()
+            .filter(|(series, _)| spans.contains_key(series))
+            .map(|(_, (container, _))| container.clone())
+            .collect();
+        Ok(containers
+            .into_iter()
+            .filter_map(|container| self.container(container, &bins, &spans, partial.clone()))
+            .collect())
+    }
+
+    fn container(
+        &mut self,
+        container: ContainerId,
+        bins: &HashMap<u64, Vec<(i32, u32)>>,
+        spans: &HashMap<u64, Vec<PodSpan>>,
+        partial: Option<String>,
+    ) -> Option<ContainerUsage> {
+        let cpu_id = series_id(&container, Signal::CpuMillicores);
+        let memory_id = series_id(&container, Signal::MemoryBytes);
+        let throttled_id = series_id(&container, Signal::ThrottledRatio);
+        let of = |id: u64| spans.get(&id).map_or(&[][..], Vec::as_slice);
+        let all = || [cpu_id, memory_id, throttled_id].into_iter().flat_map(of);
+        let first = all().map(|span| span.first).min()?;
+        let last = all().map(|span| span.last).max()?;
+        let longest = if of(memory_id).len() >= of(cpu_id).len() { of(memory_id) } else { of(cpu_id) };
+        let steps: u64 = longest.iter().map(|span| steps_between(span.first, span.last)).sum();
+        let throttled: u64 = of(throttled_id).iter().map(|span| u64::from(span.samples)).sum();
+        let throttled_sum: f64 = of(throttled_id).iter().map(|span| span.sum).sum();
+        let oom_kills = self.oom_kills.iter().filter(|kill| kill.container == container).cloned().collect();
+        Some(ContainerUsage {
+            window: self.window,
+            seen: Window { from_unix_s: first, to_unix_s: (last + STEP_S).min(self.window.to_unix_s) },
+            cpu: self.resource(cpu_id, bins, of(cpu_id)),
+            memory: self.resource(memory_id, bins, of(memory_id)),
+            oom_kills,
+            throttled_ratio: (throttled > 0).then(|| throttled_sum / throttled as f64),
+            pods: longest.len() as u64,
+            replica_hours: (steps * STEP_S as u64) as f64 / HOUR_S as f64,
+            cpu_hours: self.hours.remove(&cpu_id).unwrap_or_default(),
+            memory_hours: self.hours.remove(&memory_id).unwrap_or_default(),
+            partial,
+            container,
+        })
+    }
+
+    fn resource(
+        &self,
+        series: u64,
+        bins: &HashMap<u64, Vec<(i32, u32)>>,
+        spans: &[PodSpan],
+    ) -> Option<ResourceUsage> {
+        let (max, max_at_unix_s) = *self.maxima.get(&series)?;
+        let have = spans.iter().map(|span| u64::from(span.samples)).sum();
+        let expected = spans.iter().map(|span| steps_between(span.first, span.last)).sum();
+        let sketch = sketch_of(bins.get(&series)?);
+        Some(ResourceUsage { sketch, max, max_at_unix_s, coverage: Coverage { have, expected } })
+    }
+
+    /// Hours that are missing between hours that are there.
+    fn gap(&self) -> Option<String> {
+        let (first, last) = (self.covered.first()?, self.covered.last()?);
+        let missing = (last - first) / HOUR_S + 1 - self.covered.len() as i64;
+        (missing > 0).then(|| format!("{missing} hours of the window have not been read yet"))
+    }
+}
+
+fn sketch_of(bins: &[(i32, u32)]) -> Sketch {
+    let zeros = bins.iter().filter(|(bin, _)| *bin == ZERO_BIN).map(|(_, count)| u64::from(*count)).sum();
+    let filled = bins.iter().filter_map(|(bin, count)| Some((i16::try_from(*bin).ok()?, u64::from(*count))));
+    Sketch::from_bins(zeros, filled)
+}
