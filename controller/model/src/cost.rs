@@ -7,7 +7,9 @@ use std::ops::{Add, Neg, Sub};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::{Bytes, GIB, MilliCores};
+use crate::change::Change;
+use crate::quantity::{Amount, Bytes, GIB, MilliCores, Resource};
+use crate::workload::Resources;
 
 /// Hours of a month, as the public clouds count.
 pub const HOURS_PER_MONTH: u32 = 730;
@@ -109,6 +111,20 @@ impl Prices {
     }
 }
 
+impl Prices {
+    /// 730 hours of the effective requests of so many pods, each part rounded to the cent.
+    pub fn requests_month(&self, resources: &Resources, replicas: u32) -> Money {
+        [Resource::Cpu, Resource::Memory]
+            .into_iter()
+            .filter_map(|resource| resources.effective_request(resource))
+            .map(|amount| match amount {
+                Amount::Cpu(cpu) => self.cpu_month(cpu, replicas).to_cents(),
+                Amount::Memory(memory) => self.memory_month(memory, replicas).to_cents(),
+            })
+            .sum()
+    }
+}
+
 /// What requested capacity costs a month, before and after.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapacityCost {
@@ -119,6 +135,12 @@ pub struct CapacityCost {
 }
 
 impl CapacityCost {
+    /// Cost of the effective requests of `replicas` pods, before and after, each part rounded to the cent.
+    pub fn of(resources: &Change<Resources>, replicas: u32, prices: &Prices) -> Self {
+        let Change { before, after } = (*resources).map(|side| prices.requests_month(&side, replicas));
+        Self { before, after }
+    }
+
     /// Negative saves.
     pub fn delta(&self) -> Money {
         self.after - self.before

@@ -79,6 +79,13 @@ pub enum NoRecommendation {
     AlreadyRight,
     /// All wanted changes are too small to bother anyone.
     TooSmall,
+    /// A guardrail does not let it pass.
+    Refused {
+        /// The guardrail: `quota`.
+        guardrail: String,
+        /// The sentence, with its numbers, without a full stop.
+        text: String,
+    },
     /// It must not be lowered on partial data, and nothing needs raising.
     PartialData {
         /// Coverage of the window.
@@ -107,6 +114,7 @@ impl NoRecommendation {
             }
             Self::AlreadyRight => "already right".to_owned(),
             Self::TooSmall => "the change would be too small to propose".to_owned(),
+            Self::Refused { text, .. } => text.clone(),
             Self::PartialData { coverage, why } => {
                 format!("partial data, {coverage} of the window is there ({why}): nothing is lowered on it")
             }
