@@ -120,6 +120,26 @@ pub struct PullRequestDraft {
     pub marker: Marker,
 }
 
+impl PullRequestDraft {
+    /// SHA-256 over all that would be published, in hex: equal digests publish the same.
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update((bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        for text in [&self.base, &self.branch, &self.title, &self.body, &self.commit_message] {
+            part(text.as_bytes());
+        }
+        for file in &self.files {
+            part(file.path.as_str().as_bytes());
+            part(&file.content.before);
+            part(&file.content.after);
+        }
+        hex::encode(hasher.finalize())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
