@@ -1,1 +1,57 @@
 //! YAML by span: mark, read back, edit, compare, and the guards that refuse.
+//!
+//! Pure: bytes in, values out. It never sees a repository, a cluster or a renderer, only files and what a renderer made
+//! of them. Two parsers that know nothing of each other stand behind every edit: yaml-edit changes, yaml-rust2 checks.
+//!
+//! ```
+//! use kubeopt_manifest::{edit, read_sites};
+//! use kubeopt_model::{Amount, FieldEdit, MilliCores, RepoPath};
+//!
+//! let file = RepoPath::new("api.yaml").expect("a path");
+//! let text = b"apiVersion: apps/v1
+//! kind: Deployment
+//! metadata: {name: api}
+//! spec:
+//!   template:
+//!     spec:
+//!       containers:
+//!       - name: api
+//!         resources:
+//!           requests:
+//!             cpu: \"1\" # sized by hand
+//! ";
+//! let site = read_sites(&file, text).expect("YAML").remove(0).site.expect("editable");
+//! let after = Amount::Cpu(MilliCores(310));
+//! let edited = edit(&file, text, &[FieldEdit { site, after }]).expect("edited");
+//! assert!(String::from_utf8_lossy(&edited).ends_with("cpu: \"310m\" # sized by hand\n"));
+//! ```
+
+mod candidate;
+mod closure;
+pub mod codes;
+mod compare;
+mod edit;
+mod guard;
+mod kustomize;
+mod mark;
+mod pods;
+mod read_back;
+mod refusal;
+mod rendered;
+mod replace;
+mod sites;
+mod stream;
+mod text;
+mod tree_edit;
+mod yaml_text;
+
+pub use closure::{Closure, closure};
+pub use codes::CODES;
+pub use compare::compare;
+pub use edit::edit;
+pub use guard::{FILE_BYTES_MAX, guard_file, guard_place};
+pub use kustomize::{FILE_NAMES, KustomizationFile, KustomizationKind, is_remote, kustomization};
+pub use mark::{Mark, Marked, mark};
+pub use read_back::{Arrival, Origin, ReadBack, read_back};
+pub use rendered::{Rendered, RenderedContainer, workloads};
+pub use sites::{SiteRead, read_sites};

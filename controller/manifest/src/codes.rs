@@ -1,0 +1,32 @@
+//! The codes of this crate, each with what it means. docs/errors.md is made from this list.
+
+/// Code and meaning, sorted by code.
+pub const CODES: &[(&str, &str)] = &[
+    ("E-SRC-001", "the file is larger than kubeopt edits"),
+    ("E-SRC-002", "the file is not UTF-8 text"),
+    ("E-SRC-003", "the file is a Git LFS pointer, not the manifest itself"),
+    ("E-SRC-004", "the value stands in template text"),
+    ("E-SRC-005", "the text cannot be read as YAML"),
+    ("E-SRC-006", "the file is encrypted by SOPS, whose checksum covers every value"),
+    ("E-SRC-007", "the file is generated, so an edit would be overwritten"),
+    ("E-SRC-008", "a key stands twice in the document"),
+    ("E-SRC-009", "the value is shared through a YAML anchor"),
+    ("E-SRC-010", "the value comes from a merge key"),
+    ("E-SRC-011", "the value is filled in later by a variable or a secret store"),
+    ("E-SRC-012", "the value belongs to a volume claim, not to a container"),
+    ("E-SRC-013", "the value is not a Kubernetes quantity"),
+    ("E-SRC-014", "the file says something else than when the edit was planned"),
+    ("E-SRC-015", "there is no resource value at this place"),
+    ("E-SRC-016", "a generator that writes this file lies beside it"),
+    ("E-SRC-017", "the path belongs to the CI system"),
+    ("E-SRC-018", "the edit could not be proven to change only its values"),
+    ("E-SRC-019", "the value is written in a form that kubeopt does not edit"),
+    ("E-SRC-020", "two edits of one value contradict each other"),
+    ("E-SRC-021", "the text is larger or deeper than kubeopt reads"),
+    ("E-SRC-022", "a rendered object has a name or a shape that Kubernetes refuses"),
+    ("E-SRC-023", "two renderings differ in more than the resources of containers"),
+    ("E-SRC-024", "a folder has no readable kustomization"),
+    ("E-SRC-025", "a kustomization refers to a file that is not in the repository"),
+    ("E-SRC-026", "a kustomization refers to a path outside of the repository"),
+    ("E-SRC-027", "a kustomization reads more files than kubeopt follows"),
+];

@@ -1,0 +1,133 @@
+//! The edit of one file: bytes in, bytes out, with the intended scalars changed and nothing else.
+//!
+//! yaml-edit makes the change; yaml-rust2 finds the same values by itself, and both must give the same bytes; the
+//! events before and after must differ in exactly these values. What shall stand there is decided elsewhere.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::{Amount, FieldEdit, Problem, RepoPath};
+
+use crate::candidate::{Candidate, by_place, candidates};
+use crate::guard::guard_file;
+use crate::refusal::{Refusal, shortened};
+use crate::replace::{Replacement, replaced};
+use crate::text::{Splice, splice};
+use crate::tree_edit::edited_tree;
+use crate::yaml_text::YamlText;
+
+/// Sets the values at the given sites. Quotes, comments, line ends, byte order mark, anchors and all other bytes stay;
+/// a value that is already there in another notation is left as it is, so that editing twice changes nothing.
+///
+/// # Errors
+/// The first reason why a value is not edited, with its line: see [`crate::codes::CODES`].
+pub fn edit(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit]) -> Result<Vec<u8>, Problem> {
+    guard_file(path, bytes)?;
+    let yaml =
+        YamlText::read(bytes).map_err(|unreadable| unreadable.refusal.at(path, unreadable.line, ""))?;
+    let candidates = candidates(path, &yaml);
+    let replacements = replacements(path, &yaml, &candidates, edits)?;
+    if replacements.is_empty() {
+        return Ok(bytes.to_vec());
+    }
+    let after = replaced(&yaml, &replacements).map_err(|refusal| refusal.of_file(path))?;
+    agree(&yaml, &replacements).map_err(|refusal| refusal.of_file(path))?;
+    only_these_values(path, &candidates, &replacements, &after).map_err(|refusal| refusal.of_file(path))?;
+    Ok(after)
+}
+
+fn replacements<'c>(
+    path: &RepoPath,
+    yaml: &YamlText<'_>,
+    candidates: &'c [Candidate],
+    edits: &[FieldEdit],
+) -> Result<Vec<Replacement<'c>>, Problem> {
+    let places = by_place(candidates);
+    let mut wanted: BTreeMap<(usize, usize), (&'c Candidate, Amount)> = BTreeMap::new();
+    for edit in edits {
+        let site = &edit.site;
+        let at = |refusal: Refusal, line: usize| refusal.at(path, line, yaml.text.line(line));
+        let missing =
+            || Refusal::Missing { path: shortened(&site.path.to_string()), document: site.document };
+        let Some(candidate) = places.get(&(site.document, &site.path)).copied() else {
+            return Err(at(missing(), site.line));
+        };
+        if let Some(refusal) = refused(candidate, edit) {
+            return Err(at(refusal, candidate.line));
+        }
+        let start = candidate.span.as_ref().map_or(0, |span| span.start);
+        match wanted.insert((candidate.event, start), (candidate, edit.after)) {
+            Some((_, before)) if before != edit.after => {
+                let (first, second) = (before.to_string(), edit.after.to_string());
+                return Err(at(Refusal::Contradiction { first, second }, candidate.line));
+            }
+            Some(_) | None => {}
+        }
+    }
+    let changes = wanted.into_values().filter(|(candidate, after)| {
+        Amount::parse(candidate.field.resource, &candidate.text).ok() != Some(*after)
+    });
+    Ok(changes
+        .map(|(candidate, after)| Replacement { candidate, with: written(&candidate.text, after) })
+        .collect())
+}
+
+/// The amount in the notation of what stood there: whole cores stay whole cores (`2` becomes `3`, not `3000m`).
+fn written(before: &str, after: Amount) -> String {
+    /// Millicores of a core.
+    const CORE: u64 = 1000;
+    match after {
+        Amount::Cpu(cpu) if !before.ends_with('m') && cpu.0 >= CORE && cpu.0.is_multiple_of(CORE) => {
+            (cpu.0 / CORE).to_string()
+        }
+        Amount::Cpu(_) | Amount::Memory(_) => after.to_string(),
+    }
+}
+
+fn refused(candidate: &Candidate, edit: &FieldEdit) -> Option<Refusal> {
+    if let Some(refusal) = &candidate.blocked {
+        return Some(refusal.clone());
+    }
+    if candidate.text != edit.site.text {
+        let (expected, found) = (shortened(&edit.site.text), shortened(&candidate.text));
+        return Some(Refusal::Stale { expected, found });
+    }
+    (candidate.field.resource != edit.after.resource()).then(|| Refusal::NotQuantity {
+        reason: format!(
+            "{} is an amount of {}, not of {}",
+            edit.after,
+            edit.after.resource(),
+            candidate.field.resource
+        ),
+    })
+}
+
+/// The editor's own result must be the same bytes.
+fn agree(yaml: &YamlText<'_>, replacements: &[Replacement<'_>]) -> Result<(), Refusal> {
+    let by_editor = edited_tree(&yaml.text, replacements)?;
+    let in_tree = replacements.iter().filter(|one| one.candidate.within.is_none());
+    let splices: Vec<Splice> = in_tree.filter_map(Replacement::splice).collect();
+    if by_editor == splice(&yaml.text.body, &splices) {
+        Ok(())
+    } else {
+        Err(Refusal::Unproven { reason: "two independent ways to edit differ".to_owned() })
+    }
+}
+
+/// Read anew, the file has the same values at the same places, but for the intended ones. This looks into inline
+/// patches too.
+fn only_these_values(
+    path: &RepoPath,
+    before: &[Candidate],
+    replacements: &[Replacement<'_>],
+    after: &[u8],
+) -> Result<(), Refusal> {
+    let unproven = |reason: &str| Refusal::Unproven { reason: reason.to_owned() };
+    let yaml = YamlText::read(after).map_err(|unreadable| unproven(&unreadable.refusal.to_string()))?;
+    let seen = candidates(path, &yaml);
+    let expected = before.iter().map(|candidate| {
+        let new = replacements.iter().find(|one| std::ptr::eq(one.candidate, candidate));
+        (candidate.document, &candidate.path, new.map_or(candidate.text.as_str(), |one| one.with.as_str()))
+    });
+    let actual = seen.iter().map(|candidate| (candidate.document, &candidate.path, candidate.text.as_str()));
+    if expected.eq(actual) { Ok(()) } else { Err(unproven("another value changed")) }
+}

@@ -1,0 +1,152 @@
+//! Which mark arrived where in a rendering.
+//!
+//! The other half of [`crate::mark`]. Knows nothing of how the rendering was made.
+
+use std::collections::HashMap;
+
+use kubeopt_model::source::RenderedWorkload;
+use kubeopt_model::workload::ContainerRole;
+use kubeopt_model::{Amount, ContainerName, Field, Problem};
+
+use crate::mark::Marked;
+use crate::rendered::{RenderedContainer, workloads};
+
+/// One field that is set in the marked rendering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// The workload of the rendered document.
+    pub workload: RenderedWorkload,
+    /// The container.
+    pub container: ContainerName,
+    /// What it is to its pod.
+    pub role: ContainerRole,
+    /// The field.
+    pub field: Field,
+    /// The text of the marked rendering.
+    pub text: String,
+    /// What set it.
+    pub from: Origin,
+}
+
+/// What set a rendered field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The mark with this index in [`Marked::marks`]. Several fields may have the same.
+    Mark(usize),
+    /// A text made from this mark: the value is computed, and setting the mark's site does not set the field.
+    Transformed(usize),
+    /// No mark: a generator, a default, or a form that was not marked. The text is the real value.
+    Unmarked,
+}
+
+/// All arrivals, and what of the rendering could not be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadBack {
+    /// In the order of the rendering, fields in the order of [`Field::ALL`].
+    pub arrivals: Vec<Arrival>,
+    /// Documents and objects that could not be read.
+    pub problems: Vec<Problem>,
+}
+
+/// Finds the marks in a rendering of the marked files. Amounts are compared, not texts: a renderer may write the same
+/// quantity in another notation.
+///
+/// # Errors
+/// As [`workloads`].
+pub fn read_back(rendered: &[u8], marked: &Marked) -> Result<ReadBack, Problem> {
+    let rendered = workloads(rendered)?;
+    let known = KnownMarks::of(marked);
+    let arrivals = rendered.containers.iter().flat_map(|container| arrivals(container, &known)).collect();
+    Ok(ReadBack { arrivals, problems: rendered.problems })
+}
+
+struct KnownMarks {
+    by_amount: HashMap<Amount, usize>,
+    by_number: HashMap<String, usize>,
+}
+
+impl KnownMarks {
+    fn of(marked: &Marked) -> Self {
+        let marks = || marked.marks.iter().enumerate();
+        let number = |quantity: &str| quantity.chars().take_while(char::is_ascii_digit).collect();
+        Self {
+            by_amount: marks().map(|(at, mark)| (mark.amount, at)).collect(),
+            by_number: marks().map(|(at, mark)| (number(&mark.quantity), at)).collect(),
+        }
+    }
+
+    fn origin(&self, field: Field, text: &str) -> Origin {
+        let same = Amount::parse(field.resource, text).ok().and_then(|amount| self.by_amount.get(&amount));
+        let within =
+            || text.split(|c: char| !c.is_ascii_digit()).find_map(|digits| self.by_number.get(digits));
+        match (same, within()) {
+            (Some(mark), _) => Origin::Mark(*mark),
+            (None, Some(mark)) => Origin::Transformed(*mark),
+            (None, None) => Origin::Unmarked,
+        }
+    }
+}
+
+fn arrivals(container: &RenderedContainer, known: &KnownMarks) -> Vec<Arrival> {
+    let arrival = |field: Field| {
+        let text = container.texts.get(&field)?;
+        Some(Arrival {
+            workload: container.workload.clone(),
+            container: container.container.clone(),
+            role: container.role,
+            field,
+            text: text.clone(),
+            from: known.origin(field, text),
+        })
+    };
+    Field::ALL.into_iter().filter_map(arrival).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::{FileSet, RepoPath};
+
+    use super::*;
+    use crate::mark::mark;
+
+    const API: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec: {template: {spec: {containers: [{name: api, resources: {requests: {cpu: 1, memory: 2Gi}, limits: {memory: 2Gi}}}]}}}
+";
+
+    fn marked() -> (Marked, String) {
+        let path = RepoPath::new("api.yaml").expect("a path");
+        let marked = mark(&FileSet::from([(path.clone(), API.as_bytes().to_vec())]));
+        let text = String::from_utf8(marked.files[&path].clone()).expect("text");
+        (marked, text)
+    }
+
+    #[test]
+    fn a_plain_manifest_is_its_own_rendering() {
+        let (marked, text) = marked();
+        let back = read_back(text.as_bytes(), &marked).expect("text");
+        let seen: Vec<_> = back.arrivals.iter().map(|a| (a.field, a.from)).collect();
+        assert_eq!(
+            seen,
+            [
+                (Field::CPU_REQUEST, Origin::Mark(0)),
+                (Field::MEMORY_REQUEST, Origin::Mark(1)),
+                (Field::MEMORY_LIMIT, Origin::Mark(2)),
+            ]
+        );
+        assert_eq!(marked.marks[2].site.text, "2Gi");
+        assert_eq!(marked.marks[2].site.line, 4);
+    }
+
+    #[test]
+    fn another_notation_is_the_same_mark_and_a_computed_text_is_not() {
+        let (marked, text) = marked();
+        let other = text.replace("1000003m", "1000.003").replace("1000000003Ki", "x1000000003Ki");
+        let back = read_back(other.as_bytes(), &marked).expect("text");
+        let seen: Vec<_> = back.arrivals.iter().map(|a| a.from).collect();
+        assert_eq!(seen, [Origin::Mark(0), Origin::Transformed(1), Origin::Mark(2)]);
+        let plain = read_back(API.as_bytes(), &marked).expect("text");
+        assert!(plain.arrivals.iter().all(|arrival| arrival.from == Origin::Unmarked));
+    }
+}
