@@ -1,1 +1,27 @@
-//! Pull requests on a forge: one trait, Gitea and the local forge behind it.
+//! Pull requests on a forge: one trait, Gitea (with Forgejo) and the local forge behind it.
+//!
+//! A forge is where branches are pushed to and pull requests live. What a pull request says and when one is opened is
+//! decided elsewhere: this crate carries out finished drafts and reads back what people did with them. It knows nothing
+//! of workloads, policies or clusters.
+//!
+//! The forge is the truth: whatever this crate did can be read back from it by branch, then by the marker in the body.
+
+pub mod branch;
+pub mod codes;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod error;
+pub mod forge;
+pub mod gitea;
+pub mod local;
+pub mod pull_request;
+
+pub use branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+pub use error::ForgeError;
+pub use forge::{Forge, RepositoryFacts};
+pub use gitea::{GiteaConfig, GiteaForge};
+pub use local::{Comment, LocalForge, MergeCommit};
+pub use pull_request::{
+    HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
+    StateFilter, WantedState,
+};

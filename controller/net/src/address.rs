@@ -162,6 +162,15 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_resolves_only_where_allowed() {
+        let allowed = CheckedResolver::new(["localhost".to_owned()].into());
+        assert!(allowed.resolve("LOCALHOST".parse().unwrap()).await.is_ok());
+        let refusing = CheckedResolver::new(BTreeSet::new());
+        let error = refusing.resolve("localhost".parse().unwrap()).await.err().unwrap();
+        assert!(error.downcast_ref::<AllRefused>().unwrap().address.is_loopback());
+    }
+
     #[test]
     fn a_name_keeps_its_good_addresses_and_fails_when_none_is_left() {
         let socket = |text: &str| SocketAddr::new(text.parse().unwrap(), 0);

@@ -18,3 +18,14 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-NET-014", "The connection broke before the answer was complete."),
     ("E-NET-015", "A request cannot be built from the given header or body."),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_and_unique() {
+        assert!(CODES.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        assert!(CODES.iter().all(|(code, meaning)| code.starts_with("E-NET-") && meaning.ends_with('.')));
+    }
+}

@@ -88,6 +88,16 @@ impl Request {
         self
     }
 
+    /// With a body of another kind.
+    ///
+    /// # Errors
+    /// [`NetError::InvalidRequest`] for a media type that is not a header value.
+    pub fn body(self, media_type: &str, bytes: impl Into<Bytes>) -> Result<Self, NetError> {
+        let mut request = self.header(CONTENT_TYPE.as_str(), media_type)?;
+        request.body = Some(bytes.into());
+        Ok(request)
+    }
+
     /// The caller knows that sending it twice does no harm: a POST that only asks.
     #[must_use]
     pub fn idempotent(mut self) -> Self {

@@ -1,0 +1,117 @@
+//! The suite that every forge passes. Panics say which clause does not hold.
+//!
+//! A [`Fixture`] does what kubeopt itself never does: it makes repositories, pushes to the base branch, merges and closes.
+
+mod branches;
+mod pulls;
+
+use async_trait::async_trait;
+use kubeopt_model::{Change, EditedFile, FileSet, RepoPath, RepositoryId};
+
+use crate::branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+use crate::forge::Forge;
+use crate::pull_request::{NewPullRequest, PullRequest};
+
+/// What people do on the forge.
+#[async_trait]
+pub trait Fixture: Send + Sync {
+    /// Makes a repository of this name whose branch `main` holds the files, writable by the forge's account.
+    async fn repository(&self, name: &str, files: &FileSet) -> RepositoryId;
+
+    /// Commits one file onto an existing branch in the name of `person@example.org`; gives the commit's id.
+    async fn commit(&self, repository: &RepositoryId, branch: &str, path: &str, content: &[u8]) -> String;
+
+    /// Merges a pull request; gives the merge commit's id.
+    async fn merge(&self, repository: &RepositoryId, number: u64) -> String;
+
+    /// The content of a file at the head of a branch.
+    async fn file(&self, repository: &RepositoryId, branch: &str, path: &str) -> Option<Vec<u8>>;
+
+    /// The texts of a pull request's comments, oldest first.
+    async fn comments(&self, repository: &RepositoryId, number: u64) -> Vec<String>;
+}
+
+/// Runs every clause on a forge.
+///
+/// # Panics
+/// When a clause does not hold.
+pub async fn contract(forge: &dyn Forge, fixture: &dyn Fixture) {
+    branches::facts_tell_what_writing_needs(forge, fixture).await;
+    branches::a_branch_is_one_commit_on_its_base(forge, fixture).await;
+    branches::the_same_content_again_changes_nothing(forge, fixture).await;
+    branches::regenerating_follows_the_base(forge, fixture).await;
+    branches::an_unexpected_head_is_a_conflict(forge, fixture).await;
+    branches::a_moved_base_or_file_is_a_conflict(forge, fixture).await;
+    branches::a_write_without_change_is_refused(forge, fixture).await;
+    branches::new_files_and_awkward_paths_are_written(forge, fixture).await;
+    branches::deleting_needs_the_expected_head(forge, fixture).await;
+    branches::unknown_repositories_are_not_found(forge, fixture).await;
+    pulls::opening_twice_gives_the_same_one(forge, fixture).await;
+    pulls::bodies_survive_byte_for_byte(forge, fixture).await;
+    pulls::updating_changes_only_what_differs(forge, fixture).await;
+    pulls::closed_and_merged_are_seen(forge, fixture).await;
+    pulls::regenerating_moves_the_open_one(forge, fixture).await;
+    pulls::comments_are_added_in_order(forge, fixture).await;
+    pulls::what_is_not_there_is_not_found(forge, fixture).await;
+    pulls::long_lists_are_complete(forge, fixture).await;
+}
+
+/// The file that most clauses change.
+const FILE: &str = "apps/api.yaml";
+
+const BEFORE: &str = "# sized by hand\nresources:\n  requests:\n    cpu: \"1\"\n";
+
+fn files(entries: &[(&str, &str)]) -> FileSet {
+    entries.iter().map(|(path, text)| (path_of(path), text.as_bytes().to_vec())).collect()
+}
+
+fn path_of(text: &str) -> RepoPath {
+    RepoPath::new(text).expect("the suite writes valid paths")
+}
+
+async fn repository(fixture: &dyn Fixture, name: &str) -> RepositoryId {
+    fixture.repository(name, &files(&[(FILE, BEFORE), ("README.md", "# gitops\n")])).await
+}
+
+async fn head(forge: &dyn Forge, repository: &RepositoryId, branch: &str) -> BranchHead {
+    let found = forge.branch(repository, branch).await.expect("a branch can be read");
+    found.unwrap_or_else(|| panic!("branch {branch} is there"))
+}
+
+/// A write that sets the CPU request to `cpu`, on the base as it is now.
+async fn sizing(forge: &dyn Forge, repository: &RepositoryId, branch: &str, cpu: &str) -> BranchWrite {
+    BranchWrite {
+        base: "main".to_owned(),
+        base_oid: head(forge, repository, "main").await.oid,
+        branch: branch.to_owned(),
+        message: format!("chore(rightsizing): api to {cpu}\n\nMeasured over 28 days."),
+        files: vec![edit(FILE, BEFORE, &BEFORE.replace("\"1\"", cpu))],
+        by: Person { name: "kubeopt".to_owned(), email: "kubeopt@example.org".to_owned() },
+        at_unix_s: 1_790_000_000,
+        expected: ExpectedHead::Any,
+    }
+}
+
+fn edit(path: &str, before: &str, after: &str) -> EditedFile {
+    EditedFile {
+        path: path_of(path),
+        content: Change { before: before.as_bytes().to_vec(), after: after.as_bytes().to_vec() },
+    }
+}
+
+fn draft(branch: &str, body: &str) -> NewPullRequest {
+    NewPullRequest {
+        title: format!("chore(rightsizing): {branch}"),
+        body: body.to_owned(),
+        head: branch.to_owned(),
+        base: "main".to_owned(),
+        labels: vec!["kubeopt".to_owned()],
+    }
+}
+
+/// A branch with a change, and its pull request.
+async fn opened(forge: &dyn Forge, repository: &RepositoryId, branch: &str, body: &str) -> PullRequest {
+    let write = sizing(forge, repository, branch, "310m").await;
+    forge.regenerate_branch(repository, &write).await.expect("the branch is written");
+    forge.open_pull_request(repository, &draft(branch, body)).await.expect("the pull request is opened")
+}

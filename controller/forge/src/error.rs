@@ -1,0 +1,160 @@
+//! What can go wrong on a forge, as users see it. Tokens never appear here.
+
+use std::time::Duration;
+
+use kubeopt_model::Problem;
+use kubeopt_net::NetError;
+
+/// Why a forge did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ForgeError {
+    /// The token is missing, wrong or expired.
+    #[error("the forge does not accept the token")]
+    Unauthorized,
+    /// The account lacks a permission, the branch is protected, or the repository is archived.
+    #[error("the forge forbids it: {why}")]
+    Forbidden {
+        /// What the forge said.
+        why: String,
+    },
+    /// No such thing, or one that the account may not see.
+    #[error("{what} is not known to the forge")]
+    NotFound {
+        /// What was looked for.
+        what: String,
+    },
+    /// The expected state is gone: a base moved, a head moved, a pull request was merged.
+    #[error("{what}")]
+    Conflict {
+        /// What moved.
+        what: String,
+    },
+    /// Too many requests.
+    #[error("the forge asks to come back later")]
+    RateLimited {
+        /// How long to wait, if the forge says so.
+        retry_after: Option<Duration>,
+    },
+    /// A 5xx.
+    #[error("the forge failed with HTTP {status}")]
+    Server {
+        /// The status.
+        status: u16,
+    },
+    /// No answer.
+    #[error("unable to talk to the forge: {0}")]
+    Network(NetError),
+    /// An answer that does not parse or contradicts itself.
+    #[error("unable to read the forge's answer: {why}")]
+    Malformed {
+        /// What was wrong.
+        why: String,
+    },
+    /// More than kubeopt reads.
+    #[error("{what} is too large")]
+    TooLarge {
+        /// What is too large, with the limit where it is known.
+        what: String,
+    },
+    /// A request that the forge understands and does not accept.
+    #[error("the forge refuses: {why}")]
+    Refused {
+        /// What it said.
+        why: String,
+    },
+    /// The disk or the repository under a local forge.
+    #[error("unable to use the local repository: {why}")]
+    Storage {
+        /// What the system said.
+        why: String,
+    },
+}
+
+impl ForgeError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "E-FRG-001",
+            Self::Forbidden { .. } => "E-FRG-002",
+            Self::NotFound { .. } => "E-FRG-003",
+            Self::Conflict { .. } => "E-FRG-004",
+            Self::RateLimited { .. } => "E-FRG-005",
+            Self::Server { .. } => "E-FRG-006",
+            Self::Network(_) => "E-FRG-007",
+            Self::Malformed { .. } => "E-FRG-008",
+            Self::TooLarge { .. } => "E-FRG-009",
+            Self::Refused { .. } => "E-FRG-010",
+            Self::Storage { .. } => "E-FRG-011",
+        }
+    }
+
+    /// Whether the next pass may succeed without anyone changing anything. A conflict is: the next pass reads afresh.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Conflict { .. } | Self::RateLimited { .. } | Self::Server { .. } | Self::Storage { .. } => {
+                true
+            }
+            Self::Network(error) => error.is_transient(),
+            Self::Unauthorized
+            | Self::Forbidden { .. }
+            | Self::NotFound { .. }
+            | Self::Malformed { .. }
+            | Self::TooLarge { .. }
+            | Self::Refused { .. } => false,
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => {
+                "write a valid token of kubeopt's account into the forge's token file; it is read again at once"
+            }
+            Self::Forbidden { .. } => {
+                "give kubeopt's account write access to code, issues and pull requests of the repository, and leave branches under `kubeopt/` unprotected"
+            }
+            Self::NotFound { .. } => {
+                "check owner and name in the bindings, and that kubeopt's account may read the repository"
+            }
+            Self::Conflict { .. } => "nothing to do: the next pass starts from the new state",
+            Self::RateLimited { .. } | Self::Server { .. } => {
+                "nothing to do unless it lasts: the next pass tries again, and nothing was lost"
+            }
+            Self::Network(_) => {
+                "check the forge's address in kubeopt.yaml and that network policies let kubeopt reach it"
+            }
+            Self::Malformed { .. } => {
+                "check that the configured address is that of a Gitea or Forgejo server, and that no proxy changes its answers"
+            }
+            Self::TooLarge { .. } => {
+                "close or remove what is not needed any more, or bind fewer paths of this repository"
+            }
+            Self::Refused { .. } => {
+                "follow what the forge says; regenerating a branch needs Gitea 1.26 or a Forgejo that knows `force_overwrite_new_branch`"
+            }
+            Self::Storage { .. } => "check free space and permissions of the local forge's folder",
+        }
+    }
+}
+
+impl From<NetError> for ForgeError {
+    fn from(error: NetError) -> Self {
+        if let NetError::BodyTooLarge { limit_bytes, .. } = error {
+            return Self::TooLarge {
+                what: format!("an answer of the forge (more than {limit_bytes} bytes)"),
+            };
+        }
+        Self::Network(error)
+    }
+}
+
+impl From<&ForgeError> for Problem {
+    fn from(error: &ForgeError) -> Self {
+        Self::new(error.code(), error.to_string(), error.help())
+    }
+}
+
+impl From<ForgeError> for Problem {
+    fn from(error: ForgeError) -> Self {
+        Self::from(&error)
+    }
+}

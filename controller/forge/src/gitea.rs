@@ -1,0 +1,149 @@
+//! Gitea and Forgejo: a thin client on their API version 1.
+//!
+//! Branches are written with one `POST /contents`, which makes tree, commit and reference update in one step (Gitea 1.26
+//! calls the overwriting `force_push`, Forgejo `force_overwrite_new_branch`; each ignores the other's word). Gitea has
+//! no compare-and-swap for it: the expected head is read right before, and the new commit's parent checked right after.
+
+mod branches;
+mod calls;
+mod pacing;
+mod pulls;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kubeopt_model::RepositoryId;
+use kubeopt_net::{
+    Auth, Client, ClientCertificate, ClientPolicy, HostRule, NetError, RetryPolicy, SecretSource, Url,
+};
+
+use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
+use crate::error::ForgeError;
+use crate::forge::{Forge, RepositoryFacts};
+use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
+use calls::Calls;
+use pacing::Pacing;
+
+/// Least time between two writes by default; forges ask bots for at least a second.
+pub const WRITE_GAP_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Largest answer. A page of 50 pull requests with bodies of 58,000 characters of three bytes each is about 9 MB.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// How to reach a Gitea or Forgejo server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GiteaConfig {
+    /// The server's root address, with a path where it is not at the root of its host.
+    pub url: Url,
+    /// Token of kubeopt's account; scopes `write:repository` and `write:issue`.
+    pub token: SecretSource,
+    /// Least time between two writes.
+    pub write_gap: Duration,
+    /// Further certificate authorities, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate for mutual TLS.
+    pub client_certificate: Option<ClientCertificate>,
+    /// How reads are repeated; writes never are.
+    pub retry: RetryPolicy,
+}
+
+impl GiteaConfig {
+    /// The defaults: a second between writes, three attempts for reads.
+    pub fn new(url: Url, token: SecretSource) -> Self {
+        Self {
+            url,
+            token,
+            write_gap: WRITE_GAP_DEFAULT,
+            ca_file: None,
+            client_certificate: None,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// A Gitea or Forgejo server.
+#[derive(Debug)]
+pub struct GiteaForge {
+    calls: Calls,
+}
+
+impl GiteaForge {
+    /// Sets the client up; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ForgeError::Network`] for an address or certificate file that cannot be used.
+    pub fn new(config: GiteaConfig) -> Result<Self, ForgeError> {
+        if config.url.cannot_be_a_base() {
+            let why = "it is not the address of a server";
+            return Err(NetError::InvalidUrl { url: config.url.scheme().to_owned(), why }.into());
+        }
+        let rule = HostRule::for_url(&config.url)?.with_auth(Auth::Bearer(config.token));
+        let client = Client::new(ClientPolicy {
+            max_body_bytes: ANSWER_BYTES_MAX,
+            ca_file: config.ca_file,
+            client_certificate: config.client_certificate,
+            retry: config.retry,
+            ..ClientPolicy::new(vec![rule])
+        })?;
+        Ok(Self { calls: Calls::new(client, config.url, Pacing::new(config.write_gap)) })
+    }
+}
+
+#[async_trait]
+impl Forge for GiteaForge {
+    async fn repository(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ForgeError> {
+        branches::repository(&self.calls, repository).await
+    }
+
+    async fn branch(&self, repository: &RepositoryId, name: &str) -> Result<Option<BranchHead>, ForgeError> {
+        branches::head(&self.calls, repository, name).await
+    }
+
+    async fn regenerate_branch(
+        &self,
+        repository: &RepositoryId,
+        write: &BranchWrite,
+    ) -> Result<BranchHead, ForgeError> {
+        branches::regenerate(&self.calls, repository, write).await
+    }
+
+    async fn pull_requests(
+        &self,
+        repository: &RepositoryId,
+        query: &PullRequestQuery,
+    ) -> Result<Vec<PullRequest>, ForgeError> {
+        pulls::list(&self.calls, repository, query).await
+    }
+
+    async fn open_pull_request(
+        &self,
+        repository: &RepositoryId,
+        new: &NewPullRequest,
+    ) -> Result<PullRequest, ForgeError> {
+        pulls::open(&self.calls, repository, new).await
+    }
+
+    async fn update_pull_request(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        update: &PullRequestUpdate,
+    ) -> Result<PullRequest, ForgeError> {
+        pulls::update(&self.calls, repository, number, update).await
+    }
+
+    async fn comment(&self, repository: &RepositoryId, number: u64, body: &str) -> Result<u64, ForgeError> {
+        pulls::comment(&self.calls, repository, number, body).await
+    }
+
+    async fn delete_branch(
+        &self,
+        repository: &RepositoryId,
+        name: &str,
+        expected: &ExpectedHead,
+    ) -> Result<(), ForgeError> {
+        branches::delete(&self.calls, repository, name, expected).await
+    }
+}

@@ -1,0 +1,183 @@
+//! Calls to the API: addresses, pacing, and what statuses mean.
+
+use kubeopt_model::RepositoryId;
+use kubeopt_net::{Answer, Client, Method, Request, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::pacing::Pacing;
+use crate::error::ForgeError;
+
+/// Items that are asked for per page; Gitea's own highest default.
+pub(super) const PAGE_ITEMS: usize = 50;
+
+/// Most pages of one list: 5,000 items.
+const PAGES_MAX: usize = 100;
+
+#[derive(Debug)]
+pub(super) struct Calls {
+    client: Client,
+    root: Url,
+    pacing: Pacing,
+}
+
+/// A page of a list, and whether to go on.
+pub(super) enum Paging {
+    /// The next page is wanted.
+    More,
+    /// What comes now is not of interest.
+    Enough,
+}
+
+impl Calls {
+    pub(super) fn new(client: Client, root: Url, pacing: Pacing) -> Self {
+        Self { client, root, pacing }
+    }
+
+    /// `{root}/api/v1/repos/{owner}/{name}/{rest...}`
+    pub(super) fn of_repository(&self, repository: &RepositoryId, rest: &[&str]) -> Result<Url, ForgeError> {
+        let (owner, name) = (repository.owner.as_str(), repository.name.as_str());
+        let mut parts = vec!["api", "v1", "repos", owner, name];
+        parts.extend(rest);
+        self.address(&parts)
+    }
+
+    /// An address below the root. Each part becomes one segment, percent-encoded; `.`, `..` and empty parts would be
+    /// dropped silently and lead elsewhere, so they are refused.
+    pub(super) fn address(&self, parts: &[&str]) -> Result<Url, ForgeError> {
+        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            return Err(ForgeError::Refused { why: "a name is empty or made of dots".to_owned() });
+        }
+        let mut url = self.root.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url.path_segments_mut()
+            .map_err(|()| ForgeError::Refused { why: "the forge's address has no path".to_owned() })?
+            .pop_if_empty()
+            .extend(parts);
+        Ok(url)
+    }
+
+    /// GET; none for 404.
+    pub(super) async fn find<T: DeserializeOwned>(&self, url: Url) -> Result<Option<T>, ForgeError> {
+        let answer = self.get(url).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => self.judge(answer, "it")?.json().map(Some).map_err(malformed),
+        }
+    }
+
+    /// GET of a list, page by page, until `each` has enough, the list ends, or the bound is reached.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        what: &str,
+        mut each: impl FnMut(Vec<T>) -> Paging,
+    ) -> Result<(), ForgeError> {
+        let mut seen = 0;
+        for page in 1..=PAGES_MAX {
+            let mut url = url.clone();
+            // Pages are counted here rather than followed by links, so that no answer can lead to another server.
+            url.query_pairs_mut()
+                .append_pair("page", &page.to_string())
+                .append_pair("limit", &PAGE_ITEMS.to_string());
+            let answer = self.judge(self.get(url).await?, what)?;
+            let total = total_of(&answer);
+            let items: Vec<T> = answer.json().map_err(malformed)?;
+            let got = items.len();
+            seen += got;
+            if let Paging::Enough = each(items) {
+                return Ok(());
+            }
+            match total {
+                Some(total) if seen >= total => return Ok(()),
+                Some(total) if got == 0 => {
+                    let why = format!("the list of {what} ends after {seen} of {total}");
+                    return Err(ForgeError::Malformed { why });
+                }
+                None if got == 0 => return Ok(()),
+                Some(_) | None => {}
+            }
+        }
+        let items = PAGES_MAX * PAGE_ITEMS;
+        Err(ForgeError::TooLarge { what: format!("the list of {what} (more than {items})") })
+    }
+
+    /// A write with a JSON body; never repeated, since its first attempt may have succeeded.
+    pub(super) async fn write<B: Serialize, T: DeserializeOwned>(
+        &self,
+        method: Method,
+        url: Url,
+        body: &B,
+        what: &str,
+    ) -> Result<T, ForgeError> {
+        let request = Request::new(method, url).json(body)?.once();
+        let answer = self.send_write(request).await?;
+        self.judge(answer, what)?.json().map_err(malformed)
+    }
+
+    /// DELETE; one that is already gone is fine.
+    pub(super) async fn delete(&self, url: Url, what: &str) -> Result<(), ForgeError> {
+        let answer = self.send_write(Request::new(Method::DELETE, url).once()).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(()),
+            _ => self.judge(answer, what).map(drop),
+        }
+    }
+
+    async fn get(&self, url: Url) -> Result<Answer, ForgeError> {
+        self.pacing.check()?;
+        let request = Request::get(url).header("accept", "application/json")?.conditional();
+        Ok(self.client.fetch(request).await?)
+    }
+
+    async fn send_write(&self, request: Request) -> Result<Answer, ForgeError> {
+        let _turn = self.pacing.turn().await;
+        self.pacing.check()?;
+        Ok(self.client.fetch(request.header("accept", "application/json")?).await?)
+    }
+
+    /// What a status means. `what` is named when it is not there.
+    fn judge(&self, answer: Answer, what: &str) -> Result<Answer, ForgeError> {
+        let said = || said(&answer);
+        let error = match answer.status.as_u16() {
+            200..=299 => return Ok(answer),
+            401 => ForgeError::Unauthorized,
+            // GitHub's manner, which some proxies before Gitea share: 403 with a time to come back.
+            403 if answer.retry_after().is_some() => self.limited(&answer),
+            429 => self.limited(&answer),
+            403 | 423 => ForgeError::Forbidden { why: said() },
+            404 => ForgeError::NotFound { what: what.to_owned() },
+            409 | 412 => ForgeError::Conflict { what: said() },
+            413 => ForgeError::TooLarge { what: format!("the request for {what}") },
+            status @ 500..=599 => ForgeError::Server { status },
+            status => ForgeError::Refused { why: format!("HTTP {status}: {}", said()) },
+        };
+        Err(error)
+    }
+
+    fn limited(&self, answer: &Answer) -> ForgeError {
+        let retry_after = answer.retry_after();
+        self.pacing.be_silent(retry_after);
+        ForgeError::RateLimited { retry_after }
+    }
+}
+
+fn malformed(error: kubeopt_net::NetError) -> ForgeError {
+    ForgeError::Malformed { why: error.to_string() }
+}
+
+fn total_of(answer: &Answer) -> Option<usize> {
+    answer.headers.get("x-total-count")?.to_str().ok()?.parse().ok()
+}
+
+/// Gitea's errors are `{"message": ..., "url": ...}`; the text is quoted as one clean line.
+fn said(answer: &Answer) -> String {
+    #[derive(serde::Deserialize)]
+    struct Said {
+        message: String,
+    }
+    let text = answer.json::<Said>().map_or_else(|_| answer.excerpt(), |said| said.message);
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    line.trim().to_owned()
+}

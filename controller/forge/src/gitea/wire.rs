@@ -1,0 +1,275 @@
+//! The parts of Gitea's and Forgejo's JSON that are read and written. Everything else is ignored.
+
+use kubeopt_model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::calls::Calls;
+use crate::branch::BranchHead;
+use crate::error::ForgeError;
+use crate::pull_request::{PullRequest, PullRequestState};
+
+#[derive(Deserialize)]
+pub(super) struct Repository {
+    pub(super) id: u64,
+    pub(super) default_branch: String,
+    #[serde(default)]
+    pub(super) archived: bool,
+    pub(super) permissions: Option<Permissions>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Permissions {
+    #[serde(default)]
+    pub(super) push: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Branch {
+    pub(super) commit: BranchCommit,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BranchCommit {
+    pub(super) id: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Commit {
+    pub(super) sha: String,
+    #[serde(default)]
+    parents: Option<Vec<Parent>>,
+    commit: CommitText,
+    #[serde(default)]
+    pub(super) files: Option<Vec<ChangedFile>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChangedFile {
+    pub(super) filename: String,
+}
+
+#[derive(Deserialize)]
+struct Parent {
+    sha: String,
+}
+
+#[derive(Deserialize)]
+struct CommitText {
+    message: String,
+    author: Option<Identity>,
+    committer: Option<Identity>,
+}
+
+#[derive(Deserialize, Serialize, Clone)]
+pub(super) struct Identity {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) email: String,
+}
+
+impl Commit {
+    pub(super) fn into_head(self) -> BranchHead {
+        let email = |who: Option<Identity>| who.map(|who| who.email).unwrap_or_default();
+        BranchHead {
+            oid: self.sha,
+            parents: parents(self.parents),
+            author_email: email(self.commit.author),
+            committer_email: email(self.commit.committer),
+            message: self.commit.message.trim_end().to_owned(),
+        }
+    }
+}
+
+/// The answer to a write of files; its commit is flat, unlike [`Commit`].
+#[derive(Deserialize)]
+pub(super) struct Written {
+    commit: WrittenCommit,
+}
+
+#[derive(Deserialize)]
+struct WrittenCommit {
+    sha: String,
+    #[serde(default)]
+    parents: Option<Vec<Parent>>,
+    message: String,
+    author: Option<Identity>,
+    committer: Option<Identity>,
+}
+
+impl Written {
+    pub(super) fn into_head(self) -> BranchHead {
+        let email = |who: Option<Identity>| who.map(|who| who.email).unwrap_or_default();
+        BranchHead {
+            oid: self.commit.sha,
+            parents: parents(self.commit.parents),
+            author_email: email(self.commit.author),
+            committer_email: email(self.commit.committer),
+            message: self.commit.message.trim_end().to_owned(),
+        }
+    }
+}
+
+fn parents(found: Option<Vec<Parent>>) -> Vec<String> {
+    found.unwrap_or_default().into_iter().map(|parent| parent.sha).collect()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Content {
+    pub(super) sha: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct ChangeFiles<'a> {
+    pub(super) branch: &'a str,
+    pub(super) new_branch: &'a str,
+    /// Gitea's word for overwriting the branch.
+    pub(super) force_push: bool,
+    /// Forgejo's word for it.
+    pub(super) force_overwrite_new_branch: bool,
+    pub(super) message: &'a str,
+    pub(super) author: Identity,
+    pub(super) committer: Identity,
+    pub(super) dates: Dates,
+    pub(super) files: Vec<FileOperation>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Dates {
+    pub(super) author: Timestamp,
+    pub(super) committer: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(super) struct FileOperation {
+    pub(super) operation: &'static str,
+    pub(super) path: String,
+    pub(super) content: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sha: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Label {
+    pub(super) id: u64,
+    pub(super) name: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewLabel<'a> {
+    pub(super) name: &'a str,
+    pub(super) color: &'static str,
+    pub(super) description: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewPull<'a> {
+    pub(super) title: &'a str,
+    pub(super) body: &'a str,
+    pub(super) head: &'a str,
+    pub(super) base: &'a str,
+    pub(super) labels: Vec<u64>,
+}
+
+#[derive(Serialize)]
+pub(super) struct EditPull<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewComment<'a> {
+    pub(super) body: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CommentId {
+    pub(super) id: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Pull {
+    number: u64,
+    title: String,
+    #[serde(default)]
+    body: String,
+    state: String,
+    #[serde(default)]
+    merged: bool,
+    merge_commit_sha: Option<String>,
+    user: Option<User>,
+    #[serde(default)]
+    labels: Option<Vec<Label>>,
+    base: PullBranch,
+    head: PullBranch,
+    created_at: Option<Timestamp>,
+    pub(super) updated_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    login: String,
+}
+
+#[derive(Deserialize)]
+struct PullBranch {
+    /// The branch's name, also after it was deleted; `ref` is then `refs/pull/N/head`.
+    #[serde(default)]
+    label: String,
+    #[serde(default, rename = "ref")]
+    reference: String,
+    #[serde(default)]
+    sha: String,
+    /// -1 where the repository is gone.
+    repo_id: i64,
+}
+
+impl Pull {
+    /// Comes from a branch of the repository itself, not from a fork.
+    pub(super) fn is_own(&self) -> bool {
+        self.head.repo_id == self.base.repo_id && !self.head.label.is_empty()
+    }
+
+    pub(super) fn into_pull_request(
+        self,
+        calls: &Calls,
+        owner: &str,
+        name: &str,
+    ) -> Result<PullRequest, ForgeError> {
+        let state = match (self.merged, self.state.as_str()) {
+            (true, _) => PullRequestState::Merged,
+            (false, "open") => PullRequestState::Open,
+            (false, "closed") => PullRequestState::Closed,
+            (false, _) => {
+                let why = format!("pull request {} has an unknown state", self.number);
+                return Err(ForgeError::Malformed { why });
+            }
+        };
+        let seconds = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_second);
+        let mut labels: Vec<String> =
+            self.labels.unwrap_or_default().into_iter().map(|label| label.name).collect();
+        labels.sort();
+        // The address is built here: what people are sent to is not for the answer to choose.
+        let url = calls.address(&[owner, name, "pulls", &self.number.to_string()])?;
+        let base = if self.base.label.is_empty() { self.base.reference } else { self.base.label };
+        Ok(PullRequest {
+            number: self.number,
+            title: self.title,
+            body: self.body,
+            state,
+            head_branch: self.head.label,
+            head_oid: self.head.sha,
+            base,
+            merge_commit: self.merge_commit_sha.filter(|_| state == PullRequestState::Merged),
+            author: self.user.map(|user| user.login).unwrap_or_default(),
+            labels,
+            created_unix_s: seconds(self.created_at),
+            updated_unix_s: seconds(self.updated_at),
+            url: url.into(),
+        })
+    }
+}

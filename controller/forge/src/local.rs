@@ -1,0 +1,255 @@
+//! The local forge: bare repositories on disk. It serves the demo, tests and places without a network.
+//!
+//! `DIR/OWNER/NAME.git` is a bare repository that any Git can fetch from and push to. Pull requests and their comments
+//! live in it, under `refs/kubeopt/pulls/N`: the repository is the truth, there is no database beside it. Several
+//! processes may work on it; each reference is changed by compare-and-swap.
+
+mod branches;
+mod merge;
+mod patch;
+mod records;
+mod storage;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kubeopt_model::{FileSet, RepositoryId, Timestamp};
+
+use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
+use crate::error::ForgeError;
+use crate::forge::{Forge, RepositoryFacts};
+use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, WantedState};
+pub use records::Comment;
+use storage::Storage;
+
+/// The login name under which kubeopt itself acts on a local forge.
+pub const OWN_NAME: &str = "kubeopt";
+
+/// A merge that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeCommit {
+    /// Its id.
+    pub oid: String,
+    /// The branch that it was made on.
+    pub base: String,
+}
+
+/// Gives the time; fixed in tests.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Bare repositories under one folder. Cheap to clone.
+#[derive(Clone)]
+pub struct LocalForge {
+    folder: PathBuf,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for LocalForge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalForge").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl LocalForge {
+    /// Opens a folder of repositories, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`ForgeError::Storage`] when the folder cannot be made.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self, ForgeError> {
+        let folder: PathBuf = folder.into();
+        std::fs::create_dir_all(&folder).map_err(|error| ForgeError::Storage { why: error.to_string() })?;
+        let folder = folder.canonicalize().map_err(|error| ForgeError::Storage { why: error.to_string() })?;
+        Ok(Self { folder, clock: Arc::new(Timestamp::now) })
+    }
+
+    /// With another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes a repository whose branch holds these files in one commit.
+    ///
+    /// # Errors
+    /// [`ForgeError::Refused`] when it is there already or its name cannot be one.
+    pub async fn create_repository(
+        &self,
+        owner: &str,
+        name: &str,
+        files: &FileSet,
+        branch: &str,
+    ) -> Result<RepositoryFacts, ForgeError> {
+        let (owner, name) = (owner.to_owned(), name.to_owned());
+        let (files, branch) = (files.clone(), branch.to_owned());
+        let forge = self.clone();
+        blocking(move || storage::create(&forge.folder, (&owner, &name), &files, &branch, (forge.clock)()))
+            .await
+    }
+
+    /// The repositories, as owner and name, sorted.
+    ///
+    /// # Errors
+    /// [`ForgeError::Storage`].
+    pub async fn repositories(&self) -> Result<Vec<(String, String)>, ForgeError> {
+        let folder = self.folder.clone();
+        blocking(move || storage::list(&folder)).await
+    }
+
+    /// Merges a pull request with a merge commit in the name of `by`.
+    ///
+    /// # Errors
+    /// [`ForgeError::Conflict`] when it is not open, or both sides changed the same lines.
+    pub async fn merge(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        by: &str,
+    ) -> Result<MergeCommit, ForgeError> {
+        let by = by.to_owned();
+        self.with(repository, move |storage| merge::merge(storage, number, &by)).await
+    }
+
+    /// Closes a pull request without merging it.
+    ///
+    /// # Errors
+    /// [`ForgeError::Conflict`] when it is merged.
+    pub async fn close(&self, repository: &RepositoryId, number: u64) -> Result<PullRequest, ForgeError> {
+        let update = PullRequestUpdate { state: Some(WantedState::Closed), ..PullRequestUpdate::default() };
+        self.update_pull_request(repository, number, &update).await
+    }
+
+    /// Adds a comment in the name of `author`; gives its id.
+    ///
+    /// # Errors
+    /// [`ForgeError::TooLarge`] beyond 64 KiB or 1,000 comments.
+    pub async fn comment_as(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        author: &str,
+        body: &str,
+    ) -> Result<u64, ForgeError> {
+        let (author, body) = (author.to_owned(), body.to_owned());
+        self.with(repository, move |storage| records::comment(storage, number, &author, &body)).await
+    }
+
+    /// The comments on a pull request, oldest first.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub async fn comments(&self, repository: &RepositoryId, number: u64) -> Result<Vec<Comment>, ForgeError> {
+        self.with(repository, move |storage| records::comments(storage, number)).await
+    }
+
+    /// One pull request.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub async fn pull_request(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+    ) -> Result<PullRequest, ForgeError> {
+        self.with(repository, move |storage| records::find(storage, number)).await
+    }
+
+    /// What a pull request changes, as a unified diff; cut after 1 MiB, which its last line then says.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub async fn diff(&self, repository: &RepositoryId, number: u64) -> Result<String, ForgeError> {
+        self.with(repository, move |storage| patch::of_pull_request(storage, number)).await
+    }
+
+    /// The folder of a repository, for Git.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub fn repository_folder(&self, repository: &RepositoryId) -> Result<PathBuf, ForgeError> {
+        storage::existing_folder(&self.folder, repository)
+    }
+
+    /// Works on a repository away from the asynchronous threads: libgit2 blocks.
+    async fn with<T: Send + 'static>(
+        &self,
+        repository: &RepositoryId,
+        work: impl FnOnce(&Storage) -> Result<T, ForgeError> + Send + 'static,
+    ) -> Result<T, ForgeError> {
+        let (forge, repository) = (self.clone(), repository.clone());
+        blocking(move || work(&Storage::open(&forge.folder, &repository, (forge.clock)())?)).await
+    }
+}
+
+#[async_trait]
+impl Forge for LocalForge {
+    async fn repository(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ForgeError> {
+        self.with(repository, Storage::facts).await
+    }
+
+    async fn branch(&self, repository: &RepositoryId, name: &str) -> Result<Option<BranchHead>, ForgeError> {
+        let name = name.to_owned();
+        self.with(repository, move |storage| branches::head(storage, &name)).await
+    }
+
+    async fn regenerate_branch(
+        &self,
+        repository: &RepositoryId,
+        write: &BranchWrite,
+    ) -> Result<BranchHead, ForgeError> {
+        let write = write.clone();
+        self.with(repository, move |storage| branches::regenerate(storage, &write)).await
+    }
+
+    async fn pull_requests(
+        &self,
+        repository: &RepositoryId,
+        query: &PullRequestQuery,
+    ) -> Result<Vec<PullRequest>, ForgeError> {
+        let query = query.clone();
+        self.with(repository, move |storage| records::list(storage, &query)).await
+    }
+
+    async fn open_pull_request(
+        &self,
+        repository: &RepositoryId,
+        new: &NewPullRequest,
+    ) -> Result<PullRequest, ForgeError> {
+        let new = new.clone();
+        self.with(repository, move |storage| records::open(storage, &new)).await
+    }
+
+    async fn update_pull_request(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        update: &PullRequestUpdate,
+    ) -> Result<PullRequest, ForgeError> {
+        let update = update.clone();
+        self.with(repository, move |storage| records::update(storage, number, &update)).await
+    }
+
+    async fn comment(&self, repository: &RepositoryId, number: u64, body: &str) -> Result<u64, ForgeError> {
+        self.comment_as(repository, number, OWN_NAME, body).await
+    }
+
+    async fn delete_branch(
+        &self,
+        repository: &RepositoryId,
+        name: &str,
+        expected: &ExpectedHead,
+    ) -> Result<(), ForgeError> {
+        let (name, expected) = (name.to_owned(), expected.clone());
+        self.with(repository, move |storage| branches::delete(storage, &name, &expected)).await
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ForgeError> + Send + 'static,
+) -> Result<T, ForgeError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        // Only a panic in libgit2 or here, or the end of the process.
+        Err(ForgeError::Storage { why: format!("the work was cut off: {error}") })
+    })
+}

@@ -1,0 +1,66 @@
+//! The contract on the local forge.
+
+use async_trait::async_trait;
+use kubeopt_forge::contract::{Fixture, contract};
+use kubeopt_forge::{Forge as _, LocalForge};
+use kubeopt_model::{FileSet, ForgeName, RepositoryId};
+
+struct Folder(LocalForge);
+
+impl Folder {
+    fn git(&self, repository: &RepositoryId) -> git2::Repository {
+        git2::Repository::open_bare(self.0.repository_folder(repository).unwrap()).unwrap()
+    }
+}
+
+#[async_trait]
+impl Fixture for Folder {
+    async fn repository(&self, name: &str, files: &FileSet) -> RepositoryId {
+        self.0.create_repository("acme", name, files, "main").await.unwrap();
+        let forge = ForgeName::new("local").unwrap();
+        RepositoryId { forge, owner: "acme".to_owned(), name: name.to_owned() }
+    }
+
+    async fn commit(&self, repository: &RepositoryId, branch: &str, path: &str, content: &[u8]) -> String {
+        let git = self.git(repository);
+        let reference = format!("refs/heads/{branch}");
+        let parent = git.find_reference(&reference).unwrap().peel_to_commit().unwrap();
+        let mut update = git2::build::TreeUpdateBuilder::new();
+        update.upsert(path, git.blob(content).unwrap(), git2::FileMode::Blob);
+        let tree = update.create_updated(&git, &parent.tree().unwrap()).unwrap();
+        let who = git2::Signature::new("Person", "person@example.org", &git2::Time::new(1, 0)).unwrap();
+        let tree = git.find_tree(tree).unwrap();
+        git.commit(Some(&reference), &who, &who, "By hand", &tree, &[&parent]).unwrap().to_string()
+    }
+
+    async fn merge(&self, repository: &RepositoryId, number: u64) -> String {
+        self.0.merge(repository, number, "reviewer").await.unwrap().oid
+    }
+
+    async fn file(&self, repository: &RepositoryId, branch: &str, path: &str) -> Option<Vec<u8>> {
+        let git = self.git(repository);
+        let tree = git.find_reference(&format!("refs/heads/{branch}")).unwrap().peel_to_tree().unwrap();
+        let entry = tree.get_path(std::path::Path::new(path)).ok()?;
+        Some(entry.to_object(&git).unwrap().peel_to_blob().unwrap().content().to_vec())
+    }
+
+    async fn comments(&self, repository: &RepositoryId, number: u64) -> Vec<String> {
+        let found = self.0.comments(repository, number).await.unwrap();
+        found.into_iter().map(|comment| comment.body).collect()
+    }
+}
+
+#[tokio::test]
+async fn the_local_forge_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Folder(LocalForge::open(folder.path()).unwrap());
+    contract(&fixture.0.clone(), &fixture).await;
+    let made = fixture.0.repositories().await.unwrap();
+    assert!(made.contains(&("acme".to_owned(), "many".to_owned())), "the suite has run: {made:?}");
+    let id = RepositoryId {
+        forge: ForgeName::new("local").unwrap(),
+        owner: "acme".to_owned(),
+        name: "many".to_owned(),
+    };
+    assert_eq!(fixture.0.repository(&id).await.unwrap().default_branch, "main");
+}
