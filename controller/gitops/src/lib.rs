@@ -1,1 +1,33 @@
 //! Git objects, Flux source resolution, and the renderer's client.
+//!
+//! Three concerns, one folder or file each:
+//! - [`store`] and [`snapshot`]: a cache of bare repositories; the files of a commit are read from its trees, nothing
+//!   is ever checked out. `smart` is the HTTP side of a fetch.
+//! - [`flux`], [`allow`], [`entry`], [`giturl`]: from a live object to repository, branch and folder. Pure.
+//! - [`render`]: both ends of the child process that turns a folder into manifests.
+//!
+//! Must not know: what a field means or how it is edited, what a forge is, how a cluster is asked.
+
+pub mod allow;
+mod cache;
+pub mod codes;
+pub mod entry;
+pub mod error;
+#[cfg(test)]
+mod fixture;
+pub mod flux;
+pub mod giturl;
+mod local;
+pub mod render;
+mod smart;
+pub mod snapshot;
+pub mod store;
+
+pub use allow::path_allowed;
+pub use entry::detect_renderer;
+pub use error::GitError;
+pub use flux::resolve_sources;
+pub use giturl::{GitUrl, parse_git_url};
+pub use render::{KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, serve_one};
+pub use snapshot::{Skipped, SkippedWhy, Snapshot};
+pub use store::{GitStore, Location, Remote};

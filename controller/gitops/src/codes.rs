@@ -1,0 +1,83 @@
+//! All codes of this crate, each with one sentence; docs/errors.md is made from such lists.
+
+/// Code and meaning.
+pub const CODES: &[(&str, &str)] = &[
+    (SOURCE_UNKNOWN, "nothing tells which repository the workload comes from"),
+    (SOURCE_PINNED, "the source follows a tag, commit or version range, which no pull request can change"),
+    (SOURCE_HELM, "the workload is applied by a Flux HelmRelease, which this version does not render"),
+    (KUSTOMIZATION_MISSING, "the Flux Kustomization that the workload's labels name was not seen"),
+    (GIT_REPOSITORY_MISSING, "the Flux GitRepository that the Kustomization names was not seen"),
+    (SOURCE_KIND, "the Flux Kustomization takes its files from something other than a GitRepository"),
+    (REPOSITORY_UNKNOWN, "the URL of the Git repository belongs to no configured forge"),
+    (SOURCE_PATH, "the path of the source is not a path within its repository"),
+    (NOT_BOUND, "no binding allows edits of this repository for this namespace"),
+    (PATH_NOT_ALLOWED, "the file is outside the paths that the bindings allow"),
+    (REPOSITORY_NOT_FOUND, "the repository does not exist, or its credentials may not see it"),
+    (BRANCH_NOT_FOUND, "the branch does not exist in the repository"),
+    (REPOSITORY_EMPTY, "the repository has no commit"),
+    (UNAUTHORIZED, "the Git server refused the credentials"),
+    (UNREACHABLE, "the Git server did not answer, or not in time, or with a server error"),
+    (PROTOCOL, "the Git server's answer is not understood"),
+    (REPOSITORY_TOO_LARGE, "the repository exceeds a limit on entries or bytes"),
+    (STORE, "the cache of repositories could not be read or written"),
+    (OBJECT, "an object of the repository is missing or damaged"),
+    (RENDERER_MISSING, "no kustomize binary was found"),
+    (REMOTE_REFERENCE, "a kustomization refers to something outside its repository"),
+    (REFERENCE_MISSING, "a kustomization refers to a file or folder that is not in the repository"),
+    (RENDER_FAILED, "kustomize reported an error"),
+    (RENDER_TIME, "rendering took longer than the limit"),
+    (RENDER_OUTPUT, "the rendered output exceeds the limit"),
+    (ENTRY_EMPTY, "the folder of the source does not exist or holds no YAML"),
+    (CHILD, "the render process could not be started or gave no answer that is understood"),
+    (RENDER_FILES, "the files could not be laid out for the renderer"),
+    (NOT_YAML, "a file of a plain source is not YAML and was left out"),
+    (OVERLAY, "the patches of the Flux Kustomization could not be read"),
+    (KUSTOMIZATION_UNREADABLE, "a kustomization file could not be read"),
+];
+
+pub(crate) const SOURCE_UNKNOWN: &str = "E-SRC-101";
+pub(crate) const SOURCE_PINNED: &str = "E-SRC-102";
+pub(crate) const SOURCE_HELM: &str = "E-SRC-103";
+pub(crate) const KUSTOMIZATION_MISSING: &str = "E-SRC-104";
+pub(crate) const GIT_REPOSITORY_MISSING: &str = "E-SRC-105";
+pub(crate) const SOURCE_KIND: &str = "E-SRC-106";
+pub(crate) const REPOSITORY_UNKNOWN: &str = "E-SRC-107";
+pub(crate) const SOURCE_PATH: &str = "E-SRC-108";
+pub(crate) const NOT_BOUND: &str = "E-SRC-109";
+pub(crate) const PATH_NOT_ALLOWED: &str = "E-SRC-110";
+
+pub(crate) const REPOSITORY_NOT_FOUND: &str = "E-SRC-120";
+pub(crate) const BRANCH_NOT_FOUND: &str = "E-SRC-121";
+pub(crate) const REPOSITORY_EMPTY: &str = "E-SRC-122";
+pub(crate) const UNAUTHORIZED: &str = "E-SRC-123";
+pub(crate) const UNREACHABLE: &str = "E-SRC-124";
+pub(crate) const PROTOCOL: &str = "E-SRC-125";
+pub(crate) const REPOSITORY_TOO_LARGE: &str = "E-SRC-126";
+pub(crate) const STORE: &str = "E-SRC-127";
+pub(crate) const OBJECT: &str = "E-SRC-128";
+
+pub(crate) const RENDERER_MISSING: &str = "E-REN-001";
+pub(crate) const REMOTE_REFERENCE: &str = "E-REN-002";
+pub(crate) const REFERENCE_MISSING: &str = "E-REN-003";
+pub(crate) const RENDER_FAILED: &str = "E-REN-004";
+pub(crate) const RENDER_TIME: &str = "E-REN-005";
+pub(crate) const RENDER_OUTPUT: &str = "E-REN-006";
+pub(crate) const ENTRY_EMPTY: &str = "E-REN-007";
+pub(crate) const CHILD: &str = "E-REN-008";
+pub(crate) const RENDER_FILES: &str = "E-REN-009";
+pub(crate) const NOT_YAML: &str = "E-REN-010";
+pub(crate) const OVERLAY: &str = "E-REN-011";
+pub(crate) const KUSTOMIZATION_UNREADABLE: &str = "E-REN-012";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_code_is_listed_twice() {
+        let distinct: BTreeSet<&str> = CODES.iter().map(|(code, _)| *code).collect();
+        assert_eq!(distinct.len(), CODES.len());
+    }
+}

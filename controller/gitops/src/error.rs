@@ -1,0 +1,145 @@
+//! What can go wrong between a repository and its files. Never holds a URL with credentials.
+
+use kubeopt_model::{Problem, RepositoryId};
+use kubeopt_net::NetError;
+
+use crate::codes;
+
+/// Why a repository could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GitError {
+    /// 404, or a local folder that is not there.
+    #[error("repository {0} was not found")]
+    RepositoryNotFound(RepositoryId),
+    /// The branch is not there.
+    #[error("repository {repository} has no branch `{branch}`")]
+    BranchNotFound {
+        /// The repository.
+        repository: RepositoryId,
+        /// The branch that was asked for.
+        branch: String,
+    },
+    /// No commit, or no default branch.
+    #[error("repository {0} has no commit on its default branch")]
+    Empty(RepositoryId),
+    /// 401 or 403.
+    #[error("the server of repository {repository} refused the credentials (HTTP {status})")]
+    Unauthorized {
+        /// The repository.
+        repository: RepositoryId,
+        /// The status.
+        status: u16,
+    },
+    /// 429, a status of 500 and above, or no connection; the next pass may succeed.
+    #[error("unable to fetch repository {repository}: {why}")]
+    Unreachable {
+        /// The repository.
+        repository: RepositoryId,
+        /// What happened.
+        why: String,
+    },
+    /// A fault of configuration that the HTTP client found: host not allowed, TLS, credentials file.
+    #[error("{0}")]
+    Net(NetError),
+    /// The answer is not what the Git protocol says.
+    #[error("the server of repository {repository} does not answer as a Git server: {why}")]
+    Protocol {
+        /// The repository.
+        repository: RepositoryId,
+        /// What was wrong.
+        why: String,
+    },
+    /// A limit.
+    #[error("repository {repository} exceeds the limit of {limit}")]
+    TooLarge {
+        /// The repository.
+        repository: RepositoryId,
+        /// Which limit, with its unit.
+        limit: String,
+    },
+    /// The folder of the cache.
+    #[error("unable to use the repository cache: {0}")]
+    Store(String),
+    /// An object is missing or damaged, or a path is not there.
+    #[error("unable to read from repository {repository}: {why}")]
+    Object {
+        /// The repository.
+        repository: RepositoryId,
+        /// What was wrong.
+        why: String,
+    },
+}
+
+impl GitError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::RepositoryNotFound(_) => codes::REPOSITORY_NOT_FOUND,
+            Self::BranchNotFound { .. } => codes::BRANCH_NOT_FOUND,
+            Self::Empty(_) => codes::REPOSITORY_EMPTY,
+            Self::Unauthorized { .. } => codes::UNAUTHORIZED,
+            Self::Unreachable { .. } => codes::UNREACHABLE,
+            Self::Net(error) => error.code(),
+            Self::Protocol { .. } => codes::PROTOCOL,
+            Self::TooLarge { .. } => codes::REPOSITORY_TOO_LARGE,
+            Self::Store(_) => codes::STORE,
+            Self::Object { .. } => codes::OBJECT,
+        }
+    }
+
+    /// Whether the next pass may succeed without anyone changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Store(_) | Self::Object { .. } => true,
+            Self::Net(error) => error.is_transient(),
+            Self::RepositoryNotFound(_)
+            | Self::BranchNotFound { .. }
+            | Self::Empty(_)
+            | Self::Unauthorized { .. }
+            | Self::Protocol { .. }
+            | Self::TooLarge { .. } => false,
+        }
+    }
+
+    fn help(&self) -> &'static str {
+        match self {
+            Self::RepositoryNotFound(_) => {
+                "check that it still exists under this name and that kubeopt's account may read it; forges answer 404 for both"
+            }
+            Self::BranchNotFound { .. } => {
+                "point the Flux GitRepository, or `branch` in `sources`, to a branch that exists"
+            }
+            Self::Empty(_) => "push a first commit, or set the default branch at the forge",
+            Self::Unauthorized { .. } => {
+                "check that the forge's token in kubeopt.yaml is valid, not expired, and may read this repository"
+            }
+            Self::Unreachable { .. } => {
+                "check that the forge runs and that network policies let kubeopt reach it; it is tried again in the next pass"
+            }
+            Self::Net(_) => "",
+            Self::Protocol { .. } => {
+                "check that the address is that of a Git server with protocol version 2 (Git 2.18 and later) over HTTP"
+            }
+            Self::TooLarge { .. } => "split the repository, or keep large files out of it",
+            Self::Store(_) => "check that the folder is writable, owned by kubeopt's user, and not full",
+            Self::Object { .. } => {
+                "it is fetched again in the next pass; if it stays, run `git fsck` on the repository"
+            }
+        }
+    }
+}
+
+impl From<&GitError> for Problem {
+    fn from(error: &GitError) -> Self {
+        if let GitError::Net(net) = error {
+            return Self::from(net);
+        }
+        Self::new(error.code(), error.to_string(), error.help())
+    }
+}
+
+impl From<GitError> for Problem {
+    fn from(error: GitError) -> Self {
+        Self::from(&error)
+    }
+}

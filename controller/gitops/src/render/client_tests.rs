@@ -1,0 +1,123 @@
+//! Tests of the parent's end, with shell scripts in place of the child. The real child is tested end to end elsewhere.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use kubeopt_model::{FileSet, RepoPath};
+
+use super::*;
+use crate::render::kustomize::Flavour;
+use crate::render::protocol::RenderLimits;
+
+/// A renderer whose child is a fake: a shell script with the environment of a real child, plus a path to find `cat`.
+fn fake_child(dir: &Path, script: &str) -> Renderer {
+    let program = dir.join("fake-kubeopt");
+    std::fs::write(&program, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let kustomize = KustomizeBinary {
+        program: "/opt/kustomize".into(),
+        flavour: Flavour::Kustomize,
+        version: "v5.8.2".to_owned(),
+    };
+    Renderer { program, kustomize: Some(kustomize) }
+}
+
+fn request(kind: RendererKind) -> RenderRequest {
+    RenderRequest {
+        kind,
+        entry: RepoPath::new("apps").unwrap(),
+        files: FileSet::from([(RepoPath::new("apps/a.yaml").unwrap(), b"a: 1\n".to_vec())]),
+        limits: RenderLimits { time_ms: 60_000, ..RenderLimits::default() },
+        overlay: None,
+        target_namespace: None,
+    }
+}
+
+async fn render(script: &str, request: &RenderRequest) -> Result<Rendered, Problem> {
+    let dir = tempfile::tempdir().unwrap();
+    fake_child(dir.path(), script).render(request).await
+}
+
+#[tokio::test]
+async fn a_plain_folder_needs_no_child_and_no_kustomize() {
+    let renderer = Renderer { program: "/nonexistent".into(), kustomize: None };
+    let rendered = renderer.render(&request(RendererKind::Plain)).await.unwrap();
+    assert_eq!((rendered.output.as_slice(), rendered.by), (&b"---\na: 1\n"[..], ProvenBy::Parsed));
+    let problem = renderer.render(&request(RendererKind::Kustomize)).await.unwrap_err();
+    assert_eq!(problem.code, codes::RENDERER_MISSING);
+    let mut patched = request(RendererKind::Plain);
+    patched.overlay = Some("patches: []".to_owned());
+    assert_eq!(renderer.render(&patched).await.unwrap_err().code, codes::RENDERER_MISSING);
+}
+
+#[tokio::test]
+async fn the_childs_answer_comes_back_with_its_proof() {
+    let script = r#"[ "$1" = render ] && grep -q '"apps/a.yaml":"YTogMQo="' && printf %s '{"ok":{"output":"a: 1\n","renderer":"kustomize v5.8.2"}}'"#;
+    let rendered = render(script, &request(RendererKind::Kustomize)).await.unwrap();
+    assert_eq!(rendered.output, b"a: 1\n");
+    assert_eq!(rendered.by.to_string(), "rendered with kustomize v5.8.2");
+}
+
+#[tokio::test]
+async fn the_childs_environment_holds_nothing_but_what_it_needs() {
+    let script = r#"cat >/dev/null; printf '{"ok":{"output":"%s","renderer":"x"}}' "$(/usr/bin/env | cut -d= -f1 | sort | tr '\n' ' ')""#;
+    let rendered = render(script, &request(RendererKind::Kustomize)).await.unwrap();
+    let names = String::from_utf8(rendered.output).unwrap();
+    let added_by_sh = ["PATH", "PWD", "OLDPWD", "SHLVL", "_"];
+    let names: Vec<&str> =
+        names.split(' ').filter(|name| !name.is_empty() && !added_by_sh.contains(name)).collect();
+    assert_eq!(names, ["KUBEOPT_RENDER_PROGRAM", "KUBEOPT_RENDER_VERSION", "TMPDIR"]);
+}
+
+#[tokio::test]
+async fn a_problem_that_the_child_found_is_the_problem() {
+    let script = r#"cat >/dev/null; echo '{"err":{"code":"E-REN-002","text":"t","place":null,"help":"h"}}'"#;
+    let problem = render(script, &request(RendererKind::Kustomize)).await.unwrap_err();
+    assert_eq!(problem, Problem::new("E-REN-002", "t", "h"));
+}
+
+#[tokio::test]
+async fn a_child_that_crashes_talks_nonsense_or_is_missing_is_a_problem() {
+    for (script, part) in [
+        ("exit 3", "not understood"),
+        ("echo nonsense", "not understood"),
+        ("cat >/dev/null; echo 'memory \u{1b}[31m gone' >&2; exit 134", "memory  [31m gone"),
+    ] {
+        let problem = render(script, &request(RendererKind::Kustomize)).await.unwrap_err();
+        assert_eq!(problem.code, codes::CHILD);
+        assert!(problem.text.contains(part), "{problem}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut renderer = fake_child(dir.path(), "");
+    renderer.program = "/nonexistent/kubeopt".into();
+    assert_eq!(renderer.render(&request(RendererKind::Kustomize)).await.unwrap_err().code, codes::CHILD);
+}
+
+#[tokio::test]
+async fn a_child_that_says_too_much_is_cut_off() {
+    let mut request = request(RendererKind::Kustomize);
+    request.limits.output_bytes = 1_000;
+    let problem = render("cat >/dev/null; exec yes", &request).await.unwrap_err();
+    assert_eq!(problem.code, codes::RENDER_OUTPUT);
+}
+
+#[tokio::test]
+async fn a_child_that_takes_too_long_ends_with_everything_that_it_started() {
+    let dir = tempfile::tempdir().unwrap();
+    // The grandchild keeps the write end of a pipe; the pipe's reader sees its end only when the grandchild is gone.
+    let fifo = dir.path().join("alive");
+    let status = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(status.success());
+    let reader = {
+        let fifo = fifo.clone();
+        std::thread::spawn(move || std::fs::read_to_string(fifo).unwrap())
+    };
+    let script = format!("( echo started; exec sleep 1000 ) >{} &\nwait", fifo.display());
+    let mut request = request(RendererKind::Kustomize);
+    request.limits.time_ms = 1_000;
+    let problem = fake_child(dir.path(), &script).render(&request).await.unwrap_err();
+    assert_eq!(problem.code, codes::RENDER_TIME);
+    // Lets the reader begin even where the machine was too slow for the grandchild to do so.
+    drop(std::fs::OpenOptions::new().write(true).read(true).open(&fifo).unwrap());
+    assert!(["started\n", ""].contains(&reader.join().unwrap().as_str()));
+}

@@ -1,0 +1,121 @@
+//! One run of kustomize over prepared files, in a private folder, with a cleared environment.
+
+use std::io::Read as _;
+use std::process::{Command, ExitStatus, Stdio};
+
+use kubeopt_model::{Place, Problem, RepoPath};
+
+use crate::codes;
+use crate::render::kustomize::{Flavour, KustomizeBinary};
+use crate::render::layout::Layout;
+use crate::render::limits::RENDERER_CPUS;
+use crate::render::overlay;
+use crate::render::plain::output_too_large;
+use crate::render::protocol::RenderRequest;
+use crate::render::references::{Restrictor, check};
+
+/// Characters of kustomize's message that are shown.
+const MESSAGE_CHARS_MAX: usize = 800;
+
+/// Bytes of it that are read.
+const MESSAGE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Renders one request.
+///
+/// # Errors
+/// Every `E-REN` problem but those of plain files and of the child itself.
+pub(crate) fn run(request: RenderRequest, binary: &KustomizeBinary) -> Result<String, Problem> {
+    let RenderRequest { kind: _, entry, mut files, limits, overlay, target_namespace } = request;
+    overlay::prepare(&mut files, &entry, overlay.as_deref(), target_namespace.as_ref())?;
+    let checked = check(&files, &entry)?;
+    let layout = Layout::new()?;
+    layout.write(&files, &checked.rewritten)?;
+    let (complaints, stderr) = layout.complaints()?;
+    let mut command = command(binary, checked.restrictor, &entry, &layout);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    let mut child = command.spawn().map_err(|error| not_started(binary, &error))?;
+    let mut output = Vec::new();
+    let limit = limits.output_bytes;
+    let stdout = child.stdout.take().expect("its standard output is a pipe");
+    let read = stdout.take(limit + 1).read_to_end(&mut output);
+    if output.len() as u64 > limit || read.is_err() {
+        // It may be gone already; either way it ends.
+        let _gone = child.kill();
+        let _ended = child.wait();
+        return Err(output_too_large(&entry, limit));
+    }
+    let status = child.wait().map_err(|error| not_started(binary, &error))?;
+    if !status.success() {
+        let mut bytes = Vec::new();
+        if let Ok(file) = std::fs::File::open(complaints) {
+            // What can be read of it is shown; it is missing only where the disk is.
+            let _partial = file.take(MESSAGE_BYTES_MAX).read_to_end(&mut bytes);
+        }
+        return Err(failed(&entry, status, &layout.hide_place(&String::from_utf8_lossy(&bytes))));
+    }
+    String::from_utf8(output).map_err(|_| failed(&entry, status, "the output is not UTF-8"))
+}
+
+fn command(binary: &KustomizeBinary, restrictor: Restrictor, entry: &RepoPath, layout: &Layout) -> Command {
+    let mut command = Command::new(&binary.program);
+    match binary.flavour {
+        Flavour::Kustomize => command.arg("build"),
+        Flavour::Kubectl => command.arg("kustomize"),
+    };
+    // Nothing that starts with `--enable-` is ever passed: no plugins, no functions, no Helm.
+    command.arg(layout.folder(entry)).arg(match restrictor {
+        Restrictor::RootOnly => "--load-restrictor=LoadRestrictionsRootOnly",
+        Restrictor::None => "--load-restrictor=LoadRestrictionsNone",
+    });
+    command
+        .current_dir(&layout.root)
+        .env_clear()
+        .env("HOME", &layout.empty)
+        // Empty, so that neither git nor a plugin is found.
+        .env("PATH", &layout.empty)
+        .env("TMPDIR", &layout.empty)
+        .env("KUBECONFIG", "/dev/null")
+        .env("GOMAXPROCS", RENDERER_CPUS.to_string());
+    for proxy in ["HTTP_PROXY", "HTTPS_PROXY"] {
+        // Go's HTTP client then connects to a port where nobody listens instead of going out.
+        command.env(proxy, "http://127.0.0.1:9");
+    }
+    command
+}
+
+fn not_started(binary: &KustomizeBinary, error: &std::io::Error) -> Problem {
+    Problem::new(
+        codes::CHILD,
+        format!("unable to run {}: {error}", binary.program.display()),
+        "check that the file is an executable for this machine",
+    )
+}
+
+fn failed(entry: &RepoPath, status: ExitStatus, complaint: &str) -> Problem {
+    let mut text = clean(complaint);
+    if text.is_empty() {
+        text = status.to_string();
+    }
+    let problem = Problem::new(
+        codes::RENDER_FAILED,
+        format!("kustomize cannot build `{entry}`: {text}"),
+        "run `kustomize build` on this folder, correct what it reports, then rerun",
+    );
+    let place = Place { file: entry.to_string(), line: None, excerpt: None };
+    Problem { place: Some(place), ..problem }
+}
+
+/// One line without control characters and without the prefixes of the programs' loggers.
+fn clean(complaint: &str) -> String {
+    let text = complaint.trim();
+    // kubectl: E1121 18:54:14.010571 19529 run.go:72] "command failed" err="..."
+    let text = match text.split_once("\"command failed\" err=\"") {
+        Some((_, rest)) => rest.trim_end_matches('"').replace("\\\"", "\""),
+        None => text.trim_start_matches("Error: ").trim_start_matches("error: ").to_owned(),
+    };
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

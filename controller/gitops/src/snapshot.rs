@@ -1,0 +1,249 @@
+//! One commit and its files, read from its trees.
+//!
+//! Only regular files count. Symbolic links could lead out of the repository, submodules lead to another one, and
+//! large files are not manifests: they are listed with the reason, never read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
+use kubeopt_model::{FileSet, RepoPath, RepositoryId};
+
+use crate::error::GitError;
+use crate::smart::Tip;
+use crate::{cache, local};
+
+/// Largest file that is read. The largest manifests (CRD bundles) are below it; Kubernetes takes objects up to 1.5 MiB.
+pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Most entries of one commit, folders included. The largest public GitOps monorepos have some ten thousand; a tree
+/// that refers to itself many times over ends here.
+const ENTRIES_MAX: usize = 200_000;
+
+/// Most bytes that [`Snapshot::files`] gives at once.
+const FILES_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Why an entry of the tree is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SkippedWhy {
+    /// Mode 120000.
+    Symlink,
+    /// Mode 160000.
+    Submodule,
+    /// Over 1 MiB.
+    TooLarge,
+    /// A name that no path of this program may hold: not UTF-8, control characters, a backslash, `.git`.
+    Name,
+}
+
+impl fmt::Display for SkippedWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Symlink => "is a symbolic link",
+            Self::Submodule => "is a submodule",
+            Self::TooLarge => "is larger than 1 MiB",
+            Self::Name => "has a name that is not accepted",
+        })
+    }
+}
+
+/// An entry of the tree that is not read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Skipped {
+    /// Path, with what cannot be shown replaced.
+    pub path: String,
+    /// Why.
+    pub why: SkippedWhy,
+}
+
+/// One commit of one branch. Cheap to clone; its methods read from disk and do not wait for anything else.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The branch, resolved where the default branch was asked for.
+    pub branch: String,
+    /// The commit, 40 hex digits.
+    pub commit: String,
+    /// Its tree, 40 hex digits.
+    pub tree: String,
+    git_dir: PathBuf,
+    index: Arc<Index>,
+}
+
+#[derive(Debug, Default)]
+struct Index {
+    files: BTreeMap<RepoPath, Oid>,
+    folders: BTreeMap<RepoPath, Oid>,
+    skipped: Vec<Skipped>,
+}
+
+impl Snapshot {
+    /// Reads the trees of a commit that is there.
+    pub(crate) fn load(git_dir: &Path, id: RepositoryId, tip: &Tip) -> Result<Self, GitError> {
+        let repository = local::open(git_dir, &id)?;
+        let fail = |error: git2::Error| object(&id, &error);
+        let commit = Oid::from_str(&tip.commit).map_err(fail)?;
+        let tree = repository.find_commit(commit).map_err(fail)?.tree_id();
+        let index = Walk::new(&repository, &id)?.run(tree)?;
+        Ok(Self {
+            branch: tip.branch.clone(),
+            commit: tip.commit.clone(),
+            tree: tree.to_string(),
+            git_dir: git_dir.to_owned(),
+            index: Arc::new(index),
+            repository: id,
+        })
+    }
+
+    /// All regular files, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &RepoPath> {
+        self.index.files.keys()
+    }
+
+    /// What is in the tree and is not read, in the tree's order.
+    pub fn skipped(&self) -> &[Skipped] {
+        &self.index.skipped
+    }
+
+    /// The Git hash of a file or folder; equal hashes are equal content. None where there is no such thing.
+    pub fn tree_hash(&self, path: &RepoPath) -> Option<String> {
+        self.index.files.get(path).or_else(|| self.index.folders.get(path)).map(Oid::to_string)
+    }
+
+    /// The files that are to be kept.
+    ///
+    /// # Errors
+    /// [`GitError::TooLarge`] beyond 256 MiB in all, [`GitError::Object`] for damage.
+    pub fn files(&self, keep: impl Fn(&RepoPath) -> bool) -> Result<FileSet, GitError> {
+        let repository = local::open(&self.git_dir, &self.repository)?;
+        let odb = repository.odb().map_err(|error| self.object(&error))?;
+        let (mut files, mut bytes) = (FileSet::new(), 0_u64);
+        for (path, oid) in self.index.files.iter().filter(|(path, _)| keep(path)) {
+            let content = self.blob(&odb, *oid)?;
+            bytes += content.len() as u64;
+            if bytes > FILES_BYTES_MAX {
+                return Err(too_large(&self.repository, "256 MiB of files at once"));
+            }
+            files.insert(path.clone(), content);
+        }
+        Ok(files)
+    }
+
+    /// One file; none where there is no regular file of that name.
+    ///
+    /// # Errors
+    /// [`GitError::Object`] for damage.
+    pub fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
+        let Some(oid) = self.index.files.get(path) else { return Ok(None) };
+        let repository = local::open(&self.git_dir, &self.repository)?;
+        let odb = repository.odb().map_err(|error| self.object(&error))?;
+        self.blob(&odb, *oid).map(Some)
+    }
+
+    fn blob(&self, odb: &Odb<'_>, oid: Oid) -> Result<Vec<u8>, GitError> {
+        Ok(odb.read(oid).map_err(|error| self.object(&error))?.data().to_vec())
+    }
+
+    fn object(&self, error: &git2::Error) -> GitError {
+        object(&self.repository, error)
+    }
+}
+
+/// What a tree's entry is, by its mode.
+enum Entry {
+    File,
+    Folder,
+    Symlink,
+    Submodule,
+}
+
+fn entry_of(mode: i32) -> Entry {
+    match mode & 0o170_000 {
+        0o040_000 => Entry::Folder,
+        0o120_000 => Entry::Symlink,
+        0o160_000 => Entry::Submodule,
+        _ => Entry::File,
+    }
+}
+
+struct Walk<'a> {
+    repository: &'a Repository,
+    odb: Odb<'a>,
+    id: &'a RepositoryId,
+    filtered: bool,
+    entries: usize,
+    index: Index,
+}
+
+impl<'a> Walk<'a> {
+    fn new(repository: &'a Repository, id: &'a RepositoryId) -> Result<Self, GitError> {
+        let odb = repository.odb().map_err(|error| object(id, &error))?;
+        let filtered = cache::is_filtered(repository);
+        Ok(Self { repository, odb, id, filtered, entries: 0, index: Index::default() })
+    }
+
+    fn run(mut self, root: Oid) -> Result<Index, GitError> {
+        let mut folders = vec![(RepoPath::root(), root)];
+        while let Some((path, oid)) = folders.pop() {
+            folders.extend(self.read_folder(&path, oid)?);
+            self.index.folders.insert(path, oid);
+        }
+        self.index.skipped.sort();
+        Ok(self.index)
+    }
+
+    /// Takes in one folder; gives the folders within it.
+    fn read_folder(&mut self, folder: &RepoPath, oid: Oid) -> Result<Vec<(RepoPath, Oid)>, GitError> {
+        let tree = self.repository.find_tree(oid).map_err(|error| object(self.id, &error))?;
+        self.entries += tree.len();
+        if self.entries > ENTRIES_MAX {
+            return Err(too_large(self.id, &format!("{ENTRIES_MAX} entries")));
+        }
+        let mut folders = Vec::new();
+        for entry in &tree {
+            let text = String::from_utf8_lossy(entry.name_bytes());
+            let text =
+                if folder.is_root() { text.into_owned() } else { format!("{}/{text}", folder.as_str()) };
+            let named = std::str::from_utf8(entry.name_bytes()).ok().and_then(|_| RepoPath::new(&text).ok());
+            // A name that is normalised away (`.`) would stand for its folder.
+            let Some(path) = named.filter(|path| path.as_str() == text) else {
+                self.skip(text.escape_default().to_string(), SkippedWhy::Name);
+                continue;
+            };
+            match entry_of(entry.filemode()) {
+                Entry::Folder => folders.push((path, entry.id())),
+                Entry::Symlink => self.skip(text, SkippedWhy::Symlink),
+                Entry::Submodule => self.skip(text, SkippedWhy::Submodule),
+                Entry::File if self.is_small(entry.id())? => {
+                    self.index.files.insert(path, entry.id());
+                }
+                Entry::File => self.skip(text, SkippedWhy::TooLarge),
+            }
+        }
+        Ok(folders)
+    }
+
+    /// A blob that is not there was left out by the server because of its size.
+    fn is_small(&self, oid: Oid) -> Result<bool, GitError> {
+        match self.odb.read_header(oid) {
+            Ok((bytes, kind)) => Ok(kind == ObjectType::Blob && bytes as u64 <= FILE_BYTES_MAX),
+            Err(error) if self.filtered && error.code() == ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(object(self.id, &error)),
+        }
+    }
+
+    fn skip(&mut self, path: String, why: SkippedWhy) {
+        self.index.skipped.push(Skipped { path, why });
+    }
+}
+
+fn object(id: &RepositoryId, error: &git2::Error) -> GitError {
+    GitError::Object { repository: id.clone(), why: error.message().to_owned() }
+}
+
+fn too_large(id: &RepositoryId, limit: &str) -> GitError {
+    GitError::TooLarge { repository: id.clone(), limit: limit.to_owned() }
+}
