@@ -1,0 +1,329 @@
+//! The chart: what Helm makes of it, what it allows kubeopt, and what the API server says to both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::PostParams;
+use kubeopt_cluster::{Cluster, ClusterConnect, Rule};
+use kubeopt_model::{ClusterName, Namespace};
+use kubeopt_tests::kubernetes::Kubernetes;
+use kubeopt_tests::{OrFail, servers, servers_enabled, wait};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+/// Where the tests install the chart.
+pub(crate) const NAMESPACE: &str = "kubeopt-system";
+/// The release; also the name of its service account.
+pub(crate) const RELEASE: &str = "kubeopt";
+
+/// Every value set to something else than its default.
+const FULL: &str = r"
+image: {repository: registry.example/kubeopt, tag: v9, pullPolicy: Always}
+imagePullSecrets: [{name: registry}]
+existingSecret: kubeopt-tokens
+kubeconfigSecret: kubeopt-clusters
+persistence: {enabled: true, size: 10Gi, storageClassName: fast}
+serviceAccount: {create: true, name: bot, annotations: {example.com/role: reader}}
+service: {port: 80}
+serviceMonitor: {enabled: true, interval: 1m, labels: {release: prometheus}}
+resources: {requests: {cpu: 1, memory: 1Gi}, limits: {memory: 2Gi}}
+tmpSize: 1Gi
+log: {level: debug}
+podAnnotations: {example.com/a: b}
+podLabels: {team: platform}
+nodeSelector: {kubernetes.io/os: linux}
+tolerations: [{key: infra, operator: Exists}]
+affinity: {nodeAffinity: {}}
+";
+
+/// The rendered chart, as `helm template` gives it; `values` is YAML.
+pub(crate) fn rendered(values: &str) -> String {
+    try_render(values).unwrap_or_else(|error| panic!("helm template failed: {error}"))
+}
+
+fn try_render(values: &str) -> Result<String, String> {
+    let folder = tempfile::tempdir().or_fail("make a folder for Helm");
+    let file = folder.path().join("values.yaml");
+    std::fs::write(&file, values).or_fail("write values");
+    let values = file.display().to_string();
+    helm(folder.path(), &["template", RELEASE, &chart(), "--namespace", NAMESPACE, "--values", &values])
+}
+
+fn helm(home: &Path, args: &[&str]) -> Result<String, String> {
+    let output = Command::new(servers::program("helm", "helm"))
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        .output()
+        .or_fail("run helm");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+fn chart() -> String {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "charts", "kubeopt"].iter().collect();
+    folder.display().to_string()
+}
+
+fn documents(yaml: &str) -> Vec<Value> {
+    let documents = serde_yaml::Deserializer::from_str(yaml);
+    documents
+        .map(|document| Value::deserialize(document).or_fail("read rendered YAML"))
+        .filter(|v| !v.is_null())
+        .collect()
+}
+
+fn of_kind<'a>(documents: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = documents.iter().filter(|document| document["kind"] == kind);
+    let first = found.next().unwrap_or_else(|| panic!("there is no {kind}"));
+    assert!(found.next().is_none(), "there are several {kind}");
+    first
+}
+
+/// Verbs by `where  resource`, one resource at a time, so that two ways of writing the same rules are equal.
+type Allowed = BTreeMap<String, BTreeSet<String>>;
+
+fn allow(allowed: &mut Allowed, place: &str, rule: &Rule) {
+    for group in &rule.api_groups {
+        for resource in &rule.resources {
+            let resource = if group.is_empty() { resource.clone() } else { format!("{resource}.{group}") };
+            let names = if rule.resource_names.is_empty() {
+                String::new()
+            } else {
+                format!(" {:?}", rule.resource_names)
+            };
+            allowed
+                .entry(format!("{place} {resource}{names}"))
+                .or_default()
+                .extend(rule.verbs.iter().cloned());
+        }
+    }
+}
+
+fn golden() -> Allowed {
+    let mut allowed = Allowed::new();
+    for line in
+        include_str!("../golden/rules.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        let [place, verbs, resource] = parts[..] else { panic!("not a rule: {line}") };
+        allowed.insert(format!("{place} {resource}"), verbs.split(',').map(str::to_owned).collect());
+    }
+    allowed
+}
+
+fn written_rules(role: &Value) -> Vec<Rule> {
+    let texts = |rule: &Value, key: &str| -> Vec<String> {
+        rule[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let rules = role["rules"].as_array().expect("a role has rules");
+    rules
+        .iter()
+        .map(|rule| Rule {
+            verbs: texts(rule, "verbs"),
+            api_groups: texts(rule, "apiGroups"),
+            resources: texts(rule, "resources"),
+            resource_names: texts(rule, "resourceNames"),
+            urls: texts(rule, "nonResourceURLs"),
+        })
+        .collect()
+}
+
+#[test]
+fn chart_renders_with_default_and_with_all_values() {
+    if !servers_enabled() {
+        return;
+    }
+    let kinds = |values| -> BTreeSet<String> {
+        let documents = documents(&rendered(values));
+        documents.iter().map(|document| document["kind"].as_str().unwrap_or("?").to_owned()).collect()
+    };
+    let expected = [
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ConfigMap",
+        "Deployment",
+        "PersistentVolumeClaim",
+        "Role",
+        "RoleBinding",
+        "Service",
+        "ServiceAccount",
+    ];
+    let expected: BTreeSet<String> = expected.into_iter().map(str::to_owned).collect();
+    assert_eq!(kinds(""), expected);
+    let mut with_monitor = expected.clone();
+    with_monitor.insert("ServiceMonitor".to_owned());
+    assert_eq!(kinds(FULL), with_monitor);
+
+    let documents = documents(&rendered(FULL));
+    let pod = &of_kind(&documents, "Deployment")["spec"]["template"];
+    assert_eq!(pod["spec"]["serviceAccountName"], "bot");
+    assert_eq!(pod["spec"]["containers"][0]["image"], "registry.example/kubeopt:v9");
+    assert_eq!(pod["metadata"]["labels"]["team"], "platform");
+    let mounts = pod["spec"]["containers"][0]["volumeMounts"].as_array().expect("there are mounts");
+    let paths: BTreeSet<_> = mounts.iter().filter_map(|mount| mount["mountPath"].as_str()).collect();
+    assert!(
+        paths.is_superset(&BTreeSet::from(["/etc/kubeopt/secrets", "/etc/kubeopt/clusters"])),
+        "{paths:?}"
+    );
+    let folder = tempfile::tempdir().or_fail("make a folder for Helm");
+    let report =
+        helm(folder.path(), &["lint", "--strict", &chart()]).unwrap_or_else(|error| panic!("{error}"));
+    assert!(report.contains("0 chart(s) failed"), "{report}");
+}
+
+#[test]
+fn chart_writes_a_configuration_that_kubeopt_reads() {
+    if !servers_enabled() {
+        return;
+    }
+    let documents = documents(&rendered(""));
+    let text = of_kind(&documents, "ConfigMap")["data"]["kubeopt.yaml"].as_str().expect("it holds the file");
+    let config = kubeopt_api::Config::parse(text, "kubeopt.yaml", &[])
+        .unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert_eq!(config.listen.to_string(), "0.0.0.0:8080", "probes and the Service come from outside the pod");
+    assert!(config.store.database.starts_with("/var/lib/kubeopt"), "{:?}", config.store);
+    assert!(config.bindings.is_empty(), "nothing may be edited before somebody says so");
+}
+
+#[test]
+fn chart_turns_away_values_that_it_does_not_know() {
+    if !servers_enabled() {
+        return;
+    }
+    let cases = [
+        ("replicaCount: 2", "replicaCount"),
+        ("persistence: {size: big}", "size"),
+        ("config: {server: {listen: '0.0.0.0:9999'}}", "listen"),
+        ("image: {repository: ''}", "repository"),
+    ];
+    for (values, key) in cases {
+        let error = try_render(values).expect_err(values);
+        assert!(error.contains(key), "{values}: {error}");
+    }
+}
+
+#[test]
+fn chart_allows_what_the_golden_list_says_and_nothing_else() {
+    if !servers_enabled() {
+        return;
+    }
+    let documents = documents(&rendered(""));
+    let cluster = written_rules(of_kind(&documents, "ClusterRole"));
+    for rule in &cluster {
+        assert!(rule.reads_only(), "a cluster-wide rule writes: {rule}");
+        assert!(
+            !rule
+                .resources
+                .iter()
+                .any(|resource| resource.contains('/') || resource == "secrets" || resource == "*")
+        );
+    }
+    let mut allowed = Allowed::new();
+    cluster.iter().for_each(|rule| allow(&mut allowed, "cluster", rule));
+    written_rules(of_kind(&documents, "Role")).iter().for_each(|rule| allow(&mut allowed, "own", rule));
+    assert_eq!(allowed, golden());
+}
+
+#[tokio::test]
+async fn api_server_takes_the_chart_and_grants_what_the_golden_list_says() {
+    if !servers_enabled() {
+        return;
+    }
+    let kubernetes = Kubernetes::start_api_only().await;
+    install(&kubernetes).await;
+    kubernetes.namespace("shop").await;
+    let cluster = connect(&kubernetes, NAMESPACE, RELEASE).await;
+
+    let own = golden();
+    let elsewhere: Allowed = own
+        .iter()
+        .filter(|(place, _)| place.starts_with("cluster "))
+        .map(|(place, verbs)| (place.clone(), verbs.clone()))
+        .collect();
+    for (namespace, expected) in [(NAMESPACE, own), ("shop", elsewhere)] {
+        // A new role takes a moment to reach the authorizer.
+        wait::until("the granted rules to be those of the list", wait::RECONCILE, async || {
+            let granted = granted(&cluster, namespace, &expected).await;
+            if granted == expected { Ok(()) } else { Err(format!("in {namespace}: {granted:#?}")) }
+        })
+        .await;
+    }
+}
+
+/// What the API server grants, without what it grants everybody: questions about oneself.
+async fn granted(cluster: &Cluster, namespace: &str, expected: &Allowed) -> Allowed {
+    let namespace = Namespace::new(namespace).or_fail("name a namespace");
+    let reviewed = cluster.review_rules(&namespace).await.or_fail("review the rules");
+    assert_eq!(reviewed.incomplete, None);
+    let mut allowed = Allowed::new();
+    for rule in &reviewed.rules {
+        let about_oneself = rule
+            .api_groups
+            .iter()
+            .all(|group| group.starts_with("authorization.") || group.starts_with("authentication."));
+        if about_oneself {
+            assert!(
+                rule.resources.iter().all(|resource| resource.starts_with("selfsubject"))
+                    || !rule.urls.is_empty(),
+                "{rule}"
+            );
+            continue;
+        }
+        // The answer does not say whether a rule is from the cluster's role or the namespace's; the list does.
+        let mut one = Allowed::new();
+        allow(&mut one, "own", rule);
+        for (place, verbs) in one {
+            let resource = place.trim_start_matches("own ");
+            let place =
+                if expected.contains_key(&place) { place.clone() } else { format!("cluster {resource}") };
+            allowed.entry(place).or_default().extend(verbs);
+        }
+    }
+    allowed
+}
+
+#[tokio::test]
+async fn api_server_takes_the_pod_where_the_restricted_standard_is_enforced() {
+    if !servers_enabled() {
+        return;
+    }
+    let kubernetes = Kubernetes::start_api_only().await;
+    install(&kubernetes).await;
+    let documents = documents(&rendered(FULL.replace("name: bot,", "name: kubeopt,").as_str()));
+    let template = &of_kind(&documents, "Deployment")["spec"]["template"];
+    let container = &template["spec"]["containers"][0];
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(container["args"], json!(["run", "--config", "/etc/kubeopt/kubeopt.yaml"]));
+
+    let pods: Api<Pod> = Api::namespaced(kubernetes.client().await, NAMESPACE);
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let mut pod = template.clone();
+    pod["metadata"]["name"] = json!("kubeopt-0");
+    let restricted: Pod = serde_json::from_value(pod.clone()).or_fail("read the pod");
+    pods.create(&dry_run, &restricted).await.or_fail("create the pod of the chart");
+
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = json!(true);
+    let lax: Pod = serde_json::from_value(pod).or_fail("read the pod");
+    let refused = pods.create(&dry_run, &lax).await.expect_err("the standard is enforced");
+    assert!(refused.to_string().contains("PodSecurity"), "{refused}");
+}
+
+/// Applies the chart with its default values, into a namespace that enforces the restricted standard.
+pub(crate) async fn install(kubernetes: &Kubernetes) {
+    kubernetes.namespace(NAMESPACE).await;
+    let enforce = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}});
+    kubernetes.patch(("v1", "Namespace"), ("", NAMESPACE), &enforce).await;
+    kubernetes.apply(&rendered("")).await;
+}
+
+/// A connection of kubeopt's, as a service account.
+pub(crate) async fn connect(kubernetes: &Kubernetes, namespace: &str, account: &str) -> Cluster {
+    let kubeconfig = kubernetes.service_account_kubeconfig(namespace, account).await;
+    let name = ClusterName::new("test").or_fail("name a cluster");
+    let wanted = ClusterConnect { name, kubeconfig: Some(kubeconfig), context: None };
+    Cluster::connect(wanted).await.or_fail("connect to the cluster")
+}

@@ -1,0 +1,6 @@
+//! The suites: one binary, one module per subject.
+
+mod chart;
+mod cluster;
+mod forge_contract;
+mod servers;
