@@ -1,0 +1,220 @@
+//! The collapsed section of one recommendation: charts, evidence, reasons, and the very lines. Knows nothing of the
+//! rest of the body.
+
+use kubeopt_model::quantity::{Field, Resource};
+use kubeopt_model::recommendation::{Member, Recommendation, SiteChange};
+use kubeopt_model::usage::ResourceUsage;
+use kubeopt_model::{ContainerUsage, Coverage};
+use serde::Serialize;
+
+use crate::chart::UsageChart;
+use crate::error::ReportError;
+use crate::figures;
+use crate::templates::Templates;
+
+/// Members whose evidence is spelt out; the table lists all.
+const MEMBERS_SHOWN_MAX: usize = 5;
+/// Reasons and entry points that are listed.
+const REASONS_SHOWN_MAX: usize = 20;
+const FEEDS_SHOWN_MAX: usize = 5;
+
+#[derive(Serialize)]
+struct DetailsView {
+    subject: String,
+    headline: String,
+    charts: Vec<String>,
+    evidence: Vec<String>,
+    members_left_out: usize,
+    reasons: Vec<ReasonView>,
+    left: Vec<ReasonView>,
+    edits: Vec<EditView>,
+}
+
+#[derive(Serialize)]
+struct ReasonView {
+    field: String,
+    text: String,
+    rule: String,
+    bound: bool,
+}
+
+#[derive(Serialize)]
+struct EditView {
+    place: String,
+    field: String,
+    before: String,
+    after: String,
+    feeds: Vec<String>,
+    feeds_left_out: usize,
+}
+
+/// One section per recommendation.
+pub(crate) fn details(
+    templates: &Templates,
+    recommendations: &[Recommendation],
+) -> Result<Vec<String>, ReportError> {
+    recommendations
+        .iter()
+        .filter_map(|recommendation| Some((recommendation, recommendation.members.first()?)))
+        .map(|(recommendation, first)| {
+            let view = details_view(recommendation, first);
+            Ok(templates.render("pull-request/details.md.tera", &view)?.trim().to_owned())
+        })
+        .collect()
+}
+
+/// `n=48,384, 28 d, 99 %`: samples, history and coverage of the resource that is covered worse.
+pub(crate) fn evidence_short(usage: &ContainerUsage) -> String {
+    match worst_coverage(usage) {
+        Some(coverage) => {
+            let days = figures::days(usage.seen.days());
+            format!("n={}, {days} d, {coverage}", figures::count(coverage.have))
+        }
+        None => "no samples".to_owned(),
+    }
+}
+
+/// The lower coverage of the two resources; none without a sample.
+pub(crate) fn worst_coverage(usage: &ContainerUsage) -> Option<Coverage> {
+    [&usage.cpu, &usage.memory]
+        .into_iter()
+        .flatten()
+        .map(|usage| usage.coverage)
+        .min_by(|a, b| a.ratio().total_cmp(&b.ratio()))
+}
+
+fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView {
+    let members = &recommendation.members;
+    let others = members.len() - 1;
+    let mut subject = format!("{} · {}", first.container.workload.short(), first.container.container);
+    if others > 0 {
+        subject.push_str(&format!(" and {} fed by the same lines", figures::counted(others, "other")));
+    }
+    DetailsView {
+        subject,
+        headline: headline(&recommendation.changes),
+        charts: charts(recommendation),
+        evidence: members
+            .iter()
+            .take(MEMBERS_SHOWN_MAX)
+            .flat_map(|member| evidence(member, others > 0))
+            .collect(),
+        members_left_out: members.len().saturating_sub(MEMBERS_SHOWN_MAX),
+        reasons: recommendation
+            .reasons
+            .iter()
+            .take(REASONS_SHOWN_MAX)
+            .map(|reason| ReasonView {
+                field: reason.field.to_string(),
+                text: reason.text.clone(),
+                rule: reason.rule.clone(),
+                bound: reason.bound,
+            })
+            .collect(),
+        left: recommendation
+            .left
+            .iter()
+            .map(|(field, why)| ReasonView {
+                field: field.to_string(),
+                text: why.sentence(),
+                rule: String::new(),
+                bound: false,
+            })
+            .collect(),
+        edits: recommendation.changes.iter().map(edit).collect(),
+    }
+}
+
+/// `why 310m CPU and 1184Mi memory`
+fn headline(changes: &[SiteChange]) -> String {
+    let values: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            let what = match change.field {
+                Field::CPU_REQUEST => "CPU",
+                Field::MEMORY_REQUEST => "memory",
+                Field::CPU_LIMIT => "CPU limit",
+                Field::MEMORY_LIMIT => "memory limit",
+            };
+            format!("{} {what}", change.value.after)
+        })
+        .collect();
+    match values.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("why {} and {last}", rest.join(", ")),
+        _ => format!("why {}", values.concat()),
+    }
+}
+
+/// A chart for each resource that changes, of the member that uses most of it.
+fn charts(recommendation: &Recommendation) -> Vec<String> {
+    [Resource::Cpu, Resource::Memory]
+        .into_iter()
+        .filter(|resource| recommendation.changes.iter().any(|change| change.field.resource == *resource))
+        .filter_map(|resource| {
+            let most = recommendation.members.iter().max_by(|a, b| {
+                let peak = |member: &Member| member.usage.resource(resource).map_or(0.0, |usage| usage.max);
+                peak(a).total_cmp(&peak(b)).then_with(|| b.container.cmp(&a.container))
+            })?;
+            Some(UsageChart::of(most, resource)?.to_mermaid())
+        })
+        .collect()
+}
+
+fn evidence(member: &Member, name_it: bool) -> Vec<String> {
+    let usage = &member.usage;
+    let whose = if name_it { format!(" of `{}`", member.container) } else { String::new() };
+    let mut sentences = Vec::new();
+    if let Some(cpu) = &usage.cpu {
+        let throttled = usage.throttled_ratio.map_or("throttling not measured".to_owned(), |ratio| {
+            format!("throttled in {:.1} % of its periods", ratio * 100.0)
+        });
+        sentences.push(format!("CPU{whose}: {}; {throttled}", of_resource(usage, Resource::Cpu, cpu)));
+    }
+    if let Some(memory) = &usage.memory {
+        let kills = match usage.oom_kills.last() {
+            Some(last) => format!(
+                "{}, last on {}",
+                figures::counted(usage.oom_kills.len(), "OOM kill"),
+                figures::moment(last.at_unix_s)
+            ),
+            None => "no OOM kill".to_owned(),
+        };
+        sentences.push(format!("memory{whose}: {}; {kills}", of_resource(usage, Resource::Memory, memory)));
+    }
+    if let Some(why) = &usage.partial {
+        sentences.push(format!("the window{whose} is partial ({why}): nothing is lowered on it"));
+    }
+    sentences
+}
+
+/// `highest 410m (2026-11-12 10:00 UTC), p99 300m, p95 240m, median 120m over 28 days; 48,384 samples of 6 pods, 99 % of the expected`
+fn of_resource(usage: &ContainerUsage, resource: Resource, seen: &ResourceUsage) -> String {
+    let quantile = |q| {
+        seen.sketch
+            .quantile(q)
+            .map_or("unknown".to_owned(), |value| figures::measured(resource, value.min(seen.max)))
+    };
+    format!(
+        "highest {} ({}), p99 {}, p95 {}, median {} over {} days; {} samples of {}, {} of the expected",
+        figures::measured(resource, seen.max),
+        figures::moment(seen.max_at_unix_s),
+        quantile(0.99),
+        quantile(0.95),
+        quantile(0.5),
+        figures::days(usage.seen.days()),
+        figures::count(seen.coverage.have),
+        figures::counted(usize::try_from(usage.pods).unwrap_or(usize::MAX), "pod"),
+        seen.coverage
+    )
+}
+
+fn edit(change: &SiteChange) -> EditView {
+    EditView {
+        place: change.site.to_string(),
+        field: change.field.to_string(),
+        before: change.site.text.clone(),
+        after: change.value.after.to_string(),
+        feeds: change.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
+        feeds_left_out: change.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
+    }
+}

@@ -1,0 +1,56 @@
+//! The hidden state that a pull request carries in its own body. Knows nothing of the words around it.
+
+use kubeopt_model::Change;
+use kubeopt_model::pull_request::{MarkedField, Marker};
+
+use crate::pull_request::PullRequestInput;
+
+/// Longest marker: a third of a body, so that the words always have room. About a hundred scalars fit.
+const MARKER_CHARS_MAX: usize = 20_000;
+
+/// The marker of a pull request. Its hash is over all fields; of very many fields it carries only the first that fit,
+/// and the journal keeps the rest.
+pub fn marker(input: &PullRequestInput<'_>) -> Marker {
+    let mut fields: Vec<MarkedField> = input
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| {
+            let container =
+                recommendation.members.first().map_or(String::new(), |member| member.container.to_string());
+            recommendation.changes.iter().map(move |change| MarkedField {
+                container: container.clone(),
+                field: change.field.to_string(),
+                file: change.site.file.clone(),
+                value: Change { before: change.site.text.clone(), after: change.value.after.to_string() },
+            })
+        })
+        .collect();
+    fields.sort();
+    let mut marker = Marker {
+        group: input.group.to_owned(),
+        proposal: Marker::proposal_hash(&fields),
+        base: input.base.to_owned(),
+        cluster: input.cluster.to_string(),
+        fields,
+        labels: input.labels.to_vec(),
+    };
+    while hidden_text(&marker).chars().count() > MARKER_CHARS_MAX && !marker.fields.is_empty() {
+        marker.fields.truncate(marker.fields.len() * 3 / 4);
+    }
+    marker
+}
+
+/// The marker as it stands in the body: ASCII only, so that no character of a name turns the reading direction even for
+/// those who edit the text.
+pub(crate) fn hidden_text(marker: &Marker) -> String {
+    let mut out = String::new();
+    for c in marker.to_html_comment().chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            // Outside of JSON strings the comment is ASCII, so this is always within one.
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}

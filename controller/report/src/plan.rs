@@ -1,0 +1,116 @@
+//! `kubeopt plan` for the terminal: where, the diff, and what was compared. Holds no colours; nothing of a file's
+//! content reaches the terminal as a control sequence.
+
+use std::collections::BTreeSet;
+
+use kubeopt_model::edit::ProvenBy;
+use kubeopt_model::recommendation::SiteChange;
+use kubeopt_model::{EditedFile, Recommendation, Verification};
+
+use crate::diff::diff_files;
+use crate::escape::terminal_line;
+use crate::figures;
+
+/// What one pull request would change.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanInput<'a> {
+    /// Repository as people write it: `github.com/acme/gitops`.
+    pub repository: &'a str,
+    /// Files before and after.
+    pub files: &'a [EditedFile],
+    /// What changes.
+    pub recommendations: &'a [Recommendation],
+    /// The proof of every entry point.
+    pub verifications: &'a [Verification],
+}
+
+/// One paragraph a file, then one line a proof; ends with a line feed.
+pub fn plan_text(input: &PlanInput<'_>) -> String {
+    let mut out = String::new();
+    for file in diff_files(input.files) {
+        out.push_str(&terminal_line(&file_line(input, &file.path)));
+        out.push('\n');
+        if file.binary {
+            out.push_str("(not text in UTF-8)\n");
+        }
+        for hunk in &file.hunks {
+            out.push_str(&hunk.header);
+            out.push('\n');
+            for line in &hunk.lines {
+                out.push(line.kind.sign());
+                out.push_str(&terminal_line(&line.text));
+                out.push('\n');
+                if line.without_newline {
+                    out.push_str("\\ No newline at end of file\n");
+                }
+            }
+        }
+        out.push('\n');
+    }
+    for verification in input.verifications {
+        out.push_str(&terminal_line(&verified_line(verification, input.verifications.len() > 1)));
+        out.push('\n');
+    }
+    out
+}
+
+/// `payments/deploy/api  github.com/acme/gitops  apps/prod/api.yaml:14-19   (kustomize, traced)`
+fn file_line(input: &PlanInput<'_>, path: &str) -> String {
+    let changes: Vec<(&Recommendation, &SiteChange)> = input
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| recommendation.changes.iter().map(move |change| (recommendation, change)))
+        .filter(|(_, change)| change.site.file.as_str() == path)
+        .collect();
+    let workloads: BTreeSet<String> = changes
+        .iter()
+        .flat_map(|(recommendation, _)| &recommendation.members)
+        .map(|member| member.container.workload.to_string())
+        .collect();
+    let lines = || changes.iter().map(|(_, change)| change.site.line);
+    let span = match (lines().min(), lines().max()) {
+        (Some(first), Some(last)) if first == last => format!(":{first}"),
+        (Some(first), Some(last)) => format!(":{first}-{last}"),
+        _ => String::new(),
+    };
+    let renderers: BTreeSet<&str> = input
+        .verifications
+        .iter()
+        .filter(|verification| changes.iter().any(|(_, change)| change.feeds.contains(&verification.entry)))
+        .map(|verification| match &verification.by {
+            ProvenBy::Parsed => "plain",
+            ProvenBy::Rendered(version) => version.split(' ').next().unwrap_or("rendered"),
+        })
+        .collect();
+    let how: Vec<&str> = renderers.into_iter().chain(["traced"]).collect();
+    format!(
+        "{}  {}  {path}{span}   ({})",
+        workloads.into_iter().collect::<Vec<_>>().join(", "),
+        input.repository,
+        how.join(", ")
+    )
+}
+
+/// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several
+/// entry points each is named.
+fn verified_line(verification: &Verification, name_entry: bool) -> String {
+    let how = match &verification.by {
+        ProvenBy::Parsed => "parsed",
+        ProvenBy::Rendered(version) => version,
+    };
+    let containers: BTreeSet<_> =
+        verification.changed.iter().map(|changed| (&changed.workload, &changed.container)).collect();
+    let of = match containers.iter().next() {
+        Some((workload, container)) if containers.len() == 1 => {
+            let namespace =
+                workload.namespace.as_ref().map_or(String::new(), |namespace| format!("{namespace}/"));
+            format!("{} {namespace}{}[{container}]", workload.kind, workload.name)
+        }
+        _ => figures::counted(containers.len(), "container"),
+    };
+    let entry = if name_entry { format!(" of {}", verification.entry) } else { String::new() };
+    format!(
+        "verified: {how}, before/after{entry} differ in {} of {of} and nothing else",
+        figures::counted(verification.changed.len(), "field")
+    )
+}

@@ -1,0 +1,183 @@
+//! The text of a pull request: title, body and commit message, within what a forge takes.
+//!
+//! The order of the body is a contract (one sentence, table, cost, details, what was noticed, what was left alone,
+//! proof, how to talk back, marker). Knows nothing of forges, and of no number that is not in its input.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use kubeopt_model::cost::Prices;
+use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
+use kubeopt_model::{ClusterName, NoRecommendation, Recommendation, Verification};
+use serde::Serialize;
+
+use crate::body::{BodyView, body_view};
+use crate::cost::CostView;
+use crate::details::details;
+use crate::error::ReportError;
+use crate::marker::marker;
+use crate::templates::Templates;
+use crate::title::title;
+
+/// Room for the line that says what was left out.
+const NOTE_CHARS: usize = 300;
+/// Most changes that a commit message lists.
+const COMMIT_CHANGES_MAX: usize = 50;
+
+/// All that a pull request's text is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct PullRequestInput<'a> {
+    /// The cluster that was looked at.
+    pub cluster: &'a ClusterName,
+    /// The group's key, kept in the marker.
+    pub group: &'a str,
+    /// The group as people call it: a namespace, or a path.
+    pub label: &'a str,
+    /// The branch that it goes to.
+    pub base: &'a str,
+    /// What changes; never empty. The order is kept, and what comes first keeps its details longest.
+    pub recommendations: &'a [Recommendation],
+    /// What was looked at and left as it is: subject (`payments/deploy/web` or with `/container`), reason.
+    pub left_alone: &'a [(String, NoRecommendation)],
+    /// Further sentences about what was seen, without a full stop.
+    pub noticed: &'a [String],
+    /// The proof of every entry point.
+    pub verifications: &'a [Verification],
+    /// The prices that the members' costs rest on.
+    pub prices: Option<&'a Prices>,
+    /// The repository's titles follow conventional commits.
+    pub conventional_title: bool,
+    /// The command that repeats the edit on a checkout.
+    pub repeat_command: Option<&'a str>,
+    /// Who rolls out what is merged: `Flux`.
+    pub delivered_by: Option<&'a str>,
+    /// A closed pull request is forgotten when the numbers move by more than this.
+    pub reopen_moved_percent: u32,
+    /// A closed pull request is forgotten after so many days.
+    pub reopen_days: u32,
+    /// Labels that kubeopt sets itself.
+    pub labels: &'a [String],
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// The words of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// Title; also the commit's subject.
+    pub title: String,
+    /// Body, marker included; at most [`BODY_CHARS_MAX`] characters.
+    pub body: String,
+    /// Message of the one commit.
+    pub commit_message: String,
+    /// The marker that the body carries.
+    pub marker: Marker,
+}
+
+/// Writes a pull request.
+///
+/// # Errors
+/// [`ReportError::Nothing`] without a recommendation, [`ReportError::Render`] and [`ReportError::TooLong`] where an
+/// operator's own template fails or is too long.
+pub fn describe(templates: &Templates, input: &PullRequestInput<'_>) -> Result<Described, ReportError> {
+    if input.recommendations.iter().all(|recommendation| recommendation.members.is_empty()) {
+        return Err(ReportError::Nothing);
+    }
+    let marker = marker(input);
+    let cost = CostView::of(input);
+    let title =
+        title(templates, input.conventional_title, input.label, workload_count(input), cost.monthly_money)?;
+    let details = details(templates, input.recommendations)?;
+    let body = fit(templates, body_view(input, cost, &marker), details)?;
+    let commit_message = commit_message(templates, input, &title, &marker)?;
+    Ok(Described { title, body, commit_message, marker })
+}
+
+fn workload_count(input: &PullRequestInput<'_>) -> usize {
+    let ids: BTreeSet<_> = input
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| &recommendation.members)
+        .map(|member| &member.container.workload)
+        .collect();
+    ids.len()
+}
+
+/// Fills the body: rows go when even the text without details is too long, then details come back while they fit.
+fn fit(templates: &Templates, mut view: BodyView, details: Vec<String>) -> Result<String, ReportError> {
+    let render = |view: &BodyView| templates.render("pull-request/body.md.tera", view);
+    let chars = |text: &str| text.chars().count();
+    view.details_left_out = details.len();
+    let mut bare = chars(&render(&view)?);
+    while bare + NOTE_CHARS > BODY_CHARS_MAX && view.shorten(bare + NOTE_CHARS - BODY_CHARS_MAX) {
+        bare = chars(&render(&view)?);
+    }
+    let mut room = if view.is_short_of_rows() { 0 } else { BODY_CHARS_MAX.saturating_sub(bare + NOTE_CHARS) };
+    for detail in details {
+        let needed = chars(&detail) + 1;
+        if needed > room {
+            break;
+        }
+        room -= needed;
+        view.details.push(detail);
+        view.details_left_out -= 1;
+    }
+    let body = render(&view)?;
+    match chars(&body) {
+        chars if chars > BODY_CHARS_MAX => Err(ReportError::TooLong { chars, limit: BODY_CHARS_MAX }),
+        _ => Ok(body),
+    }
+}
+
+#[derive(Serialize)]
+struct CommitView<'a> {
+    title: &'a str,
+    cluster: String,
+    days: String,
+    changes: Vec<CommitChange>,
+    changes_left_out: usize,
+    proposal: &'a str,
+}
+
+#[derive(Serialize)]
+struct CommitChange {
+    container: String,
+    field: String,
+    before: String,
+    after: String,
+    place: String,
+}
+
+fn commit_message(
+    templates: &Templates,
+    input: &PullRequestInput<'_>,
+    title: &str,
+    marker: &Marker,
+) -> Result<String, ReportError> {
+    let mut changes: Vec<CommitChange> = input
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| {
+            let container = recommendation.members.first().map(|member| member.container.to_string());
+            recommendation.changes.iter().map(move |change| CommitChange {
+                container: container.clone().unwrap_or_default(),
+                field: change.field.to_string(),
+                before: change.site.text.clone(),
+                after: change.value.after.to_string(),
+                place: change.site.to_string(),
+            })
+        })
+        .collect();
+    let changes_left_out = changes.len().saturating_sub(COMMIT_CHANGES_MAX);
+    changes.truncate(COMMIT_CHANGES_MAX);
+    let view = CommitView {
+        title,
+        cluster: input.cluster.to_string(),
+        days: crate::body::days_seen(input),
+        changes,
+        changes_left_out,
+        proposal: &marker.proposal,
+    };
+    let text = templates.render("pull-request/commit.txt.tera", &view)?;
+    Ok(format!("{}\n", text.trim()))
+}

@@ -1,0 +1,128 @@
+//! The text of pull requests: golden, and within its limit.
+
+use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
+use kubeopt_model::recommendation::Member;
+use kubeopt_model::{NoRecommendation, ObjectName};
+use kubeopt_report::{Templates, describe};
+
+use crate::golden::assert_golden;
+use crate::sample::{Sample, sample};
+
+fn body(sample: &Sample) -> String {
+    describe(&Templates::embedded(), &sample.input()).unwrap().body
+}
+
+/// So many workloads, each with its own charts.
+fn many(count: usize) -> Sample {
+    let mut many = sample();
+    let one = many.recommendations.remove(0);
+    many.recommendations = (0..count)
+        .map(|at| {
+            let mut next = one.clone();
+            let name = ObjectName::new(format!("service-with-a-long-name-{at:04}")).unwrap();
+            next.members[0].container.workload.name = name;
+            next
+        })
+        .collect();
+    many.left_alone =
+        (0..count).map(|at| (format!("payments/deploy/left-{at}"), NoRecommendation::AlreadyRight)).collect();
+    many
+}
+
+#[test]
+fn a_pull_request_reads_as_designed() {
+    let described = describe(&Templates::embedded(), &sample().input()).unwrap();
+    assert_eq!(described.title, "chore(rightsizing): payments - 2 workloads, -$108/month requested");
+    assert_eq!(Marker::find(&described.body), Some(described.marker));
+    assert_golden("pull-request.md", &described.body);
+    assert_golden("commit.txt", &described.commit_message);
+}
+
+#[test]
+fn the_sections_stand_in_the_order_of_the_contract() {
+    let body = body(&sample());
+    let order = [
+        "kubeopt looked at",
+        "| workload |",
+        "**Requested capacity:",
+        "<details>",
+        "**Noticed:**",
+        "**Left alone:**",
+        "**Proof:**",
+        "**Your turn:**",
+        "<!-- kubeopt:v1 ",
+    ];
+    let places: Vec<usize> =
+        order.iter().map(|part| body.find(part).unwrap_or_else(|| panic!("{part} is missing"))).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(body.ends_with("-->\n"));
+}
+
+#[test]
+fn a_pull_request_without_prices_says_so_and_invents_nothing() {
+    let mut sample = sample();
+    sample.prices = None;
+    for member in sample.recommendations.iter_mut().flat_map(|recommendation| &mut recommendation.members) {
+        member.cost = None;
+    }
+    let described = describe(&Templates::embedded(), &sample.input()).unwrap();
+    assert_eq!(described.title, "chore(rightsizing): payments - 2 workloads");
+    assert!(
+        described.body.contains("**Requested capacity: the price is unknown**; CPU 12.0 cores → 7.9 cores")
+    );
+    assert!(!described.body.contains("$0"), "{}", described.body);
+    assert_golden("pull-request-unpriced.md", &described.body);
+}
+
+#[test]
+fn several_containers_of_the_same_lines_share_one_section() {
+    let mut sample = sample();
+    let mut other: Member = sample.recommendations[0].members[0].clone();
+    other.container.workload.name = ObjectName::new("api-canary").unwrap();
+    sample.recommendations[0].members.push(other);
+    let body = body(&sample);
+    assert!(body.contains("<b>deploy/api · api and 1 other fed by the same lines</b>"), "{body}");
+    assert!(body.contains("| `deploy/api-canary` ×6 |"), "{body}");
+    assert_eq!(body.matches("<details>").count(), 2);
+}
+
+#[test]
+fn five_hundred_workloads_fit_and_what_is_left_out_is_said() {
+    let sample = many(500);
+    let described = describe(&Templates::embedded(), &sample.input()).unwrap();
+    let chars = described.body.chars().count();
+    assert!(chars <= BODY_CHARS_MAX, "{chars}");
+    assert!(described.body.contains(
+        "The details of 500 recommendations are left out: a pull request holds 58,000 characters."
+    ));
+    assert!(described.body.contains("more rows do not fit here; the sums count them"));
+    assert!(described.body.contains("- and 480 more; `kubeopt scan` lists all."));
+    // The sums still count everything, and the marker's hash is over all fields.
+    assert!(described.title.contains("500 workloads, -$59,200/month"), "{}", described.title);
+    assert_eq!(Marker::find(&described.body), Some(described.marker.clone()));
+    assert!(described.marker.fields.len() < 1000);
+    assert!(described.commit_message.contains("and 950 more"));
+}
+
+#[test]
+fn details_go_before_rows_do() {
+    let body = body(&many(40));
+    assert!(body.chars().count() <= BODY_CHARS_MAX);
+    assert_eq!(body.matches("\n| `deploy/").count(), 40);
+    let shown = body.matches("<details>").count();
+    assert!((1..40).contains(&shown), "{shown}");
+    assert!(body.contains(&format!("The details of {} recommendations are left out", 40 - shown)));
+    assert_eq!(body.matches("<details>").count(), body.matches("</details>").count());
+}
+
+#[test]
+fn the_same_input_gives_the_same_text() {
+    assert_eq!(body(&sample()), body(&sample()));
+}
+
+#[test]
+fn nothing_to_say_is_an_error_and_not_an_empty_pull_request() {
+    let mut sample = sample();
+    sample.recommendations.clear();
+    assert_eq!(describe(&Templates::embedded(), &sample.input()).unwrap_err().code(), "E-RPT-005");
+}

@@ -1,0 +1,11 @@
+//! Tests of the whole crate through its public API: golden texts, limits, and hostile values.
+//!
+//! Golden files stand in `tests/golden`; `KUBEOPT_BLESS=1` rewrites them, and the difference is then read by a person.
+
+mod bodies;
+mod golden;
+mod hostile;
+mod pages;
+mod plans;
+mod sample;
+mod scans;

@@ -1,0 +1,35 @@
+//! What `kubeopt plan` prints.
+
+use kubeopt_report::{PlanInput, plan_text, unified_diff};
+
+use crate::golden::assert_golden;
+use crate::sample::{files, sample};
+
+#[test]
+fn a_plan_reads_as_designed() {
+    let (sample, files) = (sample(), files());
+    let input = PlanInput {
+        repository: "github.com/acme/gitops",
+        files: &files,
+        recommendations: &sample.recommendations,
+        verifications: &sample.verifications,
+    };
+    assert_golden("plan.txt", &plan_text(&input));
+    assert_golden("plan.diff", &unified_diff(&files));
+}
+
+#[test]
+fn the_content_of_a_file_sends_nothing_to_the_terminal() {
+    let sample = sample();
+    let mut files = files();
+    files[0].content.after.extend_from_slice("x: \u{1b}]0;owned\u{7}\u{202e}\r\n".as_bytes());
+    let input = PlanInput {
+        repository: "github.com/acme/\u{1b}[2J",
+        files: &files,
+        recommendations: &sample.recommendations,
+        verifications: &sample.verifications,
+    };
+    let text = plan_text(&input);
+    assert!(text.contains("+x: ⟨U+001B⟩]0;owned⟨U+0007⟩⟨U+202E⟩␍\n"), "{text}");
+    assert!(text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control()));
+}

@@ -1,0 +1,314 @@
+//! A pull request as it could be: a web service, its sidecar, and a database that was killed for memory.
+
+use jiff::Timestamp;
+use kubeopt_model::cost::{CapacityCost, Money, Prices};
+use kubeopt_model::edit::{ChangedField, ProvenBy};
+use kubeopt_model::quantity::{Field, MIB};
+use kubeopt_model::recommendation::{Effect, Member, Reason, Risk, SiteChange};
+use kubeopt_model::source::{RenderedWorkload, Step};
+use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage};
+use kubeopt_model::{
+    Amount, Bytes, Change, ClusterName, ContainerId, ContainerName, ContainerUsage, Coverage, EditSite,
+    EditedFile, FieldPath, Namespace, NoRecommendation, ObjectName, Recommendation, RepoPath, RepositoryId,
+    Resources, Verification, Window, WorkloadId, WorkloadKind,
+};
+use kubeopt_report::PullRequestInput;
+use kubeopt_signal::Sketch;
+
+/// 2026-11-29 12:00 UTC.
+pub(crate) const NOW_UNIX_S: i64 = 1_795_953_600;
+const HOUR: i64 = 3_600;
+const HOURS: i64 = 28 * 24;
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_second(NOW_UNIX_S).unwrap()
+}
+
+pub(crate) fn container(kind: WorkloadKind, workload: &str, container: &str) -> ContainerId {
+    ContainerId {
+        workload: WorkloadId {
+            cluster: ClusterName::new("prod-eu").unwrap(),
+            namespace: Namespace::new("payments").unwrap(),
+            kind,
+            name: ObjectName::new(workload).unwrap(),
+        },
+        container: ContainerName::new(container).unwrap(),
+    }
+}
+
+/// CPU request, CPU limit, memory request, memory limit; empty is not set.
+pub(crate) fn resources(texts: [&str; 4]) -> Resources {
+    let mut resources = Resources::default();
+    for (field, text) in Field::ALL.into_iter().zip(texts).filter(|(_, text)| !text.is_empty()) {
+        resources.set(field.bound, Amount::parse(field.resource, text).unwrap());
+    }
+    resources
+}
+
+/// Four weeks with a rhythm of days and weeks around a mean, without randomness.
+fn hours(mean: f64, swing: f64) -> Vec<HourPoint> {
+    (0..HOURS)
+        .map(|hour| {
+            let day = (hour as f64 / 24.0 * std::f64::consts::TAU).sin();
+            let weekend = if (hour / 24) % 7 >= 5 { 0.55 } else { 1.0 };
+            let wobble = 0.06 * ((hour * 7919 % 101) as f64 / 50.0 - 1.0);
+            let p95 = mean * weekend * (1.0 + swing * day + wobble);
+            HourPoint { at_unix_s: NOW_UNIX_S - (HOURS - hour) * HOUR, p95, max: p95 * 1.08 }
+        })
+        .collect()
+}
+
+fn resource_usage(hours: &[HourPoint], pods: u64) -> ResourceUsage {
+    let mut sketch = Sketch::default();
+    hours.iter().for_each(|hour| sketch.add(hour.p95 * 0.8, 12 * pods));
+    let highest = hours.iter().max_by(|a, b| a.max.total_cmp(&b.max)).unwrap();
+    let expected = hours.len() as u64 * 12 * pods;
+    ResourceUsage {
+        sketch,
+        max: highest.max,
+        max_at_unix_s: highest.at_unix_s,
+        coverage: Coverage { have: expected - 480, expected },
+    }
+}
+
+pub(crate) fn usage(
+    container: &ContainerId,
+    pods: u64,
+    (cpu, cpu_swing): (f64, f64),
+    memory_mebi: f64,
+) -> ContainerUsage {
+    let window = Window { from_unix_s: NOW_UNIX_S - HOURS * HOUR, to_unix_s: NOW_UNIX_S };
+    let (cpu_hours, memory_hours) = (hours(cpu, cpu_swing), hours(memory_mebi * MIB as f64, 0.05));
+    ContainerUsage {
+        container: container.clone(),
+        window,
+        seen: window,
+        cpu: Some(resource_usage(&cpu_hours, pods)),
+        memory: Some(resource_usage(&memory_hours, pods)),
+        oom_kills: Vec::new(),
+        throttled_ratio: Some(0.0004),
+        pods,
+        replica_hours: 672.0 * pods as f64,
+        cpu_hours,
+        memory_hours,
+        partial: None,
+    }
+}
+
+fn site_change(file: &str, line: usize, field: Field, before: &str, after: &str) -> SiteChange {
+    let amount = |text| Amount::parse(field.resource, text).unwrap();
+    let keys = ["resources", field.bound_key(), field.resource_key()];
+    SiteChange {
+        field,
+        site: EditSite {
+            file: RepoPath::new(file).unwrap(),
+            line,
+            document: 1,
+            path: FieldPath(keys.map(Step::from).to_vec()),
+            text: before.to_owned(),
+        },
+        value: Change { before: amount(before), after: amount(after) },
+        feeds: vec![RepoPath::new("apps/payments/overlays/prod").unwrap()],
+    }
+}
+
+fn reason(field: Field, rule: &str, bound: bool, after: &str, text: &str) -> Reason {
+    let amount = Amount::parse(field.resource, after).unwrap();
+    Reason { rule: rule.into(), field, effect: Effect::Prefer(amount), bound, text: text.into() }
+}
+
+pub(crate) fn cost(before: &str, after: &str) -> Option<CapacityCost> {
+    Some(CapacityCost { before: Money(before.parse().unwrap()), after: Money(after.parse().unwrap()) })
+}
+
+fn repository() -> RepositoryId {
+    RepositoryId {
+        forge: kubeopt_model::ForgeName::new("demo").unwrap(),
+        owner: "acme".into(),
+        name: "gitops".into(),
+    }
+}
+
+const API_FILE: &str = "apps/payments/overlays/prod/api-resources.yaml";
+const LEDGER_FILE: &str = "apps/payments/base/ledger.yaml";
+
+fn api() -> Recommendation {
+    let id = container(WorkloadKind::Deployment, "api", "api");
+    Recommendation {
+        repository: repository(),
+        members: vec![Member {
+            usage: usage(&id, 6, (215.0, 0.3), 860.0),
+            container: id,
+            replicas: 6,
+            resources: Change {
+                before: resources(["1", "", "2Gi", "2Gi"]),
+                after: resources(["310m", "", "1184Mi", "2Gi"]),
+            },
+            cost: cost("187.14", "68.74"),
+        }],
+        changes: vec![
+            site_change(API_FILE, 14, Field::CPU_REQUEST, "1", "310m"),
+            site_change(API_FILE, 15, Field::MEMORY_REQUEST, "2Gi", "1184Mi"),
+        ],
+        reasons: vec![
+            reason(
+                Field::CPU_REQUEST,
+                "cpu-quantile",
+                true,
+                "310m",
+                "p98 of 28 days is 262m, with 15 % on top 302m, rounded up to 310m",
+            ),
+            reason(
+                Field::MEMORY_REQUEST,
+                "memory-maximum",
+                true,
+                "1184Mi",
+                "the highest sample is 1026Mi, with 15 % on top 1180Mi, rounded up to 1184Mi",
+            ),
+            reason(
+                Field::MEMORY_LIMIT,
+                "limit-keep",
+                false,
+                "2Gi",
+                "the policy keeps limits, and 2Gi is above the new request",
+            ),
+        ],
+        left: Vec::new(),
+        risk: Risk::Low,
+        cures_oom: false,
+    }
+}
+
+fn ledger() -> Recommendation {
+    let id = container(WorkloadKind::StatefulSet, "ledger", "postgres");
+    let mut usage = usage(&id, 3, (1450.0, 0.2), 6750.0);
+    usage.oom_kills = vec![OomKill {
+        container: id.clone(),
+        at_unix_s: NOW_UNIX_S - 3 * 86_400,
+        limit: Some(Bytes::mebi(8192)),
+    }];
+    Recommendation {
+        repository: repository(),
+        members: vec![Member {
+            usage,
+            container: id,
+            replicas: 3,
+            resources: Change {
+                before: resources(["2", "", "8Gi", "8Gi"]),
+                after: resources(["2", "", "8960Mi", "8960Mi"]),
+            },
+            cost: cost("312.40", "322.60"),
+        }],
+        changes: vec![
+            site_change(LEDGER_FILE, 41, Field::MEMORY_REQUEST, "8Gi", "8960Mi"),
+            site_change(LEDGER_FILE, 43, Field::MEMORY_LIMIT, "8Gi", "8960Mi"),
+        ],
+        reasons: vec![reason(
+            Field::MEMORY_LIMIT,
+            "oom-bound",
+            true,
+            "8960Mi",
+            "killed for memory 3 days ago at a limit of 8Gi: at least that and 10 %",
+        )],
+        left: vec![(Field::CPU_REQUEST, NoRecommendation::AlreadyRight)],
+        risk: Risk::Medium,
+        cures_oom: true,
+    }
+}
+
+/// Everything that an input borrows.
+pub(crate) struct Sample {
+    pub(crate) cluster: ClusterName,
+    pub(crate) recommendations: Vec<Recommendation>,
+    pub(crate) left_alone: Vec<(String, NoRecommendation)>,
+    pub(crate) noticed: Vec<String>,
+    pub(crate) verifications: Vec<Verification>,
+    pub(crate) prices: Option<Prices>,
+    pub(crate) labels: Vec<String>,
+}
+
+pub(crate) fn sample() -> Sample {
+    let recommendations = vec![api(), ledger()];
+    Sample {
+        cluster: ClusterName::new("prod-eu").unwrap(),
+        verifications: vec![Verification {
+            entry: RepoPath::new("apps/payments/overlays/prod").unwrap(),
+            by: ProvenBy::Rendered("kustomize v5.8.2".into()),
+            changed: recommendations.iter().flat_map(changed_fields).collect(),
+        }],
+        recommendations,
+        left_alone: vec![
+            (
+                "payments/deploy/web".into(),
+                NoRecommendation::ScaledOnThisResource {
+                    scaler: "HPA `web` holds CPU at 70 % of the request".into(),
+                },
+            ),
+            ("payments/cronjob/report".into(), NoRecommendation::TooFewRuns { have: 2, need: 5 }),
+        ],
+        noticed: Vec::new(),
+        prices: Some(Prices {
+            usd_per_core_hour: "0.031611".parse().unwrap(),
+            usd_per_gib_hour: "0.004237".parse().unwrap(),
+            basis: "AWS us-east-1 list".into(),
+            date: "2026-09-30".into(),
+        }),
+        labels: vec!["kubeopt".into()],
+    }
+}
+
+fn changed_fields(recommendation: &Recommendation) -> Vec<ChangedField> {
+    let member = &recommendation.members[0];
+    let fields = recommendation.changes.iter().map(|change| ChangedField {
+        workload: RenderedWorkload {
+            kind: member.container.workload.kind,
+            namespace: Some(member.container.workload.namespace.clone()),
+            name: member.container.workload.name.clone(),
+        },
+        container: member.container.container.clone(),
+        field: change.field,
+        value: change.value.map(Some),
+    });
+    fields.collect()
+}
+
+impl Sample {
+    pub(crate) fn input(&self) -> PullRequestInput<'_> {
+        PullRequestInput {
+            cluster: &self.cluster,
+            group: "apps/payments/overlays/prod",
+            label: "payments",
+            base: "main",
+            recommendations: &self.recommendations,
+            left_alone: &self.left_alone,
+            noticed: &self.noticed,
+            verifications: &self.verifications,
+            prices: self.prices.as_ref(),
+            conventional_title: true,
+            repeat_command: Some("kubeopt plan -n payments --cluster prod-eu"),
+            delivered_by: Some("Flux"),
+            reopen_moved_percent: 25,
+            reopen_days: 60,
+            labels: &self.labels,
+            now: now(),
+        }
+    }
+}
+
+/// The files that the sample's changes edit.
+pub(crate) fn files() -> Vec<EditedFile> {
+    let api = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: api\n  namespace: payments\nspec:\n  template:\n    spec:\n      containers:\n        - name: api\n          # Sized by hand in 2024.\n          resources:\n            requests:\n              cpu: \"1\"        # one core is plenty\n              memory: 2Gi\n            limits:\n              memory: 2Gi\n";
+    let ledger = "      containers:\n        - name: postgres\n          resources:\n            requests:\n              cpu: \"2\"\n              memory: 8Gi\n            limits:\n              memory: 8Gi\n";
+    let edited = |path: &str, before: &str, after: String| EditedFile {
+        path: RepoPath::new(path).unwrap(),
+        content: Change { before: before.into(), after: after.into() },
+    };
+    vec![
+        edited(
+            API_FILE,
+            api,
+            api.replacen("\"1\" ", "\"310m\" ", 1).replacen("memory: 2Gi", "memory: 1184Mi", 1),
+        ),
+        edited(LEDGER_FILE, ledger, ledger.replace("8Gi", "8960Mi")),
+    ]
+}
