@@ -179,10 +179,10 @@ fn evidence(member: &Member, name_it: bool) -> Vec<String> {
             ),
             None => "no OOM kill".to_owned(),
         };
-        sentences.push(format!("memory{whose}: {}; {kills}", of_resource(usage, Resource::Memory, memory)));
+        sentences.push(format!("Memory{whose}: {}; {kills}", of_resource(usage, Resource::Memory, memory)));
     }
     if let Some(why) = &usage.partial {
-        sentences.push(format!("the window{whose} is partial ({why}): nothing is lowered on it"));
+        sentences.push(format!("The window{whose} is partial ({why}): nothing is lowered on it"));
     }
     sentences
 }

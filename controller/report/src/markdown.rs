@@ -12,6 +12,7 @@ use comrak::options::Plugins;
 use comrak::{Options, markdown_to_html_with_plugins};
 
 use crate::chart::UsageChart;
+use crate::escape;
 use crate::svg::{SvgPlace, usage_svg};
 
 /// Longest Markdown that is rendered: a body has at most 58,000 characters, a comment 64 KiB.
@@ -42,7 +43,7 @@ pub(crate) fn to_html(markdown: &str, sections: Sections) -> String {
     let drawn = charts.drawn.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut clean = sanitised(&html, drawn.len());
     for (at, svg) in drawn.iter().enumerate() {
-        clean = clean.replacen(&place(at), &format!("<figure class=\"chart-box\">{svg}</figure>"), 1);
+        clean = clean.replacen(&place(at), svg, 1);
     }
     match sections {
         Sections::AsWritten => clean,
@@ -77,6 +78,16 @@ fn class(at: usize) -> String {
     format!("chart-place-{at}")
 }
 
+fn figure(chart: &UsageChart, at: usize) -> String {
+    let caption = html_text(&escape::visible(&chart.title, escape::SHOWN_CHARS_MAX));
+    let svg = usage_svg(chart, &format!("chart-{at}"), SvgPlace::Page);
+    format!("<figure class=\"chart-box\"><figcaption>{caption}</figcaption>{svg}</figure>")
+}
+
+fn html_text(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
 /// The sanitiser writes attributes in this form.
 fn place(at: usize) -> String {
     format!("<div class=\"{}\"></div>", class(at))
@@ -101,12 +112,11 @@ impl CodefenceRendererAdapter for Charts {
         match UsageChart::from_mermaid(code) {
             Some(chart) if drawn.len() < CHARTS_MAX => {
                 let at = drawn.len();
-                drawn.push(usage_svg(&chart, &format!("chart-{at}"), SvgPlace::Page));
+                drawn.push(figure(&chart, at));
                 writeln!(output, "{}", place(at))
             }
             _ => {
-                let code = code.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-                writeln!(output, "<pre><code>{code}</code></pre>")
+                writeln!(output, "<pre><code>{}</code></pre>", html_text(code))
             }
         }
     }

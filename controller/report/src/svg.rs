@@ -19,11 +19,11 @@ pub enum SvgPlace {
 }
 
 const WIDTH: f64 = 820.0;
-const HEIGHT: f64 = 270.0;
+const HEIGHT: f64 = 236.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 18.0;
-const TOP: f64 = 44.0;
-const BOTTOM: f64 = 34.0;
+const TOP: f64 = 40.0;
+const BOTTOM: f64 = 32.0;
 
 /// Colours by class: Tableau-like hues with a contrast of at least 3 to 1 on white and on near black.
 const STYLE: &str = "<style>.chart{font:12px system-ui,sans-serif;--c-usage:#2563eb;--c-today:#64748b;--c-proposed:#15803d;--c-text:#475569;--c-grid:#e2e8f0}\
@@ -61,8 +61,8 @@ impl Scale {
     fn of(chart: &UsageChart) -> Self {
         let peak = chart.peak() * 1.04;
         let step = match chart.resource {
-            Resource::Cpu => decimal_step(peak / 4.0),
-            Resource::Memory => binary_step(peak / 4.0),
+            Resource::Cpu => decimal_step(peak / 5.0),
+            Resource::Memory => binary_step(peak / 5.0),
         };
         Self { top: (peak / step).ceil() * step, step }
     }
