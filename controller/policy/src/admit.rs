@@ -1,0 +1,167 @@
+//! *Admit*: every wanted change before every guardrail, until none objects. Knows no single guardrail.
+
+use kubeopt_model::recommendation::{Effect, Reason};
+use kubeopt_model::{
+    Amount, CapacityCost, Change, ClusterFacts, EffectivePolicy, Field, NoRecommendation, Prices,
+    Recommendation, Resource,
+};
+
+use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, Verdict};
+use crate::wanted::{Wanted, is_fed};
+
+/// Values only move back towards what stands now, so rounds end by themselves: a cap on one field can call for one on the
+/// other bound, and that for one on a third. More rounds than fields and bounds are never needed.
+const MAX_ROUNDS: usize = 16;
+
+/// What guardrails look at beside the recommendation.
+#[derive(Debug, Clone, Copy)]
+pub struct AdmitContext<'a> {
+    /// The policy of the recommendation's scalars.
+    pub policy: &'a EffectivePolicy,
+    /// Facts of every cluster that members run in. Where they are missing, nothing is bounded by them.
+    pub facts: &'a [&'a ClusterFacts],
+    /// Prices, to price capped values; without them a capped member has no cost.
+    pub prices: Option<&'a Prices>,
+}
+
+/// What became of a recommendation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// It passes, with values within all bounds; what bound them is in its reasons, what was refused in `left`.
+    Admitted(Recommendation),
+    /// Nothing of it passes.
+    Nothing(NoRecommendation),
+}
+
+/// Passes a recommendation by all guardrails. Admitting twice changes nothing.
+pub fn admit(recommendation: Recommendation, context: &AdmitContext<'_>) -> Admission {
+    judge(recommendation, context).0
+}
+
+/// The same, with what each guardrail said where it said something.
+pub fn judge(recommendation: Recommendation, context: &AdmitContext<'_>) -> (Admission, Vec<Verdict>) {
+    if !context.policy.enabled {
+        let by = context.policy.set_by.get("enabled").cloned().unwrap_or_else(|| "the policy".to_owned());
+        let reason = NoRecommendation::Disabled { by };
+        let text = reason.sentence();
+        let outcome = Outcome::Refused { reason: reason.clone() };
+        return (
+            Admission::Nothing(reason),
+            vec![Verdict { guardrail: "enabled", field: None, outcome, text }],
+        );
+    }
+    let mut trial = Trial { recommendation, context, verdicts: Vec::new(), refused: Vec::new() };
+    for _ in 0..MAX_ROUNDS {
+        if !trial.round() {
+            break;
+        }
+    }
+    trial.end()
+}
+
+struct Trial<'a> {
+    recommendation: Recommendation,
+    context: &'a AdmitContext<'a>,
+    verdicts: Vec<Verdict>,
+    refused: Vec<NoRecommendation>,
+}
+
+impl Trial<'_> {
+    /// Every change before every guardrail; whether anything moved.
+    fn round(&mut self) -> bool {
+        let mut moved = false;
+        for guardrail in GUARDRAILS {
+            for (field, value) in Wanted::all(&self.recommendation) {
+                let wanted = Wanted::of(field, value, &self.recommendation, self.context);
+                let judgement = (guardrail.judge)(&wanted);
+                moved |= self.apply(guardrail, field, value, judgement);
+            }
+        }
+        moved
+    }
+
+    fn apply(
+        &mut self,
+        guardrail: &Guardrail,
+        field: Field,
+        value: Change<Amount>,
+        judgement: Judgement,
+    ) -> bool {
+        let name = guardrail.name;
+        let (outcome, text) = match judgement {
+            Judgement::Pass => return false,
+            Judgement::Cap(to, text) => {
+                self.move_to(field, value, to);
+                let effect =
+                    if value.after > value.before { Effect::AtMost(to) } else { Effect::AtLeast(to) };
+                self.remember(name, field, effect, &text);
+                (Outcome::Capped { field, from: value.after, to }, text)
+            }
+            Judgement::Refuse(text) => {
+                let why = NoRecommendation::Refused { guardrail: name.to_owned(), text: text.clone() };
+                (self.leave(name, field, value, why, &text), text)
+            }
+            Judgement::TooSmall(text) => {
+                (self.leave(name, field, value, NoRecommendation::TooSmall, &text), text)
+            }
+        };
+        self.verdicts.push(Verdict { guardrail: name, field: Some(field), outcome, text });
+        true
+    }
+
+    fn leave(
+        &mut self,
+        name: &str,
+        field: Field,
+        value: Change<Amount>,
+        reason: NoRecommendation,
+        text: &str,
+    ) -> Outcome {
+        self.move_to(field, value, value.before);
+        self.recommendation.changes.retain(|change| !change.value.is_none());
+        self.remember(name, field, Effect::Leave, text);
+        let left = (field, reason.clone());
+        if !self.recommendation.left.contains(&left) {
+            self.recommendation.left.push(left);
+        }
+        self.refused.push(reason.clone());
+        Outcome::Refused { reason }
+    }
+
+    /// Sets the new value in the scalars and in all containers that they feed, and prices those again.
+    fn move_to(&mut self, field: Field, value: Change<Amount>, to: Amount) {
+        for change in self.recommendation.changes.iter_mut().filter(|c| c.field == field && c.value == value)
+        {
+            change.value.after = to;
+        }
+        for member in self.recommendation.members.iter_mut().filter(|member| is_fed(member, field, value)) {
+            member.resources.after.set(field.bound, to);
+            member.cost = self
+                .context
+                .prices
+                .map(|prices| CapacityCost::of(&member.resources, member.replicas, prices));
+        }
+    }
+
+    fn remember(&mut self, name: &str, field: Field, effect: Effect, text: &str) {
+        for reason in self.recommendation.reasons.iter_mut().filter(|reason| reason.field == field) {
+            reason.bound = false;
+        }
+        let reason = Reason { rule: name.to_owned(), field, effect, bound: true, text: text.to_owned() };
+        self.recommendation.reasons.push(reason);
+    }
+
+    fn end(mut self) -> (Admission, Vec<Verdict>) {
+        let recommendation = &mut self.recommendation;
+        recommendation.cures_oom &= recommendation.changes.iter().any(|change| {
+            change.field.resource == Resource::Memory && change.value.after > change.value.before
+        });
+        if !self.recommendation.changes.is_empty() {
+            return (Admission::Admitted(self.recommendation), self.verdicts);
+        }
+        // A refusal says more than that something was too small.
+        let telling = |why: &&NoRecommendation| matches!(why, NoRecommendation::Refused { .. });
+        let why = self.refused.iter().find(telling).or(self.refused.first());
+        (Admission::Nothing(why.cloned().unwrap_or(NoRecommendation::AlreadyRight)), self.verdicts)
+    }
+}

@@ -1,0 +1,49 @@
+//! Small changes are not worth a person's time. Per resource a change must reach a share of the present value and an amount;
+//! request and limit of one container count together, and what cures an OOM kill is never too small.
+
+use kubeopt_model::{Amount, Change, Resource};
+
+use crate::guardrails::bounds::{millionths, ppm};
+use crate::guardrails::{Guardrail, Judgement};
+use crate::wanted::{Wanted, is_fed};
+
+pub(super) const GUARDRAIL: Guardrail =
+    Guardrail { name: "ignore-below", about: "changes too small to be worth a pull request are left", judge };
+
+fn judge(wanted: &Wanted<'_>) -> Judgement {
+    if wanted.cures_oom() || is_large(wanted, wanted.value) {
+        return Judgement::Pass;
+    }
+    let rides_along = wanted.recommendation.changes.iter().any(|other| {
+        let shares = || wanted.members.iter().any(|member| is_fed(member, other.field, other.value));
+        let cures = wanted.recommendation.cures_oom
+            && wanted.resource() == Resource::Memory
+            && other.value.after > other.value.before;
+        other.field.resource == wanted.resource() && (cures || is_large(wanted, other.value)) && shares()
+    });
+    if rides_along {
+        return Judgement::Pass;
+    }
+    let changes = &wanted.context.policy.changes;
+    Judgement::TooSmall(format!(
+        "{} to {} is less than {:.0}% or less than {} (changes.ignoreBelow)",
+        wanted.value.before,
+        wanted.value.after,
+        changes.ignore_below_ratio * 100.0,
+        least(wanted)
+    ))
+}
+
+fn is_large(wanted: &Wanted<'_>, value: Change<Amount>) -> bool {
+    let difference = value.after.base().abs_diff(value.before.base());
+    let share = millionths(value.before, ppm(wanted.context.policy.changes.ignore_below_ratio));
+    difference >= share && difference >= least(wanted).base()
+}
+
+fn least(wanted: &Wanted<'_>) -> Amount {
+    let changes = &wanted.context.policy.changes;
+    match wanted.resource() {
+        Resource::Cpu => Amount::Cpu(changes.ignore_below_cpu),
+        Resource::Memory => Amount::Memory(changes.ignore_below_memory),
+    }
+}

@@ -1,0 +1,99 @@
+//! One wanted change with everything that it touches: what guardrails look at. Knows no guardrail.
+
+use kubeopt_model::recommendation::Member;
+use kubeopt_model::{
+    Amount, Bound, Change, ClusterFacts, ClusterName, Field, Recommendation, Resource, Resources, Workload,
+    WorkloadId,
+};
+
+use crate::admit::AdmitContext;
+
+/// Scalars that set the same field from the same value to the same value, with the containers that they feed. Two such
+/// scalars cannot be told apart by value, so one verdict is passed on both.
+pub(crate) struct Wanted<'a> {
+    /// The field.
+    pub(crate) field: Field,
+    /// Its value now and wanted; never equal.
+    pub(crate) value: Change<Amount>,
+    /// The containers that it feeds.
+    pub(crate) members: Vec<&'a Member>,
+    /// All that is wanted together.
+    pub(crate) recommendation: &'a Recommendation,
+    pub(crate) context: &'a AdmitContext<'a>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Every wanted change of a recommendation, in the order of its scalars.
+    pub(crate) fn all(recommendation: &Recommendation) -> Vec<(Field, Change<Amount>)> {
+        let mut all: Vec<(Field, Change<Amount>)> = Vec::new();
+        for change in &recommendation.changes {
+            if !all.contains(&(change.field, change.value)) {
+                all.push((change.field, change.value));
+            }
+        }
+        all
+    }
+
+    /// One of them.
+    pub(crate) fn of(
+        field: Field,
+        value: Change<Amount>,
+        recommendation: &'a Recommendation,
+        context: &'a AdmitContext<'a>,
+    ) -> Self {
+        let members = recommendation.members.iter().filter(|member| is_fed(member, field, value)).collect();
+        Self { field, value, members, recommendation, context }
+    }
+
+    /// The value goes up.
+    pub(crate) fn raises(&self) -> bool {
+        self.value.after > self.value.before
+    }
+
+    /// CPU or memory.
+    pub(crate) fn resource(&self) -> Resource {
+        self.field.resource
+    }
+
+    /// A raise that cures an OOM kill.
+    pub(crate) fn cures_oom(&self) -> bool {
+        self.recommendation.cures_oom && self.resource() == Resource::Memory && self.raises()
+    }
+
+    /// The same resource's other bound of a member, as it would be.
+    pub(crate) fn other_bound(&self, member: &Member) -> Option<Amount> {
+        let bound = match self.field.bound {
+            Bound::Request => Bound::Limit,
+            Bound::Limit => Bound::Request,
+        };
+        member.resources.after.get(Field { bound, resource: self.field.resource })
+    }
+
+    /// The facts of a cluster.
+    pub(crate) fn facts(&self, cluster: &ClusterName) -> Option<&'a ClusterFacts> {
+        self.context.facts.iter().copied().find(|facts| &facts.cluster == cluster)
+    }
+
+    /// A workload as its cluster shows it.
+    pub(crate) fn workload(&self, id: &WorkloadId) -> Option<&'a Workload> {
+        self.facts(&id.cluster)?.workload(id)
+    }
+
+    /// What a container would have: as recommended if the recommendation speaks of it.
+    pub(crate) fn resources_after(
+        &self,
+        workload: &Workload,
+        container: &kubeopt_model::Container,
+    ) -> Resources {
+        let spoken = self.recommendation.members.iter().find(|member| {
+            member.container.workload == workload.id && member.container.container == container.name
+        });
+        spoken.map_or(container.resources, |member| member.resources.after)
+    }
+}
+
+/// Whether a change of these values is what sets the member's field.
+pub(crate) fn is_fed(member: &Member, field: Field, value: Change<Amount>) -> bool {
+    member.resources.before.get(field) == Some(value.before)
+        && member.resources.after.get(field) == Some(value.after)
+}

@@ -1,0 +1,212 @@
+//! A recommendation for one or more containers, and the cluster around it.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::cluster::Node;
+use kubeopt_model::recommendation::{Member, Risk, SiteChange};
+use kubeopt_model::usage::ResourceUsage;
+use kubeopt_model::{
+    Amount, Bytes, Change, ClusterFacts, ClusterName, Container, ContainerId, ContainerName, ContainerRole,
+    ContainerUsage, Coverage, EditSite, EffectivePolicy, Field, FieldPath, ForgeName, MilliCores, Namespace,
+    ObjectName, Prices, Recommendation, RepoPath, RepositoryId, Resources, Window, Workload, WorkloadId,
+    WorkloadKind,
+};
+use kubeopt_policy::{Admission, AdmitContext, Verdict, judge};
+use kubeopt_signal::Sketch;
+
+/// Four quantities in the order of [`Field::ALL`]: CPU request, CPU limit, memory request, memory limit; `-` is unset.
+pub(crate) fn resources(texts: &str) -> Resources {
+    let mut resources = Resources::default();
+    for (field, text) in Field::ALL.into_iter().zip(texts.split(' ')).filter(|(_, text)| *text != "-") {
+        resources.set(field.bound, Amount::parse(field.resource, text).unwrap());
+    }
+    resources
+}
+
+/// One container with what is wanted for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    pub(crate) before: Resources,
+    pub(crate) after: Resources,
+    pub(crate) highest_mebi: f64,
+    pub(crate) replicas: u32,
+}
+
+/// A wish in the notation of [`resources`].
+pub(crate) fn wish(before: &str, after: &str) -> Wish {
+    Wish { before: resources(before), after: resources(after), highest_mebi: 0.0, replicas: 3 }
+}
+
+/// Containers of one workload, its policy and its cluster.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) wishes: Vec<Wish>,
+    pub(crate) policy: EffectivePolicy,
+    pub(crate) facts: ClusterFacts,
+    pub(crate) cures_oom: bool,
+}
+
+pub(crate) fn case(before: &str, after: &str) -> Case {
+    Case::of(vec![wish(before, after)])
+}
+
+impl Case {
+    pub(crate) fn of(wishes: Vec<Wish>) -> Self {
+        let mut facts = ClusterFacts::empty(ClusterName::new("prod").unwrap());
+        facts.workloads.push(workload(&wishes));
+        Self { wishes, policy: EffectivePolicy::default(), facts, cures_oom: false }
+    }
+
+    pub(crate) fn recommendation(&self) -> Recommendation {
+        let members = self.wishes.iter().enumerate().map(|(index, wish)| member(index, wish)).collect();
+        let mut changes: Vec<SiteChange> = Vec::new();
+        for (index, wish) in self.wishes.iter().enumerate() {
+            for field in Field::ALL {
+                let Some((before, after)) = wish.before.get(field).zip(wish.after.get(field)) else {
+                    continue;
+                };
+                if before != after {
+                    changes.push(site_change(index, field, Change { before, after }));
+                }
+            }
+        }
+        Recommendation {
+            repository: RepositoryId {
+                forge: ForgeName::new("local").unwrap(),
+                owner: "acme".to_owned(),
+                name: "gitops".to_owned(),
+            },
+            members,
+            changes,
+            reasons: Vec::new(),
+            left: Vec::new(),
+            risk: Risk::Low,
+            cures_oom: self.cures_oom,
+        }
+    }
+
+    pub(crate) fn judge(&self) -> (Admission, Vec<Verdict>) {
+        self.judge_again(self.recommendation())
+    }
+
+    pub(crate) fn judge_again(&self, recommendation: Recommendation) -> (Admission, Vec<Verdict>) {
+        let prices = prices();
+        let facts = [&self.facts];
+        judge(recommendation, &AdmitContext { policy: &self.policy, facts: &facts, prices: Some(&prices) })
+    }
+
+    /// What the first container would have, in the notation of [`resources`], and which guardrails spoke.
+    pub(crate) fn outcome(&self) -> (String, Vec<&'static str>) {
+        let (admission, verdicts) = self.judge();
+        let mut names: Vec<&'static str> = verdicts.iter().map(|verdict| verdict.guardrail).collect();
+        names.dedup();
+        match admission {
+            Admission::Admitted(admitted) => (spoken(&admitted.members[0].resources.after), names),
+            Admission::Nothing(why) => (why.sentence(), names),
+        }
+    }
+}
+
+pub(crate) fn spoken(resources: &Resources) -> String {
+    let texts =
+        Field::ALL.map(|field| resources.get(field).map_or("-".to_owned(), |amount| amount.to_string()));
+    texts.join(" ")
+}
+
+pub(crate) fn node(cpu: u64, memory_mebi: u64, schedulable: bool) -> Node {
+    Node {
+        name: "node".to_owned(),
+        instance_type: None,
+        region: None,
+        allocatable_cpu: MilliCores(cpu),
+        allocatable_memory: Bytes::mebi(memory_mebi),
+        schedulable,
+    }
+}
+
+fn prices() -> Prices {
+    Prices {
+        usd_per_core_hour: "0.03".parse().unwrap(),
+        usd_per_gib_hour: "0.004".parse().unwrap(),
+        basis: "test".to_owned(),
+        date: "2026-01-01".to_owned(),
+    }
+}
+
+pub(crate) fn workload_id() -> WorkloadId {
+    WorkloadId {
+        cluster: ClusterName::new("prod").unwrap(),
+        namespace: namespace(),
+        kind: WorkloadKind::Deployment,
+        name: ObjectName::new("api").unwrap(),
+    }
+}
+
+pub(crate) fn namespace() -> Namespace {
+    Namespace::new("payments").unwrap()
+}
+
+fn container_name(index: usize) -> ContainerName {
+    ContainerName::new(format!("c{index}")).unwrap()
+}
+
+fn workload(wishes: &[Wish]) -> Workload {
+    let container = |(index, wish): (usize, &Wish)| Container {
+        name: container_name(index),
+        role: ContainerRole::Main,
+        image: "api:1".to_owned(),
+        resources: wish.before,
+    };
+    Workload {
+        id: workload_id(),
+        labels: BTreeMap::new(),
+        annotations: BTreeMap::new(),
+        replicas: 3,
+        containers: wishes.iter().enumerate().map(container).collect(),
+        scaler: None,
+        applied_by: None,
+        owner: None,
+    }
+}
+
+fn site_change(index: usize, field: Field, value: Change<Amount>) -> SiteChange {
+    let site = EditSite {
+        file: RepoPath::new("api.yaml").unwrap(),
+        line: 10 + index,
+        document: 1,
+        path: FieldPath::default(),
+        text: value.before.to_string(),
+    };
+    SiteChange { field, site, value, feeds: Vec::new() }
+}
+
+fn member(index: usize, wish: &Wish) -> Member {
+    let container = ContainerId { workload: workload_id(), container: container_name(index) };
+    let window = Window { from_unix_s: 0, to_unix_s: 28 * 86_400 };
+    let memory = ResourceUsage {
+        sketch: Sketch::from_bins(0, []),
+        max: wish.highest_mebi * f64::from(1 << 20),
+        max_at_unix_s: 86_400,
+        coverage: Coverage { have: 100, expected: 100 },
+    };
+    Member {
+        container: container.clone(),
+        replicas: wish.replicas,
+        resources: Change { before: wish.before, after: wish.after },
+        usage: ContainerUsage {
+            container,
+            window,
+            seen: window,
+            cpu: None,
+            memory: Some(memory),
+            oom_kills: Vec::new(),
+            throttled_ratio: None,
+            pods: 3,
+            replica_hours: 100.0,
+            cpu_hours: Vec::new(),
+            memory_hours: Vec::new(),
+            partial: None,
+        },
+        cost: None,
+    }
+}

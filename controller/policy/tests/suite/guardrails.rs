@@ -1,0 +1,238 @@
+//! Each guardrail by itself: what it lets pass, what it caps, what it refuses.
+
+use kubeopt_model::cluster::{LimitRange, Quota};
+use kubeopt_model::policy::BelowObservedMax;
+use kubeopt_model::workload::ResourceList;
+use kubeopt_model::{Bytes, ContainerRole, Field, MilliCores, NoRecommendation};
+use kubeopt_policy::{Admission, GUARDRAILS, Outcome};
+
+use crate::fixture::{Case, case, namespace, node, resources, spoken, wish};
+
+#[test]
+fn what_is_within_all_bounds_passes_untouched() {
+    let case = case("1 2 2Gi 2Gi", "310m 2 1184Mi 2Gi");
+    let recommendation = case.recommendation();
+    assert_eq!(case.judge(), (Admission::Admitted(recommendation), Vec::new()));
+}
+
+#[test]
+fn one_pull_request_moves_a_value_only_so_far() {
+    assert_eq!(
+        case("100m - 1Gi -", "1 - 1Gi -").outcome(),
+        ("300m - 1Gi -".to_owned(), vec!["max-increase"])
+    );
+    assert_eq!(
+        case("2 - 4Gi -", "100m - 128Mi -").outcome(),
+        ("500m - 1Gi -".to_owned(), vec!["max-decrease"])
+    );
+    let mut cautious = case("1 - 4Gi -", "100m - 128Mi -");
+    cautious.policy.changes.max_decrease = 0.3;
+    assert_eq!(cautious.outcome().0, "700m - 2880Mi -");
+    cautious.policy.changes.max_decrease = 0.0;
+    assert!(cautious.outcome().0.starts_with("at most -0%"));
+}
+
+#[test]
+fn capped_values_say_so_in_the_reasons_and_are_priced_again() {
+    let (admission, verdicts) = case("2 - 1Gi -", "100m - 1Gi -").judge();
+    let Admission::Admitted(admitted) = admission else { panic!("it passes") };
+    let reason = admitted.reasons.last().unwrap();
+    assert_eq!(
+        (reason.rule.as_str(), reason.field, reason.bound),
+        ("max-decrease", Field::CPU_REQUEST, true)
+    );
+    assert_eq!(reason.text, "at most -75% of 2000m in one pull request (changes.maxDecrease)");
+    assert_eq!(admitted.changes[0].value.after.to_string(), "500m");
+    let cost = admitted.members[0].cost.unwrap();
+    // 3 replicas x 730 h x (cores x 0.03 + GiB x 0.004)
+    assert_eq!(
+        (cost.before.to_string(), cost.after.to_string()),
+        ("$140.16".to_owned(), "$41.61".to_owned())
+    );
+    assert!(matches!(&verdicts[0].outcome, Outcome::Capped { to, .. } if to.to_string() == "500m"));
+}
+
+#[test]
+fn small_changes_are_left_per_resource() {
+    for (before, after, wanted) in [
+        ("100m - 1Gi -", "80m - 1Gi -", "the change would be too small to propose"),
+        ("1 - 1Gi -", "950m - 1Gi -", "the change would be too small to propose"),
+        ("1 - 1Gi -", "900m - 1Gi -", "900m - 1Gi -"),
+        ("1 - 100Mi -", "500m - 80Mi -", "500m - 100Mi -"),
+        ("- - 1Gi 4Gi", "- - 960Mi 2Gi", "- - 960Mi 2Gi"),
+    ] {
+        assert_eq!(case(before, after).outcome().0, wanted, "{before} -> {after}");
+    }
+    let (admission, _) = case("1 - 100Mi -", "500m - 80Mi -").judge();
+    let Admission::Admitted(admitted) = admission else { panic!("it passes") };
+    assert_eq!(admitted.left, [(Field::MEMORY_REQUEST, NoRecommendation::TooSmall)]);
+}
+
+#[test]
+fn what_cures_an_oom_kill_is_never_too_small() {
+    let mut case = case("- - 100Mi 100Mi", "- - 112Mi 112Mi");
+    assert_eq!(case.outcome().0, "the change would be too small to propose");
+    case.cures_oom = true;
+    assert_eq!(case.outcome().0, "- - 112Mi 112Mi");
+}
+
+#[test]
+fn requests_stay_between_floor_and_ceiling() {
+    let mut low = case("200m - 512Mi -", "50m - 128Mi -");
+    low.policy.sizing.cpu_floor = MilliCores(100);
+    low.policy.sizing.memory_floor = Bytes::mebi(256);
+    assert_eq!(low.outcome(), ("100m - 256Mi -".to_owned(), vec!["floor"]));
+    low.policy.sizing.cpu_floor = MilliCores(400);
+    assert_eq!(low.outcome().0, "200m - 256Mi -", "a value below the floor is not lowered further");
+
+    let mut high = case("200m - 512Mi -", "600m - 1Gi -");
+    high.policy.sizing.cpu_ceiling = Some(MilliCores(400));
+    high.policy.sizing.memory_ceiling = Some(Bytes::mebi(512));
+    assert_eq!(high.outcome().0, "400m - 512Mi -");
+    let mut above = case("4 - 512Mi -", "2 - 512Mi -");
+    above.policy.sizing.cpu_ceiling = Some(MilliCores(1000));
+    assert_eq!(above.outcome().0, "2000m - 512Mi -", "what is above the ceiling comes down in its own steps");
+}
+
+#[test]
+fn memory_is_never_lowered_below_the_minimum_whatever_the_policy_says() {
+    let mut case = case("- - 100Mi -", "- - 26Mi -");
+    case.policy.sizing.memory_floor = Bytes::mebi(1);
+    case.policy.changes.max_decrease = 0.9;
+    assert_eq!(case.outcome(), ("- - 32Mi -".to_owned(), vec!["minimum-memory"]));
+}
+
+#[test]
+fn memory_is_not_lowered_below_what_was_seen_unless_allowed() {
+    let mut case = case("- - 2Gi 2Gi", "- - 600Mi 2Gi");
+    case.wishes[0].highest_mebi = 982.5;
+    assert_eq!(case.outcome(), ("- - 992Mi 2Gi".to_owned(), vec!["observed-max"]));
+    case.wishes[0].highest_mebi = 3000.0;
+    assert!(case.outcome().0.starts_with("not below 3000Mi"));
+    case.policy.sizing.below_observed_max = BelowObservedMax::Allow;
+    assert_eq!(case.outcome().0, "- - 600Mi 2Gi");
+}
+
+fn limit_range(min: ResourceList, max: ResourceList, ratio: (Option<u64>, Option<u64>)) -> LimitRange {
+    LimitRange { namespace: namespace(), name: "bounds".to_owned(), min, max, max_ratio_per_mille: ratio }
+}
+
+#[test]
+fn values_stay_within_limit_ranges() {
+    let cpu = |cpu| ResourceList { cpu: Some(MilliCores(cpu)), memory: None };
+    let mut low = case("1 - 1Gi -", "300m - 1Gi -");
+    low.facts.limit_ranges.push(limit_range(cpu(500), ResourceList::default(), (None, None)));
+    assert_eq!(low.outcome(), ("500m - 1Gi -".to_owned(), vec!["limit-range"]));
+
+    let mut high = case("1 1 1Gi -", "2 2500m 1Gi -");
+    high.facts.limit_ranges.push(limit_range(ResourceList::default(), cpu(2000), (None, None)));
+    assert_eq!(high.outcome().0, "2000m 2000m 1Gi -");
+
+    let mut ratio = case("1 2 1Gi -", "300m 2 1Gi -");
+    ratio.facts.limit_ranges.push(limit_range(
+        ResourceList::default(),
+        ResourceList::default(),
+        (Some(3000), None),
+    ));
+    assert_eq!(ratio.outcome().0, "670m 2000m 1Gi -");
+    ratio.facts.limit_ranges[0].namespace = kubeopt_model::Namespace::new("other").unwrap();
+    assert_eq!(ratio.outcome().0, "300m 2000m 1Gi -", "a LimitRange speaks of its own namespace");
+}
+
+#[test]
+fn a_raise_that_the_quota_would_reject_is_refused_with_all_replicas_counted() {
+    let quota = |hard: &str, used: &str| Quota {
+        namespace: namespace(),
+        name: "team".to_owned(),
+        hard: resources(hard),
+        used: resources(used),
+    };
+    let mut case = case("500m - 1Gi -", "1 - 1200Mi -");
+    case.facts.quotas.push(quota("10 - 100Gi -", "8600m - 3Gi -"));
+    let (admission, verdicts) = case.judge();
+    let Admission::Admitted(admitted) = admission else { panic!("memory passes") };
+    assert_eq!(spoken(&admitted.members[0].resources.after), "500m - 1200Mi -");
+    assert_eq!(
+        verdicts[0].text,
+        "ResourceQuota payments/team allows requests.cpu of 10000m, 8600m are used: 1500m more would be rejected"
+    );
+    case.facts.quotas[0] = quota("10 - 100Gi -", "8500m - 3Gi -");
+    assert_eq!(case.outcome().0, "1000m - 1200Mi -");
+    case.facts.quotas[0] = quota("1 - 1Gi -", "8500m - 3Gi -");
+    case.wishes[0].after = resources("300m - 512Mi -");
+    assert_eq!(case.outcome().0, "300m - 512Mi -", "a decrease never meets a quota");
+}
+
+#[test]
+fn a_lone_limit_counts_as_the_request_for_the_quota() {
+    let mut case = case("- - - 1Gi", "- - - 2Gi");
+    let hard = resources("- - 4Gi -");
+    let used = resources("- - 3Gi -");
+    case.facts.quotas.push(Quota { namespace: namespace(), name: "team".to_owned(), hard, used });
+    assert!(case.outcome().0.contains("requests.memory of 4Gi"));
+}
+
+#[test]
+fn no_request_grows_beyond_the_largest_schedulable_node() {
+    let mut one = case("2 - 8Gi -", "6 - 20Gi -");
+    one.facts.nodes = vec![node(3920, 12_000, true), node(16_000, 64_000, false)];
+    assert_eq!(one.outcome(), ("3920m - 12000Mi -".to_owned(), vec!["largest-node"]));
+
+    let mut two = Case::of(vec![wish("2 - 1Gi -", "4 - 1Gi -"), wish("1 - 1Gi -", "1 - 1Gi -")]);
+    two.facts.nodes = vec![node(4000, 12_000, true)];
+    assert_eq!(two.outcome().0, "3000m - 1Gi -", "containers of the pod share the node");
+    two.facts.workloads[0].containers[1].role = ContainerRole::Init;
+    assert_eq!(two.outcome().0, "4000m - 1Gi -", "init containers end before");
+}
+
+#[test]
+fn a_guaranteed_pod_stays_guaranteed() {
+    assert_eq!(case("1 1 1Gi 1Gi", "500m 500m 512Mi 512Mi").outcome().0, "500m 500m 512Mi 512Mi");
+    assert_eq!(case("1 1 1Gi 1Gi", "500m 700m 1Gi 1Gi").outcome().0, "700m 700m 1Gi 1Gi");
+    let half = case("1 1 1Gi 1Gi", "500m 1 1Gi 1Gi").outcome();
+    assert_eq!(half.0, "request and limit stay equal: the pod's class stays Guaranteed");
+    let burstable = Case::of(vec![wish("1 1 1Gi 1Gi", "500m 1 1Gi 1Gi"), wish("1 - 1Gi -", "1 - 1Gi -")]);
+    assert_eq!(burstable.outcome().0, "500m 1000m 1Gi 1Gi", "the other container makes the pod Burstable");
+}
+
+#[test]
+fn no_request_ends_above_its_limit_when_the_limit_is_held() {
+    let mut case = case("500m 600m 1Gi -", "1 1200m 1Gi -");
+    let max = ResourceList { cpu: Some(MilliCores(800)), memory: None };
+    case.facts.limit_ranges.push(limit_range(ResourceList::default(), max, (None, None)));
+    assert_eq!(case.outcome().0, "800m 800m 1Gi -");
+}
+
+#[test]
+fn a_policy_that_says_no_says_who_said_it() {
+    let mut case = case("1 - 1Gi -", "300m - 1Gi -");
+    case.policy.enabled = false;
+    case.policy.set_by.insert("enabled".to_owned(), ".kubeopt.yaml:3".to_owned());
+    let (admission, _) = case.judge();
+    assert_eq!(
+        admission,
+        Admission::Nothing(NoRecommendation::Disabled { by: ".kubeopt.yaml:3".to_owned() })
+    );
+}
+
+#[test]
+fn containers_with_different_values_are_bounded_each_by_their_own() {
+    let case = Case::of(vec![wish("4 - 1Gi -", "100m - 1Gi -"), wish("1 - 1Gi -", "100m - 1Gi -")]);
+    let (admission, _) = case.judge();
+    let Admission::Admitted(admitted) = admission else { panic!("it passes") };
+    let after: Vec<String> = admitted.members.iter().map(|member| spoken(&member.resources.after)).collect();
+    assert_eq!(after, ["1000m - 1Gi -", "250m - 1Gi -"]);
+    let changed: Vec<String> = admitted.changes.iter().map(|change| change.value.after.to_string()).collect();
+    assert_eq!(changed, ["1000m", "250m"]);
+}
+
+#[test]
+fn guardrails_have_names_of_their_own() {
+    let mut names: Vec<&str> = GUARDRAILS.iter().map(|guardrail| guardrail.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), GUARDRAILS.len());
+    assert!(
+        GUARDRAILS.iter().all(|guardrail| !guardrail.about.is_empty() && !guardrail.about.ends_with('.'))
+    );
+}
