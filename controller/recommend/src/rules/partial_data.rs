@@ -22,13 +22,11 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Sa
         let why = usage.partial.clone().unwrap_or_else(|| {
             format!("{} of {} samples", resource.coverage.have, resource.coverage.expected)
         });
-        let current = evidence.container.resources.get(field);
-        if let Some(current) = current.filter(|now| draft.value(field).is_some_and(|value| value < *now)) {
-            says.push(hold(
-                field,
-                current,
-                NoRecommendation::PartialData { coverage: resource.coverage, why },
-            ));
+        let lowers = |now| draft.value(field).is_some_and(|value| value < now);
+        if evidence.container.resources.effective_request(field.resource).is_some_and(lowers) {
+            let why = NoRecommendation::PartialData { coverage: resource.coverage, why };
+            let text = why.sentence();
+            says.push(Say::Leave(field, why, text));
         }
     }
     says
