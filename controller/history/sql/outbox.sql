@@ -1,3 +1,3 @@
-SELECT forge, owner, name, branch, base, group_name, proposal, draft_digest, step, oid, number, planned_unix_s, moved_unix_s
+SELECT forge, owner, name, branch, base, group_name, proposal, step, oid, number, at_unix_s
 FROM outbox
-ORDER BY planned_unix_s, forge, owner, name, branch
+ORDER BY at_unix_s, forge, owner, name, branch

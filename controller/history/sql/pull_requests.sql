@@ -1,3 +1,3 @@
-SELECT forge, owner, name, number, branch, base, group_name, proposal, state, oid, ended_unix_s, synced_unix_s, seen_unix_s
+SELECT forge, owner, name, number, branch, state, oid, at_unix_s
 FROM pull_request
 ORDER BY forge, owner, name, number

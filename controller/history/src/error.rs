@@ -77,27 +77,32 @@ impl HistoryError {
 
     fn help(&self) -> &'static str {
         match self {
-            Self::File { .. } => "check that the history folder exists, is writable by kubeopt and has free space",
-            Self::Damaged { .. } => "nothing to do: the file was set aside as `*.damaged` and its hours are read again in the next pass",
+            Self::File { .. } => {
+                "check that the history folder exists, is writable by kubeopt and has free space"
+            }
+            Self::Damaged { .. } => {
+                "nothing to do: the file was set aside as `*.damaged` and its hours are read again in the next pass"
+            }
             Self::Compute(_) | Self::Slice { .. } => "report this as a fault of kubeopt",
-            Self::Open { .. } => "check that the folder of `store.database` exists and is writable by kubeopt; a file that is not a database of kubeopt may be moved away",
-            Self::Locked => "make sure that only one kubeopt uses this database file; it is tried again in the next pass",
-            Self::DiskFull => "free space on the volume of `store.database`; nothing was lost, the forge holds what is open",
-            Self::Database(_) => "check the volume of `store.database`; if the file is damaged, delete it: kubeopt rebuilds it from the forge",
+            Self::Open { .. } => {
+                "check that the folder of `store.database` exists and is writable by kubeopt; a file that is not a database of kubeopt may be moved away"
+            }
+            Self::Locked => {
+                "make sure that only one kubeopt uses this database file; it is tried again in the next pass"
+            }
+            Self::DiskFull => {
+                "free space on the volume of `store.database`; nothing was lost, the forge holds what is open"
+            }
+            Self::Database(_) => {
+                "check the volume of `store.database`; if the file is damaged, delete it: kubeopt rebuilds it from the forge"
+            }
             Self::Unreadable { .. } => "run the version of kubeopt that wrote the database, or a later one",
         }
     }
-}
 
-impl From<&HistoryError> for Problem {
-    fn from(error: &HistoryError) -> Self {
-        Self::new(error.code(), error.to_string(), error.help())
-    }
-}
-
-impl From<HistoryError> for Problem {
-    fn from(error: HistoryError) -> Self {
-        Self::from(&error)
+    /// As users see it.
+    pub fn problem(&self) -> Problem {
+        Problem::new(self.code(), self.to_string(), self.help())
     }
 }
 

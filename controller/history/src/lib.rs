@@ -10,5 +10,7 @@ pub mod journal;
 pub mod usage;
 
 pub use error::HistoryError;
-pub use journal::{Journal, SqliteJournal};
-pub use usage::{HistorySlice, Hours, Rollup, UsageQuery, UsageStore, missing};
+pub use journal::{
+    Event, EventFilter, Journal, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState, SqliteJournal,
+};
+pub use usage::{MemoryUsage, ParquetUsage, Rollup, UsageStore, missing};

@@ -42,8 +42,10 @@ pub(crate) struct Api {
     pub(crate) base: Url,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) timeout: Duration,
-    pub(crate) first_wait: Duration,
+    timeout: Duration,
+    /// A little longer than the server's own limit, so that the server is the one to give up and says why.
+    patience: Duration,
+    first_wait: Duration,
     gate: Semaphore,
     /// The server, or a proxy before it, takes no POST.
     get_only: AtomicBool,
@@ -110,6 +112,7 @@ impl Api {
             headers: Vec::new(),
             parameters: Vec::new(),
             timeout,
+            patience: timeout + Duration::from_secs(5),
             first_wait,
             gate: Semaphore::new(CONCURRENCY),
             get_only: AtomicBool::new(false),
@@ -119,13 +122,24 @@ impl Api {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// Requests and bytes since the start.
     pub(crate) fn totals(&self) -> (u64, u64) {
         (self.queries.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
     /// A range query.
-    pub(crate) async fn range(&self, query: &str, steps: Steps, each: Each<'_>) -> Result<Tally, ObserveError> {
+    pub(crate) async fn range(
+        &self,
+        query: &str,
+        steps: Steps,
+        each: Each<'_>,
+    ) -> Result<Tally, ObserveError> {
         let mut tally = Tally::default();
         let mut todo = vec![(steps, HashSet::new())];
         let mut failures = 0;
@@ -211,9 +225,11 @@ impl Api {
         let _permit = self.gate.acquire().await.ok();
         tally.queries += 1;
         self.queries.fetch_add(1, Ordering::Relaxed);
-        let request = self.request(endpoint, form).map_err(Failure::from)?;
+        let as_get = self.get_only.load(Ordering::Relaxed);
+        let request = self.request(endpoint, form, as_get).map_err(Failure::from)?;
         let response = self.client.send(request).await.map_err(Failure::from)?;
-        if response.status == StatusCode::METHOD_NOT_ALLOWED && !self.get_only.swap(true, Ordering::Relaxed) {
+        if response.status == StatusCode::METHOD_NOT_ALLOWED && !as_get {
+            self.get_only.store(true, Ordering::Relaxed);
             return Err(Failure::GetOnly);
         }
         let response = response.success().await.map_err(Failure::from)?;
@@ -270,14 +286,14 @@ impl Api {
         Ok(())
     }
 
-    fn request(&self, endpoint: &str, form: &[(&str, String)]) -> Result<Request, NetError> {
+    fn request(&self, endpoint: &str, form: &[(&str, String)], as_get: bool) -> Result<Request, NetError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}api/v1/{endpoint}", self.base.path()));
         let timeout = format!("{}s", self.timeout.as_secs().max(1));
         let mut pairs: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         pairs.push(("timeout", &timeout));
         pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let mut request = if self.get_only.load(Ordering::Relaxed) {
+        let mut request = if as_get {
             url.query_pairs_mut().extend_pairs(&pairs);
             Request::get(url)
         } else {
@@ -290,7 +306,7 @@ impl Api {
         // time that it saves on the wire.
         request = request.header("accept-encoding", "identity")?;
         // Repeating is done here, where halving and skipping are known.
-        Ok(request.once().timeout(self.timeout + Duration::from_secs(5)).max_body_bytes(ANSWER_BYTES_MAX))
+        Ok(request.once().timeout(self.patience).max_body_bytes(ANSWER_BYTES_MAX))
     }
 }
 
@@ -321,7 +337,9 @@ fn by_status(status: u16, excerpt: String, wait: Option<Duration>) -> Failure {
 /// The words of Prometheus, Thanos, Mimir and VictoriaMetrics for "too much at once".
 fn speaks_of_size(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
-    ["too many", "exceed", "limit", "timed out", "timeout", "deadline", "too large"].iter().any(|word| text.contains(word))
+    ["too many", "exceed", "limit", "timed out", "timeout", "deadline", "too large"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 fn malformed(why: String) -> Failure {

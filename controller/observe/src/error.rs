@@ -110,32 +110,29 @@ impl ObserveError {
             Self::Malformed { .. } => {
                 "check that the address leads to Prometheus or a compatible store, not to a login page or another service"
             }
-            Self::Query { .. } => "look into the log of Prometheus; if the query itself is wrong, report this as a fault of kubeopt",
+            Self::Query { .. } => {
+                "look into the log of Prometheus; if the query itself is wrong, report this as a fault of kubeopt"
+            }
             Self::Setting { .. } => "correct the metrics source in kubeopt.yaml",
-            Self::Slice { .. } => "report this as a fault of kubeopt: slices are at most a day of whole hours",
+            Self::Slice { .. } => {
+                "report this as a fault of kubeopt: slices are at most a day of whole hours"
+            }
             Self::Price { .. } => "write prices in US dollars per hour, for example `usdPerCoreHour: 0.0316`",
         }
     }
-}
 
-impl From<&ObserveError> for Problem {
-    fn from(error: &ObserveError) -> Self {
-        let text = match error {
-            ObserveError::Unreachable(cause) => format!("{error}: {cause}"),
-            ObserveError::Refused { .. }
-            | ObserveError::TooMuch { .. }
-            | ObserveError::Malformed { .. }
-            | ObserveError::Query { .. }
-            | ObserveError::Setting { .. }
-            | ObserveError::Slice { .. }
-            | ObserveError::Price { .. } => error.to_string(),
+    /// As users see it.
+    pub fn problem(&self) -> Problem {
+        let text = match self {
+            Self::Unreachable(cause) => format!("{self}: {cause}"),
+            Self::Refused { .. }
+            | Self::TooMuch { .. }
+            | Self::Malformed { .. }
+            | Self::Query { .. }
+            | Self::Setting { .. }
+            | Self::Slice { .. }
+            | Self::Price { .. } => self.to_string(),
         };
-        Self::new(error.code(), text, error.help())
-    }
-}
-
-impl From<ObserveError> for Problem {
-    fn from(error: ObserveError) -> Self {
-        Self::from(&error)
+        Problem::new(self.code(), text, self.help())
     }
 }

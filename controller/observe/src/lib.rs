@@ -19,6 +19,9 @@ mod past_owners;
 mod pod_names;
 mod scanner;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::ObserveError;
 pub use owners::PodOwners;
 pub use prices::{custom_prices, default_prices};

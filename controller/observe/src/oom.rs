@@ -45,12 +45,19 @@ impl Signs {
         }
         for (key, points) in &self.events {
             // The series is asked for only where it is above 0, so its first sample is a rise as well.
-            moments.entry(key).or_default().extend(points.first().map(|(at, _)| *at).into_iter().chain(rises(points)));
+            moments
+                .entry(key)
+                .or_default()
+                .extend(points.first().map(|(at, _)| *at).into_iter().chain(rises(points)));
         }
         let mut kills: Vec<Kill> = moments
             .into_iter()
             .flat_map(|(key, at)| distinct(at, from).into_iter().map(move |at| (key, at)))
-            .map(|(key, at_unix_s)| Kill { key: key.clone(), at_unix_s, limit_bytes: self.limit(key, at_unix_s) })
+            .map(|(key, at_unix_s)| Kill {
+                key: key.clone(),
+                at_unix_s,
+                limit_bytes: self.limit(key, at_unix_s),
+            })
             .collect();
         kills.sort_by(|a, b| (&a.key, a.at_unix_s).cmp(&(&b.key, b.at_unix_s)));
         kills
@@ -59,7 +66,11 @@ impl Signs {
     /// The limit nearest in time.
     fn limit(&self, key: &Key, at: i64) -> Option<f64> {
         let points = self.limits.get(key)?;
-        points.iter().min_by_key(|(time, _)| (time - at).abs()).map(|(_, limit)| *limit).filter(|limit| *limit > 0.0)
+        points
+            .iter()
+            .min_by_key(|(time, _)| (time - at).abs())
+            .map(|(_, limit)| *limit)
+            .filter(|limit| *limit > 0.0)
     }
 }
 
@@ -127,7 +138,8 @@ mod tests {
 
     #[test]
     fn a_state_from_before_the_window_is_no_new_kill() {
-        let signs = Signs { terminated: series(&[(3300, 1.0), (3600, 1.0), (3900, 1.0)]), ..Signs::default() };
+        let signs =
+            Signs { terminated: series(&[(3300, 1.0), (3600, 1.0), (3900, 1.0)]), ..Signs::default() };
         assert!(moments(&signs, 3600).is_empty());
         let events = Signs { events: series(&[(3300, 4.0), (3600, 4.0)]), ..Signs::default() };
         assert!(moments(&events, 3600).is_empty());

@@ -159,7 +159,10 @@ mod tests {
     fn what_the_cluster_shows_wins_over_the_name() {
         let (api, agent) = (id(WorkloadKind::Deployment, "api"), id(WorkloadKind::DaemonSet, "agent"));
         let owners = facts(
-            vec![workload(WorkloadKind::Deployment, "api", None), workload(WorkloadKind::DaemonSet, "agent", None)],
+            vec![
+                workload(WorkloadKind::Deployment, "api", None),
+                workload(WorkloadKind::DaemonSet, "agent", None),
+            ],
             vec![("agent-x7k2p", Some(api.clone())), ("agent-b2b2b", None)],
         );
         assert_eq!(owners.owner("shop", "agent-x7k2p"), Owner::Shown(&api));
@@ -179,8 +182,14 @@ mod tests {
             ],
             vec![],
         );
-        assert_eq!(owners.owner("shop", "api-x7k2p-b2b2b"), Owner::Named(&id(WorkloadKind::DaemonSet, "api-x7k2p")));
-        assert_eq!(owners.owner("shop", "api-5d8c7b9f6d-b2b2b"), Owner::Named(&id(WorkloadKind::Deployment, "api")));
+        assert_eq!(
+            owners.owner("shop", "api-x7k2p-b2b2b"),
+            Owner::Named(&id(WorkloadKind::DaemonSet, "api-x7k2p"))
+        );
+        assert_eq!(
+            owners.owner("shop", "api-5d8c7b9f6d-b2b2b"),
+            Owner::Named(&id(WorkloadKind::Deployment, "api"))
+        );
         assert_eq!(owners.owner("shop", "sync-b2b2b"), Owner::Ambiguous);
     }
 

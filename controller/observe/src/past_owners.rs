@@ -26,7 +26,12 @@ pub(crate) struct PastOwners {
 
 impl PastOwners {
     /// The workload that is sized for this pod, if it is one that still exists.
-    pub(crate) fn owner<'o>(&self, namespace: &str, pod: &str, owners: &'o PodOwners) -> Option<&'o WorkloadId> {
+    pub(crate) fn owner<'o>(
+        &self,
+        namespace: &str,
+        pod: &str,
+        owners: &'o PodOwners,
+    ) -> Option<&'o WorkloadId> {
         let key = |name: &str| (namespace.to_owned(), name.to_owned());
         let direct = self.pods.get(&key(pod))?;
         // A Job that still exists leads to its CronJob by itself; one that is gone is looked up here.

@@ -89,7 +89,10 @@ mod tests {
     use super::*;
 
     fn names(pod: &str) -> Vec<(&str, WorkloadKind)> {
-        guesses(pod).into_iter().flat_map(|guess| guess.kinds.iter().map(move |kind| (guess.name, *kind))).collect()
+        guesses(pod)
+            .into_iter()
+            .flat_map(|guess| guess.kinds.iter().map(move |kind| (guess.name, *kind)))
+            .collect()
     }
 
     #[test]

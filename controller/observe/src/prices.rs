@@ -48,7 +48,8 @@ fn plausible(key: &'static str, price: Decimal) -> Result<Decimal, ObserveError>
 
 fn read_sheet(text: &str) -> Option<Prices> {
     let value = |key: &str| {
-        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(',').map(|value| value.trim().to_owned()))
+        text.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(',').map(|value| value.trim().to_owned()))
     };
     Some(Prices {
         usd_per_core_hour: value("usdPerCoreHour")?.parse().ok()?,

@@ -104,7 +104,9 @@ impl Prometheus {
                 .header(name, value)
                 .map_err(|error| ObserveError::Setting { what: "headers", why: error.to_string() })?;
         }
-        if let Some((name, _)) = options.parameters.iter().find(|(name, _)| OWN_PARAMETERS.contains(&name.as_str())) {
+        if let Some((name, _)) =
+            options.parameters.iter().find(|(name, _)| OWN_PARAMETERS.contains(&name.as_str()))
+        {
             let why = format!("kubeopt sets `{name}` itself");
             return Err(ObserveError::Setting { what: "parameters", why });
         }
@@ -121,7 +123,11 @@ impl Prometheus {
     }
 
     /// One signal of a slice, into the intake.
-    async fn read_signal(&self, signal: Signal, intake: &Mutex<Intake<'_, '_>>) -> Result<Tally, ObserveError> {
+    async fn read_signal(
+        &self,
+        signal: Signal,
+        intake: &Mutex<Intake<'_, '_>>,
+    ) -> Result<Tally, ObserveError> {
         let (query, step) = match signal {
             Signal::CpuMillicores => (self.selector.cpu_millicores(), STEP_S),
             Signal::MemoryBytes => (self.selector.memory_bytes(), STEP_S),
@@ -147,17 +153,26 @@ impl Prometheus {
     async fn number(&self, query: &str, at: Option<i64>) -> Result<Option<f64>, ObserveError> {
         let mut number = None;
         self.api
-            .instant(query, at, &mut |_, points| number = points.last().map(|(_, value)| *value).filter(|v| v.is_finite()))
+            .instant(query, at, &mut |_, points| {
+                number = points.last().map(|(_, value)| *value).filter(|v| v.is_finite())
+            })
             .await?;
         Ok(number)
     }
 
-    async fn signs(&self, query: &str, steps: Steps) -> Result<std::collections::HashMap<Key, Points>, ObserveError> {
+    async fn signs(
+        &self,
+        query: &str,
+        steps: Steps,
+    ) -> Result<std::collections::HashMap<Key, Points>, ObserveError> {
         let mut signs: std::collections::HashMap<Key, Points> = std::collections::HashMap::new();
         self.api
             .range(query, steps, &mut |labels, points| {
                 if let Some(key) = key_of(labels) {
-                    signs.entry(key).or_default().extend(points.iter().filter(|(_, value)| value.is_finite()));
+                    signs
+                        .entry(key)
+                        .or_default()
+                        .extend(points.iter().filter(|(_, value)| value.is_finite()));
                 }
             })
             .await?;
@@ -182,7 +197,12 @@ impl Prometheus {
 
 #[async_trait]
 impl MetricsSource for Prometheus {
-    async fn read(&self, slice: Window, owners: &PodOwners, sink: Sink<'_>) -> Result<SliceReport, ObserveError> {
+    async fn read(
+        &self,
+        slice: Window,
+        owners: &PodOwners,
+        sink: Sink<'_>,
+    ) -> Result<SliceReport, ObserveError> {
         let slice = checked(slice)?;
         let intake = Mutex::new(Intake::new(slice, owners, sink));
         let signals = [Signal::CpuMillicores, Signal::MemoryBytes, Signal::ThrottledRatio];
@@ -214,9 +234,12 @@ impl MetricsSource for Prometheus {
         while from < window.to_unix_s {
             let to = window.to_unix_s.min(from + OOM_RANGE_S);
             // One step before, to tell what was already so.
-            let steps = Steps { first: from - STEP_S, last: (to - 1).div_euclid(STEP_S) * STEP_S, step: STEP_S };
-            let mut signs =
-                Signs { terminated: self.signs(&self.selector.oom_terminated(), steps).await?, ..Signs::default() };
+            let steps =
+                Steps { first: from - STEP_S, last: (to - 1).div_euclid(STEP_S) * STEP_S, step: STEP_S };
+            let mut signs = Signs {
+                terminated: self.signs(&self.selector.oom_terminated(), steps).await?,
+                ..Signs::default()
+            };
             if !signs.terminated.is_empty() {
                 signs.restarts = self.signs(&self.selector.oom_restarts(), steps).await?;
                 signs.limits = self.signs(&self.selector.oom_limits(), steps).await?;
@@ -240,7 +263,9 @@ impl MetricsSource for Prometheus {
     }
 
     async fn check(&self) -> Result<SourceFacts, ObserveError> {
-        let count = async |query: String| Ok::<u64, ObserveError>(self.number(&query, None).await?.map_or(0, |n| n as u64));
+        let count = async |query: String| {
+            Ok::<u64, ObserveError>(self.number(&query, None).await?.map_or(0, |n| n as u64))
+        };
         let selector = &self.selector;
         let in_ten_minutes = count(selector.samples_in_ten_minutes()).await?;
         Ok(SourceFacts {
@@ -357,7 +382,9 @@ impl<'o, 's> Intake<'o, 's> {
     fn finish(self) -> SliceReport {
         let mut report = self.report;
         let missing = match self.seen {
-            (0, 1..) => Some("there is memory but no CPU: rate() needs two samples within 5 minutes, so the scrape interval may be too long"),
+            (0, 1..) => Some(
+                "there is memory but no CPU: rate() needs two samples within 5 minutes, so the scrape interval may be too long",
+            ),
             (1.., 0) => Some("there is CPU but no memory: container_memory_working_set_bytes is not stored"),
             _ => None,
         };

@@ -35,8 +35,8 @@ impl LabelMatcher {
 /// Which series are asked for: one cluster of a shared store, some namespaces of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector {
-    /// Matchers that each series must satisfy.
-    pub labels: Vec<LabelMatcher>,
+    /// Labels that each series must have, such as the one that tells clusters apart.
+    pub cluster: Vec<LabelMatcher>,
     /// Namespaces; empty means all.
     pub namespaces: Vec<Namespace>,
 }
@@ -48,7 +48,7 @@ impl Selector {
         if !first.is_empty() {
             parts.push(first.to_owned());
         }
-        parts.extend(self.labels.iter().map(|label| format!("{}={}", label.name, quoted(&label.value))));
+        parts.extend(self.cluster.iter().map(|label| format!("{}={}", label.name, quoted(&label.value))));
         if !self.namespaces.is_empty() {
             let names: Vec<String> =
                 self.namespaces.iter().map(|namespace| literal_regex(namespace.as_str())).collect();
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn selects_cluster_and_namespaces() {
         let selector = Selector {
-            labels: vec![LabelMatcher::new("cluster", "prod-eu").unwrap()],
+            cluster: vec![LabelMatcher::new("cluster", "prod-eu").unwrap()],
             namespaces: vec![Namespace::new("payments").unwrap(), Namespace::new("web-2").unwrap()],
         };
         assert_eq!(
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn a_label_value_cannot_leave_its_quotes() {
         let selector = Selector {
-            labels: vec![LabelMatcher::new("cluster", "a\"} or vector(1) #\\\n").unwrap()],
+            cluster: vec![LabelMatcher::new("cluster", "a\"} or vector(1) #\\\n").unwrap()],
             namespaces: vec![],
         };
         let query = selector.oom_events();

@@ -259,7 +259,8 @@ impl Scanner {
                 Ok(Turn::NeedMore)
             };
         };
-        let point = sample(&window[..length]).ok_or_else(|| self.error("a sample is not a time and a number"))?;
+        let point =
+            sample(&window[..length]).ok_or_else(|| self.error("a sample is not a time and a number"))?;
         if self.points.len() == POINTS_MAX {
             return Err(self.error("a series has more than 11,000 samples"));
         }
@@ -409,7 +410,7 @@ mod tests {
             })
             .collect();
         let text = serde_json::json!({"status": "success", "data": {"resultType": "matrix", "result": result, "stats": {"a": [1, {}]}}, "infos": ["x"]});
-        
+
         if white.is_empty() { text.to_string() } else { serde_json::to_string_pretty(&text).unwrap() }
     }
 

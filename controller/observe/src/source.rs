@@ -92,7 +92,11 @@ impl SliceReport {
 pub(crate) fn checked(slice: Window) -> Result<Window, ObserveError> {
     let whole = slice.from_unix_s % 3600 == 0 && slice.to_unix_s % 3600 == 0;
     let length = slice.to_unix_s.saturating_sub(slice.from_unix_s);
-    if whole && (1..=SLICE_SECONDS_MAX).contains(&length) { Ok(slice) } else { Err(ObserveError::Slice { window: slice }) }
+    if whole && (1..=SLICE_SECONDS_MAX).contains(&length) {
+        Ok(slice)
+    } else {
+        Err(ObserveError::Slice { window: slice })
+    }
 }
 
 /// Why an answer without series is empty.

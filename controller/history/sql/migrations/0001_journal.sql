@@ -3,19 +3,17 @@
 
 -- One row per branch: a pull request on its way, or the last one that went.
 CREATE TABLE outbox (
-    forge          TEXT   NOT NULL,
-    owner          TEXT   NOT NULL,
-    name           TEXT   NOT NULL,
-    branch         TEXT   NOT NULL,
-    base           TEXT   NOT NULL,
-    group_name     TEXT   NOT NULL,
-    proposal       TEXT   NOT NULL,
-    draft_digest   TEXT   NOT NULL,
-    step           TEXT   NOT NULL,
-    oid            TEXT,
-    number         BIGINT,
-    planned_unix_s BIGINT NOT NULL,
-    moved_unix_s   BIGINT NOT NULL,
+    forge      TEXT   NOT NULL,
+    owner      TEXT   NOT NULL,
+    name       TEXT   NOT NULL,
+    branch     TEXT   NOT NULL,
+    base       TEXT   NOT NULL,
+    group_name TEXT   NOT NULL,
+    proposal   TEXT   NOT NULL,
+    step       TEXT   NOT NULL,
+    oid        TEXT,
+    number     BIGINT,
+    at_unix_s  BIGINT NOT NULL,
     PRIMARY KEY (forge, owner, name, branch)
 );
 
@@ -32,20 +30,15 @@ CREATE TABLE event (
 CREATE INDEX event_by_time ON event (at_unix_s);
 CREATE INDEX event_by_subject ON event (subject, at_unix_s);
 
--- Pull requests as they were last seen on their forge.
+-- What became of pull requests.
 CREATE TABLE pull_request (
-    forge          TEXT   NOT NULL,
-    owner          TEXT   NOT NULL,
-    name           TEXT   NOT NULL,
-    number         BIGINT NOT NULL,
-    branch         TEXT   NOT NULL,
-    base           TEXT   NOT NULL,
-    group_name     TEXT   NOT NULL,
-    proposal       TEXT   NOT NULL,
-    state          TEXT   NOT NULL,
-    oid            TEXT,
-    ended_unix_s   BIGINT,
-    synced_unix_s  BIGINT,
-    seen_unix_s    BIGINT NOT NULL,
+    forge     TEXT   NOT NULL,
+    owner     TEXT   NOT NULL,
+    name      TEXT   NOT NULL,
+    number    BIGINT NOT NULL,
+    branch    TEXT   NOT NULL,
+    state     TEXT   NOT NULL,
+    oid       TEXT,
+    at_unix_s BIGINT NOT NULL,
     PRIMARY KEY (forge, owner, name, number)
 );

@@ -24,20 +24,11 @@ pub const EVENTS_MAX: u32 = 1000;
 /// Longest detail of an event, as JSON. Longer ones are replaced by a note that says so.
 pub const DETAIL_BYTES_MAX: usize = 64 * 1024;
 
-/// A branch of kubeopt's own; the key of the outbox.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BranchKey {
-    /// Where.
-    pub repository: RepositoryId,
-    /// `kubeopt/...`
-    pub branch: String,
-}
-
-/// How far a pull request has come. Each step names what the one before has made.
+/// How far a pull request has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "at")]
 pub enum OutboxStep {
-    /// Decided; nothing is on the forge.
+    /// Decided; nothing is on the forge yet.
     Planned,
     /// The branch is on the forge.
     Pushed {
@@ -46,47 +37,31 @@ pub enum OutboxStep {
     },
     /// The pull request is there.
     Opened {
-        /// The branch's commit.
-        oid: String,
         /// Its number.
         number: u64,
     },
     /// Labels and comments are there too; nothing is left to do.
-    Announced {
-        /// The branch's commit.
-        oid: String,
-        /// Its number.
-        number: u64,
-    },
+    Announced,
 }
 
 /// A pull request on its way, or the last one that went from its branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxEntry {
-    /// From where.
-    pub key: BranchKey,
+    /// Where.
+    pub repository: RepositoryId,
     /// To where.
     pub base: String,
+    /// From where; with the repository, the key of the entry.
+    pub branch: String,
     /// The group that it is of.
     pub group: String,
     /// Hash of the proposed fields.
     pub proposal: String,
-    /// Digest of the whole draft, to tell whether title or body have changed.
-    pub draft_digest: String,
     /// How far.
     pub step: OutboxStep,
-    /// When it was planned, in seconds since the epoch.
-    pub planned_unix_s: i64,
     /// When the step was reached, in seconds since the epoch.
-    pub moved_unix_s: i64,
-}
-
-impl OutboxEntry {
-    /// Nothing is left to do.
-    pub fn is_done(&self) -> bool {
-        matches!(self.step, OutboxStep::Announced { .. })
-    }
+    pub at_unix_s: i64,
 }
 
 /// One line of the audit.
@@ -120,67 +95,48 @@ pub struct EventFilter {
     pub limit: u32,
 }
 
-/// A pull request as it was last seen.
+/// What became of one of kubeopt's pull requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct SeenPullRequest {
+pub struct PullRequestRecord {
     /// Where.
     pub repository: RepositoryId,
-    /// Its number.
+    /// Its number; with the repository, the key of the record.
     pub number: u64,
     /// From where.
     pub branch: String,
-    /// To where.
-    pub base: String,
-    /// The group that it is of.
-    pub group: String,
-    /// Hash of the proposed fields.
-    pub proposal: String,
     /// What became of it.
-    pub state: SeenState,
-    /// When it was last seen, in seconds since the epoch.
-    pub seen_unix_s: i64,
+    pub state: RecordedState,
+    /// The merge commit, once there is one.
+    pub commit: Option<String>,
+    /// When this was seen first, in seconds since the epoch.
+    pub at_unix_s: i64,
 }
 
-/// What became of a pull request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "is")]
-pub enum SeenState {
+/// How far a pull request has come with people and the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RecordedState {
     /// It waits.
     Open,
-    /// It was merged.
-    Merged {
-        /// The merge commit.
-        oid: String,
-        /// When, in seconds since the epoch.
-        at_unix_s: i64,
-        /// When the cluster showed the new values; none while it does not.
-        synced_unix_s: Option<i64>,
-    },
     /// It was closed without a merge: not these values.
-    Closed {
-        /// When, in seconds since the epoch.
-        at_unix_s: i64,
-    },
+    Closed,
+    /// It was merged; the cluster does not show it yet.
+    Merged,
+    /// The cluster shows what was merged.
+    Synced,
 }
 
 /// What is remembered from pass to pass.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Writes an entry, in the place of the one of the same branch.
+    /// Writes how far a pull request has come, in the place of what is known of its branch.
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
-    async fn plan(&self, entry: &OutboxEntry) -> Result<(), HistoryError>;
+    async fn note(&self, entry: &OutboxEntry) -> Result<(), HistoryError>;
 
-    /// Notes that an entry has reached a step. False where there is no such entry: the database was lost since.
-    ///
-    /// # Errors
-    /// [`HistoryError`] of the database.
-    async fn advance(&self, key: &BranchKey, step: &OutboxStep, at_unix_s: i64)
-    -> Result<bool, HistoryError>;
-
-    /// All entries, oldest plan first; those that are done included.
+    /// All entries, the longest untouched first; announced ones included.
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
@@ -190,7 +146,7 @@ pub trait Journal: Send + Sync {
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
-    async fn forget(&self, key: &BranchKey) -> Result<(), HistoryError>;
+    async fn forget(&self, repository: &RepositoryId, branch: &str) -> Result<(), HistoryError>;
 
     /// Adds to the audit, all or none, and removes what is older than [`EVENT_DAYS`].
     ///
@@ -204,15 +160,15 @@ pub trait Journal: Send + Sync {
     /// [`HistoryError`] of the database.
     async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, HistoryError>;
 
-    /// Writes what a pull request looks like now.
+    /// Writes what became of a pull request, in the place of what is known of it.
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
-    async fn remember_pull_request(&self, seen: &SeenPullRequest) -> Result<(), HistoryError>;
+    async fn remember_pull_request(&self, record: &PullRequestRecord) -> Result<(), HistoryError>;
 
-    /// All pull requests that were seen, by repository and number.
+    /// All records, by repository and number.
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
-    async fn pull_requests(&self) -> Result<Vec<SeenPullRequest>, HistoryError>;
+    async fn pull_requests(&self) -> Result<Vec<PullRequestRecord>, HistoryError>;
 }

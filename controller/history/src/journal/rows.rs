@@ -4,55 +4,47 @@ use kubeopt_model::{ForgeName, RepositoryId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
-use super::{BranchKey, DETAIL_BYTES_MAX, Event, OutboxEntry, OutboxStep, SeenPullRequest, SeenState};
+use super::{DETAIL_BYTES_MAX, Event, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use crate::error::HistoryError;
 
 /// `step`, `oid`, `number`.
-pub(super) type StepColumns<'a> = (&'static str, Option<&'a str>, Option<i64>);
-
-/// `state`, `oid`, `ended_unix_s`, `synced_unix_s`.
-pub(super) type StateColumns<'a> = (&'static str, Option<&'a str>, Option<i64>, Option<i64>);
-
-pub(super) fn step_columns(step: &OutboxStep) -> StepColumns<'_> {
+pub(super) fn step_columns(step: &OutboxStep) -> (&'static str, Option<&str>, Option<i64>) {
     match step {
         OutboxStep::Planned => ("planned", None, None),
         OutboxStep::Pushed { oid } => ("pushed", Some(oid), None),
-        OutboxStep::Opened { oid, number } => ("opened", Some(oid), Some(column(*number))),
-        OutboxStep::Announced { oid, number } => ("announced", Some(oid), Some(column(*number))),
+        OutboxStep::Opened { number } => ("opened", None, Some(column(*number))),
+        OutboxStep::Announced => ("announced", None, None),
     }
 }
 
-pub(super) fn state_columns(state: &SeenState) -> StateColumns<'_> {
+pub(super) fn state_column(state: RecordedState) -> &'static str {
     match state {
-        SeenState::Open => ("open", None, None, None),
-        SeenState::Merged { oid, at_unix_s, synced_unix_s } => {
-            ("merged", Some(oid), Some(*at_unix_s), *synced_unix_s)
-        }
-        SeenState::Closed { at_unix_s } => ("closed", None, Some(*at_unix_s), None),
+        RecordedState::Open => "open",
+        RecordedState::Closed => "closed",
+        RecordedState::Merged => "merged",
+        RecordedState::Synced => "synced",
     }
 }
 
 pub(super) fn outbox_entry(row: &SqliteRow) -> Result<OutboxEntry, HistoryError> {
-    let step: String = row.try_get("step").map_err(broken)?;
+    let step = text(row, "step")?;
     let oid: Option<String> = row.try_get("oid").map_err(broken)?;
     let number: Option<i64> = row.try_get("number").map_err(broken)?;
-    let number = number.and_then(|number| u64::try_from(number).ok());
-    let step = match (step.as_str(), oid, number) {
+    let step = match (step.as_str(), oid, number.map(u64::try_from)) {
         ("planned", _, _) => OutboxStep::Planned,
         ("pushed", Some(oid), _) => OutboxStep::Pushed { oid },
-        ("opened", Some(oid), Some(number)) => OutboxStep::Opened { oid, number },
-        ("announced", Some(oid), Some(number)) => OutboxStep::Announced { oid, number },
+        ("opened", _, Some(Ok(number))) => OutboxStep::Opened { number },
+        ("announced", _, _) => OutboxStep::Announced,
         _ => return Err(unreadable("step of the outbox", &step)),
     };
     Ok(OutboxEntry {
-        key: BranchKey { repository: repository(row)?, branch: text(row, "branch")? },
+        repository: repository(row)?,
         base: text(row, "base")?,
+        branch: text(row, "branch")?,
         group: text(row, "group_name")?,
         proposal: text(row, "proposal")?,
-        draft_digest: text(row, "draft_digest")?,
         step,
-        planned_unix_s: row.try_get("planned_unix_s").map_err(broken)?,
-        moved_unix_s: row.try_get("moved_unix_s").map_err(broken)?,
+        at_unix_s: row.try_get("at_unix_s").map_err(broken)?,
     })
 }
 
@@ -76,28 +68,24 @@ pub(super) fn detail_text(detail: &serde_json::Value) -> String {
     serde_json::json!({"leftOut": format!("{} bytes of detail", text.len())}).to_string()
 }
 
-pub(super) fn pull_request(row: &SqliteRow) -> Result<SeenPullRequest, HistoryError> {
+pub(super) fn pull_request(row: &SqliteRow) -> Result<PullRequestRecord, HistoryError> {
     let state = text(row, "state")?;
-    let oid: Option<String> = row.try_get("oid").map_err(broken)?;
-    let ended: Option<i64> = row.try_get("ended_unix_s").map_err(broken)?;
-    let synced_unix_s: Option<i64> = row.try_get("synced_unix_s").map_err(broken)?;
-    let state = match (state.as_str(), oid, ended) {
-        ("open", _, _) => SeenState::Open,
-        ("merged", Some(oid), Some(at_unix_s)) => SeenState::Merged { oid, at_unix_s, synced_unix_s },
-        ("closed", _, Some(at_unix_s)) => SeenState::Closed { at_unix_s },
+    let state = match state.as_str() {
+        "open" => RecordedState::Open,
+        "closed" => RecordedState::Closed,
+        "merged" => RecordedState::Merged,
+        "synced" => RecordedState::Synced,
         _ => return Err(unreadable("state of a pull request", &state)),
     };
     let number: i64 = row.try_get("number").map_err(broken)?;
-    Ok(SeenPullRequest {
+    Ok(PullRequestRecord {
         repository: repository(row)?,
         number: u64::try_from(number)
             .map_err(|_| unreadable("number of a pull request", &number.to_string()))?,
         branch: text(row, "branch")?,
-        base: text(row, "base")?,
-        group: text(row, "group_name")?,
-        proposal: text(row, "proposal")?,
         state,
-        seen_unix_s: row.try_get("seen_unix_s").map_err(broken)?,
+        commit: row.try_get("oid").map_err(broken)?,
+        at_unix_s: row.try_get("at_unix_s").map_err(broken)?,
     })
 }
 

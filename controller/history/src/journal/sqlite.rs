@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kubeopt_model::Problem;
+use kubeopt_model::{Problem, RepositoryId};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -13,9 +13,7 @@ use sqlx::sqlite::{
 use sqlx::{Executor as _, SqlSafeStr as _};
 
 use super::rows::{self, broken};
-use super::{
-    BranchKey, EVENT_DAYS, EVENTS_MAX, Event, EventFilter, Journal, OutboxEntry, OutboxStep, SeenPullRequest,
-};
+use super::{EVENT_DAYS, EVENTS_MAX, Event, EventFilter, Journal, OutboxEntry, PullRequestRecord};
 use crate::error::HistoryError;
 
 /// How long another process's lock is waited for. Writes take milliseconds; who holds the lock longer is a second
@@ -115,8 +113,10 @@ async fn connect(place: &Place) -> Result<SqlitePool, HistoryError> {
     let (options, shown) = match place {
         Place::File(path) => {
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder)
-                    .map_err(|error| HistoryError::Open { place: path.display().to_string(), why: error.to_string() })?;
+                std::fs::create_dir_all(folder).map_err(|error| HistoryError::Open {
+                    place: path.display().to_string(),
+                    why: error.to_string(),
+                })?;
             }
             // FULL: after a power cut the outbox must not be behind the forge more often than it has to.
             let options = SqliteConnectOptions::new()
@@ -170,44 +170,22 @@ fn remove_beside(path: &Path) {
 
 #[async_trait]
 impl Journal for SqliteJournal {
-    async fn plan(&self, entry: &OutboxEntry) -> Result<(), HistoryError> {
+    async fn note(&self, entry: &OutboxEntry) -> Result<(), HistoryError> {
         let (step, oid, number) = rows::step_columns(&entry.step);
-        let repository = &entry.key.repository;
-        let query = sqlx::query(include_str!("../../sql/plan.sql"))
-            .bind(repository.forge.as_str())
-            .bind(&repository.owner)
-            .bind(&repository.name)
-            .bind(&entry.key.branch)
+        let query = sqlx::query(include_str!("../../sql/note.sql"))
+            .bind(entry.repository.forge.as_str())
+            .bind(&entry.repository.owner)
+            .bind(&entry.repository.name)
+            .bind(&entry.branch)
             .bind(&entry.base)
             .bind(&entry.group)
             .bind(&entry.proposal)
-            .bind(&entry.draft_digest)
             .bind(step)
             .bind(oid)
             .bind(number)
-            .bind(entry.planned_unix_s)
-            .bind(entry.moved_unix_s);
+            .bind(entry.at_unix_s);
         self.pool().await?.execute(query).await.map_err(broken)?;
         Ok(())
-    }
-
-    async fn advance(
-        &self,
-        key: &BranchKey,
-        step: &OutboxStep,
-        at_unix_s: i64,
-    ) -> Result<bool, HistoryError> {
-        let (step, oid, number) = rows::step_columns(step);
-        let query = sqlx::query(include_str!("../../sql/advance.sql"))
-            .bind(key.repository.forge.as_str())
-            .bind(&key.repository.owner)
-            .bind(&key.repository.name)
-            .bind(&key.branch)
-            .bind(step)
-            .bind(oid)
-            .bind(number)
-            .bind(at_unix_s);
-        Ok(self.pool().await?.execute(query).await.map_err(broken)?.rows_affected() > 0)
     }
 
     async fn outbox(&self) -> Result<Vec<OutboxEntry>, HistoryError> {
@@ -216,12 +194,12 @@ impl Journal for SqliteJournal {
         found.iter().map(rows::outbox_entry).collect()
     }
 
-    async fn forget(&self, key: &BranchKey) -> Result<(), HistoryError> {
+    async fn forget(&self, repository: &RepositoryId, branch: &str) -> Result<(), HistoryError> {
         let query = sqlx::query(include_str!("../../sql/forget.sql"))
-            .bind(key.repository.forge.as_str())
-            .bind(&key.repository.owner)
-            .bind(&key.repository.name)
-            .bind(&key.branch);
+            .bind(repository.forge.as_str())
+            .bind(&repository.owner)
+            .bind(&repository.name)
+            .bind(branch);
         self.pool().await?.execute(query).await.map_err(broken)?;
         Ok(())
     }
@@ -256,27 +234,21 @@ impl Journal for SqliteJournal {
         found.iter().map(rows::event).collect()
     }
 
-    async fn remember_pull_request(&self, seen: &SeenPullRequest) -> Result<(), HistoryError> {
-        let (state, oid, ended, synced) = rows::state_columns(&seen.state);
+    async fn remember_pull_request(&self, record: &PullRequestRecord) -> Result<(), HistoryError> {
         let query = sqlx::query(include_str!("../../sql/remember_pull_request.sql"))
-            .bind(seen.repository.forge.as_str())
-            .bind(&seen.repository.owner)
-            .bind(&seen.repository.name)
-            .bind(rows::column(seen.number))
-            .bind(&seen.branch)
-            .bind(&seen.base)
-            .bind(&seen.group)
-            .bind(&seen.proposal)
-            .bind(state)
-            .bind(oid)
-            .bind(ended)
-            .bind(synced)
-            .bind(seen.seen_unix_s);
+            .bind(record.repository.forge.as_str())
+            .bind(&record.repository.owner)
+            .bind(&record.repository.name)
+            .bind(rows::column(record.number))
+            .bind(&record.branch)
+            .bind(rows::state_column(record.state))
+            .bind(&record.commit)
+            .bind(record.at_unix_s);
         self.pool().await?.execute(query).await.map_err(broken)?;
         Ok(())
     }
 
-    async fn pull_requests(&self) -> Result<Vec<SeenPullRequest>, HistoryError> {
+    async fn pull_requests(&self) -> Result<Vec<PullRequestRecord>, HistoryError> {
         let query = sqlx::query(include_str!("../../sql/pull_requests.sql"));
         let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
         found.iter().map(rows::pull_request).collect()

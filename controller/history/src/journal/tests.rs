@@ -5,27 +5,31 @@ use serde_json::json;
 
 use super::*;
 
-fn key(branch: &str) -> BranchKey {
+fn repository() -> RepositoryId {
     let forge = ForgeName::new("gitea").unwrap();
-    let repository = RepositoryId { forge, owner: "acme".into(), name: "gitops".into() };
-    BranchKey { repository, branch: branch.to_owned() }
+    RepositoryId { forge, owner: "acme".into(), name: "gitops".into() }
 }
 
-fn entry(branch: &str, planned_unix_s: i64) -> OutboxEntry {
+fn entry(branch: &str, at_unix_s: i64) -> OutboxEntry {
     OutboxEntry {
-        key: key(branch),
+        repository: repository(),
         base: "main".into(),
+        branch: branch.into(),
         group: "apps/prod".into(),
         proposal: "0123456789abcdef".into(),
-        draft_digest: "d1".into(),
         step: OutboxStep::Planned,
-        planned_unix_s,
-        moved_unix_s: planned_unix_s,
+        at_unix_s,
     }
 }
 
 fn event(pass: &str, at_unix_s: i64, subject: &str) -> Event {
-    Event { pass: pass.into(), at_unix_s, kind: "recommended".into(), subject: subject.into(), detail: json!({"cpu": "310m"}) }
+    Event {
+        pass: pass.into(),
+        at_unix_s,
+        kind: "recommended".into(),
+        subject: subject.into(),
+        detail: json!({"cpu": "310m"}),
+    }
 }
 
 /// What every journal does.
@@ -37,26 +41,23 @@ async fn keeps_the_contract(journal: &dyn Journal) {
 
 async fn outbox_moves_step_by_step(journal: &dyn Journal) {
     let (first, second) = (entry("kubeopt/b", 10), entry("kubeopt/a", 20));
-    journal.plan(&second).await.unwrap();
-    journal.plan(&first).await.unwrap();
+    journal.note(&second).await.unwrap();
+    journal.note(&first).await.unwrap();
     assert_eq!(journal.outbox().await.unwrap(), [first.clone(), second.clone()]);
-    for (step, at) in [
-        (OutboxStep::Pushed { oid: "abc".into() }, 30),
-        (OutboxStep::Opened { oid: "abc".into(), number: 7 }, 40),
-        (OutboxStep::Announced { oid: "abc".into(), number: 7 }, 50),
+    for (step, at_unix_s) in [
+        (OutboxStep::Pushed { oid: "abc".into() }, 11),
+        (OutboxStep::Opened { number: 7 }, 12),
+        (OutboxStep::Announced, 13),
     ] {
-        assert!(journal.advance(&first.key, &step, at).await.unwrap());
-        let found = journal.outbox().await.unwrap().remove(0);
-        assert_eq!((&found.step, found.moved_unix_s, found.planned_unix_s), (&step, at, 10));
+        let moved = OutboxEntry { step, at_unix_s, ..first.clone() };
+        journal.note(&moved).await.unwrap();
+        assert_eq!(journal.outbox().await.unwrap(), [moved, second.clone()]);
     }
-    assert!(journal.outbox().await.unwrap()[0].is_done());
-    assert!(!journal.advance(&key("kubeopt/none"), &OutboxStep::Planned, 60).await.unwrap());
-
     let again = OutboxEntry { proposal: "fedcba9876543210".into(), ..entry("kubeopt/b", 60) };
-    journal.plan(&again).await.unwrap();
+    journal.note(&again).await.unwrap();
     assert_eq!(journal.outbox().await.unwrap(), [second.clone(), again.clone()]);
-    journal.forget(&again.key).await.unwrap();
-    journal.forget(&again.key).await.unwrap();
+    journal.forget(&again.repository, &again.branch).await.unwrap();
+    journal.forget(&again.repository, &again.branch).await.unwrap();
     assert_eq!(journal.outbox().await.unwrap(), [second]);
 }
 
@@ -70,43 +71,50 @@ async fn audit_is_newest_first_and_filtered(journal: &dyn Journal) {
     };
     assert_eq!(subjects(EventFilter::default()).await, ["a", "b", hostile, "a"]);
     assert_eq!(subjects(EventFilter { since_unix_s: 150, ..EventFilter::default() }).await, ["a"]);
-    assert_eq!(subjects(EventFilter { subject: Some(hostile.into()), ..EventFilter::default() }).await, [hostile]);
-    assert_eq!(subjects(EventFilter { pass: Some("p1".into()), limit: 1, ..EventFilter::default() }).await, ["b"]);
+    assert_eq!(
+        subjects(EventFilter { subject: Some(hostile.into()), ..EventFilter::default() }).await,
+        [hostile]
+    );
+    assert_eq!(
+        subjects(EventFilter { pass: Some("p1".into()), limit: 1, ..EventFilter::default() }).await,
+        ["b"]
+    );
     assert!(subjects(EventFilter { kind: Some("opened".into()), ..EventFilter::default() }).await.is_empty());
 
-    let long = Event { detail: json!("x".repeat(DETAIL_BYTES_MAX)), ..event("p3", 100 + EVENT_DAYS * 86_400, "long") };
+    let long = Event {
+        detail: json!("x".repeat(DETAIL_BYTES_MAX)),
+        ..event("p3", 100 + EVENT_DAYS * 86_400, "long")
+    };
     journal.record(&[long]).await.unwrap();
     let left = journal.events(&EventFilter::default()).await.unwrap();
-    assert_eq!(left.iter().map(|event| event.subject.as_str()).collect::<Vec<_>>(), ["long", "a", "b", hostile, "a"]);
+    assert_eq!(
+        left.iter().map(|event| event.subject.as_str()).collect::<Vec<_>>(),
+        ["long", "a", "b", hostile, "a"]
+    );
     assert!(left[0].detail["leftOut"].is_string());
     journal.record(&[event("p4", 101 + EVENT_DAYS * 86_400, "new")]).await.unwrap();
     assert_eq!(subjects(EventFilter::default()).await, ["new", "long", "a"]);
 }
 
 async fn pull_requests_are_replaced(journal: &dyn Journal) {
-    let merged = SeenState::Merged { oid: "def".into(), at_unix_s: 90, synced_unix_s: None };
-    let mut seen = SeenPullRequest {
-        repository: key("x").repository,
+    let mut record = PullRequestRecord {
+        repository: repository(),
         number: 7,
         branch: "kubeopt/b".into(),
-        base: "main".into(),
-        group: "g".into(),
-        proposal: "p".into(),
-        state: SeenState::Open,
-        seen_unix_s: 80,
+        state: RecordedState::Open,
+        commit: None,
+        at_unix_s: 80,
     };
-    let mut other = seen.clone();
-    other.number = 8;
-    other.state = SeenState::Closed { at_unix_s: 85 };
+    let other = PullRequestRecord { number: 8, state: RecordedState::Closed, ..record.clone() };
     journal.remember_pull_request(&other).await.unwrap();
-    for state in [
-        SeenState::Open,
-        merged,
-        SeenState::Merged { oid: "def".into(), at_unix_s: 90, synced_unix_s: Some(95) },
+    for (state, commit) in [
+        (RecordedState::Open, None),
+        (RecordedState::Merged, Some("def".to_owned())),
+        (RecordedState::Synced, Some("def".to_owned())),
     ] {
-        seen.state = state;
-        journal.remember_pull_request(&seen).await.unwrap();
-        assert_eq!(journal.pull_requests().await.unwrap(), [seen.clone(), other.clone()]);
+        (record.state, record.commit) = (state, commit);
+        journal.remember_pull_request(&record).await.unwrap();
+        assert_eq!(journal.pull_requests().await.unwrap(), [record.clone(), other.clone()]);
     }
 }
 
@@ -135,7 +143,7 @@ async fn a_deleted_database_is_made_anew_and_said_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kubeopt.db");
     let journal = SqliteJournal::open(&path).await.unwrap();
-    journal.plan(&entry("kubeopt/b", 10)).await.unwrap();
+    journal.note(&entry("kubeopt/b", 10)).await.unwrap();
     for name in ["kubeopt.db", "kubeopt.db-wal", "kubeopt.db-shm"] {
         let _some_are_absent = std::fs::remove_file(folder.path().join(name));
     }
@@ -143,7 +151,7 @@ async fn a_deleted_database_is_made_anew_and_said_so() {
     let problems = journal.take_problems();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].code == "E-HIS-010" && problems[0].text.contains("read from the forge again"));
-    journal.plan(&entry("kubeopt/c", 20)).await.unwrap();
+    journal.note(&entry("kubeopt/c", 20)).await.unwrap();
     journal.close().await;
     let again = SqliteJournal::open(&path).await.unwrap();
     assert_eq!(again.outbox().await.unwrap(), [entry("kubeopt/c", 20)]);
@@ -153,7 +161,8 @@ async fn a_deleted_database_is_made_anew_and_said_so() {
 async fn a_file_that_is_no_database_is_refused_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kubeopt.db");
-    std::fs::write(&path, "this is not a database, and it is long enough to be looked at".repeat(20)).unwrap();
+    std::fs::write(&path, "this is not a database, and it is long enough to be looked at".repeat(20))
+        .unwrap();
     let Err(error) = SqliteJournal::open(&path).await else { panic!("it opened") };
     assert_eq!(error.code(), "E-HIS-005");
     assert!(error.to_string().contains("kubeopt.db"), "{error}");
@@ -165,7 +174,7 @@ async fn an_unknown_step_is_said_and_not_guessed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kubeopt.db");
     let journal = SqliteJournal::open(&path).await.unwrap();
-    journal.plan(&entry("kubeopt/b", 10)).await.unwrap();
+    journal.note(&entry("kubeopt/b", 10)).await.unwrap();
     journal.close().await;
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     sqlx::query("UPDATE outbox SET step = 'teleported'").execute(&pool).await.unwrap();

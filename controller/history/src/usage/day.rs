@@ -13,7 +13,7 @@ use polars::prelude::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::rollup::HistorySlice;
+use super::rollup::Slice;
 use super::{DAY_S, HOUR_S, frame};
 use crate::error::HistoryError;
 
@@ -23,6 +23,12 @@ const VERSION: u32 = 1;
 /// How often an incomplete hour is read again. A store that warns for ever must not be read as a whole in each pass.
 const ATTEMPTS_MAX: u32 = 3;
 
+/// Kills of one container this close are one kill, seen twice.
+const SAME_KILL_S: i64 = 600;
+
+/// Most kills of one day that are kept. A container in a crash loop is killed 288 times a day at most.
+const OOM_KILLS_MAX: usize = 20_000;
+
 /// What is known of one hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HourState {
@@ -31,6 +37,13 @@ pub(super) struct HourState {
     pub(super) partial: Option<String>,
     /// How often it was read.
     pub(super) attempts: u32,
+}
+
+/// The hours of a ledger, without the names, which make most of it.
+#[derive(Debug, Deserialize)]
+struct HoursOnly {
+    version: u32,
+    hours: BTreeMap<i64, HourState>,
 }
 
 /// What the tables of a day hold.
@@ -63,7 +76,8 @@ impl Ledger {
     /// From the bytes of its file.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let ledger: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if ledger.version == VERSION { Ok(ledger) } else { Err(format!("version {} is not {VERSION}", ledger.version)) }
+        version_is_ours(ledger.version)?;
+        Ok(ledger)
     }
 
     /// The bytes of its file.
@@ -71,14 +85,16 @@ impl Ledger {
         serde_json::to_vec(self).map_err(|error| HistoryError::Compute(error.to_string()))
     }
 
-    /// Hours that need not be read again.
-    pub(super) fn settled(&self) -> impl Iterator<Item = i64> + '_ {
+    /// Hours that need not be read again, from the bytes of the file.
+    pub(super) fn settled(bytes: &[u8]) -> Result<Vec<i64>, String> {
+        let ledger: HoursOnly = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        version_is_ours(ledger.version)?;
         let settled = |state: &HourState| state.partial.is_none() || state.attempts >= ATTEMPTS_MAX;
-        self.hours.iter().filter(move |(_, state)| settled(state)).map(|(hour, _)| *hour)
+        Ok(ledger.hours.into_iter().filter(|(_, state)| settled(state)).map(|(hour, _)| hour).collect())
     }
 
     /// Takes over the hours of a slice that lie within the day; gives their range.
-    fn replace(&mut self, day: i64, slice: &HistorySlice) -> (i64, i64) {
+    fn replace(&mut self, day: i64, slice: &Slice) -> (i64, i64) {
         let from = slice.window.from_unix_s.max(day);
         let to = slice.window.to_unix_s.min(day + DAY_S);
         let mut hour = from;
@@ -88,10 +104,22 @@ impl Ledger {
             hour += HOUR_S;
         }
         self.series.extend(slice.names.iter().map(|(id, name)| (*id, name.clone())));
-        self.oom_kills.retain(|kill| !(from..to).contains(&kill.at_unix_s));
-        self.oom_kills.extend(slice.oom_kills.iter().filter(|kill| (from..to).contains(&kill.at_unix_s)).cloned());
-        self.oom_kills.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
         (from, to)
+    }
+
+    /// Adds kills that are not known yet; gives whether there were any. Sources differ by some minutes on when it was.
+    pub(super) fn add_oom_kills(&mut self, kills: &[&OomKill]) -> bool {
+        let before = self.oom_kills.len();
+        for kill in kills {
+            let known = self.oom_kills.iter().any(|known| {
+                known.container == kill.container && (known.at_unix_s - kill.at_unix_s).abs() <= SAME_KILL_S
+            });
+            if !known && self.oom_kills.len() < OOM_KILLS_MAX {
+                self.oom_kills.push((*kill).clone());
+            }
+        }
+        self.oom_kills.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
+        self.oom_kills.len() > before
     }
 }
 
@@ -106,7 +134,10 @@ impl Tables {
         };
         Ok(Self {
             bins: table(bins, &["series", "hour", "bin", "count"])?,
-            pods: table(pods, &["series", "pod", "hour", "samples", "first", "last", "sum", "max", "max_at"])?,
+            pods: table(
+                pods,
+                &["series", "pod", "hour", "samples", "first", "last", "sum", "max", "max_at"],
+            )?,
         })
     }
 
@@ -116,11 +147,15 @@ impl Tables {
     }
 }
 
+fn version_is_ours(version: u32) -> Result<(), String> {
+    if version == VERSION { Ok(()) } else { Err(format!("version {version} is not {VERSION}")) }
+}
+
 /// The day with the hours of the slice replaced.
 pub(super) fn replaced(
     day: i64,
     old: Option<(Ledger, Tables)>,
-    slice: &HistorySlice,
+    slice: &Slice,
 ) -> Result<(Ledger, Tables), HistoryError> {
     let (mut ledger, tables) = match old {
         Some((ledger, tables)) => (ledger, Some(tables)),

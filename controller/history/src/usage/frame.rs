@@ -81,7 +81,10 @@ impl BinRows {
 }
 
 /// Counts added up by `keys`.
-#[allow(deprecated, reason = "the eager group-by; the lazy one doubles the build time of polars for nothing gained")]
+#[allow(
+    deprecated,
+    reason = "the eager group-by; the lazy one doubles the build time of polars for nothing gained"
+)]
 pub(super) fn merged_bins(bins: &DataFrame, keys: &[&str]) -> Result<DataFrame, HistoryError> {
     if bins.is_empty() {
         return Ok(bins.select(keys.iter().copied().chain(["count"]))?);
@@ -156,8 +159,7 @@ pub(super) fn picked(
     let hours = table.column("hour")?.i64()?.iter();
     let ids = table.column("series")?.u64()?.iter();
     let mask = hours.zip(ids).map(|(hour, id)| {
-        hour.is_some_and(&keep_hour)
-            && series.is_none_or(|series| id.is_some_and(|id| series.contains(&id)))
+        hour.is_some_and(&keep_hour) && series.is_none_or(|series| id.is_some_and(|id| series.contains(&id)))
     });
     let mask: BooleanChunked = BooleanChunked::from_iter_values("keep".into(), mask);
     Ok(table.filter(&mask)?)

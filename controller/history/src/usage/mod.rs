@@ -6,6 +6,7 @@
 
 mod cover;
 mod day;
+mod files;
 mod frame;
 mod rollup;
 mod shelf;
@@ -15,12 +16,11 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-
 pub use cover::missing;
-pub use rollup::{HistorySlice, Rollup};
+pub use files::{MemoryUsage, ParquetUsage, UsageFiles};
+pub use rollup::Rollup;
 pub use shelf::{Folder, Memory, Shelf};
 pub use store::{RETENTION_DAYS, UsageStore};
-pub use summary::{Hours, UsageQuery};
 
 /// Seconds between two samples, as observation delivers them.
 pub const STEP_S: i64 = 300;

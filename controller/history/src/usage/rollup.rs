@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
-use kubeopt_model::{ContainerId, Window};
+use kubeopt_model::usage::{Signal, UsageSeries};
+use kubeopt_model::{ClusterName, ContainerId, Window};
 use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
 use sha2::{Digest, Sha256};
@@ -18,63 +18,47 @@ const ROWS_MAX: usize = 1 << 18;
 /// A slice on its way to the tables.
 #[derive(Debug)]
 pub struct Rollup {
+    cluster: ClusterName,
     window: Window,
     rows: BinRows,
     bins: DataFrame,
     pods: Vec<PodHour>,
     names: BTreeMap<u64, (ContainerId, Signal)>,
-    samples: u64,
+    /// The first thing that went wrong; told when the slice ends, since a sink has nobody to tell.
+    failed: Option<HistoryError>,
 }
 
 /// A slice as tables, ready to be stored.
 #[derive(Debug, Clone)]
-pub struct HistorySlice {
+pub(super) struct Slice {
     pub(super) window: Window,
     pub(super) bins: DataFrame,
     pub(super) pods: DataFrame,
     pub(super) names: BTreeMap<u64, (ContainerId, Signal)>,
-    pub(super) oom_kills: Vec<OomKill>,
     pub(super) partial: Option<String>,
-    samples: u64,
-}
-
-impl HistorySlice {
-    /// The slice of time.
-    pub fn window(&self) -> Window {
-        self.window
-    }
-
-    /// Samples that went into it.
-    pub fn samples(&self) -> u64 {
-        self.samples
-    }
 }
 
 impl Rollup {
-    /// An empty slice.
-    ///
-    /// # Errors
-    /// [`HistoryError::Slice`] where the window is empty or not of whole hours.
-    pub fn new(window: Window) -> Result<Self, HistoryError> {
+    pub(super) fn new(cluster: ClusterName, window: Window) -> Self {
         let whole = window.from_unix_s % HOUR_S == 0 && window.to_unix_s % HOUR_S == 0;
-        if !whole || window.seconds() == 0 {
-            return Err(HistoryError::Slice { window });
-        }
-        Ok(Self {
+        Self {
+            cluster,
             window,
             rows: BinRows::default(),
             bins: DataFrame::empty(),
             pods: Vec::new(),
             names: BTreeMap::new(),
-            samples: 0,
-        })
+            failed: (!whole || window.seconds() == 0).then_some(HistoryError::Slice { window }),
+        }
+    }
+
+    /// The cluster that the slice is of.
+    pub fn cluster(&self) -> &ClusterName {
+        &self.cluster
     }
 
     /// Adds a series, or a part of one. Samples outside of the slice and values that are not finite are left out.
-    ///
-    /// # Errors
-    /// [`HistoryError::Compute`].
-    pub fn add(&mut self, series: &UsageSeries) -> Result<(), HistoryError> {
+    pub fn add(&mut self, series: UsageSeries) {
         let id = series_id(&series.container, series.signal);
         let pod = pod_id(&series.container, &series.pod);
         let mut row: Option<PodHour> = None;
@@ -90,36 +74,30 @@ impl Rollup {
                 Some(row) if row.hour == hour => add_sample(row, *at, *value),
                 _ => self.pods.extend(row.replace(first_sample(id, pod, *at, *value))),
             }
-            self.samples += 1;
         }
-        if row.is_some() && !self.names.contains_key(&id) {
-            self.names.insert(id, (series.container.clone(), series.signal));
+        if row.is_some() {
+            self.names.entry(id).or_insert((series.container, series.signal));
         }
         self.pods.extend(row);
-        if self.rows.len() >= ROWS_MAX { self.merge() } else { Ok(()) }
+        if self.rows.len() >= ROWS_MAX
+            && let Err(error) = self.merge()
+        {
+            self.failed.get_or_insert(error);
+        }
     }
 
-    /// Ends the slice.
-    ///
-    /// # Errors
-    /// [`HistoryError::Compute`].
-    pub fn finish(
-        mut self,
-        oom_kills: Vec<OomKill>,
-        partial: Option<String>,
-    ) -> Result<HistorySlice, HistoryError> {
+    /// Ends the slice. Takes a while: not for the threads of the runtime.
+    pub(super) fn finish(mut self, partial: Option<String>) -> Result<Slice, HistoryError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
         self.merge()?;
-        let within = |kill: &OomKill| {
-            (self.window.from_unix_s..self.window.to_unix_s).contains(&kill.at_unix_s)
-        };
-        Ok(HistorySlice {
+        Ok(Slice {
             window: self.window,
             bins: frame::sorted_bins(&frame::merged_bins(&self.bins, &["series", "hour", "bin"])?)?,
             pods: frame::pods_table(&self.pods)?,
             names: self.names,
-            oom_kills: oom_kills.into_iter().filter(within).collect(),
             partial,
-            samples: self.samples,
         })
     }
 

@@ -192,7 +192,11 @@ impl Shelf for Memory {
 
     async fn list(&self, folder: &str) -> Result<Vec<String>, HistoryError> {
         let start = format!("{folder}/");
-        let names = self.files().keys().filter_map(|name| name.strip_prefix(&start).map(str::to_owned)).collect::<Vec<_>>();
+        let names = self
+            .files()
+            .keys()
+            .filter_map(|name| name.strip_prefix(&start).map(str::to_owned))
+            .collect::<Vec<_>>();
         Ok(names.into_iter().filter(|name| !name.ends_with(SET_ASIDE)).collect())
     }
 }

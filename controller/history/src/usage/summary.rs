@@ -16,30 +16,9 @@ use super::rollup::{series_id, steps_between};
 use super::{HOUR_S, STEP_S};
 use crate::error::HistoryError;
 
-/// Whether hourly points are wanted; they are the greater part of a long window's memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hours {
-    /// Give them.
-    Kept,
-    /// Leave `cpu_hours` and `memory_hours` empty.
-    LeftOut,
-}
-
-/// What is asked of the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageQuery {
-    /// The window, on whole hours; others are widened to the start of their first hour.
-    pub window: Window,
-    /// Only these containers; none means all.
-    pub containers: Option<Vec<ContainerId>>,
-    /// Hourly points.
-    pub hours: Hours,
-}
-
 /// A summary in the making.
 pub(super) struct Summary {
     window: Window,
-    hours_wanted: Hours,
     wanted: Option<HashSet<ContainerId>>,
     names: HashMap<u64, (ContainerId, Signal)>,
     bins: DataFrame,
@@ -52,12 +31,12 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(query: UsageQuery) -> Self {
-        let from_unix_s = query.window.from_unix_s.div_euclid(HOUR_S) * HOUR_S;
+    /// Over a window, widened to the start of its first hour; of all containers, or of those that are named.
+    pub(super) fn new(window: Window, containers: Option<&[ContainerId]>) -> Self {
+        let from_unix_s = window.from_unix_s.div_euclid(HOUR_S) * HOUR_S;
         Self {
-            window: Window { from_unix_s, ..query.window },
-            hours_wanted: query.hours,
-            wanted: query.containers.map(|containers| containers.into_iter().collect()),
+            window: Window { from_unix_s, ..window },
+            wanted: containers.map(|containers| containers.iter().cloned().collect()),
             names: HashMap::new(),
             bins: DataFrame::empty(),
             pods: DataFrame::empty(),
@@ -82,7 +61,8 @@ impl Summary {
         let named = ledger.series.iter().filter(|(_, (container, _))| is_wanted(container));
         let named: Vec<_> = named.map(|(id, name)| (*id, name.clone())).collect();
         let ids: HashSet<u64> = named.iter().map(|(id, _)| *id).collect();
-        let kills = ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s) && is_wanted(&kill.container));
+        let kills =
+            ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s) && is_wanted(&kill.container));
         let kills: Vec<_> = kills.cloned().collect();
         self.names.extend(named);
         self.oom_kills.extend(kills);
@@ -97,14 +77,13 @@ impl Summary {
                 *highest = (max, at);
             }
         })?;
-        if self.hours_wanted == Hours::Kept {
-            self.add_hours(&bins, &pods)?;
-        }
+        self.add_hours(&bins, &pods)?;
         let bins = frame::merged_bins(&bins, &["series", "bin"])?;
         self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins)?, &["series", "bin"])?;
         let pods = frame::merged_pods(&pods)?;
         let columns = ["series", "pod", "samples", "sum", "first", "last"];
-        self.pods = frame::merged_pods(&frame::stacked(self.pods, &pods.select(columns)?)?)?.select(columns)?;
+        self.pods =
+            frame::merged_pods(&frame::stacked(self.pods, &pods.select(columns)?)?)?.select(columns)?;
         Ok(self)
     }
 

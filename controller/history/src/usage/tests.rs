@@ -2,8 +2,8 @@
 
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{
-    Bytes, ClusterName, ContainerId, ContainerName, ContainerUsage, Namespace, ObjectName, Timestamp, Window, WorkloadId,
-    WorkloadKind,
+    Bytes, ClusterName, ContainerId, ContainerName, ContainerUsage, Namespace, ObjectName, Timestamp, Window,
+    WorkloadId, WorkloadKind,
 };
 use proptest::prelude::*;
 
@@ -32,48 +32,56 @@ fn series(name: &str, pod: &str, signal: Signal, points: Vec<(i64, f64)>) -> Usa
 }
 
 fn flat(name: &str, pod: &str, signal: Signal, hours: Window, value: f64) -> UsageSeries {
-    let points = (hours.from_unix_s..hours.to_unix_s).step_by(STEP_S as usize).map(|at| (at, value)).collect();
+    let points =
+        (hours.from_unix_s..hours.to_unix_s).step_by(STEP_S as usize).map(|at| (at, value)).collect();
     series(name, pod, signal, points)
 }
 
-fn slice(window: Window, all: &[UsageSeries]) -> HistorySlice {
-    let mut rollup = Rollup::new(window).unwrap();
-    all.iter().for_each(|series| rollup.add(series).unwrap());
-    rollup.finish(vec![], None).unwrap()
+async fn append(store: &dyn UsageStore, window: Window, all: &[UsageSeries]) {
+    append_partial(store, window, all, None).await;
 }
 
-fn partial(window: Window, all: &[UsageSeries]) -> HistorySlice {
-    let mut rollup = Rollup::new(window).unwrap();
-    all.iter().for_each(|series| rollup.add(series).unwrap());
-    rollup.finish(vec![], Some("a store was down".to_owned())).unwrap()
+async fn append_partial(store: &dyn UsageStore, window: Window, all: &[UsageSeries], partial: Option<&str>) {
+    let mut rollup = store.begin(&cluster(), window);
+    all.iter().for_each(|series| rollup.add(series.clone()));
+    store.append(rollup, partial.map(str::to_owned)).await.unwrap();
 }
 
-async fn usage(store: &UsageStore, window: Window) -> Vec<ContainerUsage> {
-    store.usage(&cluster(), UsageQuery { window, containers: None, hours: Hours::Kept }).await.unwrap()
+async fn usage(store: &dyn UsageStore, window: Window) -> Vec<ContainerUsage> {
+    store.usage(&cluster(), window, None).await.unwrap()
 }
 
-async fn stores(test: impl AsyncFn(UsageStore)) {
+/// Runs a part of the contract on every implementation.
+async fn stores(test: impl AsyncFn(&dyn UsageStore)) {
     let folder = tempfile::tempdir().unwrap();
-    test(UsageStore::in_folder(folder.path().join("history"))).await;
-    test(UsageStore::in_memory()).await;
+    test(&ParquetUsage::open(folder.path().join("history")).unwrap()).await;
+    test(&MemoryUsage::default()).await;
 }
 
 #[tokio::test]
 async fn a_window_is_summed_up_per_container() {
     stores(async |store| {
         let day = window(0, 24);
-        let kill = |hour: i64| OomKill { container: container("api"), at_unix_s: hour * HOUR_S, limit: Some(Bytes(1 << 30)) };
-        let mut rollup = Rollup::new(day).unwrap();
-        rollup.add(&flat("api", "api-a", Signal::CpuMillicores, day, 200.0)).unwrap();
-        rollup.add(&flat("api", "api-b", Signal::CpuMillicores, window(0, 12), 100.0)).unwrap();
-        rollup.add(&flat("api", "api-a", Signal::MemoryBytes, day, 5e8)).unwrap();
-        rollup.add(&series("api", "api-a", Signal::ThrottledRatio, vec![(0, 0.5), (HOUR_S, 0.1)])).unwrap();
-        rollup.add(&series("api", "api-a", Signal::CpuMillicores, vec![(-5, 9e9), (5 * HOUR_S, f64::NAN)])).unwrap();
-        store.append(&cluster(), rollup.finish(vec![kill(3), kill(30)], None).unwrap()).await.unwrap();
-        let peak = slice(window(24, 25), &[series("api", "api-a", Signal::CpuMillicores, vec![(24 * HOUR_S + 600, 900.0)])]);
-        store.append(&cluster(), peak).await.unwrap();
+        let kill = |hour: i64| OomKill {
+            container: container("api"),
+            at_unix_s: hour * HOUR_S,
+            limit: Some(Bytes(1 << 30)),
+        };
+        let all = [
+            flat("api", "api-a", Signal::CpuMillicores, day, 200.0),
+            flat("api", "api-b", Signal::CpuMillicores, window(0, 12), 100.0),
+            flat("api", "api-a", Signal::MemoryBytes, day, 5e8),
+            series("api", "api-a", Signal::ThrottledRatio, vec![(0, 0.5), (HOUR_S, 0.1)]),
+            series("api", "api-a", Signal::CpuMillicores, vec![(-5, 9e9), (5 * HOUR_S, f64::NAN)]),
+        ];
+        append(store, day, &all).await;
+        let peak = series("api", "api-a", Signal::CpuMillicores, vec![(24 * HOUR_S + 600, 900.0)]);
+        append(store, window(24, 25), &[peak]).await;
+        for kills in [vec![kill(3), kill(200)], vec![kill(3)]] {
+            store.remember_oom_kills(&cluster(), &kills).await.unwrap();
+        }
 
-        let all = usage(&store, window(0, 25)).await;
+        let all = usage(store, window(0, 25)).await;
         let [api] = all.as_slice() else { panic!("{all:?}") };
         let cpu = api.cpu.as_ref().unwrap();
         assert_eq!((cpu.max, cpu.max_at_unix_s), (900.0, 24 * HOUR_S + 600));
@@ -84,7 +92,10 @@ async fn a_window_is_summed_up_per_container() {
         assert_eq!((api.pods, api.oom_kills.as_slice()), (2, &[kill(3)][..]));
         assert!((api.throttled_ratio.unwrap() - 0.3).abs() < 1e-9);
         assert_eq!(api.seen, Window { from_unix_s: 0, to_unix_s: 24 * HOUR_S + 900 });
-        assert_eq!((api.cpu_hours.len(), api.cpu_hours[24].max, api.cpu_hours[24].at_unix_s), (25, 900.0, 24 * HOUR_S));
+        assert_eq!(
+            (api.cpu_hours.len(), api.cpu_hours[24].max, api.cpu_hours[24].at_unix_s),
+            (25, 900.0, 24 * HOUR_S)
+        );
         assert!((api.cpu_hours[0].p95 - 200.0).abs() < 2.1 && api.partial.is_none());
         assert!((api.replica_hours - f64::from(288 + 3 + 144) / 12.0).abs() < 0.1, "{}", api.replica_hours);
     })
@@ -93,10 +104,10 @@ async fn a_window_is_summed_up_per_container() {
 
 #[tokio::test]
 async fn a_pod_of_minutes_does_not_speak_for_the_workload() {
-    let store = UsageStore::in_memory();
+    let store = MemoryUsage::default();
     let day = window(0, 24);
     let short = series("api", "api-b", Signal::CpuMillicores, vec![(HOUR_S, 2000.0)]);
-    store.append(&cluster(), slice(day, &[flat("api", "api-a", Signal::CpuMillicores, day, 100.0), short])).await.unwrap();
+    append(&store, day, &[flat("api", "api-a", Signal::CpuMillicores, day, 100.0), short]).await;
     let cpu = usage(&store, day).await.remove(0).cpu.unwrap();
     assert!(cpu.sketch.quantile(0.98).unwrap() < 102.0);
     assert_eq!(cpu.max, 2000.0);
@@ -105,76 +116,84 @@ async fn a_pod_of_minutes_does_not_speak_for_the_workload() {
 #[tokio::test]
 async fn reading_a_slice_again_changes_nothing() {
     stores(async |store| {
-        let all = [flat("api", "a", Signal::CpuMillicores, window(0, 30), 100.0), flat("web", "w", Signal::MemoryBytes, window(3, 9), 7e7)];
-        store.append(&cluster(), slice(window(0, 30), &all)).await.unwrap();
-        let once = usage(&store, window(0, 30)).await;
-        store.append(&cluster(), slice(window(0, 30), &all)).await.unwrap();
-        store.append(&cluster(), slice(window(4, 6), &all)).await.unwrap();
-        assert_eq!(usage(&store, window(0, 30)).await, once);
+        let all = [
+            flat("api", "a", Signal::CpuMillicores, window(0, 30), 100.0),
+            flat("web", "w", Signal::MemoryBytes, window(3, 9), 7e7),
+        ];
+        append(store, window(0, 30), &all).await;
+        let once = usage(store, window(0, 30)).await;
+        append(store, window(0, 30), &all).await;
+        append(store, window(4, 6), &all).await;
+        assert_eq!(usage(store, window(0, 30)).await, once);
         assert_eq!(once.len(), 2);
     })
     .await;
 }
 
 #[tokio::test]
-async fn asks_for_some_containers_without_hours() {
-    let store = UsageStore::in_memory();
-    let day = window(0, 24);
-    let all = [flat("api", "a", Signal::CpuMillicores, day, 1.0), flat("web", "w", Signal::CpuMillicores, day, 0.0)];
-    store.append(&cluster(), slice(day, &all)).await.unwrap();
-    let query = UsageQuery { window: window(10, 12), containers: Some(vec![container("web")]), hours: Hours::LeftOut };
-    let found = store.usage(&cluster(), query).await.unwrap();
-    assert_eq!(found.len(), 1);
-    let cpu = found[0].cpu.as_ref().unwrap();
-    assert_eq!((cpu.sketch.zeros(), cpu.max, found[0].cpu_hours.len()), (24, 0.0, 0));
-    assert!(store.usage(&ClusterName::new("other").unwrap(), UsageQuery { window: day, containers: None, hours: Hours::Kept }).await.unwrap().is_empty());
+async fn asks_for_some_containers_of_part_of_a_window() {
+    stores(async |store| {
+        let day = window(0, 24);
+        let all = [
+            flat("api", "a", Signal::CpuMillicores, day, 1.0),
+            flat("web", "w", Signal::CpuMillicores, day, 0.0),
+        ];
+        append(store, day, &all).await;
+        let found = store.usage(&cluster(), window(10, 12), Some(&[container("web")])).await.unwrap();
+        assert_eq!(found.len(), 1);
+        let cpu = found[0].cpu.as_ref().unwrap();
+        assert_eq!((cpu.sketch.zeros(), cpu.max, found[0].cpu_hours.len()), (24, 0.0, 2));
+        assert!(store.usage(&ClusterName::new("other").unwrap(), day, None).await.unwrap().is_empty());
+        assert!(store.usage(&cluster(), window(30, 40), None).await.unwrap().is_empty());
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn incomplete_hours_are_read_again_but_not_for_ever() {
-    let store = UsageStore::in_memory();
+    let store = MemoryUsage::default();
     let hours = window(0, 2);
     let all = [flat("api", "a", Signal::CpuMillicores, hours, 1.0)];
     for reads in 1..=3 {
-        store.append(&cluster(), partial(hours, &all)).await.unwrap();
-        let covered = store.covered(&cluster(), window(0, 24)).await.unwrap();
+        append_partial(&store, hours, &all, Some("a store was down")).await;
+        let covered = store.covered(&cluster()).await.unwrap();
         assert_eq!(missing(window(0, 2), &covered).is_empty(), reads == 3);
     }
     assert_eq!(usage(&store, hours).await[0].partial.as_deref(), Some("a store was down"));
-    store.append(&cluster(), slice(hours, &all)).await.unwrap();
+    append(&store, hours, &all).await;
     assert_eq!(usage(&store, hours).await[0].partial, None);
 }
 
 #[tokio::test]
 async fn a_gap_makes_the_window_partial() {
-    let store = UsageStore::in_memory();
+    let store = MemoryUsage::default();
     let all = [flat("api", "a", Signal::CpuMillicores, window(0, 30), 1.0)];
-    store.append(&cluster(), slice(window(0, 5), &all)).await.unwrap();
+    append(&store, window(0, 5), &all).await;
     assert_eq!(usage(&store, window(0, 48)).await[0].partial, None);
-    store.append(&cluster(), slice(window(26, 30), &all)).await.unwrap();
+    append(&store, window(26, 30), &all).await;
     assert_eq!(
         usage(&store, window(0, 48)).await[0].partial.as_deref(),
         Some("21 hours of the window have not been read yet")
     );
-    assert_eq!(store.covered(&cluster(), window(0, 48)).await.unwrap(), [window(0, 5), window(26, 30)]);
+    assert_eq!(store.covered(&cluster()).await.unwrap(), [window(0, 5), window(26, 30)]);
 }
 
 #[tokio::test]
 async fn hours_that_the_ledger_does_not_name_do_not_count() {
     // A kill between the tables and the ledger: the new tables are there, the old ledger too.
     let folder = tempfile::tempdir().unwrap();
-    let store = UsageStore::in_folder(folder.path());
+    let store = ParquetUsage::open(folder.path()).unwrap();
     let all = [flat("api", "a", Signal::CpuMillicores, window(0, 2), 1.0)];
-    store.append(&cluster(), slice(window(0, 1), &all)).await.unwrap();
+    append(&store, window(0, 1), &all).await;
     let ledger = folder.path().join("test/1970-01-01.json");
     let before = std::fs::read(&ledger).unwrap();
     let once = usage(&store, window(0, 24)).await;
-    store.append(&cluster(), slice(window(1, 2), &all)).await.unwrap();
+    append(&store, window(1, 2), &all).await;
     let both = usage(&store, window(0, 24)).await;
     std::fs::write(&ledger, before).unwrap();
     assert_eq!(usage(&store, window(0, 24)).await, once);
-    assert_eq!(store.covered(&cluster(), window(0, 24)).await.unwrap(), [window(0, 1)]);
-    store.append(&cluster(), slice(window(1, 2), &all)).await.unwrap();
+    assert_eq!(store.covered(&cluster()).await.unwrap(), [window(0, 1)]);
+    append(&store, window(1, 2), &all).await;
     assert_eq!(usage(&store, window(0, 24)).await, both);
 }
 
@@ -186,17 +205,17 @@ async fn damaged_files_are_set_aside_and_their_hours_read_again() {
         ("1970-01-01.json", b"{\"version\":99}"),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let store = UsageStore::in_folder(folder.path());
+        let store = ParquetUsage::open(folder.path()).unwrap();
         let all = [flat("api", "a", Signal::CpuMillicores, window(0, 48), 1.0)];
-        store.append(&cluster(), slice(window(0, 48), &all)).await.unwrap();
+        append(&store, window(0, 48), &all).await;
         std::fs::write(folder.path().join("test").join(name), bytes).unwrap();
         let found = usage(&store, window(0, 48)).await;
         assert_eq!(found[0].cpu.as_ref().unwrap().sketch.count(), 288, "{name}");
         let problems = store.take_problems();
         assert!(problems.len() == 1 && problems[0].code == "E-HIS-002", "{name}: {problems:?}");
-        let covered = store.covered(&cluster(), window(0, 48)).await.unwrap();
+        let covered = store.covered(&cluster()).await.unwrap();
         assert_eq!(missing(window(0, 48), &covered), [window(0, 24)]);
-        store.append(&cluster(), slice(window(0, 24), &all)).await.unwrap();
+        append(&store, window(0, 24), &all).await;
         assert_eq!(usage(&store, window(0, 48)).await[0].cpu.as_ref().unwrap().sketch.count(), 576);
         assert!(folder.path().join("test/1970-01-01.json.damaged").exists());
     }
@@ -207,10 +226,14 @@ async fn a_folder_that_cannot_be_written_is_a_clear_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history");
     std::fs::write(&path, "a file").unwrap();
-    let store = UsageStore::in_folder(&path);
-    let all = [flat("api", "a", Signal::CpuMillicores, window(0, 1), 1.0)];
-    let error = store.append(&cluster(), slice(window(0, 1), &all)).await.unwrap_err();
+    let error = ParquetUsage::open(&path).unwrap_err();
     assert!(error.code() == "E-HIS-001" && error.to_string().contains("history"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let store = ParquetUsage::open(&path).unwrap();
+    std::fs::write(path.join("test"), "a file where a folder shall be").unwrap();
+    let mut rollup = store.begin(&cluster(), window(0, 1));
+    rollup.add(flat("api", "a", Signal::CpuMillicores, window(0, 1), 1.0));
+    assert_eq!(store.append(rollup, None).await.unwrap_err().code(), "E-HIS-001");
 }
 
 #[tokio::test]
@@ -218,20 +241,26 @@ async fn days_beyond_retention_are_removed() {
     stores(async |store| {
         for day in [0, 1, 2] {
             let hours = window(day * 24, day * 24 + 1);
-            store.append(&cluster(), slice(hours, &[flat("api", "a", Signal::CpuMillicores, hours, 1.0)])).await.unwrap();
+            append(store, hours, &[flat("api", "a", Signal::CpuMillicores, hours, 1.0)]).await;
         }
         let now = Timestamp::from_second((RETENTION_DAYS + 1) * DAY_S + 5).unwrap();
         assert_eq!(store.prune(&cluster(), now).await.unwrap(), 1);
-        let covered = store.covered(&cluster(), window(0, 72)).await.unwrap();
+        let covered = store.covered(&cluster()).await.unwrap();
         assert_eq!(covered, [window(24, 25), window(48, 49)]);
     })
     .await;
 }
 
-#[test]
-fn slices_lie_on_whole_hours() {
-    for bad in [Window { from_unix_s: 0, to_unix_s: 1800 }, Window { from_unix_s: 60, to_unix_s: 3600 }, window(1, 1)] {
-        assert_eq!(Rollup::new(bad).unwrap_err().code(), "E-HIS-004");
+#[tokio::test]
+async fn slices_lie_on_whole_hours() {
+    let store = MemoryUsage::default();
+    for bad in [
+        Window { from_unix_s: 0, to_unix_s: 1800 },
+        Window { from_unix_s: 60, to_unix_s: 3600 },
+        window(1, 1),
+    ] {
+        let rollup = store.begin(&cluster(), bad);
+        assert_eq!(store.append(rollup, None).await.unwrap_err().code(), "E-HIS-004");
     }
 }
 
@@ -255,10 +284,10 @@ proptest! {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let (whole, parts) = runtime.block_on(async {
-            let (one, many) = (UsageStore::in_memory(), UsageStore::in_memory());
-            one.append(&cluster(), slice(window(0, 48), &all)).await.unwrap();
+            let (one, many) = (MemoryUsage::default(), MemoryUsage::default());
+            append(&one, window(0, 48), &all).await;
             for part in &order {
-                many.append(&cluster(), slice(window(part * 6, part * 6 + 6), &all)).await.unwrap();
+                append(&many, window(part * 6, part * 6 + 6), &all).await;
             }
             (usage(&one, window(0, 48)).await, usage(&many, window(0, 48)).await)
         });
