@@ -154,18 +154,19 @@ async fn of_two_controllers_one_acts_and_the_other_takes_over() {
     let candidate = |name: &str| Leadership::start(&cluster, &namespace, &lease, name, TIMING);
     let within = |what: &'static str| format!("{what} within {} s", wait::RECONCILE.as_secs());
 
-    let mut first = candidate("first");
+    let first = candidate("first");
     tokio::time::timeout(wait::RECONCILE, first.acquired()).await.or_fail(&within("lead"));
-    let mut second = candidate("second");
+    let second = candidate("second");
     assert!(first.is_leader() && !second.is_leader());
 
     // In good order: the next one leads without waiting for a lapse.
     first.release().await.or_fail("give the lease away");
+    assert!(!first.is_leader());
     tokio::time::timeout(wait::RECONCILE, second.acquired()).await.or_fail(&within("take over"));
     assert!(second.problem().is_none());
 
     // In no order at all: the lease lapses.
-    let mut third = candidate("third");
+    let third = candidate("third");
     assert!(second.is_leader() && !third.is_leader());
     drop(second);
     tokio::time::timeout(wait::RECONCILE, third.acquired()).await.or_fail(&within("take over after a lapse"));

@@ -14,6 +14,9 @@ use kubeopt_model::{
 };
 
 use crate::codes;
+use crate::error::told;
+use crate::kinds::Watched;
+use crate::read::read;
 use crate::seen::{Owner, Seen};
 
 /// Quarantined objects that are told one by one; the first ones show the pattern, the rest is counted.
@@ -23,11 +26,39 @@ const QUARANTINED_TOLD_MAX: usize = 100;
 #[derive(Debug, Clone)]
 pub struct Objects {
     /// Which cluster.
-    pub cluster: ClusterName,
+    pub(crate) cluster: ClusterName,
     /// The objects, in any order: a value, or why one is quarantined.
-    pub seen: Vec<Arc<Result<Seen, Box<Problem>>>>,
+    pub(crate) seen: Vec<Arc<Result<Seen, Box<Problem>>>>,
     /// Kinds that could not be seen.
-    pub unseen: Vec<Problem>,
+    pub(crate) unseen: Vec<Problem>,
+}
+
+impl Objects {
+    /// No objects of a cluster.
+    pub(crate) fn none(cluster: ClusterName) -> Self {
+        Self { cluster, seen: Vec::new(), unseen: Vec::new() }
+    }
+
+    /// Reads documents as an API server would send them, for clusters that are recorded and not asked. Documents of
+    /// kinds that are not watched are passed over; one that is no object at all is quarantined.
+    pub fn read(cluster: ClusterName, documents: impl IntoIterator<Item = serde_json::Value>) -> Self {
+        let mut objects = Self::none(cluster);
+        for document in documents {
+            let text = |key: &str| document.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+            let Some(kind) = Watched::of_document(text("apiVersion"), text("kind")) else { continue };
+            let seen = match serde_json::from_value(document) {
+                Ok(object) => read(kind, &objects.cluster, object).seen,
+                Err(error) => Arc::new(Err(Box::new(not_an_object(kind, &error)))),
+            };
+            objects.seen.push(seen);
+        }
+        objects
+    }
+}
+
+fn not_an_object(kind: Watched, error: &serde_json::Error) -> Problem {
+    let text = format!("one of {} is left out: {}", kind.resource(), told(error));
+    Problem::new(codes::QUARANTINED, text, "correct the document; all others are used meanwhile")
 }
 
 /// The facts that these objects tell. Lists are sorted, quarantined objects are told in `unseen`.
@@ -190,12 +221,17 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::kinds::Watched;
-    use crate::read::testing::{cluster, read_json};
+    use crate::read::testing::cluster;
 
     fn objects(list: Vec<(Watched, Value)>) -> Objects {
-        let seen = list.into_iter().map(|(kind, json)| Arc::new(read_json(kind, json))).collect();
-        Objects { cluster: cluster(), seen, unseen: Vec::new() }
+        let documents = list.into_iter().map(|(kind, mut document)| {
+            let group = kind.group();
+            document["apiVersion"] =
+                if group.is_empty() { json!("v1") } else { json!(format!("{group}/v1")) };
+            document["kind"] = json!(kind.kind());
+            document
+        });
+        Objects::read(cluster(), documents)
     }
 
     fn named(name: &str, owner: Option<(&str, &str, &str)>) -> Value {
@@ -313,5 +349,22 @@ mod tests {
         assert_eq!(facts.workloads.len(), 1);
         assert_eq!(facts.unseen.len(), QUARANTINED_TOLD_MAX + 1);
         assert_eq!(facts.unseen.last().map(|p| p.text.as_str()), Some("50 more objects are left out"));
+    }
+
+    #[test]
+    fn documents_of_other_kinds_are_passed_over_and_broken_ones_are_told() {
+        let documents = [
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}}),
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": 7}}),
+            json!("text"),
+        ];
+        let facts = facts_from(&Objects::read(cluster(), documents));
+        assert_eq!(facts.unseen.len(), 1);
+        assert!(
+            facts.unseen[0].text.starts_with("one of deployments.apps is left out"),
+            "{}",
+            facts.unseen[0].text
+        );
+        assert!(facts.workloads.is_empty());
     }
 }

@@ -57,6 +57,12 @@ impl Watched {
         Self::GitRepositories,
     ];
 
+    /// The kind that a document's `apiVersion` and `kind` name, whatever its version.
+    pub(crate) fn of_document(api_version: &str, kind: &str) -> Option<Self> {
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        Self::ALL.into_iter().find(|watched| (watched.group(), watched.kind()) == (group, kind))
+    }
+
     /// Group, version, kind and plural.
     fn address(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {

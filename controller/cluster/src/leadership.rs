@@ -74,16 +74,18 @@ impl Leadership {
     }
 
     /// Waits until this one leads.
-    pub async fn acquired(&mut self) {
+    pub async fn acquired(&self) {
+        let mut standing = self.standing.clone();
         while !self.is_leader() {
-            self.next_attempt().await;
+            self.next_attempt(&mut standing).await;
         }
     }
 
     /// Waits until this one no longer leads.
-    pub async fn lost(&mut self) {
+    pub async fn lost(&self) {
+        let mut standing = self.standing.clone();
         while self.is_leader() {
-            self.next_attempt().await;
+            self.next_attempt(&mut standing).await;
         }
     }
 
@@ -92,19 +94,22 @@ impl Leadership {
         self.standing.borrow().problem.clone()
     }
 
-    /// Stops leading and gives the lease away, so that another takes over at once.
+    /// Stops leading for good and gives the lease away, so that another takes over at once.
     ///
     /// # Errors
     /// [`ClusterError::Lease`] when the Lease could not be written: another then takes over once it has lapsed.
-    pub async fn release(self) -> Result<(), ClusterError> {
+    pub async fn release(&self) -> Result<(), ClusterError> {
         self.task.abort();
         self.campaign.candidate().resign();
         self.campaign.give_away().await
     }
 
-    async fn next_attempt(&mut self) {
-        // Leading also ends by time alone, which nobody announces.
-        let _ = tokio::time::timeout(self.campaign.timing.retry_every, self.standing.changed()).await;
+    async fn next_attempt(&self, standing: &mut watch::Receiver<Standing>) {
+        // Leading also ends by time alone, which nobody announces; and after a release nobody announces anything.
+        if standing.has_changed().is_err() {
+            tokio::time::sleep(self.campaign.timing.retry_every).await;
+        }
+        let _ = tokio::time::timeout(self.campaign.timing.retry_every, standing.changed()).await;
     }
 }
 

@@ -35,27 +35,27 @@ impl Default for LeaseTiming {
 
 /// What the Lease says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeaseRecord {
+pub(crate) struct LeaseRecord {
     /// Who holds it; none when it was given away.
-    pub holder: Option<String>,
+    pub(crate) holder: Option<String>,
     /// How long it lasts after it was renewed.
-    pub lasts: Duration,
+    pub(crate) lasts: Duration,
     /// When the holder got it.
-    pub acquired: Option<Timestamp>,
+    pub(crate) acquired: Option<Timestamp>,
     /// When the holder last renewed it, by the holder's clock.
-    pub renewed: Option<Timestamp>,
+    pub(crate) renewed: Option<Timestamp>,
     /// How often it has changed hands.
-    pub transitions: u32,
+    pub(crate) transitions: u32,
 }
 
 /// A moment by two clocks: one that only runs forward but may stand still while the machine sleeps, and one that may be
 /// set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// Since the start of the process.
-    pub running: Duration,
+    pub(crate) running: Duration,
     /// By the wall.
-    pub wall: Timestamp,
+    pub(crate) wall: Timestamp,
 }
 
 impl Moment {
@@ -69,7 +69,7 @@ impl Moment {
 
 /// What a candidate does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// Create the Lease; there is none.
     Create(LeaseRecord),
     /// Replace the Lease, in the version that was just read.
@@ -80,23 +80,28 @@ pub enum Step {
 
 /// One of those who want to lead.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     identity: String,
     timing: LeaseTiming,
     /// The record of another holder, and when it was first seen like this.
     seen: Option<(LeaseRecord, Duration)>,
     /// When the last successful write was asked for.
     renewed: Option<Moment>,
+    /// No longer takes part.
+    resigned: bool,
 }
 
 impl Candidate {
     /// A candidate; the identity must be its own alone, also among restarts.
-    pub fn new(identity: impl Into<String>, timing: LeaseTiming) -> Self {
-        Self { identity: identity.into(), timing, seen: None, renewed: None }
+    pub(crate) fn new(identity: impl Into<String>, timing: LeaseTiming) -> Self {
+        Self { identity: identity.into(), timing, seen: None, renewed: None, resigned: false }
     }
 
     /// What to do about the Lease that was found. The outcome is told by [`Candidate::wrote`], or not at all.
-    pub fn step(&mut self, found: Option<&LeaseRecord>, now: Moment) -> Step {
+    pub(crate) fn step(&mut self, found: Option<&LeaseRecord>, now: Moment) -> Step {
+        if self.resigned {
+            return Step::Wait;
+        }
         let Some(found) = found else { return Step::Create(self.record(None, now)) };
         if found.holder.as_deref() == Some(self.identity.as_str()) {
             return Step::Replace(self.record(Some(found), now));
@@ -115,26 +120,26 @@ impl Candidate {
     }
 
     /// The write of the last step succeeded. It counts from when it was asked for: the answer may have taken long.
-    pub fn wrote(&mut self, asked: Moment) {
+    pub(crate) fn wrote(&mut self, asked: Moment) {
         self.seen = None;
         self.renewed = Some(asked);
     }
 
     /// May act at this moment. Asked before each outward write.
-    pub fn leads(&self, now: Moment) -> bool {
-        self.renewed.is_some_and(|renewed| now.is_within(self.timing.renew_within, renewed))
+    pub(crate) fn leads(&self, now: Moment) -> bool {
+        !self.resigned && self.renewed.is_some_and(|renewed| now.is_within(self.timing.renew_within, renewed))
     }
 
-    /// Stops leading; returns what to write over the Lease that was found, if it is ours to give away.
-    pub fn release(&mut self, found: Option<&LeaseRecord>, now: Moment) -> Option<LeaseRecord> {
-        self.renewed = None;
+    /// Stops leading for good; returns what to write over the Lease that was found, if it is ours to give away.
+    pub(crate) fn release(&mut self, found: Option<&LeaseRecord>, now: Moment) -> Option<LeaseRecord> {
+        self.resign();
         let found = found.filter(|found| found.holder.as_deref() == Some(self.identity.as_str()))?;
         Some(LeaseRecord { holder: None, renewed: Some(now.wall), ..found.clone() })
     }
 
-    /// Stops leading without a word, when the Lease can no longer be reached.
-    pub fn resign(&mut self) {
-        self.renewed = None;
+    /// Stops leading for good, whatever a write that is still under way comes to.
+    pub(crate) fn resign(&mut self) {
+        self.resigned = true;
     }
 
     fn record(&self, found: Option<&LeaseRecord>, now: Moment) -> LeaseRecord {
@@ -236,8 +241,11 @@ mod tests {
             (Candidate::new("a", LeaseTiming::default()), Candidate::new("b", LeaseTiming::default()));
         server.turn(&mut a, at(0));
         server.turn(&mut b, at(1));
-        assert_eq!(b.release(server.record.as_ref(), at(1)), None, "what is not ours is not given away");
+        let mut c = Candidate::new("c", LeaseTiming::default());
+        assert_eq!(c.release(server.record.as_ref(), at(1)), None, "what is not ours is not given away");
         server.record = a.release(server.record.as_ref(), at(2));
+        // The answer to a renewal that was under way comes late.
+        a.wrote(at(2));
         assert!(!a.leads(at(2)));
         server.turn(&mut b, at(3));
         assert!(b.leads(at(3)));

@@ -1,7 +1,7 @@
 //! Live cluster facts through pruned watches; writes only kubeopt's own objects.
 //!
 //! The way of an object: [`Watched`] says which kinds are looked at; each object of them is read at once into a small
-//! value ([`Seen`]) and the rest of it is let go; [`facts_from`] joins the small values of all kinds into
+//! value and the rest of it is let go; [`facts_from`] joins the small values of all kinds into
 //! [`kubeopt_model::ClusterFacts`]. [`Cluster::list_once`] does this once, [`Watches`] keeps it up to date.
 //!
 //! What cannot be read does not stop the others: an object that breaks the rules is quarantined, a kind that may not be
@@ -31,7 +31,6 @@ pub use error::ClusterError;
 pub use facts::{Objects, facts_from};
 pub use kinds::Watched;
 pub use leadership::Leadership;
-pub use lease::{Candidate, LeaseRecord, LeaseTiming, Step};
+pub use lease::LeaseTiming;
 pub use rules::{ReviewedRules, Rule};
-pub use seen::Seen;
 pub use watches::Watches;

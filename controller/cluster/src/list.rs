@@ -46,7 +46,7 @@ impl Cluster {
             .buffer_unordered(KINDS_AT_ONCE)
             .collect()
             .await;
-        let mut objects = Objects { cluster: self.name().clone(), seen: Vec::new(), unseen: Vec::new() };
+        let mut objects = Objects::none(self.name().clone());
         let (mut answered, mut failure) = (false, None);
         for (kind, list) in lists {
             match list {

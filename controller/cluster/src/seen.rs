@@ -13,7 +13,7 @@ use kubeopt_model::{Namespace, ObjectName, Problem, Workload, WorkloadId};
 
 /// The controller of an object, as its `ownerReferences` tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// A ReplicaSet; what owns that is told by the ReplicaSet.
     ReplicaSet(ObjectName),
     /// A workload.
@@ -24,7 +24,7 @@ pub enum Owner {
 
 /// One object, reduced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     /// A workload; its scaler is joined later.
     Workload(Box<Workload>),
     /// A Rollout without a template of its own: it runs the template of a Deployment.

@@ -99,7 +99,7 @@ impl Watches {
     /// The facts of this moment.
     pub fn facts(&mut self) -> ClusterFacts {
         self.changes.mark_unchanged();
-        let mut objects = Objects { cluster: self.cluster.clone(), seen: Vec::new(), unseen: Vec::new() };
+        let mut objects = Objects::none(self.cluster.clone());
         for shelf in &self.shelves {
             match &*shelf.state.borrow() {
                 State::Synced => {}
