@@ -205,12 +205,18 @@ impl<'w, 'a> Walk<'w, 'a> {
             for (at, item) in self.yaml.stream.items(items).to_vec().into_iter().enumerate() {
                 let mut steps = vec![Step::from(list), Step::Index(at)];
                 steps.extend(key.map(Step::from));
+                // An alias repeats an item that was looked at where it is written.
+                if let Kind::Alias(_) = self.yaml.stream.node(item).kind {
+                    continue;
+                }
                 let host = match key {
                     Some(key) => self.yaml.stream.get(item, key),
                     None => Some(item),
                 };
                 if let Some(host) = host {
+                    self.shared.clone_from(&self.yaml.stream.node(item).users);
                     self.inline_patch(&steps, host);
+                    self.shared.clear();
                 }
             }
         }
@@ -219,7 +225,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     fn inline_patch(&mut self, steps: &[Step], host: NodeId) {
         let Kind::Scalar(value, style) = &self.yaml.stream.node(host).kind else { return };
         let Ok(inner) = YamlText::inner(value.clone()) else { return };
-        let shared = self.yaml.stream.node(host).users.clone();
+        let mut shared = self.shared.clone();
+        shared.extend(&self.yaml.stream.node(host).users);
         for (at, root) in inner.stream.documents.iter().enumerate() {
             let mut walk = Walk::new(&inner, at + 1);
             walk.shared.clone_from(&shared);

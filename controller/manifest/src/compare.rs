@@ -12,6 +12,7 @@ use yaml_rust2::scanner::TScalarStyle;
 
 use crate::pods::{identity, workload_kind};
 use crate::refusal::{Refusal, shortened};
+use crate::rendered::RENDERED_FILE;
 use crate::stream::{Kind, NodeId, Stream};
 use crate::text::Text;
 
@@ -39,8 +40,7 @@ pub fn compare(before: &[u8], after: &[u8]) -> Result<Vec<ChangedField>, Problem
 fn read(bytes: &[u8], which: &'static str) -> Result<Stream, Problem> {
     let text = Text::read(bytes).map_err(|refusal| refusal.problem())?;
     Stream::read(&text.body).map_err(|unreadable| {
-        let reason = format!("{} (rendering {which}, line {})", unreadable.refusal, unreadable.line);
-        Refusal::NotYaml { reason }.problem()
+        unreadable.refusal.problem().at(format!("{RENDERED_FILE} ({which})"), Some(unreadable.line))
     })
 }
 

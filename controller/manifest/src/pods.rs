@@ -10,8 +10,11 @@ use kubeopt_model::{ContainerName, Field, Namespace, ObjectName, WorkloadKind};
 use crate::refusal::{Lines, Refusal, shortened};
 use crate::stream::{Kind, NodeId, Stream};
 
-/// Chains of merge keys that are followed; more than two were never seen.
-const MERGE_DEPTH_MAX: usize = 8;
+/// Mappings that the merge keys of one mapping may lead to; more than three were never seen.
+const MERGES_MAX: usize = 64;
+
+/// Containers of one stream. Aliases make many out of little text; the largest clusters have some 10,000.
+const CONTAINERS_MAX: usize = 100_000;
 
 /// A container of a workload.
 #[derive(Debug, Clone)]
@@ -45,6 +48,9 @@ pub(crate) fn containers(stream: &Stream) -> (Vec<PodContainer>, Vec<Unread>) {
         for object in objects(stream, *root) {
             if let Err(refusal) = object_containers(stream, object, &mut found) {
                 unread.push((refusal, stream.node(object).at.line));
+                if found.len() >= CONTAINERS_MAX {
+                    return (found, unread);
+                }
             }
         }
     }
@@ -81,32 +87,50 @@ impl Spot {
 
     /// The value of a key, in the mapping itself or through its merge keys.
     fn key(&self, stream: &Stream, key: &str) -> Option<Self> {
-        self.key_within(stream, key, MERGE_DEPTH_MAX)
-    }
-
-    fn key_within(&self, stream: &Stream, key: &str, depth: usize) -> Option<Self> {
-        if let Some(node) = stream.get(self.node, key) {
-            return Some(Self { node, detour: self.detour.clone() }.entered(stream));
+        match stream.get(self.node, key) {
+            Some(node) => Some(Self { node, detour: self.detour.clone() }.entered(stream)),
+            None => self.merged_key(stream, key),
         }
-        let merged = stream.get(self.node, "<<").filter(|_| depth > 0)?;
-        let sources = match &stream.node(stream.resolved(merged)).kind {
-            Kind::Sequence(items) => items.clone(),
-            Kind::Mapping(_) | Kind::Scalar(..) | Kind::Alias(_) => vec![merged],
-        };
-        sources.into_iter().find_map(|source| {
-            let source = Self { node: stream.resolved(source), detour: Some(Refusal::Merged) };
-            source.key_within(stream, key, depth - 1)
-        })
     }
 
-    fn items(&self, stream: &Stream) -> Vec<Self> {
+    /// The first mapping among the merge keys that has the key gives it. Each mapping is looked at once, so that
+    /// merges of merges cost no more than their text.
+    fn merged_key(&self, stream: &Stream, key: &str) -> Option<Self> {
+        let mut seen = vec![self.node];
+        let mut open = merge_sources(stream, self.node);
+        while let Some(source) = open.pop() {
+            if seen.contains(&source) || seen.len() > MERGES_MAX {
+                continue;
+            }
+            if let Some(node) = stream.get(source, key) {
+                let detour = self.detour.clone().or(Some(Refusal::Merged));
+                return Some(Self { node, detour }.entered(stream));
+            }
+            seen.push(source);
+            open.extend(merge_sources(stream, source));
+        }
+        None
+    }
+
+    fn items<'s>(&'s self, stream: &'s Stream) -> impl Iterator<Item = Self> + 's {
         let enter = |id: &NodeId| Self { node: *id, detour: self.detour.clone() }.entered(stream);
-        stream.items(self.node).iter().map(enter).collect()
+        stream.items(self.node).iter().map(enter)
     }
 
     fn text<'s>(&self, stream: &'s Stream, key: &str) -> Option<&'s str> {
         self.key(stream, key).and_then(|spot| stream.scalar(spot.node))
     }
+}
+
+/// What the merge key of a mapping names, last first.
+fn merge_sources(stream: &Stream, node: NodeId) -> Vec<NodeId> {
+    let Some(merged) = stream.get(node, "<<") else { return Vec::new() };
+    let mut sources = match &stream.node(stream.resolved(merged)).kind {
+        Kind::Sequence(items) => items.iter().take(MERGES_MAX).map(|item| stream.resolved(*item)).collect(),
+        Kind::Mapping(_) | Kind::Scalar(..) | Kind::Alias(_) => vec![stream.resolved(merged)],
+    };
+    sources.reverse();
+    sources
 }
 
 /// The document itself, or the items of a list.
@@ -137,6 +161,9 @@ fn object_containers(stream: &Stream, object: NodeId, found: &mut Vec<PodContain
                 (true, _) => ContainerRole::Init,
                 (false, _) => ContainerRole::Main,
             };
+            if found.len() >= CONTAINERS_MAX {
+                return Err(Refusal::Limit { what: "containers", limit: CONTAINERS_MAX });
+            }
             found.push(PodContainer { workload: workload.clone(), name, role, spot });
         }
     }

@@ -143,3 +143,16 @@ spec:
     assert_eq!(seen, [("a", Origin::Mark(0)), ("b", Origin::Mark(0))]);
     assert_eq!(marked.marks[0].refusal.as_ref().map(|problem| problem.code.as_str()), Some("E-SRC-009"));
 }
+
+#[test]
+fn a_patch_that_several_targets_share_is_marked_once_and_not_edited() {
+    let text = "patches:
+- &p
+  patch: |-
+    resources: {limits: {cpu: 1}}
+- *p
+- *p
+";
+    let marked = marked(&[("kustomization.yaml", text)]);
+    assert_eq!(seen(&marked), ["4 1 E-SRC-009"]);
+}

@@ -74,8 +74,6 @@ fn manifest() -> impl Strategy<Value = (String, [u64; 2])> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         everything(&bytes);

@@ -1,6 +1,6 @@
 //! Which lines of plain manifests are read as sites.
 
-use kubeopt_manifest::read_sites;
+use kubeopt_manifest::{read_sites, workloads};
 
 use crate::path;
 
@@ -76,4 +76,23 @@ fn a_generated_file_keeps_its_lines_and_says_why() {
 fn a_template_has_no_sites_but_a_reason() {
     let problem = read_sites(&path("a.yaml"), b"a: {{ .x }}-b\n").expect_err("a template");
     assert_eq!(problem.code, "E-SRC-004");
+}
+
+#[test]
+fn merges_of_merges_and_repeated_lists_cost_no_more_than_their_text() {
+    let mut text = String::from("a0: &a0 {x: 1}\n");
+    for level in 1..200 {
+        let below = vec![format!("*a{}", level - 1); 20].join(", ");
+        text.push_str(&format!("a{level}: &a{level} {{<<: [{below}]}}\n"));
+    }
+    let document =
+        format!("{text}apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\nspec: {{<<: *a199}}\n");
+    assert_eq!(read_sites(&path("a.yaml"), document.as_bytes()), Ok(vec![]));
+    let item = "apiVersion: apps/v1, kind: Deployment, metadata: {name: a}";
+    let containers = vec!["{name: c}"; 400].join(", ");
+    let first = format!("- {{{item}, spec: {{template: {{spec: {{containers: &c [{containers}]}}}}}}}}\n");
+    let more = format!("- {{{item}, spec: {{template: {{spec: {{containers: *c}}}}}}}}\n").repeat(400);
+    let rendered = workloads(format!("kind: List\nitems:\n{first}{more}").as_bytes()).expect("text");
+    assert_eq!(rendered.containers.len(), 100_000);
+    assert_eq!(rendered.problems[0].code, "E-SRC-021");
 }
