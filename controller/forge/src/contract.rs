@@ -13,8 +13,8 @@ use crate::forge::Forge;
 use crate::pull_request::{NewPullRequest, PullRequest};
 
 /// What people do on the forge.
-#[async_trait]
-pub trait Fixture: Send + Sync {
+#[async_trait(?Send)]
+pub trait Fixture {
     /// Makes a repository of this name whose branch `main` holds the files, writable by the forge's account.
     async fn repository(&self, name: &str, files: &FileSet) -> RepositoryId;
 

@@ -130,7 +130,7 @@ pub(crate) fn body_error(host: String, error: &reqwest::Error) -> NetError {
     NetError::Interrupted { host, why: root_cause(error) }
 }
 
-fn cause<'a, E: Error + 'static>(error: &'a reqwest::Error) -> Option<&'a E> {
+fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<E>() {

@@ -1,4 +1,5 @@
 //! The client against servers that answer what they are told: redirects, limits, retries, refusals.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its server up has failed")]
 
 use std::time::Duration;
 

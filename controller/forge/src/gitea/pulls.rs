@@ -109,10 +109,22 @@ pub(super) async fn comment(
     number: u64,
     body: &str,
 ) -> Result<u64, ForgeError> {
-    let url = calls.of_repository(repository, &["issues", &number.to_string(), "comments"])?;
+    let number = number.to_string();
+    let url = calls.of_repository(repository, &["issues", &number, "comments"])?;
     let what = format!("pull request {number} of {repository}");
-    let made: wire::CommentId = calls.write(Method::POST, url, &wire::NewComment { body }, &what).await?;
-    Ok(made.id)
+    let made = calls.write(Method::POST, url, &wire::NewComment { body }, &what).await;
+    match made {
+        Ok(wire::CommentId { id }) => Ok(id),
+        // Gitea 1.26 answers 500 for a number that it does not know.
+        Err(error @ ForgeError::Server { status: 500 }) => {
+            let pull = calls.of_repository(repository, &["pulls", &number])?;
+            match calls.find::<wire::Pull>(pull).await {
+                Ok(None) => Err(ForgeError::NotFound { what }),
+                Ok(Some(_)) | Err(_) => Err(error),
+            }
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The open one with the same head and base, which made the forge refuse a second.

@@ -46,7 +46,13 @@ fn between(storage: &Storage, before: &Tree<'_>, after: &Tree<'_>) -> Result<Str
             DiffLineType::Context => text.push(b' '),
             DiffLineType::Addition => text.push(b'+'),
             DiffLineType::Deletion => text.push(b'-'),
-            _ => {}
+            // Their text is complete.
+            DiffLineType::ContextEOFNL
+            | DiffLineType::AddEOFNL
+            | DiffLineType::DeleteEOFNL
+            | DiffLineType::FileHeader
+            | DiffLineType::HunkHeader
+            | DiffLineType::Binary => {}
         }
         text.extend_from_slice(line.content());
         true

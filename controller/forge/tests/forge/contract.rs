@@ -13,7 +13,7 @@ impl Folder {
     }
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Fixture for Folder {
     async fn repository(&self, name: &str, files: &FileSet) -> RepositoryId {
         self.0.create_repository("acme", name, files, "main").await.unwrap();
