@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use crate::process::{Launch, Process};
-use crate::{OrFail, port, servers};
+use crate::{port, servers};
 
 /// One etcd on loopback.
 pub struct Etcd {
@@ -16,7 +16,7 @@ pub struct Etcd {
 impl Etcd {
     /// Starts etcd and waits until it is healthy.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().or_fail("make a folder for etcd");
+        let folder = crate::folder("etcd");
         let url = format!("http://127.0.0.1:{}", port::free());
         let peer = format!("http://127.0.0.1:{}", port::free());
         let process = Launch::new("etcd", servers::program("etcd", "etcd"))

@@ -29,7 +29,7 @@ pub struct Flux {
 impl Flux {
     /// Installs Flux's kinds and starts it for all namespaces; every GitRepository is followed from then on.
     pub async fn start(kubernetes: &Kubernetes) -> Self {
-        let folder = tempfile::tempdir().or_fail("make a folder for Flux");
+        let folder = crate::folder("flux");
         for server in ["source-controller", "kustomize-controller"] {
             install_kinds(kubernetes, &servers::folder(server).join("config/crd/bases")).await;
         }

@@ -44,14 +44,14 @@ pub struct Gitea {
 impl Gitea {
     /// Starts Gitea on an empty SQLite database, with an administrator.
     pub async fn start() -> Self {
-        let folder = tempfile::tempdir().or_fail("make a folder for Gitea");
+        let folder = crate::folder("gitea");
         let port = port::free();
         let url = format!("http://127.0.0.1:{port}");
         let config = settings(folder.path(), &url, port);
         std::fs::write(folder.path().join("app.ini"), config).or_fail("write Gitea's settings");
         let process = launch(folder.path(), "gitea").arg("web").spawn(folder.path());
         process.until_healthy(&format!("{url}/api/healthz")).await;
-        let admin = create_admin(folder.path());
+        let admin = create_admin(folder.path()).await;
         Self { url, admin, http: crate::http(), process, folder }
     }
 
@@ -151,11 +151,12 @@ fn launch(folder: &Path, name: &str) -> Launch {
         .arg(folder.join("app.ini"))
 }
 
-fn create_admin(folder: &Path) -> Account {
+async fn create_admin(folder: &Path) -> Account {
     let said = launch(folder, "gitea-admin")
         .args(["admin", "user", "create", "--admin", "--username=harness", "--email=harness@example.org"])
         .args([&format!("--password={PASSWORD}"), "--must-change-password=false", "--access-token"])
-        .run();
+        .run()
+        .await;
     let token = said
         .split_whitespace()
         .find(|word| word.len() == 40 && word.chars().all(|c| c.is_ascii_hexdigit()))

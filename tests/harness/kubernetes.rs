@@ -46,7 +46,7 @@ impl Kubernetes {
     /// Starts etcd and the API server alone: enough for what reads and writes objects, and quicker.
     pub async fn start_api_only() -> Self {
         let etcd = Etcd::start().await;
-        let folder = tempfile::tempdir().or_fail("make a folder for the API server");
+        let folder = crate::folder("kubernetes");
         let certificates = Certificates::make();
         write_credentials(folder.path(), &certificates);
         let port = port::free();

@@ -20,7 +20,7 @@ pub struct Kwok {
 impl Kwok {
     /// Starts kwok for a control plane; it manages every node.
     pub async fn start(kubernetes: &Kubernetes) -> Self {
-        let folder = tempfile::tempdir().or_fail("make a folder for kwok");
+        let folder = crate::folder("kwok");
         let address = format!("127.0.0.1:{}", port::free());
         let mut launch = Launch::new("kwok", servers::program("kwok", "kwok"))
             .home(folder.path())

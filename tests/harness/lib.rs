@@ -79,3 +79,9 @@ pub fn http() -> reqwest::Client {
         .build()
         .or_fail("build the HTTP client of the harness")
 }
+
+/// A temporary folder that says whose it is, removed with its value.
+pub fn folder(name: &str) -> tempfile::TempDir {
+    let prefix = format!("kubeopt-tests-{name}-");
+    tempfile::Builder::new().prefix(&prefix).tempdir().or_fail("make a temporary folder")
+}

@@ -79,9 +79,14 @@ impl Launch {
     }
 
     /// Runs the child to its end and gives its standard output; panics with all it said when it fails.
-    pub fn run(mut self) -> String {
-        self.command.stdin(Stdio::null());
-        let output = self.command.output().or_fail(&format!("run {}", self.name));
+    pub async fn run(self) -> String {
+        let mut command = self.command;
+        command.stdin(Stdio::null());
+        // The thread that starts the child stays with it to its end, as the parent-death signal needs.
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .expect("running a command does not panic")
+            .or_fail(&format!("run {}", self.name));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success(),

@@ -36,9 +36,9 @@ impl Prometheus {
     /// Each part writes one OpenMetrics text without its last line, `# EOF`. Parts are loaded one
     /// after the other, so that promtool holds one of them in memory at a time; they may overlap in time.
     pub async fn start_with<F: FnOnce(&mut dyn Write)>(parts: impl IntoIterator<Item = F>) -> Self {
-        let folder = tempfile::tempdir().or_fail("make a folder for Prometheus");
+        let folder = crate::folder("prometheus");
         for part in parts {
-            load(folder.path(), part);
+            load(folder.path(), part).await;
         }
         let settings = folder.path().join("prometheus.yml");
         std::fs::write(&settings, "scrape_configs: []\n").or_fail("write Prometheus' settings");
@@ -91,7 +91,11 @@ impl Prometheus {
     }
 }
 
-fn load(folder: &Path, part: impl FnOnce(&mut dyn Write)) {
+/// Blocks as long as they get: with its default of two hours promtool reads the whole text once
+/// for each, which takes a hundred times as long for a fortnight.
+const BLOCK: &str = "--max-block-duration=1000h";
+
+async fn load(folder: &Path, part: impl FnOnce(&mut dyn Write)) {
     let text = folder.join("history.txt");
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&text).or_fail("write history"));
     part(&mut out);
@@ -99,9 +103,10 @@ fn load(folder: &Path, part: impl FnOnce(&mut dyn Write)) {
     drop(out);
     Launch::new("promtool", servers::program("prometheus", "promtool"))
         .home(folder)
-        .args(["tsdb", "create-blocks-from", "--max-block-duration=1000h", "openmetrics", "--quiet"])
+        .args(["tsdb", "create-blocks-from", BLOCK, "openmetrics", "--quiet"])
         .arg(&text)
         .arg(folder.join("data"))
-        .run();
+        .run()
+        .await;
     std::fs::remove_file(&text).or_fail("remove the loaded history");
 }

@@ -146,6 +146,18 @@ async fn flux_applies_what_gitea_holds_and_follows_it() {
         kubernetes.get("apps/v1", "Deployment", "shop", "web").await.expect("the Deployment is still there");
     let container = &web.data["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["resources"]["requests"]["cpu"], "120m");
+
+    // A bare repository that no server offers stands behind an address of its own.
+    let bare = gitea.repositories_folder().join("platform/fleet.git");
+    flux.read_from("https://git.example/fleet.git", &bare);
+    flux.git_repository(&kubernetes, ("flux-system", "bare"), "https://git.example/fleet.git", "main").await;
+    let kind = ("source.toolkit.fluxcd.io/v1", "GitRepository");
+    let revision = format!("main@sha1:{second}");
+    kubernetes
+        .until(kind, ("flux-system", "bare"), wait::RECONCILE, |object| {
+            object.data["status"]["artifact"]["revision"] == revision.as_str()
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -218,18 +230,18 @@ async fn pinned_kustomize_renders() {
     if !servers_enabled() {
         return;
     }
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = kubeopt_tests::folder("suite");
     std::fs::write(folder.path().join("shop.yaml"), SHOP).expect("a temporary file can be written");
     std::fs::write(folder.path().join("kustomization.yaml"), "namePrefix: my-\nresources: [shop.yaml]\n")
         .expect("a temporary file can be written");
     let rendered =
-        Launch::new("kustomize", servers::kustomize()).home(folder.path()).args(["build", "."]).run();
+        Launch::new("kustomize", servers::kustomize()).home(folder.path()).args(["build", "."]).run().await;
     assert!(rendered.contains("name: my-web"), "{rendered}");
 }
 
 #[tokio::test]
 async fn child_ends_with_its_value_and_leaves_its_log() {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = kubeopt_tests::folder("suite");
     let child =
         Launch::new("talker", "sh").args(["-c", "echo started; exec sleep 1000"]).spawn(folder.path());
     child
@@ -244,4 +256,18 @@ async fn child_ends_with_its_value_and_leaves_its_log() {
         !std::path::Path::new(&format!("/proc/{id}")).exists(),
         "the child is gone and has been waited for"
     );
+}
+
+#[test]
+fn usage_is_the_same_for_the_same_seed_and_has_the_size_it_says() {
+    let text = |seed| {
+        let web = Container::new("shop", "web-1", "web").cpu(Shape::flat(0.25).noise(0.2).spikes(2.0, 4.0));
+        let usage = Usage::days_before(2, 1_763_380_800).step_s(300).seed(seed).container(web);
+        let mut text = Vec::new();
+        usage.write(&mut text).expect("a Vec takes every byte");
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count() as u64, usage.samples());
+        text
+    };
+    assert_eq!(text(1), text(1));
+    assert_ne!(text(1), text(2));
 }
