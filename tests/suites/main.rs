@@ -3,4 +3,5 @@
 mod chart;
 mod cluster;
 mod forge_contract;
+mod presets;
 mod servers;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kubeopt_model::RepoPath;
 
 use crate::Presets;
-use crate::config::document::{ConfigDocument, ReasoningWord, Store};
+use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, Server, Store};
 use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
 use crate::config::types::{Config, StoreConfig};
@@ -26,62 +26,77 @@ pub(crate) fn check(
     presets: Presets<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<Config> {
-    let cluster_sections = elements(document.clusters);
-    let clusters: Vec<_> = cluster_sections
-        .into_iter()
-        .filter_map(|section| Some((section.line, check_cluster(section, reading)?)))
-        .collect();
-    refuse_twice(clusters.iter().map(|(line, cluster)| (*line, cluster.name.as_str())), "clusters", reading);
-    let forges: Vec<_> = elements(document.forges)
-        .into_iter()
-        .filter_map(|section| Some((section.line, check_forge(section, reading)?)))
-        .collect();
-    refuse_twice(forges.iter().map(|(line, forge)| (*line, forge.name.as_str())), "forges", reading);
-    let clusters: Vec<_> = clusters.into_iter().map(|(_, cluster)| cluster).collect();
-    let forges: Vec<_> = forges.into_iter().map(|(_, forge)| forge).collect();
-
+    let clusters =
+        named(document.clusters, "clusters", reading, check_cluster, |cluster| cluster.name.as_str());
+    let forges = named(document.forges, "forges", reading, check_forge, |forge| forge.name.as_str());
     if reading.is_refused() {
         reading.note_gap();
     }
     let known = Known { clusters: &clusters, forges: &forges };
-    let bindings: Vec<_> = elements(document.bindings)
-        .into_iter()
-        .filter_map(|section| check_binding(section, &known, reading))
-        .collect();
-    let sources = elements(document.sources)
-        .into_iter()
-        .filter_map(|section| check_source(section, &known, &bindings, reading))
-        .collect();
-    let policy = match document.policy {
-        Some(at) => Some(check_layer(at.value, RepoPath::root(), presets, reading)?),
-        None => None,
-    };
-    if let Some(provider) = document.reasoning.as_ref().and_then(|at| at.value.provider.as_ref())
+    let bindings = elements(document.bindings);
+    let bindings: Vec<_> = bindings.into_iter().filter_map(|at| check_binding(at, &known, reading)).collect();
+    let sources = elements(document.sources);
+    let sources = sources.into_iter().filter_map(|at| check_source(at, &known, &bindings, reading)).collect();
+    let server = document.server.map(|at| at.value).unwrap_or_default();
+    refuse_what_is_not_there(document.reasoning.as_ref(), &server, reading);
+    let policy = document.policy.map(|at| check_layer(at.value, RepoPath::root(), presets, reading));
+    let store = check_store(document.store.map(|at| at.value).unwrap_or_default(), reading);
+    let listen = check_listen(server.listen, reading);
+    let every = document.passes.and_then(|at| at.value.every);
+    Some(Config {
+        bindings,
+        sources,
+        store: store?,
+        listen: listen?,
+        pass_every_seconds: every.map_or(DEFAULT_EVERY_SECONDS, |at| at.value.0),
+        // A policy that was refused refuses the whole file; it never becomes "no policy".
+        policy: match policy {
+            Some(checked) => Some(checked?),
+            None => None,
+        },
+        warnings: Vec::new(),
+        clusters,
+        forges,
+    })
+}
+
+/// Checks every element of a list, and that no name stands twice.
+fn named<S, C>(
+    list: Option<At<Vec<At<S>>>>,
+    key: &str,
+    reading: &mut Reading<'_>,
+    check: fn(At<S>, &mut Reading<'_>) -> Option<C>,
+    name: fn(&C) -> &str,
+) -> Vec<C> {
+    let mut checked: Vec<(usize, C)> = Vec::new();
+    for section in elements(list) {
+        let line = section.line;
+        let Some(element) = check(section, reading) else { continue };
+        if let Some((first_line, first)) = checked.iter().find(|(_, known)| name(known) == name(&element)) {
+            let fault =
+                Fault::Duplicate { path: format!("{key}[].name: {}", name(first)), first_line: *first_line };
+            reading.refuse(line, fault);
+        }
+        checked.push((line, element));
+    }
+    checked.into_iter().map(|(_, element)| element).collect()
+}
+
+/// What must not be ignored: it would be believed to work.
+fn refuse_what_is_not_there(reasoning: Option<&At<Reasoning>>, server: &Server, reading: &mut Reading<'_>) {
+    if let Some(provider) = reasoning.and_then(|at| at.value.provider.as_ref())
         && provider.value != ReasoningWord::None
     {
         let what = "`reasoning` by a language model".to_owned();
         let help = "write `provider: none`; texts are then made by rule".to_owned();
         reading.refuse(provider.line, Fault::NotInThisVersion { what, help });
     }
-    let server = document.server.map(|at| at.value).unwrap_or_default();
     if let Some(auth) = &server.auth {
         let what = "`server.auth`".to_owned();
         let help =
             "remove it, and let `server.listen` be reached only by those who may read everything".to_owned();
         reading.refuse(auth.line, Fault::NotInThisVersion { what, help });
     }
-    let every = document.passes.and_then(|at| at.value.every);
-    Some(Config {
-        bindings,
-        sources,
-        store: check_store(document.store.map(|at| at.value).unwrap_or_default(), reading)?,
-        listen: check_listen(server.listen, reading)?,
-        pass_every_seconds: every.map_or(DEFAULT_EVERY_SECONDS, |at| at.value.0),
-        policy,
-        warnings: Vec::new(),
-        clusters,
-        forges,
-    })
 }
 
 /// The elements of a list; nothing where the key is absent.
@@ -123,19 +138,6 @@ pub(crate) fn malformed<T>(
 /// A file or folder by name.
 pub(crate) fn file(at: At<String>) -> PathBuf {
     PathBuf::from(at.value)
-}
-
-fn refuse_twice<'n>(names: impl Iterator<Item = (usize, &'n str)>, list: &str, reading: &mut Reading<'_>) {
-    let mut seen: Vec<(usize, &str)> = Vec::new();
-    for (line, name) in names {
-        match seen.iter().find(|(_, known)| *known == name) {
-            Some((first_line, _)) => {
-                let path = format!("{list}[].name: {name}");
-                reading.refuse(line, Fault::Duplicate { path, first_line: *first_line });
-            }
-            None => seen.push((line, name)),
-        }
-    }
 }
 
 fn check_listen(listen: Option<At<String>>, reading: &mut Reading<'_>) -> Option<SocketAddr> {

@@ -2,6 +2,7 @@
 //! and limits, `maxLimitRequestRatio` against both together. A value that is outside already is not forced in.
 
 use kubeopt_model::cluster::LimitRange;
+use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Amount, Bound, Resource};
 
 use crate::guardrails::bounds::{at_least, at_most};
@@ -14,54 +15,66 @@ pub(super) const GUARDRAIL: Guardrail = Guardrail {
     judge,
 };
 
+/// Which way a LimitRange bounds a value.
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Lowest,
+    Highest,
+}
+
+struct RangeBound<'a> {
+    range: &'a LimitRange,
+    amount: Amount,
+    side: Side,
+}
+
 fn judge(wanted: &Wanted<'_>) -> Judgement {
-    let (mut low, mut high): (Option<(Amount, String)>, Option<(Amount, String)>) = (None, None);
-    for (range, amount, is_low) in bounds(wanted) {
-        let name = format!("{}/{}", range.namespace, range.name);
-        if is_low && low.as_ref().is_none_or(|(known, _)| *known < amount) {
-            low = Some((amount, name));
-        } else if !is_low && high.as_ref().is_none_or(|(known, _)| *known > amount) {
-            high = Some((amount, name));
-        }
-    }
-    let judged = low.map_or(Judgement::Pass, |(low, name)| {
-        at_least(wanted, low, || format!("LimitRange {name} allows no less than {low}"))
-    });
-    match (judged, high) {
-        (Judgement::Pass, Some((high, name))) => {
-            at_most(wanted, high, || format!("LimitRange {name} allows no more than {high}"))
-        }
+    let bounds = bounds(wanted);
+    let of = |side| bounds.iter().filter(move |bound| bound.side == side);
+    let text = |bound: &RangeBound<'_>, than: &str| {
+        format!(
+            "LimitRange {}/{} allows no {than} than {}",
+            bound.range.namespace, bound.range.name, bound.amount
+        )
+    };
+    let lowest = of(Side::Lowest).max_by_key(|bound| bound.amount);
+    let judged =
+        lowest.map_or(Judgement::Pass, |bound| at_least(wanted, bound.amount, || text(bound, "less")));
+    match (judged, of(Side::Highest).min_by_key(|bound| bound.amount)) {
+        (Judgement::Pass, Some(bound)) => at_most(wanted, bound.amount, || text(bound, "more")),
         (judged, _) => judged,
     }
 }
 
-/// Every bound on the field: its LimitRange, the amount, and whether it is a lower one.
-fn bounds<'a>(wanted: &Wanted<'a>) -> Vec<(&'a LimitRange, Amount, bool)> {
+/// Every bound that a LimitRange of a member's namespace sets on the field.
+fn bounds<'a>(wanted: &Wanted<'a>) -> Vec<RangeBound<'a>> {
     let mut bounds = Vec::new();
     for member in &wanted.members {
         let id = &member.container.workload;
         let ranges = wanted.facts(&id.cluster).map_or(&[][..], |facts| &facts.limit_ranges);
         for range in ranges.iter().filter(|range| range.namespace == id.namespace) {
-            let (min, max, ratio) = match wanted.resource() {
-                Resource::Cpu => (
-                    range.min.cpu.map(Amount::Cpu),
-                    range.max.cpu.map(Amount::Cpu),
-                    range.max_ratio_per_mille.0,
-                ),
-                Resource::Memory => (
-                    range.min.memory.map(Amount::Memory),
-                    range.max.memory.map(Amount::Memory),
-                    range.max_ratio_per_mille.1,
-                ),
+            let (min, max) = (amount(&range.min, wanted.resource()), amount(&range.max, wanted.resource()));
+            bounds.extend(min.map(|amount| RangeBound { range, amount, side: Side::Lowest }));
+            bounds.extend(max.map(|amount| RangeBound { range, amount, side: Side::Highest }));
+            let ratio = match wanted.resource() {
+                Resource::Cpu => range.max_ratio_per_mille.0,
+                Resource::Memory => range.max_ratio_per_mille.1,
             };
-            bounds.extend(min.map(|min| (range, min, true)));
-            bounds.extend(max.map(|max| (range, max, false)));
-            if let Some((ratio, other)) = ratio.zip(wanted.other_bound(member)) {
-                bounds.push(ratio_bound(wanted, range, ratio, other));
-            }
+            bounds.extend(
+                ratio
+                    .zip(wanted.other_bound(member))
+                    .map(|(ratio, other)| ratio_bound(wanted, range, ratio, other)),
+            );
         }
     }
     bounds
+}
+
+fn amount(list: &ResourceList, resource: Resource) -> Option<Amount> {
+    match resource {
+        Resource::Cpu => list.cpu.map(Amount::Cpu),
+        Resource::Memory => list.memory.map(Amount::Memory),
+    }
 }
 
 /// limit / request <= ratio: a bound from below for the request, from above for the limit.
@@ -70,12 +83,12 @@ fn ratio_bound<'a>(
     range: &'a LimitRange,
     ratio_per_mille: u64,
     other: Amount,
-) -> (&'a LimitRange, Amount, bool) {
+) -> RangeBound<'a> {
     let (other, ratio) = (u128::from(other.base()), u128::from(ratio_per_mille.max(1)));
-    let (base, is_low) = match wanted.field.bound {
-        Bound::Request => ((other * 1000).div_ceil(ratio), true),
-        Bound::Limit => (other * ratio / 1000, false),
+    let (base, side) = match wanted.field.bound {
+        Bound::Request => ((other * 1000).div_ceil(ratio), Side::Lowest),
+        Bound::Limit => (other * ratio / 1000, Side::Highest),
     };
-    let base = u64::try_from(base).unwrap_or(u64::MAX);
-    (range, Amount::from_base(wanted.resource(), base), is_low)
+    let amount = Amount::from_base(wanted.resource(), u64::try_from(base).unwrap_or(u64::MAX));
+    RangeBound { range, amount, side }
 }

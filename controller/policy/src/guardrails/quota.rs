@@ -34,7 +34,8 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
 fn touched(wanted: &Wanted<'_>, member: &Member) -> Vec<Bound> {
     match wanted.field.bound {
         Bound::Limit if wanted.other_bound(member).is_none() => vec![Bound::Limit, Bound::Request],
-        bound => vec![bound],
+        Bound::Limit => vec![Bound::Limit],
+        Bound::Request => vec![Bound::Request],
     }
 }
 
