@@ -21,6 +21,7 @@ mod text;
 pub use codes::CODES;
 pub use config::Config;
 pub use policy::{Layer, PolicyFile, Subject, effective_policy};
+pub use text::duration_seconds;
 pub use schema::{config_schema, generated_files, policy_schema};
 
 /// Presets that `extends` may name: (name without `kubeopt:`, text). The policy crate embeds them, runtime passes them.

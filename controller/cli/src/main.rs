@@ -1,2 +1,18 @@
-//! The kubeopt program.
-fn main() {}
+//! The kubeopt program: parse, run, answer with an exit code.
+
+mod args;
+mod demo;
+mod explain;
+mod generate;
+mod out;
+mod progress;
+mod run;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    run::run(args::Args::parse())
+}

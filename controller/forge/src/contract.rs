@@ -21,6 +21,9 @@ pub trait Fixture {
     /// Commits one file onto an existing branch in the name of `person@example.org`; gives the commit's id.
     async fn commit(&self, repository: &RepositoryId, branch: &str, path: &str, content: &[u8]) -> String;
 
+    /// Makes another branch at the head of a branch.
+    async fn copy_branch(&self, repository: &RepositoryId, from: &str, to: &str);
+
     /// Merges a pull request; gives the merge commit's id.
     async fn merge(&self, repository: &RepositoryId, number: u64) -> String;
 

@@ -71,6 +71,11 @@ pub enum GitError {
 }
 
 impl GitError {
+    /// As users see it, with the next step.
+    pub fn problem(&self) -> Problem {
+        Problem::from(self)
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {

@@ -15,8 +15,10 @@ use crate::error::GitError;
 use crate::smart::Tip;
 use crate::{cache, local};
 
-/// Largest file that is read. The largest manifests (CRD bundles) are below it; Kubernetes takes objects up to 1.5 MiB.
-pub const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest file that is read. It is above what is edited, because a folder is rendered with all its files: the largest
+/// of the public repositories that we measured is a list of dashboards of 1.7 MB, and Kubernetes takes no object above
+/// 1.5 MiB.
+pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Most entries of one commit, folders included. The largest public GitOps monorepos have some ten thousand; a tree
 /// that refers to itself many times over ends here.
@@ -25,6 +27,25 @@ const ENTRIES_MAX: usize = 200_000;
 /// Most bytes that [`Snapshot::files`] gives at once.
 const FILES_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// Commits whose first lines are read: enough to see how a repository writes them.
+const SUBJECTS_MAX: usize = 50;
+
+/// Longest first line that is kept.
+const SUBJECT_CHARS_MAX: usize = 200;
+
+/// Follows first parents as far as they are there.
+fn subjects(repository: &Repository, from: Oid) -> Vec<String> {
+    let mut subjects = Vec::new();
+    let mut next = repository.find_commit(from).ok();
+    while let Some(commit) = next.take().filter(|_| subjects.len() < SUBJECTS_MAX) {
+        let line =
+            commit.summary().ok().flatten().unwrap_or_default().chars().take(SUBJECT_CHARS_MAX).collect();
+        subjects.push(line);
+        next = commit.parent(0).ok();
+    }
+    subjects
+}
+
 /// Why an entry of the tree is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SkippedWhy {
@@ -32,7 +53,7 @@ pub enum SkippedWhy {
     Symlink,
     /// Mode 160000.
     Submodule,
-    /// Over 1 MiB.
+    /// Over 4 MiB.
     TooLarge,
     /// A name that no path of this program may hold: not UTF-8, control characters, a backslash, `.git`.
     Name,
@@ -43,7 +64,7 @@ impl fmt::Display for SkippedWhy {
         f.write_str(match self {
             Self::Symlink => "is a symbolic link",
             Self::Submodule => "is a submodule",
-            Self::TooLarge => "is larger than 1 MiB",
+            Self::TooLarge => "is larger than 4 MiB",
             Self::Name => "has a name that is not accepted",
         })
     }
@@ -69,6 +90,8 @@ pub struct Snapshot {
     pub commit: String,
     /// Its tree, 40 hex digits.
     pub tree: String,
+    /// First lines of the newest commits, the newest first; of a repository that was fetched without history, one.
+    pub subjects: Vec<String>,
     git_dir: PathBuf,
     index: Arc<Index>,
 }
@@ -92,6 +115,7 @@ impl Snapshot {
             branch: tip.branch.clone(),
             commit: tip.commit.clone(),
             tree: tree.to_string(),
+            subjects: subjects(&repository, commit),
             git_dir: git_dir.to_owned(),
             index: Arc::new(index),
             repository: id,

@@ -116,7 +116,7 @@ async fn links_submodules_and_large_files_are_listed_and_never_read() {
     for filter in ["true", "false"] {
         let served = served();
         served.origin.config().unwrap().set_str("uploadpack.allowFilter", filter).unwrap();
-        let noise: String = (0..40_000_u32)
+        let noise: String = (0..120_000_u32)
             .map(|n| git2::Oid::hash_object(ObjectType::Blob, &n.to_le_bytes()).unwrap().to_string())
             .collect();
         let limit = usize::try_from(FILE_BYTES_MAX).unwrap();

@@ -134,6 +134,11 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// As users see it, with the next step.
+    pub fn problem(&self) -> Problem {
+        Problem::from(self)
+    }
+
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {

@@ -12,3 +12,4 @@ pub(crate) use choice::choice;
 pub(crate) use fault::{Fault, FileKind};
 pub(crate) use reading::{At, FromNode, Later, Reading};
 pub(crate) use section::section;
+pub use values::duration_seconds;

@@ -76,7 +76,8 @@ impl FromNode for Quantile {
 /// Seconds of one unit.
 const UNITS: [(char, i64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 7 * 86_400)];
 
-fn seconds(text: &str) -> Option<i64> {
+/// Seconds of a duration as people write it: `28d`, `336h`, `90m`. None for anything else.
+pub fn duration_seconds(text: &str) -> Option<i64> {
     let unit = text.chars().next_back()?;
     let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let digits = &text[..text.len() - unit.len_utf8()];
@@ -95,7 +96,7 @@ pub(crate) fn span_text(seconds: i64) -> String {
 
 impl<const MIN: i64, const MAX: i64> FromNode for Span<MIN, MAX> {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
-        let Some(seconds) = scalar_text(node).and_then(seconds) else {
+        let Some(seconds) = scalar_text(node).and_then(duration_seconds) else {
             return reading.wrong_type(
                 node,
                 path,

@@ -163,9 +163,13 @@ pub(super) async fn what_is_not_there_is_not_found(forge: &dyn Forge, fixture: &
 
 pub(super) async fn long_lists_are_complete(forge: &dyn Forge, fixture: &dyn Fixture) {
     let repository = repository(fixture, "many").await;
-    let mut numbers = Vec::new();
-    for at in 0..MANY {
-        numbers.push(opened(forge, &repository, &format!("kubeopt/many-{at:08}"), "m").await.number);
+    let first = opened(forge, &repository, "kubeopt/many-00000000", "m").await;
+    let mut numbers = vec![first.number];
+    for at in 1..MANY {
+        let branch = format!("kubeopt/many-{at:08}");
+        fixture.copy_branch(&repository, &first.head_branch, &branch).await;
+        let pull = forge.open_pull_request(&repository, &draft(&branch, "m")).await;
+        numbers.push(pull.expect("the pull request is opened").number);
     }
     for state in [StateFilter::Open, StateFilter::All] {
         let query = PullRequestQuery::with_prefix("kubeopt/many-", state);

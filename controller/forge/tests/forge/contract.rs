@@ -33,6 +33,12 @@ impl Fixture for Folder {
         git.commit(Some(&reference), &who, &who, "By hand", &tree, &[&parent]).unwrap().to_string()
     }
 
+    async fn copy_branch(&self, repository: &RepositoryId, from: &str, to: &str) {
+        let git = self.git(repository);
+        let head = git.refname_to_id(&format!("refs/heads/{from}")).unwrap();
+        git.reference(&format!("refs/heads/{to}"), head, false, "copy").unwrap();
+    }
+
     async fn merge(&self, repository: &RepositoryId, number: u64) -> String {
         self.0.merge(repository, number, "reviewer").await.unwrap().oid
     }

@@ -35,7 +35,7 @@ fn answer(input: impl Read) -> Result<RenderAnswer, Problem> {
         unusable("it was not told which kustomize to use; it is started by kubeopt itself, not by hand")
     })?;
     confine_self(&request.limits)?;
-    Ok(RenderAnswer::Ok { output: run(request, &binary)?, renderer: binary.label() })
+    Ok(RenderAnswer::Ok { output: run(&request, &binary)?, renderer: binary.label() })
 }
 
 fn read_request(input: impl Read) -> Result<RenderRequest, Problem> {

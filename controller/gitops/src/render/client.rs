@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use kubeopt_model::Problem;
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::RendererKind;
+use kubeopt_model::{Problem, RepoPath};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
@@ -17,6 +17,7 @@ use crate::render::kustomize::KustomizeBinary;
 use crate::render::layout::private_folder;
 use crate::render::plain;
 use crate::render::protocol::{RenderAnswer, RenderRequest};
+use crate::render::run::check_request;
 
 /// Bytes of the child's own complaints that are read; it has none unless it crashes.
 const COMPLAINT_BYTES_MAX: u64 = 16 * 1024;
@@ -71,7 +72,8 @@ impl Renderer {
     }
 
     async fn ask_child(&self, request: &RenderRequest, binary: &KustomizeBinary) -> Result<Answer, Problem> {
-        let question = serde_json::to_vec(request).map_err(|error| child_failed(&error.to_string()))?;
+        let narrow = narrowed(request)?;
+        let question = serde_json::to_vec(&narrow).map_err(|error| child_failed(&error.to_string()))?;
         if question.len() as u64 > REQUEST_BYTES_MAX {
             return Err(files_too_large(request));
         }
@@ -103,6 +105,21 @@ impl Renderer {
         }
         Ok(answer)
     }
+}
+
+/// The request with the files that are needed and no others: of a large repository, one entry needs few. The child
+/// checks again and does not rely on this.
+fn narrowed(request: &RenderRequest) -> Result<RenderRequest, Problem> {
+    let needed = check_request(request)?.needed;
+    let keep = |path: &RepoPath| Some((path.clone(), request.files.get(path)?.clone()));
+    Ok(RenderRequest {
+        kind: request.kind,
+        entry: request.entry.clone(),
+        files: needed.iter().filter_map(keep).collect(),
+        limits: request.limits,
+        overlay: request.overlay.clone(),
+        target_namespace: request.target_namespace.clone(),
+    })
 }
 
 /// What the child wrote.

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use kubeopt_model::{FileSet, RepoPath};
+use kubeopt_model::FileSet;
 
 use super::*;
 use crate::render::kustomize::Flavour;
@@ -56,6 +56,20 @@ async fn the_childs_answer_comes_back_with_its_proof() {
     let rendered = render(script, &request(RendererKind::Kustomize)).await.unwrap();
     assert_eq!(rendered.output, b"a: 1\n");
     assert_eq!(rendered.by.to_string(), "rendered with kustomize v5.8.2");
+}
+
+#[tokio::test]
+async fn the_child_is_given_only_the_files_that_the_entry_refers_to() {
+    let mut request = request(RendererKind::Kustomize);
+    let file = |path: &str, text: &str| (RepoPath::new(path).unwrap(), text.as_bytes().to_vec());
+    request.files.extend([
+        file("apps/kustomization.yaml", "resources: [../base/b.yaml]"),
+        file("base/b.yaml", "b: 1\n"),
+        file("secrets.txt", "unrelated"),
+    ]);
+    let script = r#"printf '{"ok":{"output":"%s","renderer":"x"}}' "$(grep -o '"[a-z]*/*[a-z]*[.][a-z]*":' | tr -d '":' | tr '\n' ' ')""#;
+    let output = render(script, &request).await.unwrap().output;
+    assert_eq!(String::from_utf8(output).unwrap(), "apps/kustomization.yaml base/b.yaml ");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
-use kubeopt_model::{FileSet, Problem, RepoPath};
+use kubeopt_model::{Problem, RepoPath};
 use tempfile::TempDir;
 
 use crate::codes;
@@ -33,13 +33,15 @@ impl Layout {
         Ok(Self { home, root, empty })
     }
 
-    /// Writes the files; those of `instead` replace theirs.
+    /// Writes the files.
     ///
     /// # Errors
     /// `E-REN-009`, also where one path is a file and a folder.
-    pub(crate) fn write(&self, files: &FileSet, instead: &FileSet) -> Result<(), Problem> {
+    pub(crate) fn write<'a>(
+        &self,
+        files: impl IntoIterator<Item = (&'a RepoPath, &'a [u8])>,
+    ) -> Result<(), Problem> {
         for (path, bytes) in files {
-            let bytes = instead.get(path).unwrap_or(bytes);
             self.write_file(path, bytes).map_err(|error| failed(&error).at(path.as_str(), None))?;
         }
         Ok(())
@@ -106,16 +108,17 @@ mod tests {
 
     use super::*;
 
-    fn file(path: &str, text: &str) -> FileSet {
-        FileSet::from([(RepoPath::new(path).unwrap(), text.as_bytes().to_vec())])
+    fn write(layout: &Layout, paths: &[&str]) -> Result<(), Problem> {
+        let paths: Vec<RepoPath> = paths.iter().map(|path| RepoPath::new(path).unwrap()).collect();
+        layout.write(paths.iter().map(|path| (path, &b"text"[..])))
     }
 
     #[test]
     fn files_are_private_and_gone_afterwards() {
         let layout = Layout::new().unwrap();
-        layout.write(&file("a/b.yaml", "old"), &file("a/b.yaml", "new")).unwrap();
+        write(&layout, &["a/b.yaml"]).unwrap();
         let path = layout.root.join("a/b.yaml");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "text");
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(
             (mode(layout.home.path()), mode(&layout.root.join("a")), mode(&path)),
@@ -128,9 +131,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_file_and_folder_is_a_problem() {
-        let mut files = file("a", "");
-        files.extend(file("a/b", ""));
-        let problem = Layout::new().unwrap().write(&files, &FileSet::new()).unwrap_err();
+        let problem = write(&Layout::new().unwrap(), &["a", "a/b"]).unwrap_err();
         assert_eq!(
             (problem.code.as_str(), problem.place.unwrap().file.as_str()),
             (codes::RENDER_FILES, "a/b")

@@ -12,7 +12,7 @@ pub(crate) const RENDERER_CPUS: u64 = 2;
 /// Open files. kustomize opens one at a time; the rest is for the Go runtime.
 const OPEN_FILES_MAX: u64 = 256;
 
-/// Largest file that is written: a manifest is at most 1 MiB, complaints are cut long before.
+/// Largest file that is written: a file of a repository has at most 4 MiB, complaints are cut long before.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Puts the limits on this process. There is no way back.

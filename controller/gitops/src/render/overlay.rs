@@ -8,26 +8,27 @@ use kubeopt_model::{FileSet, Namespace, Problem, RepoPath};
 use serde_yaml::{Mapping, Value};
 
 use crate::render::plain::nothing_there;
-use crate::render::references::{kustomization_of, read_kustomization};
+use crate::render::references::{Tree, kustomization_of, read_kustomization};
 use crate::{codes, entry};
 
-/// Makes the entry a folder that kustomize can build.
+/// The kustomization file that makes the entry a folder that kustomize can build; none where it is one as it stands.
 ///
 /// # Errors
 /// `E-REN-007` where there is nothing to build, `E-REN-011` for an overlay that is no kustomization fragment,
 /// `E-REN-012` for a kustomization file that cannot be read.
 pub(crate) fn prepare(
-    files: &mut FileSet,
+    files: &FileSet,
     entry: &RepoPath,
     overlay: Option<&str>,
     target_namespace: Option<&Namespace>,
-) -> Result<(), Problem> {
-    let (path, mut kustomization) = match kustomization_of(files, entry)? {
+) -> Result<FileSet, Problem> {
+    let tree = Tree { files, instead: &FileSet::new() };
+    let (path, mut kustomization) = match kustomization_of(tree, entry)? {
         Some(path) => {
             if overlay.is_none() && target_namespace.is_none() {
-                return Ok(());
+                return Ok(FileSet::new());
             }
-            let kustomization = read_kustomization(files, &path)?;
+            let kustomization = read_kustomization(tree, &path)?;
             (path, kustomization)
         }
         None => (entry_file(entry), generate(files, entry)?),
@@ -40,8 +41,7 @@ pub(crate) fn prepare(
     }
     let text = serde_yaml::to_string(&kustomization)
         .map_err(|error| unreadable_overlay(&format!("it cannot be written: {error}")))?;
-    files.insert(path, text.into_bytes());
-    Ok(())
+    Ok(FileSet::from([(path, text.into_bytes())]))
 }
 
 fn entry_file(entry: &RepoPath) -> RepoPath {
@@ -115,12 +115,12 @@ mod tests {
         overlay: Option<&str>,
         namespace: Option<&str>,
     ) -> Result<Value, Problem> {
-        let mut files = files(list);
+        let files = files(list);
         let entry = RepoPath::new("apps").unwrap();
         let namespace = namespace.map(|text| Namespace::new(text).unwrap());
-        prepare(&mut files, &entry, overlay, namespace.as_ref())?;
-        let path = kustomization_of(&files, &entry)?.unwrap();
-        Ok(serde_yaml::from_slice(&files[&path]).unwrap())
+        let made = prepare(&files, &entry, overlay, namespace.as_ref())?;
+        assert_eq!(made.len(), 1);
+        Ok(serde_yaml::from_slice(made.values().next().unwrap()).unwrap())
     }
 
     #[test]

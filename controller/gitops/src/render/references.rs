@@ -6,11 +6,12 @@
 //! - each reference of each reachable kustomization file must lead to something in the set of files;
 //! - each of these files is written anew from what was read here, so that another YAML reader's idea of merge keys or
 //!   tags cannot show kustomize a reference that was not checked;
+//! - only what is referred to is laid out for kustomize, unless a generator or transformer may want more;
 //! - files outside the kustomization's own folder (`../x.yaml`), which Flux allows, are allowed only where the check
 //!   covers all references; a configuration of a generator or transformer may hold paths of its own, so the two are
 //!   not allowed together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use kubeopt_model::{FileSet, Problem, RepoPath};
 use serde::Deserialize as _;
@@ -39,6 +40,42 @@ pub(crate) struct Checked {
     pub(crate) restrictor: Restrictor,
     /// The reachable kustomization files, written anew.
     pub(crate) rewritten: FileSet,
+    /// All files that kustomize may want, kustomization files included.
+    pub(crate) needed: BTreeSet<RepoPath>,
+}
+
+impl Checked {
+    /// What is laid out for kustomize. `files` are those that were checked.
+    pub(crate) fn layout<'a>(&'a self, files: &'a FileSet) -> impl Iterator<Item = (&'a RepoPath, &'a [u8])> {
+        self.needed.iter().filter_map(|path| {
+            let bytes = self.rewritten.get(path).or_else(|| files.get(path))?;
+            Some((path, bytes.as_slice()))
+        })
+    }
+}
+
+/// The files of a repository, some of them replaced or added.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tree<'a> {
+    /// As they are.
+    pub(crate) files: &'a FileSet,
+    /// What stands there instead.
+    pub(crate) instead: &'a FileSet,
+}
+
+impl Tree<'_> {
+    fn get(&self, path: &RepoPath) -> Option<&[u8]> {
+        self.instead.get(path).or_else(|| self.files.get(path)).map(Vec::as_slice)
+    }
+
+    /// Whether a file lies below.
+    fn is_folder(&self, path: &RepoPath) -> bool {
+        // No name begins with a character before the space, so that this is where the folder's files begin.
+        let Ok(first) = path.join(" ") else { return false };
+        [self.files, self.instead]
+            .iter()
+            .any(|files| files.range(first.clone()..).next().is_some_and(|(file, _)| file.is_within(path)))
+    }
 }
 
 /// Follows all references from the entry.
@@ -46,8 +83,8 @@ pub(crate) struct Checked {
 /// # Errors
 /// `E-REN-002` for what leads out of the repository, `E-REN-003` for what is not there, `E-REN-012` for a kustomization
 /// file that cannot be read.
-pub(crate) fn check(files: &FileSet, entry: &RepoPath) -> Result<Checked, Problem> {
-    let mut check = Check::new(files);
+pub(crate) fn check(tree: Tree<'_>, entry: &RepoPath) -> Result<Checked, Problem> {
+    let mut check = Check::new(tree);
     check.folders.push((entry.clone(), Content::Manifests));
     while let Some((folder, content)) = check.folders.pop() {
         if check.seen.insert((folder.clone(), content)) {
@@ -64,11 +101,11 @@ pub(crate) fn check(files: &FileSet, entry: &RepoPath) -> Result<Checked, Proble
 ///
 /// # Errors
 /// `E-REN-012` where it has several, which kustomize refuses too.
-pub(crate) fn kustomization_of(files: &FileSet, folder: &RepoPath) -> Result<Option<RepoPath>, Problem> {
+pub(crate) fn kustomization_of(tree: Tree<'_>, folder: &RepoPath) -> Result<Option<RepoPath>, Problem> {
     let found: Vec<RepoPath> = KUSTOMIZATION_FILES
         .iter()
         .filter_map(|name| folder.join(name).ok())
-        .filter(|path| files.contains_key(path))
+        .filter(|path| tree.get(path).is_some())
         .collect();
     match found.as_slice() {
         [] => Ok(None),
@@ -81,8 +118,8 @@ pub(crate) fn kustomization_of(files: &FileSet, folder: &RepoPath) -> Result<Opt
 ///
 /// # Errors
 /// `E-REN-012` where it is no YAML mapping, or holds tags.
-pub(crate) fn read_kustomization(files: &FileSet, path: &RepoPath) -> Result<Mapping, Problem> {
-    let bytes = files.get(path).map(Vec::as_slice).unwrap_or_default();
+pub(crate) fn read_kustomization(tree: Tree<'_>, path: &RepoPath) -> Result<Mapping, Problem> {
+    let bytes = tree.get(path).unwrap_or_default();
     let mut value: Value =
         serde_yaml::from_slice(bytes).map_err(|error| unreadable(path, &error.to_string()))?;
     value.apply_merge().map_err(|error| unreadable(path, &error.to_string()))?;
@@ -107,26 +144,23 @@ enum Content {
 }
 
 struct Check<'a> {
-    files: &'a FileSet,
-    /// All folders that hold a file, for references that name one.
-    known_folders: BTreeSet<RepoPath>,
+    tree: Tree<'a>,
     folders: Vec<(RepoPath, Content)>,
     seen: BTreeSet<(RepoPath, Content)>,
     rewritten: FileSet,
+    needed: BTreeSet<RepoPath>,
     outside: Option<RepoPath>,
     plugins: Option<RepoPath>,
 }
 
 impl<'a> Check<'a> {
-    fn new(files: &'a FileSet) -> Self {
-        let known_folders =
-            files.keys().flat_map(|path| std::iter::successors(path.parent(), RepoPath::parent)).collect();
+    fn new(tree: Tree<'a>) -> Self {
         Self {
-            files,
-            known_folders,
+            tree,
             folders: Vec::new(),
             seen: BTreeSet::new(),
-            rewritten: BTreeMap::new(),
+            rewritten: FileSet::new(),
+            needed: BTreeSet::new(),
             outside: None,
             plugins: None,
         }
@@ -147,14 +181,18 @@ impl<'a> Check<'a> {
                 .at(outside.as_str(), None));
             }
         };
-        Ok(Checked { restrictor, rewritten: self.rewritten })
+        let mut needed = self.needed;
+        if self.plugins.is_some() {
+            needed.extend(self.tree.files.keys().cloned());
+        }
+        Ok(Checked { restrictor, rewritten: self.rewritten, needed })
     }
 
     fn follow(&mut self, folder: &RepoPath, content: Content) -> Result<(), Problem> {
-        let Some(path) = kustomization_of(self.files, folder)? else {
+        let Some(path) = kustomization_of(self.tree, folder)? else {
             return Err(missing(folder, "a kustomization file", folder.as_str()));
         };
-        let kustomization = read_kustomization(self.files, &path)?;
+        let kustomization = read_kustomization(self.tree, &path)?;
         for (key, value) in &kustomization {
             let name = key.as_str().unwrap_or_default();
             let mut at = Reader { check: self, folder, path: &path };
@@ -179,6 +217,7 @@ impl<'a> Check<'a> {
         }
         let text =
             serde_yaml::to_string(&kustomization).map_err(|error| unreadable(&path, &error.to_string()))?;
+        self.needed.insert(path.clone());
         self.rewritten.insert(path, text.into_bytes());
         Ok(())
     }
@@ -200,12 +239,12 @@ impl Reader<'_, '_, '_> {
                 continue;
             }
             let target = self.resolve(text)?;
-            if let Some(bytes) = self.check.files.get(&target) {
+            if let Some(bytes) = self.check.tree.get(&target) {
                 if content == Content::Plugins {
                     check_plugin(&target, bytes)?;
                 }
-                self.note_outside(&target);
-            } else if self.check.known_folders.contains(&target) {
+                self.note(target);
+            } else if self.check.tree.is_folder(&target) {
                 self.check.folders.push((target, content));
             } else {
                 return Err(self.not_there(text));
@@ -255,10 +294,10 @@ impl Reader<'_, '_, '_> {
 
     fn file(&mut self, text: &str) -> Result<(), Problem> {
         let target = self.resolve(text)?;
-        if !self.check.files.contains_key(&target) {
+        if self.check.tree.get(&target).is_none() {
             return Err(self.not_there(text));
         }
-        self.note_outside(&target);
+        self.note(target);
         Ok(())
     }
 
@@ -273,10 +312,11 @@ impl Reader<'_, '_, '_> {
         missing(self.path, "a file or folder", text)
     }
 
-    fn note_outside(&mut self, target: &RepoPath) {
+    fn note(&mut self, target: RepoPath) {
         if !target.is_within(self.folder) {
             self.check.outside.get_or_insert_with(|| self.path.clone());
         }
+        self.check.needed.insert(target);
     }
 }
 
@@ -358,7 +398,7 @@ fn missing(path: &RepoPath, what: &str, text: &str) -> Problem {
     Problem::new(
         codes::REFERENCE_MISSING,
         format!("{path} refers to {what} that is not in the repository: {}", shown(text)),
-        "run `kustomize build` in a fresh clone; symbolic links, submodules and files over 1 MiB are not read",
+        "run `kustomize build` in a fresh clone; symbolic links, submodules and files over 4 MiB are not read",
     )
     .at(path.as_str(), None)
 }

@@ -20,7 +20,11 @@ fn check_overlay(kustomization: &str) -> Result<Checked, String> {
         ("r.yaml", "r: 1"),
         ("empty/notes.txt", ""),
     ]);
-    check(&tree, &RepoPath::new("o").unwrap()).map_err(|problem| problem.code)
+    check_files(&tree, "o").map_err(|problem| problem.code)
+}
+
+fn check_files(files: &FileSet, entry: &str) -> Result<Checked, Problem> {
+    check(Tree { files, instead: &FileSet::new() }, &RepoPath::new(entry).unwrap())
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn what_is_not_there_or_not_readable_is_refused() {
         assert_eq!(check_overlay(text), Err(codes::KUSTOMIZATION_UNREADABLE.to_owned()), "{text}");
     }
     let two = files(&[("kustomization.yaml", ""), ("Kustomization", "")]);
-    assert_eq!(check(&two, &RepoPath::root()).unwrap_err().code, codes::KUSTOMIZATION_UNREADABLE);
+    assert_eq!(check_files(&two, "").unwrap_err().code, codes::KUSTOMIZATION_UNREADABLE);
 }
 
 #[test]
@@ -108,10 +112,18 @@ fn kustomize_sees_exactly_what_was_checked() {
 }
 
 #[test]
+fn only_what_is_referred_to_is_laid_out_unless_a_plugin_may_want_more() {
+    let needed = |text| check_overlay(text).unwrap().needed.into_iter().map(String::from).collect::<Vec<_>>();
+    let want = ["b/kustomization.yaml", "b/y.yaml", "o/kustomization.yaml", "o/x.yaml"];
+    assert_eq!(needed("resources: [../b]\npatches: [{path: x.yaml}]"), want);
+    assert_eq!(needed("transformers: [plugin.yaml]").len(), 10);
+}
+
+#[test]
 fn folders_that_refer_to_each_other_end() {
     let tree = files(&[
         ("a/kustomization.yaml", "resources: [../b]"),
         ("b/kustomization.yaml", "resources: [../a]"),
     ]);
-    assert!(check(&tree, &RepoPath::new("a").unwrap()).is_ok());
+    assert!(check_files(&tree, "a").is_ok());
 }

@@ -12,7 +12,7 @@ use crate::render::limits::RENDERER_CPUS;
 use crate::render::overlay;
 use crate::render::plain::output_too_large;
 use crate::render::protocol::RenderRequest;
-use crate::render::references::{Restrictor, check};
+use crate::render::references::{Checked, Restrictor, Tree, check};
 
 /// Characters of kustomize's message that are shown.
 const MESSAGE_CHARS_MAX: usize = 800;
@@ -24,14 +24,13 @@ const MESSAGE_BYTES_MAX: u64 = 64 * 1024;
 ///
 /// # Errors
 /// Every `E-REN` problem but those of plain files and of the child itself.
-pub(crate) fn run(request: RenderRequest, binary: &KustomizeBinary) -> Result<String, Problem> {
-    let RenderRequest { kind: _, entry, mut files, limits, overlay, target_namespace } = request;
-    overlay::prepare(&mut files, &entry, overlay.as_deref(), target_namespace.as_ref())?;
-    let checked = check(&files, &entry)?;
+pub(crate) fn run(request: &RenderRequest, binary: &KustomizeBinary) -> Result<String, Problem> {
+    let checked = check_request(request)?;
+    let RenderRequest { entry, files, limits, .. } = request;
     let layout = Layout::new()?;
-    layout.write(&files, &checked.rewritten)?;
+    layout.write(checked.layout(files))?;
     let (complaints, stderr) = layout.complaints()?;
-    let mut command = command(binary, checked.restrictor, &entry, &layout);
+    let mut command = command(binary, checked.restrictor, entry, &layout);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
     let mut child = command.spawn().map_err(|error| not_started(binary, &error))?;
     let mut output = Vec::new();
@@ -42,7 +41,7 @@ pub(crate) fn run(request: RenderRequest, binary: &KustomizeBinary) -> Result<St
         // It may be gone already; either way it ends.
         let _gone = child.kill();
         let _ended = child.wait();
-        return Err(output_too_large(&entry, limit));
+        return Err(output_too_large(entry, limit));
     }
     let status = child.wait().map_err(|error| not_started(binary, &error))?;
     if !status.success() {
@@ -51,9 +50,19 @@ pub(crate) fn run(request: RenderRequest, binary: &KustomizeBinary) -> Result<St
             // What can be read of it is shown; it is missing only where the disk is.
             let _partial = file.take(MESSAGE_BYTES_MAX).read_to_end(&mut bytes);
         }
-        return Err(failed(&entry, status, &layout.hide_place(&String::from_utf8_lossy(&bytes))));
+        return Err(failed(entry, status, &layout.hide_place(&String::from_utf8_lossy(&bytes))));
     }
-    String::from_utf8(output).map_err(|_| failed(&entry, status, "the output is not UTF-8"))
+    String::from_utf8(output).map_err(|_| failed(entry, status, "the output is not UTF-8"))
+}
+
+/// What kustomize would be given for a request, without running it.
+///
+/// # Errors
+/// As the preparation and the check of references.
+pub(crate) fn check_request(request: &RenderRequest) -> Result<Checked, Problem> {
+    let RenderRequest { entry, files, overlay, target_namespace, .. } = request;
+    let instead = overlay::prepare(files, entry, overlay.as_deref(), target_namespace.as_ref())?;
+    check(Tree { files, instead: &instead }, entry)
 }
 
 fn command(binary: &KustomizeBinary, restrictor: Restrictor, entry: &RepoPath, layout: &Layout) -> Command {

@@ -49,7 +49,7 @@ async fn an_overlay_is_built_with_its_base_and_files_beside_it() {
             "resources: [../base]\npatches: [{path: ../shared/patch.yaml}]\nnamePrefix: prod-\n",
         ),
     ];
-    let output = run(request("apps/prod", &tree), &binary().await).unwrap();
+    let output = run(&request("apps/prod", &tree), &binary().await).unwrap();
     assert!(output.contains("name: prod-api") && output.contains("cpu: 250m"), "{output}");
 }
 
@@ -62,7 +62,7 @@ async fn the_flux_objects_patches_and_namespace_come_on_top_of_plain_files() {
     request.overlay =
         Some(format!("patches:\n- patch: |\n    {}\n", patch("70m").trim().replace('\n', "\n    ")));
     request.target_namespace = Some(Namespace::new("payments").unwrap());
-    let output = run(request, &binary().await).unwrap();
+    let output = run(&request, &binary().await).unwrap();
     assert!(output.contains("namespace: payments") && output.contains("cpu: 70m"), "{output}");
 }
 
@@ -75,7 +75,7 @@ async fn generated_content_cannot_hold_files_of_the_machine() {
             "apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {name: leak}\nfiles: [/etc/hostname]\n",
         ),
     ];
-    let problem = run(request("o", &tree), &binary().await).unwrap_err();
+    let problem = run(&request("o", &tree), &binary().await).unwrap_err();
     assert_eq!(problem.code, codes::RENDER_FAILED);
     assert!(problem.text.contains("security"), "{problem}");
 }
@@ -83,7 +83,7 @@ async fn generated_content_cannot_hold_files_of_the_machine() {
 #[tokio::test]
 async fn what_kustomize_reports_is_shown_without_the_place_on_this_machine() {
     let tree = [("o/kustomization.yaml", "resources: [a.yaml]"), ("o/a.yaml", "kind: Deployment\n")];
-    let problem = run(request("o", &tree), &binary().await).unwrap_err();
+    let problem = run(&request("o", &tree), &binary().await).unwrap_err();
     assert_eq!(problem.code, codes::RENDER_FAILED);
     assert!(
         !problem.text.contains("kubeopt-render") && !problem.text.contains("command failed"),
@@ -97,7 +97,7 @@ async fn an_output_beyond_the_limit_is_cut_off() {
     let mut request =
         request("o", &[("o/kustomization.yaml", "resources: [a.yaml]"), ("o/a.yaml", DEPLOYMENT)]);
     request.limits.output_bytes = 20;
-    assert_eq!(run(request, &binary().await).unwrap_err().code, codes::RENDER_OUTPUT);
+    assert_eq!(run(&request, &binary().await).unwrap_err().code, codes::RENDER_OUTPUT);
 }
 
 #[test]
