@@ -312,14 +312,15 @@ impl Api {
 
 impl From<NetError> for Failure {
     fn from(error: NetError) -> Self {
-        match error {
-            NetError::Status { status, excerpt, retry_after, .. } => by_status(status, excerpt, retry_after),
-            NetError::Timeout { host } => Self::TooMuch(format!("{host} did not answer in time")),
-            error if error.is_transient() => {
-                Self::Outage { error: ObserveError::Unreachable(error), wait: None }
-            }
-            error => Self::Final(ObserveError::Unreachable(error)),
+        if let NetError::Status { status, excerpt, retry_after, .. } = error {
+            return by_status(status, excerpt, retry_after);
         }
+        if let NetError::Timeout { host } = error {
+            return Self::TooMuch(format!("{host} did not answer in time"));
+        }
+        let transient = error.is_transient();
+        let error = ObserveError::Unreachable(error);
+        if transient { Self::Outage { error, wait: None } } else { Self::Final(error) }
     }
 }
 

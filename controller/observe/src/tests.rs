@@ -236,6 +236,39 @@ async fn an_outage_is_borne_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_broken_connection_is_not_given_twice() {
+    let rows: Vec<Value> =
+        (0..3).map(|n| json!({"metric": {"pod": format!("p{n}")}, "values": [[1, "1"], [2, "2"]]})).collect();
+    let body = json!({"status": "success", "data": {"result": rows}}).to_string();
+    let cut = body.find("p2").unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        for part in [&body[..cut], &body[..]] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0_u8; 4096];
+            let _some = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            tokio::io::AsyncWriteExt::write_all(&mut stream, format!("{head}{part}").as_bytes())
+                .await
+                .unwrap();
+            tokio::io::AsyncWriteExt::shutdown(&mut stream).await.unwrap();
+        }
+    });
+    let source = source_at(&uri, |_| {});
+    let mut found = Vec::new();
+    let steps = attempt::Steps { first: 300, last: 3600, step: 300 };
+    let tally = source
+        .api
+        .range("up", steps, &mut |labels, points| found.push((labels["pod"].clone(), points.len())))
+        .await;
+    server.await.unwrap();
+    assert_eq!(found, [("p0".to_owned(), 2), ("p1".to_owned(), 2), ("p2".to_owned(), 2)]);
+    assert_eq!(tally.unwrap().queries, 2);
+}
+
+#[tokio::test]
 async fn a_slow_server_is_not_waited_for_for_ever() {
     let server = MockServer::start().await;
     let late = matrix(&[]).set_delay(Duration::from_secs(600));

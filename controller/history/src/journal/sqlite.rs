@@ -152,10 +152,11 @@ async fn connect(place: &Place) -> Result<SqlitePool, HistoryError> {
 }
 
 fn opened(place: &str, error: sqlx::Error) -> HistoryError {
-    match broken(error) {
-        HistoryError::Database(why) => HistoryError::Open { place: place.to_owned(), why },
-        other => other,
+    let error = broken(error);
+    if let HistoryError::Database(why) = error {
+        return HistoryError::Open { place: place.to_owned(), why };
     }
+    error
 }
 
 /// The write-ahead log of a file that is gone belongs to nothing; a new database beside it would be damaged.
