@@ -21,8 +21,8 @@ mod text;
 pub use codes::CODES;
 pub use config::Config;
 pub use policy::{Layer, PolicyFile, Subject, effective_policy};
-pub use text::duration_seconds;
 pub use schema::{config_schema, generated_files, policy_schema};
+pub use text::duration_seconds;
 
 /// Presets that `extends` may name: (name without `kubeopt:`, text). The policy crate embeds them, runtime passes them.
 pub type Presets<'a> = &'a [(&'a str, &'a str)];

@@ -136,15 +136,18 @@ fn cause<E: Error + 'static>(error: &reqwest::Error) -> Option<&E> {
         if let Some(found) = error.downcast_ref::<E>() {
             return Some(found);
         }
-        // An IO error holds the error of the layer below, but names that one's source as its own.
-        if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref)
-            && let Some(found) = inner.downcast_ref::<E>()
-        {
-            return Some(found);
-        }
-        next = error.source();
+        next = beneath(error);
     }
     None
+}
+
+/// The error below. An IO error that wraps another gives that one's source as its own and so skips it; TLS errors come
+/// wrapped twice.
+fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 /// The innermost message: the outer ones repeat the URL, whose query may tell more than an error should.

@@ -205,10 +205,10 @@ mod tests {
         for (text, wanted) in
             [("28d", Some(28 * 86_400)), ("24h", Some(86_400)), ("30m", Some(1800)), ("2w", Some(1_209_600))]
         {
-            assert_eq!(seconds(text), wanted, "{text}");
+            assert_eq!(duration_seconds(text), wanted, "{text}");
         }
         for text in ["", "d", "28", "1d12h", "-1d", "1.5h", "28 d", "9223372036854775807w", "1ä"] {
-            assert_eq!(seconds(text), None, "{text}");
+            assert_eq!(duration_seconds(text), None, "{text}");
         }
         assert_eq!([span_text(28 * 86_400), span_text(5400), span_text(1)], ["28d", "90m", "1s"]);
     }

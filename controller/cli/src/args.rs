@@ -1,0 +1,217 @@
+//! The command line. Global flags follow kubectl.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+/// Rightsizes Kubernetes workloads through pull requests.
+#[derive(Debug, Parser)]
+#[command(name = "kubeopt", version, propagate_version = true, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to propose (only with --exit-code).
+Colours are left out where NO_COLOR is set or the output is not a terminal.";
+
+/// Flags of every command.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Common {
+    /// Kubeconfig file; without it, what kubectl would use.
+    #[arg(long, global = true, value_name = "FILE", env = "KUBECONFIG", hide_env_values = true)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The controller's configuration, kubeopt.yaml.
+    #[arg(long, short = 'c', global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// How log lines are written to standard error.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// Say more: -v for each stage, -vv for everything.
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No progress bars, no hints.
+    #[arg(long, short = 'q', global = true)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole loop on embedded parts: example repository, recorded usage, local forge.
+    Demo(Demo),
+    /// Show what every container should ask for; writes nothing.
+    Scan(Scan),
+    /// Show the diff and the proof of every pull request; publishes nothing.
+    Plan(Plan),
+    /// Open or update the pull requests, once.
+    Propose(Propose),
+    /// Run the controller.
+    Run(Run),
+    /// Show why a workload gets its values: the data, what each rule said, what bound it.
+    Explain(Explain),
+    /// Check prerequisites, permissions and reachability.
+    Check(Check),
+    /// Print a completion script for a shell.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages to a folder.
+    Man {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Render one folder: a request on standard input, an answer on standard output.
+    #[command(hide = true)]
+    Render,
+    /// Write the files of the project that are generated from the program.
+    #[command(hide = true)]
+    Generate {
+        /// Only compare; fail where one differs.
+        #[arg(long)]
+        check: bool,
+        /// The root of the project.
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+    },
+}
+
+/// Which workloads, and where their usage is.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Selection {
+    /// Namespace; may be repeated.
+    #[arg(long = "namespace", short = 'n', value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub(crate) namespaces: Vec<String>,
+    /// All namespaces, which is the default.
+    #[arg(long, short = 'A')]
+    pub(crate) all_namespaces: bool,
+    /// Prometheus, or a server that speaks its API.
+    #[arg(long, value_name = "URL", env = "KUBEOPT_PROMETHEUS")]
+    pub(crate) prometheus: Option<String>,
+    /// File that holds a bearer token for Prometheus.
+    #[arg(long, value_name = "FILE", requires = "prometheus")]
+    pub(crate) prometheus_token_file: Option<PathBuf>,
+    /// History to look at: 28d, 336h.
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) history: Option<String>,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Demo {
+    /// Stop after the pull request is open, without the page.
+    #[arg(long)]
+    pub(crate) no_serve: bool,
+    /// Where the page is served; loopback only.
+    #[arg(long, default_value = "127.0.0.1:8765", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Folder of the demo's repository and database; without it a new temporary one.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScanOutput {
+    Table,
+    Wide,
+    Json,
+    Yaml,
+    Csv,
+    Markdown,
+    Html,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Scan {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = ScanOutput::Table)]
+    pub(crate) output: ScanOutput,
+    /// Exit with 3 when there is nothing to propose.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanOutput {
+    /// Diff and proof.
+    Text,
+    /// Diff only, as `git apply` takes it.
+    Diff,
+    /// Title and body of every pull request.
+    Markdown,
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = PlanOutput::Text)]
+    pub(crate) output: PlanOutput,
+    /// Exit with 3 when there is nothing to propose.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Propose {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// Exit with 3 when there is nothing to propose.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Run {
+    /// Run one pass, then stop.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Explain {
+    /// The workload: NAMESPACE/KIND/NAME, such as payments/deploy/api.
+    #[arg(value_name = "NAMESPACE/KIND/NAME")]
+    pub(crate) workload: String,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Check {
+    /// Only what must be there before an installation: the cluster, its API kinds, metrics, permissions.
+    #[arg(long)]
+    pub(crate) pre: bool,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}

@@ -1,0 +1,26 @@
+//! `kubeopt explain`: the decision trace of one workload.
+
+use std::process::ExitCode;
+
+use kubeopt_model::Timestamp;
+use kubeopt_runtime::explain::{Selector, explain};
+use kubeopt_runtime::wiring::Keep;
+
+use crate::args::{Common, Explain, Output};
+use crate::out::{print, problems};
+use crate::run::{Outcome, edges, json, options};
+
+pub(crate) async fn run(args: Explain, common: Common) -> Outcome {
+    let selector: Selector = args.workload.parse().map_err(|problem| vec![problem])?;
+    let mut options = options(&common, &args.selection);
+    options.namespaces = vec![selector.namespace.to_string()];
+    let edges = edges(&common, &options, Keep::Nothing).await?;
+    let explained = explain(&edges, &selector, Timestamp::now()).await.map_err(|problem| vec![problem])?;
+    edges.progress.done();
+    match args.output {
+        Output::Json => print(&json(&explained)?),
+        Output::Text => print(&explained.to_string()),
+    }
+    problems(&explained.problems);
+    Ok(ExitCode::SUCCESS)
+}

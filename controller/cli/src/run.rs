@@ -1,0 +1,291 @@
+//! From parsed arguments to an exit code: one function a command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::CommandFactory;
+use kubeopt_model::{Problem, Timestamp};
+use kubeopt_runtime::check::{Depth, check};
+use kubeopt_runtime::controller::{Until, run as run_controller};
+use kubeopt_runtime::edges::Edges;
+use kubeopt_runtime::pipeline::PassReport;
+use kubeopt_runtime::publish::Published;
+use kubeopt_runtime::scan::{format_scan, scan};
+use kubeopt_runtime::wiring::{Keep, Options, read_config, wire};
+use kubeopt_runtime::{pass, plan};
+
+use crate::args::{
+    Args, Check, Command, Common, Demo, LogFormat, Output, Plan, PlanOutput, Propose, Run, Scan, ScanOutput, Selection,
+};
+use crate::out::{hint, print, problems};
+use crate::{explain, generate, table};
+
+/// Nothing to propose, with `--exit-code`.
+const NOTHING: u8 = 3;
+
+/// How a command ended.
+pub(crate) type Outcome = Result<ExitCode, Vec<Problem>>;
+
+/// Runs a command.
+pub(crate) fn run(args: Args) -> ExitCode {
+    start_logs(&args.common);
+    let Args { command, common } = args;
+    let outcome = match command {
+        Command::Completion { shell } => completion(shell),
+        Command::Man { folder } => generate::man_pages(&folder).map_err(|problem| vec![problem]),
+        Command::Render => render(),
+        Command::Generate { check, root } => generate::files(&root, check).map_err(|problem| vec![problem]),
+        Command::Demo(demo) => in_runtime(run_demo(demo, common)),
+        Command::Scan(scan) => in_runtime(run_scan(scan, common)),
+        Command::Plan(plan) => in_runtime(run_plan(plan, common)),
+        Command::Propose(propose) => in_runtime(run_propose(propose, common)),
+        Command::Run(run) => in_runtime(run_loop(run, common)),
+        Command::Explain(explain) => in_runtime(explain::run(explain, common)),
+        Command::Check(check) => in_runtime(run_check(check, common)),
+    };
+    outcome.unwrap_or_else(|found| {
+        problems(&found);
+        ExitCode::FAILURE
+    })
+}
+
+fn in_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| vec![kubeopt_runtime::own_fault(&format!("no runtime: {error}"))])?;
+    runtime.block_on(command)
+}
+
+fn start_logs(common: &Common) {
+    let level = match (common.quiet, common.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "kubeopt=info,kubeopt_runtime=info,warn",
+        (false, _) => "debug,hyper=info,h2=info",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("KUBEOPT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber is refused, which only a test that calls twice sees.
+    let _there = match common.log_format {
+        LogFormat::Json => logs.json().flatten_event(true).try_init(),
+        LogFormat::Text => logs.with_ansi(std::env::var_os("NO_COLOR").is_none()).try_init(),
+    };
+}
+
+/// Flags to options.
+pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
+    Options {
+        config: common.config.clone(),
+        kubeconfig: common.kubeconfig.clone(),
+        context: common.context.clone(),
+        prometheus: selection.prometheus.clone(),
+        prometheus_token_file: selection.prometheus_token_file.clone(),
+        namespaces: selection.namespaces.clone(),
+        history: selection.history.clone(),
+    }
+}
+
+/// The executable itself, which is also the renderer's child.
+fn program() -> Result<PathBuf, Vec<Problem>> {
+    std::env::current_exe().map_err(|error| vec![kubeopt_runtime::own_fault(&format!("own path: {error}"))])
+}
+
+/// Everything that a command needs.
+pub(crate) async fn edges(common: &Common, options: &Options, keep: Keep) -> Result<Edges, Vec<Problem>> {
+    let config = read_config(options)?;
+    if !common.quiet {
+        problems(&config.warnings);
+    }
+    wire(&config, options, &program()?, keep, crate::progress::for_terminal(common.quiet)).await
+}
+
+fn completion(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "kubeopt", &mut script);
+    print(&String::from_utf8_lossy(&script));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn render() -> Outcome {
+    kubeopt_runtime::render_one(std::io::stdin().lock(), std::io::stdout().lock()).map_err(|problem| vec![problem])?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run_scan(scan_args: Scan, common: Common) -> Outcome {
+    let begun = Instant::now();
+    let options = options(&common, &scan_args.selection);
+    let edges = edges(&common, &options, Keep::Nothing).await?;
+    let elapsed = || begun.elapsed().as_secs_f64();
+    let scanned = scan(&edges, Timestamp::now(), &elapsed).await.map_err(|problem| vec![problem])?;
+    edges.progress.done();
+    let text = match scan_args.output {
+        ScanOutput::Table => table::scan(&scanned.report, false),
+        ScanOutput::Wide => table::scan(&scanned.report, true),
+        ScanOutput::Json => json(&scanned.report)?,
+        ScanOutput::Yaml => serde_yaml::to_string(&scanned.report).map_err(|error| own_fault(&error))?,
+        ScanOutput::Csv => format_scan(&edges, &scanned.report, "csv").map_err(|problem| vec![problem])?,
+        ScanOutput::Markdown => format_scan(&edges, &scanned.report, "markdown").map_err(|problem| vec![problem])?,
+        ScanOutput::Html => format_scan(&edges, &scanned.report, "html").map_err(|problem| vec![problem])?,
+    };
+    print(&text);
+    problems(&scanned.problems);
+    if scan_args.output == ScanOutput::Table && !common.quiet {
+        hint("next: kubeopt plan   (shows the diff)   ·   kubeopt explain NAMESPACE/KIND/NAME");
+    }
+    let changes = scanned.report.changes() > 0;
+    Ok(exit(changes, scan_args.exit_code))
+}
+
+async fn run_plan(plan_args: Plan, common: Common) -> Outcome {
+    let options = options(&common, &plan_args.selection);
+    let edges = edges(&common, &options, Keep::State).await?;
+    let report = plan(&edges, Timestamp::now()).await.map_err(|problem| vec![problem])?;
+    edges.progress.done();
+    print(&match plan_args.output {
+        PlanOutput::Text => plan_text(&report),
+        PlanOutput::Diff => report.diff(),
+        PlanOutput::Markdown => report.markdown(),
+        PlanOutput::Json => json(&report.to_json())?,
+    });
+    problems(&report.problems());
+    if !common.quiet && plan_args.output == PlanOutput::Text && !report.decided.proposals.is_empty() {
+        hint("next: kubeopt propose   (opens the pull request)");
+    }
+    Ok(exit(!report.decided.proposals.is_empty(), plan_args.exit_code))
+}
+
+/// Diffs and proofs, then what is left and why.
+fn plan_text(report: &PassReport) -> String {
+    let mut text = report.plan_text();
+    if report.decided.proposals.is_empty() {
+        text.push_str("nothing to propose\n");
+    }
+    let left = report.left_lines();
+    if !left.is_empty() {
+        text.push_str("\nleft alone:\n");
+        left.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
+    }
+    text
+}
+
+async fn run_propose(propose: Propose, common: Common) -> Outcome {
+    let options = options(&common, &propose.selection);
+    let edges = edges(&common, &options, Keep::State).await?;
+    let report = pass(&edges, Timestamp::now()).await.map_err(|problem| vec![problem])?;
+    edges.progress.done();
+    match propose.output {
+        Output::Text => print(&published_text(&report)),
+        Output::Json => print(&json(&report.to_json())?),
+    }
+    problems(&report.problems());
+    let failed = report.published.iter().any(|published| matches!(published, Published::Failed(_)));
+    if failed {
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(exit(!report.decided.proposals.is_empty(), propose.exit_code))
+}
+
+/// One line a pull request, then what earlier ones have become.
+pub(crate) fn published_text(report: &PassReport) -> String {
+    let mut text = String::new();
+    for published in &report.published {
+        let line = match published {
+            Published::Opened(pull) => format!("opened #{} {}  {}\n", pull.number, pull.title, pull.url),
+            Published::Updated(pull) => format!("updated #{} {}  {}\n", pull.number, pull.title, pull.url),
+            Published::Unchanged(pull) => format!("unchanged #{} {}\n", pull.number, pull.title),
+            Published::Waiting(problem) => format!("waiting: {}\n", problem.text),
+            Published::Failed(problem) => format!("failed: {}\n", problem.text),
+        };
+        text.push_str(&kubeopt_runtime::terminal_line(line.trim_end()));
+        text.push('\n');
+    }
+    for line in report.merge_lines() {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if text.is_empty() { "nothing to propose\n".to_owned() } else { text }
+}
+
+async fn run_loop(run_args: Run, common: Common) -> Outcome {
+    if common.config.is_none() {
+        let help = "name kubeopt.yaml with --config; a sample is examples/kubeopt.yaml";
+        let text = "the controller needs its configuration";
+        return Err(vec![Problem::new(kubeopt_runtime::codes::NOT_CONFIGURED, text, help)]);
+    }
+    let options = Options { config: common.config.clone(), kubeconfig: common.kubeconfig.clone(), context: common.context.clone(), ..Options::default() };
+    let config = read_config(&options)?;
+    for warning in &config.warnings {
+        tracing::warn!(code = warning.code, help = warning.help, "{}", warning.text);
+    }
+    let quiet = Box::new(kubeopt_runtime::progress::Quiet);
+    let edges = wire(&config, &options, &program()?, Keep::State, quiet).await?;
+    let (ask, stop) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        wait_for_signal().await;
+        // No receiver is left when the controller has stopped by itself.
+        let _stopped = ask.send(true);
+    });
+    let until = if run_args.once { Until::FirstPass } else { Until::Stopped };
+    run_controller(edges, &config, until, stop).await.map_err(|problem| vec![problem])?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// SIGTERM, as Kubernetes sends it, or Ctrl-C.
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "SIGTERM cannot be caught; only Ctrl-C stops gracefully");
+            let _ctrl_c = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+async fn run_check(check_args: Check, common: Common) -> Outcome {
+    let options = options(&common, &check_args.selection);
+    let edges = edges(&common, &options, Keep::Nothing).await?;
+    let depth = if check_args.pre { Depth::BeforeInstallation } else { Depth::Everything };
+    let findings = check(&edges, depth).await;
+    edges.progress.done();
+    if check_args.output == Output::Json {
+        print(&json(&findings)?);
+    } else {
+        for finding in &findings {
+            match (&finding.fine, &finding.problem) {
+                (Some(fine), _) => print(&format!("ok    {}: {}\n", finding.what, kubeopt_runtime::terminal_line(fine))),
+                (None, Some(problem)) => {
+                    print(&format!("FAIL  {}: {}\n", finding.what, kubeopt_runtime::terminal_line(&problem.text)));
+                    hint(&format!("      help: {}", kubeopt_runtime::terminal_line(&problem.help)));
+                }
+                (None, None) => {}
+            }
+        }
+    }
+    let failed = findings.iter().any(|finding| finding.problem.is_some());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn run_demo(demo: Demo, common: Common) -> Outcome {
+    crate::demo::run(demo, common, &program()?).await
+}
+
+fn exit(anything: bool, asked: bool) -> ExitCode {
+    if !anything && asked { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS }
+}
+
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Vec<Problem>> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| own_fault(&error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn own_fault(error: &dyn std::fmt::Display) -> Vec<Problem> {
+    vec![kubeopt_runtime::own_fault(&error.to_string())]
+}

@@ -1,0 +1,171 @@
+//! What goes into one pull request: recommendations that belong together, edited into files.
+//!
+//! Pure. A recommendation whose edit is refused is left out with the reason; the others go on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubeopt_manifest::edit;
+use kubeopt_model::policy::{EffectivePolicy, GroupBy};
+use kubeopt_model::{
+    Change, ClusterName, EditedFile, FieldEdit, FileSet, NoRecommendation, Recommendation, RepoPath, RepositoryId,
+};
+
+/// A recommendation that passed the guardrails, with the policy that it passed them under.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// What is wanted.
+    pub recommendation: Recommendation,
+    /// Under which policy.
+    pub policy: EffectivePolicy,
+    /// The branch that pull requests go to.
+    pub base: String,
+    /// The entry point of its first container.
+    pub entry: RepoPath,
+}
+
+/// One pull request's worth of changes.
+#[derive(Debug, Clone)]
+pub struct ChangeSet {
+    /// Where.
+    pub repository: RepositoryId,
+    /// The branch that it goes to.
+    pub base: String,
+    /// The cluster that asks; of several, the first.
+    pub cluster: ClusterName,
+    /// What makes it one: the key of branch and marker.
+    pub group: String,
+    /// The group as people call it.
+    pub label: String,
+    /// The most careful manners of its members.
+    pub policy: EffectivePolicy,
+    /// What changes; never empty.
+    pub recommendations: Vec<Recommendation>,
+    /// Files before and after; never empty.
+    pub files: Vec<EditedFile>,
+}
+
+/// The result of editing: change sets, and what could not be edited.
+#[derive(Debug, Clone, Default)]
+pub struct Edited {
+    /// In the order of repository and group.
+    pub change_sets: Vec<ChangeSet>,
+    /// Recommendations without an edit, with the reason.
+    pub left: Vec<(Recommendation, NoRecommendation)>,
+}
+
+/// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
+pub fn edit_all(
+    admitted: Vec<Admitted>,
+    read: &dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>,
+) -> Edited {
+    let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
+    for each in admitted {
+        let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each));
+        groups.entry(key).or_default().push(each);
+    }
+    let mut edited = Edited::default();
+    for ((repository, base, group), members) in groups {
+        edit_group(&mut edited, repository, base, group, members, read);
+    }
+    edited
+}
+
+fn edit_group(
+    edited: &mut Edited,
+    repository: RepositoryId,
+    base: String,
+    group: String,
+    members: Vec<Admitted>,
+    read: &dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>,
+) {
+    let mut before = FileSet::new();
+    let mut after = FileSet::new();
+    let (mut recommendations, mut policies) = (Vec::new(), Vec::new());
+    for Admitted { recommendation, policy, .. } in members {
+        for file in recommendation.changes.iter().map(|change| &change.site.file) {
+            if !before.contains_key(file)
+                && let Some(bytes) = read(&repository, &base, file)
+            {
+                before.insert(file.clone(), bytes.clone());
+                after.insert(file.clone(), bytes);
+            }
+        }
+        match edit_one(&after, &recommendation) {
+            Ok(files) => {
+                after.extend(files);
+                recommendations.push(recommendation);
+                policies.push(policy);
+            }
+            Err(why) => edited.left.push((recommendation, why)),
+        }
+    }
+    let files: Vec<EditedFile> = after
+        .into_iter()
+        .filter_map(|(path, after)| {
+            let content = Change { before: before.remove(&path)?, after };
+            (!content.is_none()).then_some(EditedFile { path, content })
+        })
+        .collect();
+    let (Some(policy), Some(cluster)) = (crate::demand::strictest(policies), first_cluster(&recommendations)) else {
+        return;
+    };
+    let label = label(&group, &recommendations, &policy);
+    edited.change_sets.push(ChangeSet { repository, base, cluster, group, label, policy, recommendations, files });
+}
+
+/// All files of one recommendation, edited on top of what was edited before: all of it or nothing.
+fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet, NoRecommendation> {
+    let mut by_file: BTreeMap<&RepoPath, Vec<FieldEdit>> = BTreeMap::new();
+    for change in &recommendation.changes {
+        let edit = FieldEdit { site: change.site.clone(), after: change.value.after };
+        by_file.entry(&change.site.file).or_default().push(edit);
+    }
+    let mut edited = FileSet::new();
+    for (path, edits) in by_file {
+        let gone = || {
+            let text = format!("{path} is no longer on the base branch");
+            kubeopt_model::Problem::new(crate::codes::NOT_IN_GIT, text, "nothing to do: the next pass reads the branch again")
+        };
+        let bytes = files.get(path).ok_or_else(|| NoRecommendation::NotEditable(gone()))?;
+        edited.insert(path.clone(), edit(path, bytes, &edits).map_err(NoRecommendation::NotEditable)?);
+    }
+    Ok(edited)
+}
+
+fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {
+    recommendations.iter().flat_map(|each| &each.members).map(|member| member.container.workload.cluster.clone()).min()
+}
+
+/// What makes a pull request one. A scalar that feeds several entry points belongs to the folder of its file.
+fn group_key(admitted: &Admitted) -> String {
+    let recommendation = &admitted.recommendation;
+    match admitted.policy.pull_requests.group_by {
+        GroupBy::Single => "all".to_owned(),
+        GroupBy::Namespace => {
+            let namespaces: BTreeSet<&str> =
+                recommendation.members.iter().map(|member| member.container.workload.namespace.as_str()).collect();
+            namespaces.into_iter().collect::<Vec<_>>().join("+")
+        }
+        GroupBy::Source => {
+            let feeds: BTreeSet<&RepoPath> = recommendation.changes.iter().flat_map(|change| &change.feeds).collect();
+            match feeds.into_iter().collect::<Vec<_>>().as_slice() {
+                [entry] => entry.to_string(),
+                _ => recommendation.changes[0].site.file.parent().unwrap_or_default().to_string(),
+            }
+        }
+    }
+}
+
+/// A namespace where all containers are of one, else the group.
+fn label(group: &str, recommendations: &[Recommendation], policy: &EffectivePolicy) -> String {
+    let namespaces: BTreeSet<&str> = recommendations
+        .iter()
+        .flat_map(|each| &each.members)
+        .map(|member| member.container.workload.namespace.as_str())
+        .collect();
+    match (policy.pull_requests.group_by, namespaces.into_iter().collect::<Vec<_>>().as_slice()) {
+        (_, [namespace]) => (*namespace).to_owned(),
+        (GroupBy::Single, _) => "all namespaces".to_owned(),
+        (GroupBy::Namespace | GroupBy::Source, _) => group.to_owned(),
+    }
+}

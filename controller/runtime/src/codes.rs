@@ -1,0 +1,64 @@
+//! The codes of what users see from this crate; each is listed in docs/errors.md.
+
+/// A traced value is not a quantity.
+pub const NOT_A_QUANTITY: &str = "E-SRC-201";
+/// A value is computed from another on the way to the cluster.
+pub const COMPUTED: &str = "E-SRC-202";
+/// No line of the repository sets a rendered value.
+pub const NOT_IN_GIT: &str = "E-SRC-203";
+/// A value is set in the cluster only.
+pub const NOT_SET_IN_GIT: &str = "E-SRC-204";
+/// Nothing is set anywhere.
+pub const NOTHING_SET: &str = "E-SRC-205";
+/// The entry point does not describe the live workload.
+pub const NOT_RENDERED: &str = "E-SRC-206";
+/// The overlay uses what kubeopt does not run.
+pub const NOT_RENDERED_HERE: &str = "E-SRC-207";
+/// The proof failed: something else would change.
+pub const NOT_PROVEN: &str = "E-RUN-001";
+/// A limit of pull requests is reached.
+pub const LIMITED: &str = "E-RUN-002";
+/// A person closed this proposal.
+pub const CLOSED_BY_PERSON: &str = "E-RUN-003";
+/// A person committed to the branch.
+pub const EDITED_BY_PERSON: &str = "E-RUN-004";
+/// The merged values do not show in the cluster.
+pub const NOT_SYNCED: &str = "E-RUN-005";
+/// Another controller leads.
+pub const NOT_LEADER: &str = "E-RUN-006";
+/// A configuration file could not be read.
+pub const CONFIG_FILE: &str = "E-RUN-007";
+/// Something that the command needs is not configured.
+pub const NOT_CONFIGURED: &str = "E-RUN-008";
+/// A file or folder of the store cannot be used.
+pub const STORE: &str = "E-RUN-009";
+/// A repository's policy file is wrong.
+pub const POLICY_FILE: &str = "E-RUN-010";
+/// The selected workload does not exist.
+pub const NO_SUCH_WORKLOAD: &str = "E-RUN-011";
+
+/// A fault of kubeopt's own.
+pub const OWN_FAULT: &str = "E-RUN-012";
+
+/// Every code of this crate with its meaning.
+pub const CODES: &[(&str, &str)] = &[
+    (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
+    (COMPUTED, "A value is computed from another value on the way to the cluster."),
+    (NOT_IN_GIT, "No line of the repository sets a rendered value."),
+    (NOT_SET_IN_GIT, "A value is set in the cluster but not in Git."),
+    (NOTHING_SET, "Neither the cluster nor Git sets a request or limit."),
+    (NOT_RENDERED, "The entry point in Git does not describe the live workload."),
+    (NOT_RENDERED_HERE, "An overlay uses a remote base, a plugin or Helm, which kubeopt does not run."),
+    (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
+    (LIMITED, "The policy's limit of open or new pull requests is reached."),
+    (CLOSED_BY_PERSON, "A person closed a pull request with these values."),
+    (EDITED_BY_PERSON, "A person committed to the branch of a pull request."),
+    (NOT_SYNCED, "Merged values do not show in the cluster."),
+    (NOT_LEADER, "Another controller holds the lease."),
+    (CONFIG_FILE, "The configuration file could not be read."),
+    (NOT_CONFIGURED, "Something that the command needs is not configured."),
+    (STORE, "A file or folder of the store cannot be used."),
+    (POLICY_FILE, "A policy file of the repository is wrong."),
+    (NO_SUCH_WORKLOAD, "The selected workload does not exist."),
+    (OWN_FAULT, "kubeopt failed in a way that it should not; please report it."),
+];

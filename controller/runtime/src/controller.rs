@@ -1,0 +1,257 @@
+//! The controller: passes at an interval, one leader, health and metrics beside it, a graceful end.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kubeopt_api::Config;
+use kubeopt_cluster::{Cluster, ClusterConnect, Leadership, LeaseTiming, Watches};
+use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
+use kubeopt_server::{App, Metrics, Readiness};
+use tokio::sync::watch;
+
+use crate::edges::{Edges, FactsSource, Permit};
+use crate::pipeline::{PassReport, pass};
+use crate::publish::Published;
+
+/// The first answer of all watches is expected within this time; kinds that miss it are told as unseen.
+const SYNC_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Longest pause after a pass that failed as a whole.
+const RETRY_MAX: Duration = Duration::from_secs(300);
+
+/// Name of the Lease that makes one of several replicas act.
+pub const LEASE_NAME: &str = "kubeopt-controller";
+
+/// Facts from watches: a pass lists nothing.
+pub struct Watched(tokio::sync::Mutex<Watches>);
+
+impl Watched {
+    /// Starts the watches and waits for their first answers.
+    pub async fn start(cluster: &Cluster) -> Self {
+        let watches = Watches::start(cluster);
+        watches.wait_until_synced(SYNC_DEADLINE).await;
+        Self(tokio::sync::Mutex::new(watches))
+    }
+}
+
+#[async_trait]
+impl FactsSource for Watched {
+    async fn facts(&self) -> Result<ClusterFacts, Problem> {
+        Ok(self.0.lock().await.facts())
+    }
+}
+
+/// Only the leader writes.
+struct Leads(Arc<Leadership>);
+
+impl Permit for Leads {
+    fn may_write(&self) -> bool {
+        self.0.is_leader()
+    }
+}
+
+/// How long the controller runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// One pass.
+    FirstPass,
+    /// Until it is told to stop.
+    Stopped,
+}
+
+/// Runs the controller until `stop` turns true.
+///
+/// # Errors
+/// When the server cannot listen, or the cluster that holds the Lease cannot be reached.
+pub async fn run(mut edges: Edges, config: &Config, until: Until, stop: watch::Receiver<bool>) -> Result<(), Problem> {
+    let metrics = Arc::new(Metrics::new());
+    let health = Arc::new(Health::default());
+    let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|error| {
+        let text = format!("unable to listen on {}: {error}", config.listen);
+        Problem::new(crate::codes::NOT_CONFIGURED, text, "set `server.listen` of kubeopt.yaml to a free address")
+    })?;
+    let app = App::new(Arc::clone(&metrics)).with_readiness(health.clone());
+    let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
+    watch_clusters(&mut edges, config).await?;
+    let leadership = lead(&mut edges, config).await?;
+    let result = passes(&edges, config, until, stop, &Instruments { metrics, health }, leadership.as_deref()).await;
+    // The edges hold the other reference; without them the lease can be given away at once.
+    drop(edges);
+    if let Some(leadership) = leadership.and_then(Arc::into_inner)
+        && let Err(error) = leadership.release().await
+    {
+        tracing::warn!(error = %error.problem(), "the lease was not given away; it lapses by itself");
+    }
+    server.abort();
+    result
+}
+
+struct Instruments {
+    metrics: Arc<Metrics>,
+    health: Arc<Health>,
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // An error means that nobody can ask to stop any more, which is a stop.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+async fn watch_clusters(edges: &mut Edges, config: &Config) -> Result<(), Problem> {
+    for (edge, cluster) in edges.clusters.iter_mut().zip(&config.clusters) {
+        let kubeconfig = cluster.kubeconfig.as_ref();
+        let connect = ClusterConnect {
+            name: cluster.name.clone(),
+            kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
+            context: kubeconfig.and_then(|kubeconfig| kubeconfig.context.clone()),
+        };
+        let connected = Cluster::connect(connect).await.map_err(|error| error.problem())?;
+        edge.facts = Box::new(Watched::start(&connected).await);
+    }
+    Ok(())
+}
+
+/// Takes part in the election on the first cluster: the one that the controller runs in.
+async fn lead(edges: &mut Edges, config: &Config) -> Result<Option<Arc<Leadership>>, Problem> {
+    let Some(home) = config.clusters.first() else { return Ok(None) };
+    let kubeconfig = home.kubeconfig.as_ref();
+    let connect = ClusterConnect {
+        name: home.name.clone(),
+        kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
+        context: kubeconfig.and_then(|kubeconfig| kubeconfig.context.clone()),
+    };
+    let cluster = Cluster::connect(connect).await.map_err(|error| error.problem())?;
+    let namespace = cluster.own_namespace().cloned().unwrap_or(Namespace::new("default").expect("a literal that is a name"));
+    let lease = ObjectName::new(LEASE_NAME).expect("a literal that is a name");
+    let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| "kubeopt".to_owned());
+    let leadership = Arc::new(Leadership::start(&cluster, &namespace, &lease, &holder, LeaseTiming::default()));
+    edges.permit = Box::new(Leads(Arc::clone(&leadership)));
+    Ok(Some(leadership))
+}
+
+async fn passes(
+    edges: &Edges,
+    config: &Config,
+    until: Until,
+    mut stop: watch::Receiver<bool>,
+    instruments: &Instruments,
+    leadership: Option<&Leadership>,
+) -> Result<(), Problem> {
+    let every = Duration::from_secs(config.pass_every_seconds.unsigned_abs());
+    let mut failures: u32 = 0;
+    while !*stop.borrow() {
+        if let Some(leadership) = leadership.filter(|leadership| !leadership.is_leader()) {
+            instruments.health.set(Ok(()));
+            tokio::select! {
+                () = until_leader(leadership) => continue,
+                () = stopped(stop.clone()) => break,
+            }
+        }
+        let outcome = one_pass(edges, instruments).await;
+        failures = if outcome.is_ok() { 0 } else { failures + 1 };
+        if until == Until::FirstPass {
+            return outcome;
+        }
+        let pause = if outcome.is_ok() { every } else { back_off(failures).min(every) };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+    Ok(())
+}
+
+/// Asked so often whether it leads now; the election itself tries every two seconds.
+const LEADER_POLL: Duration = Duration::from_millis(500);
+
+async fn until_leader(leadership: &Leadership) {
+    while !leadership.is_leader() {
+        tokio::time::sleep(LEADER_POLL).await;
+    }
+}
+
+/// 5 s, 10 s, 20 s, ... up to five minutes.
+fn back_off(failures: u32) -> Duration {
+    Duration::from_secs(5).saturating_mul(1 << failures.saturating_sub(1).min(6)).min(RETRY_MAX)
+}
+
+async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Problem> {
+    let now = Timestamp::now();
+    let begun = std::time::Instant::now();
+    tracing::info!(pass = now.as_second(), "pass begins");
+    match pass(edges, now).await {
+        Ok(report) => {
+            log_report(&report);
+            measure(&instruments.metrics, &report, begun.elapsed());
+            instruments.health.set(Ok(()));
+            Ok(())
+        }
+        Err(problem) => {
+            tracing::error!(pass = now.as_second(), code = problem.code, help = problem.help, "{}", problem.text);
+            instruments.health.set(Err(problem.clone()));
+            Err(problem)
+        }
+    }
+}
+
+fn log_report(report: &PassReport) {
+    let pass = report.at.as_second();
+    for problem in report.problems() {
+        let place = problem.place.as_ref().map(ToString::to_string);
+        tracing::warn!(pass, code = problem.code, place, help = problem.help, "{}", problem.text);
+    }
+    for published in &report.published {
+        match published {
+            Published::Opened(pull) => tracing::info!(pass, number = pull.number, url = pull.url, "opened {}", pull.title),
+            Published::Updated(pull) => tracing::info!(pass, number = pull.number, url = pull.url, "updated {}", pull.title),
+            Published::Unchanged(pull) => tracing::info!(pass, number = pull.number, "unchanged"),
+            Published::Waiting(_) | Published::Failed(_) => {}
+        }
+    }
+    for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
+        tracing::info!(pass, number = merge.pull.number, sync = ?merge.sync, "merge seen");
+    }
+    let recommended = report.decided.admitted.len();
+    tracing::info!(pass, recommended, proposed = report.decided.proposals.len(), left = report.decided.left.len(), "pass done");
+}
+
+fn measure(metrics: &Metrics, report: &PassReport, took: Duration) {
+    metrics.pass_took(took);
+    metrics.recommended(report.decided.admitted.len() as u64);
+    for slice in report.seen.reports.values() {
+        metrics.prometheus_read(slice.queries, slice.samples);
+    }
+    for published in &report.published {
+        match published {
+            Published::Opened(_) => metrics.pull_request("opened"),
+            Published::Updated(_) => metrics.pull_request("updated"),
+            Published::Unchanged(_) => metrics.pull_request("unchanged"),
+            Published::Waiting(_) => metrics.pull_request("waiting"),
+            Published::Failed(_) => metrics.pull_request("failed"),
+        }
+    }
+}
+
+/// Ready once a pass has succeeded, or another replica leads.
+#[derive(Debug)]
+struct Health(Mutex<Result<(), Problem>>);
+
+impl Default for Health {
+    fn default() -> Self {
+        let text = "the first pass has not ended yet";
+        Self(Mutex::new(Err(Problem::new(crate::codes::NOT_CONFIGURED, text, "wait for it"))))
+    }
+}
+
+impl Health {
+    fn set(&self, state: Result<(), Problem>) {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = state;
+    }
+}
+
+impl Readiness for Health {
+    fn ready(&self) -> Result<(), Problem> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,202 @@
+//! From what was seen to drafts of pull requests, and the report of one pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
+use kubeopt_model::{
+    ClusterFacts, ContainerId, NoRecommendation, Prices, Problem, Recommendation, RepositoryId, Timestamp,
+    Verification,
+};
+use kubeopt_model::recommendation::Member;
+use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
+
+use crate::change_set::{Admitted, ChangeSet, edit_all};
+use crate::edges::Edges;
+use crate::located::Sites;
+use crate::policy_files::PolicyFiles;
+use crate::prove::prove;
+use crate::seen::Seen;
+use crate::wanted::{Governed, Ground, Left, UsageByWindow, Wanted, govern, live_units, locate, want};
+
+/// A proven change set with its words: nothing is left to decide.
+#[derive(Debug, Clone)]
+pub struct Proposal {
+    /// What changes.
+    pub change_set: ChangeSet,
+    /// The proofs.
+    pub verifications: Vec<Verification>,
+    /// The words.
+    pub draft: PullRequestDraft,
+}
+
+/// All that a pass decided.
+#[derive(Debug, Default)]
+pub struct Decided {
+    /// Ready to be published.
+    pub proposals: Vec<Proposal>,
+    /// Recommendations that passed the guardrails, proposed or not.
+    pub admitted: Vec<Admitted>,
+    /// What is left as it is, and why.
+    pub left: Vec<Left>,
+    /// What was wrong on the way.
+    pub problems: Vec<Problem>,
+}
+
+impl Edges {
+    /// Sizes every container that Git describes.
+    ///
+    /// # Errors
+    /// When usage history cannot be read.
+    pub async fn want(&self, seen: &Seen, sites: &Sites, now: Timestamp) -> Result<Wanted, Problem> {
+        let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
+        let (units, mut left) = locate(&facts, sites, &self.bindings);
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
+        let (governed, refused) = govern(units, &files);
+        left.extend(refused);
+        let mut wanted = self.size(governed, seen, now).await?;
+        wanted.left.extend(left);
+        Ok(wanted)
+    }
+
+    /// Sizes every container that the cluster shows, without Git.
+    ///
+    /// # Errors
+    /// When usage history cannot be read.
+    pub async fn want_live(&self, seen: &Seen, now: Timestamp, nowhere: &RepositoryId) -> Result<Wanted, Problem> {
+        let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &Sites::default());
+        let (governed, _) = govern(live_units(&facts, nowhere), &files);
+        self.size(governed, seen, now).await
+    }
+
+    async fn size(&self, governed: Vec<Governed>, seen: &Seen, now: Timestamp) -> Result<Wanted, Problem> {
+        self.progress.stage("sizing", None);
+        let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
+        let usage = self.usage_of(&governed, seen, now).await?;
+        let prices: BTreeMap<_, Option<Prices>> =
+            self.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.prices.clone())).collect();
+        let ground = Ground {
+            facts: &facts,
+            usage: &|id: &ContainerId, seconds| usage.get(&seconds)?.get(id).cloned(),
+            prices: &|cluster| prices.get(cluster).cloned().flatten(),
+        };
+        Ok(want(governed, &ground))
+    }
+
+    async fn usage_of(&self, governed: &[Governed], seen: &Seen, now: Timestamp) -> Result<UsageByWindow, Problem> {
+        let mut by_window: BTreeMap<i64, Vec<ContainerId>> = BTreeMap::new();
+        for each in governed {
+            let ids = each.unit.candidates.iter().map(|candidate| candidate.id());
+            by_window.entry(each.policy.sizing.history_seconds).or_default().extend(ids);
+        }
+        let mut usage = UsageByWindow::new();
+        for (seconds, ids) in by_window {
+            usage.insert(seconds, self.usage(&ids, seconds, now, seen).await?);
+        }
+        Ok(usage)
+    }
+
+    /// Edits, proves and describes. A change set that fails a step is left with the reason; the others go on.
+    pub async fn decide(&self, wanted: Wanted, sites: &Sites, now: Timestamp) -> Decided {
+        let Wanted { admitted, left } = wanted;
+        let mut decided = Decided { admitted: admitted.clone(), left, ..Decided::default() };
+        let edited = edit_all(admitted, &|repository, base, path| sites.read(repository, base, path));
+        for (recommendation, why) in edited.left {
+            decided.left.extend(leave(&recommendation, &why));
+        }
+        self.progress.stage("proving", Some(edited.change_sets.len() as u64));
+        for change_set in edited.change_sets {
+            match self.prove_and_describe(&change_set, sites, &decided.left, now).await {
+                Ok(proposal) => decided.proposals.push(proposal),
+                Err(problem) => {
+                    let why = NoRecommendation::NotEditable(problem.clone());
+                    for recommendation in &change_set.recommendations {
+                        decided.left.extend(leave(recommendation, &why));
+                    }
+                    decided.problems.push(problem);
+                }
+            }
+            self.progress.step();
+        }
+        decided
+    }
+
+    async fn prove_and_describe(
+        &self,
+        change_set: &ChangeSet,
+        sites: &Sites,
+        left: &[Left],
+        now: Timestamp,
+    ) -> Result<Proposal, Problem> {
+        let unread = || {
+            let text = format!("{} was not read in this pass", change_set.repository);
+            Problem::new(crate::codes::NOT_PROVEN, text, "the next pass tries again")
+        };
+        let trace = sites.trace(&change_set.repository, &change_set.base).ok_or_else(unread)?;
+        let verifications = prove(change_set, trace, &self.renderer).await?;
+        let prices = self.clusters.iter().find(|cluster| cluster.name == change_set.cluster);
+        let left_alone = left_beside(change_set, left);
+        let input = PullRequestInput {
+            cluster: &change_set.cluster,
+            group: &change_set.group,
+            label: &change_set.label,
+            base: &change_set.base,
+            recommendations: &change_set.recommendations,
+            left_alone: &left_alone,
+            noticed: &sites.notes,
+            verifications: &verifications,
+            prices: prices.and_then(|cluster| cluster.prices.as_ref()),
+            conventional_title: uses_conventional_commits(&trace.snapshot.subjects),
+            repeat_command: None,
+            delivered_by: Some("Flux"),
+            reopen_moved_percent: change_set.policy.pull_requests.reopen_moved_percent,
+            reopen_days: change_set.policy.pull_requests.reopen_days,
+            labels: &change_set.policy.pull_requests.labels,
+            now,
+        };
+        let described = describe(&self.templates, &input).map_err(|error| error.problem())?;
+        let host = &self.forge(&change_set.repository)?.host;
+        let draft = PullRequestDraft {
+            repository: change_set.repository.clone(),
+            base: change_set.base.clone(),
+            base_oid: trace.snapshot.commit.clone(),
+            branch: branch_name(host, &change_set.repository, &change_set.base, &change_set.group),
+            title: described.title,
+            body: described.body,
+            commit_message: described.commit_message,
+            files: change_set.files.clone(),
+            labels: change_set.policy.pull_requests.labels.clone(),
+            marker: described.marker,
+        };
+        Ok(Proposal { change_set: change_set.clone(), verifications, draft })
+    }
+}
+
+/// What was looked at in the same namespaces and left, once per workload and reason.
+fn left_beside(change_set: &ChangeSet, left: &[Left]) -> Vec<(String, NoRecommendation)> {
+    let namespaces: BTreeSet<_> = change_set
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| &recommendation.members)
+        .map(|member| &member.container.workload.namespace)
+        .collect();
+    let mut beside: Vec<(String, NoRecommendation)> = Vec::new();
+    for each in left.iter().filter(|each| namespaces.contains(&each.workload.namespace)) {
+        let subject = match each.containers.as_slice() {
+            [one] => one.to_string(),
+            _ => each.workload.to_string(),
+        };
+        beside.push((subject, each.why.clone()));
+    }
+    beside
+}
+
+/// Every container of a recommendation that cannot be proposed.
+fn leave(recommendation: &Recommendation, why: &NoRecommendation) -> Vec<Left> {
+    let one = |member: &Member| Left {
+        workload: member.container.workload.clone(),
+        containers: vec![member.container.clone()],
+        why: why.clone(),
+    };
+    recommendation.members.iter().map(one).collect()
+}

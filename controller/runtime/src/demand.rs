@@ -1,0 +1,231 @@
+//! Joins what the cluster runs with what the repositories say: containers that share a scalar become one demand.
+//!
+//! Pure. A container of which nothing can be edited is left with the reason.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::{
+    Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem, RepoPath, RepositoryId,
+    TracedField, Workload,
+};
+use kubeopt_recommend::{Demand, Evidence, SitedField};
+
+use crate::codes;
+
+/// A live workload with the traced fields of its entry point.
+#[derive(Debug, Clone)]
+pub struct Located<'a> {
+    /// The workload.
+    pub workload: &'a Workload,
+    /// The repository.
+    pub repository: &'a RepositoryId,
+    /// The branch that pull requests go to.
+    pub base: &'a str,
+    /// All fields of its entry point; those of other workloads are passed over.
+    pub fields: &'a [TracedField],
+}
+
+/// A container whose fields are located, before its policy and usage are known.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The workload.
+    pub workload: Workload,
+    /// The container.
+    pub container: Container,
+    /// Fields that may be edited.
+    pub sites: Vec<(Field, EditSite, Vec<RepoPath>)>,
+    /// Fields that are set and may not.
+    pub refused: Vec<(Field, Problem)>,
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The branch that pull requests go to.
+    pub base: String,
+}
+
+impl Candidate {
+    /// The key of its usage.
+    pub fn id(&self) -> ContainerId {
+        ContainerId { workload: self.workload.id.clone(), container: self.container.name.clone() }
+    }
+}
+
+/// Candidates that share scalars: one recommendation for all of them.
+#[derive(Debug, Clone)]
+pub struct Unit {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The branch that pull requests go to.
+    pub base: String,
+    /// Never empty.
+    pub candidates: Vec<Candidate>,
+}
+
+/// The containers of a located workload. `allowed` is the operator's word on a file for this workload.
+pub fn candidates(located: &Located<'_>, allowed: &dyn Fn(&RepoPath) -> Result<(), Problem>) -> Vec<Candidate> {
+    located.workload.containers.iter().map(|container| candidate(located, container, allowed)).collect()
+}
+
+fn candidate(
+    located: &Located<'_>,
+    container: &Container,
+    allowed: &dyn Fn(&RepoPath) -> Result<(), Problem>,
+) -> Candidate {
+    let (mut sites, mut refused) = (Vec::new(), Vec::new());
+    for field in Field::ALL {
+        let traced = located.fields.iter().find(|traced| {
+            traced.field == field
+                && traced.container == container.name
+                && traced.workload.describes(&located.workload.id)
+        });
+        match traced {
+            Some(TracedField { site: Ok(site), feeds, .. }) => match allowed(&site.file) {
+                Ok(()) => sites.push((field, site.clone(), feeds.clone())),
+                Err(problem) => refused.push((field, problem)),
+            },
+            Some(TracedField { site: Err(problem), .. }) => refused.push((field, problem.clone())),
+            None if container.resources.get(field).is_some() => refused.push((field, not_set_in_git(field, container))),
+            None => {}
+        }
+    }
+    Candidate {
+        workload: located.workload.clone(),
+        container: container.clone(),
+        sites,
+        refused,
+        repository: located.repository.clone(),
+        base: located.base.to_owned(),
+    }
+}
+
+fn not_set_in_git(field: Field, container: &Container) -> Problem {
+    let text = format!("{field} of {} is set in the cluster but not in Git", container.name);
+    let help = "a LimitRange or a webhook may set it; write it into the manifest and kubeopt will size it there";
+    Problem::new(codes::NOT_SET_IN_GIT, text, help)
+}
+
+/// Splits candidates into units: two candidates that share a scalar are in the same unit. Order is kept.
+pub fn units(candidates: Vec<Candidate>) -> Vec<Unit> {
+    let mut parent: Vec<usize> = (0..candidates.len()).collect();
+    let mut by_site: BTreeMap<(&RepositoryId, &str, &EditSite), usize> = BTreeMap::new();
+    for (index, candidate) in candidates.iter().enumerate() {
+        for (_, site, _) in &candidate.sites {
+            let key = (&candidate.repository, candidate.base.as_str(), site);
+            let first = *by_site.entry(key).or_insert(index);
+            let (a, b) = (root(&mut parent, first), root(&mut parent, index));
+            parent[a.max(b)] = a.min(b);
+        }
+    }
+    let roots: Vec<usize> = (0..candidates.len()).map(|index| root(&mut parent, index)).collect();
+    let mut units: BTreeMap<usize, Unit> = BTreeMap::new();
+    for (candidate, root) in candidates.into_iter().zip(roots) {
+        units
+            .entry(root)
+            .or_insert_with(|| Unit {
+                repository: candidate.repository.clone(),
+                base: candidate.base.clone(),
+                candidates: Vec::new(),
+            })
+            .candidates
+            .push(candidate);
+    }
+    units.into_values().collect()
+}
+
+/// The root of a set, with path halving.
+fn root(parent: &mut [usize], mut at: usize) -> usize {
+    while parent[at] != at {
+        parent[at] = parent[parent[at]];
+        at = parent[at];
+    }
+    at
+}
+
+/// The demand of a unit under its policy, with the usage of its containers.
+///
+/// # Errors
+/// [`NoRecommendation::NotEditable`] when none of its fields may be edited, [`NoRecommendation::AlreadyRight`] when
+/// none is set.
+pub fn demand(
+    unit: &Unit,
+    policy: EffectivePolicy,
+    usage: &dyn Fn(&ContainerId) -> Option<ContainerUsage>,
+) -> Result<Demand, NoRecommendation> {
+    let mut sites: BTreeMap<(Field, EditSite), SitedField> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for (index, candidate) in unit.candidates.iter().enumerate() {
+        for (field, site, feeds) in &candidate.sites {
+            let Ok(value) = kubeopt_model::Amount::parse(field.resource, &site.text) else { continue };
+            sites
+                .entry((*field, site.clone()))
+                .or_insert_with(|| SitedField {
+                    field: *field,
+                    site: site.clone(),
+                    value,
+                    feeds: feeds.clone(),
+                    members: Vec::new(),
+                })
+                .members
+                .push(index);
+        }
+        refused.extend(candidate.refused.iter().map(|(field, problem)| (index, *field, problem.clone())));
+    }
+    if sites.is_empty() {
+        return Err(match refused.into_iter().next() {
+            Some((_, _, problem)) => NoRecommendation::NotEditable(problem),
+            None => NoRecommendation::NotEditable(nothing_set()),
+        });
+    }
+    let members = unit
+        .candidates
+        .iter()
+        .map(|candidate| Evidence {
+            workload: candidate.workload.clone(),
+            container: candidate.container.clone(),
+            usage: usage(&candidate.id()),
+        })
+        .collect();
+    let sites = sites.into_values().collect();
+    Ok(Demand { repository: unit.repository.clone(), members, sites, refused, policy })
+}
+
+fn nothing_set() -> Problem {
+    let help = "write requests into the manifest once; kubeopt then keeps them right";
+    Problem::new(codes::NOTHING_SET, "neither the cluster nor Git sets a request or limit", help)
+}
+
+/// The policy that satisfies all of them: the most careful value of each key.
+pub fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> Option<EffectivePolicy> {
+    policies.into_iter().reduce(|mut all, other| {
+        if all.enabled && !other.enabled {
+            all.enabled = false;
+            all.set_by.extend(other.set_by.get("enabled").map(|by| ("enabled".to_owned(), by.clone())));
+        }
+        let (sizing, with) = (&mut all.sizing, &other.sizing);
+        sizing.history_seconds = sizing.history_seconds.max(with.history_seconds);
+        sizing.min_history_seconds = sizing.min_history_seconds.max(with.min_history_seconds);
+        sizing.min_runs = sizing.min_runs.max(with.min_runs);
+        sizing.cpu_quantile = sizing.cpu_quantile.max(with.cpu_quantile);
+        sizing.cpu_margin = sizing.cpu_margin.max(with.cpu_margin);
+        sizing.cpu_floor = sizing.cpu_floor.max(with.cpu_floor);
+        sizing.cpu_ceiling = [sizing.cpu_ceiling, with.cpu_ceiling].into_iter().flatten().min();
+        sizing.memory_margin = sizing.memory_margin.max(with.memory_margin);
+        sizing.memory_floor = sizing.memory_floor.max(with.memory_floor);
+        sizing.memory_ceiling = [sizing.memory_ceiling, with.memory_ceiling].into_iter().flatten().min();
+        sizing.min_coverage = sizing.min_coverage.max(with.min_coverage);
+        let (changes, with) = (&mut all.changes, &other.changes);
+        changes.max_increase = changes.max_increase.min(with.max_increase);
+        changes.max_decrease = changes.max_decrease.min(with.max_decrease);
+        changes.ignore_below_ratio = changes.ignore_below_ratio.max(with.ignore_below_ratio);
+        changes.ignore_below_cpu = changes.ignore_below_cpu.max(with.ignore_below_cpu);
+        changes.ignore_below_memory = changes.ignore_below_memory.max(with.ignore_below_memory);
+        for blackout in other.blackouts {
+            if !all.blackouts.contains(&blackout) {
+                all.blackouts.push(blackout);
+            }
+        }
+        all.pull_requests.max_open = all.pull_requests.max_open.min(other.pull_requests.max_open);
+        all.pull_requests.per_hour = all.pull_requests.per_hour.min(other.pull_requests.per_hour);
+        all
+    })
+}

@@ -1,0 +1,113 @@
+//! The demo: the whole loop on embedded parts. Example repository, four weeks of usage, SQLite, local forge.
+//!
+//! Needs no network, no cluster and no kustomize. The cluster is a fake that runs what stands on the main branch.
+
+mod cluster;
+//mod pages;
+mod repository;
+mod usage;
+
+use std::path::Path;
+
+use kubeopt_forge::LocalForge;
+use kubeopt_gitops::GitStore;
+use kubeopt_gitops::render::{KustomizeBinary, Renderer};
+use kubeopt_history::{MemoryUsage, SqliteJournal};
+use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
+use kubeopt_model::source::RendererKind;
+use kubeopt_model::{
+    Binding, ClusterName, ForgeName, Namespace, Problem, RepoPath, RepositoryId, SourceMapping, Timestamp,
+};
+use kubeopt_observe::default_prices;
+use kubeopt_report::Templates;
+
+use crate::edges::{Alone, ClusterEdge, Edges, Selection};
+use crate::progress::Progress;
+use crate::sites::TraceCache;
+use crate::wiring::local_edge;
+
+//pub use pages::ForgePages;
+
+/// Owner and name of the demo's repository.
+pub const REPOSITORY: (&str, &str) = ("acme", "shop");
+/// Its branch.
+const BRANCH: &str = "main";
+
+/// A demo that is set up.
+pub struct Demo {
+    /// The edges of its passes.
+    pub edges: Edges,
+    /// The forge, for the page.
+    pub forge: LocalForge,
+    /// The repository.
+    pub repository: RepositoryId,
+}
+
+/// Sets the demo up in a folder. A folder that holds one already goes on with it.
+///
+/// # Errors
+/// When the folder cannot be used.
+pub async fn set_up(folder: &Path, program: &Path, now: Timestamp, progress: Box<dyn Progress>) -> Result<Demo, Problem> {
+    kubeopt_net::install_crypto_provider();
+    let forge = LocalForge::open(folder.join("forge")).map_err(|error| error.problem())?;
+    let name = ForgeName::new("local").expect("a literal that is a name");
+    let repository = RepositoryId { forge: name.clone(), owner: REPOSITORY.0.to_owned(), name: REPOSITORY.1.to_owned() };
+    let there = forge.repositories().await.map_err(|error| error.problem())?;
+    if !there.iter().any(|(owner, name)| (owner.as_str(), name.as_str()) == REPOSITORY) {
+        forge
+            .create_repository(REPOSITORY.0, REPOSITORY.1, &repository::files(), BRANCH)
+            .await
+            .map_err(|error| error.problem())?;
+    }
+    let facts = kubeopt_forge::Forge::repository(&forge, &repository).await.map_err(|error| error.problem())?;
+    let store = |name: &str| GitStore::open(&folder.join(name)).map_err(|error| error.problem());
+    let cluster = cluster::DemoCluster {
+        git: store("cluster")?,
+        repository: repository.clone(),
+        folder: facts.clone_url.into(),
+    };
+    let journal = SqliteJournal::open(folder.join("kubeopt.db")).await.map_err(|error| error.problem())?;
+    let edges = Edges {
+        clusters: vec![ClusterEdge {
+            name: ClusterName::new(cluster::CLUSTER).expect("a literal that is a name"),
+            facts: Box::new(cluster),
+            metrics: Some(Box::new(usage::recorded(now))),
+            metrics_at: "recorded usage".to_owned(),
+            prices: Some(default_prices()),
+        }],
+        history: Box::new(MemoryUsage::default()),
+        journal: Box::new(journal),
+        forges: [(name.clone(), local_edge(forge.clone(), &name))].into(),
+        git: store("git")?,
+        renderer: Renderer { program: program.to_owned(), kustomize: KustomizeBinary::find(None).await.ok() },
+        bindings: vec![Binding { clusters: vec![], namespaces: vec![], repository: repository.clone(), paths: vec!["apps/**".to_owned()] }],
+        mappings: mappings(&repository),
+        operator_policy: None,
+        templates: Templates::embedded(),
+        selection: Selection::default(),
+        history_seconds: DEFAULT_HISTORY_SECONDS,
+        traces: TraceCache::default(),
+        permit: Box::new(Alone),
+        progress,
+    };
+    Ok(Demo { edges, forge, repository })
+}
+
+/// Where the demo's workloads come from: nothing applies them, so the configuration says it.
+fn mappings(repository: &RepositoryId) -> Vec<SourceMapping> {
+    let literal = "a literal that a test reads";
+    [
+        ("payments", "apps/payments", RendererKind::Plain),
+        ("storefront", "apps/storefront/overlays/prod", RendererKind::Kustomize),
+    ]
+    .into_iter()
+    .map(|(namespace, path, renderer)| SourceMapping {
+        cluster: ClusterName::new(cluster::CLUSTER).expect(literal),
+        namespaces: vec![Namespace::new(namespace).expect(literal)],
+        repository: repository.clone(),
+        branch: None,
+        path: RepoPath::new(path).expect(literal),
+        renderer,
+    })
+    .collect()
+}

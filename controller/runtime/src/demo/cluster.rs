@@ -1,0 +1,213 @@
+//! The demo's cluster: it runs what stands on the main branch, as a GitOps controller would see to. A fake, and named
+//! one: there is no API server behind it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
+use kubeopt_manifest::workloads;
+use kubeopt_model::cluster::{Node, Pod};
+use kubeopt_model::workload::{Scaler, ScalerTarget};
+use kubeopt_model::{
+    Bytes, ClusterFacts, ClusterName, Container, ContainerName, ContainerRole, Field, MilliCores, Namespace,
+    ObjectName, Problem, RepoPath, RepositoryId, Resource, Resources, Workload, WorkloadId, WorkloadKind,
+};
+
+use super::usage::Shape;
+use crate::edges::FactsSource;
+
+/// The cluster's name.
+pub(super) const CLUSTER: &str = "demo";
+
+/// A workload of the demo, with what its manifests do not say.
+#[derive(Debug)]
+pub(super) struct DemoWorkload {
+    pub(super) namespace: &'static str,
+    pub(super) kind: WorkloadKind,
+    pub(super) name: &'static str,
+    pub(super) replicas: u32,
+    /// Files that set its resources, the last one wins.
+    pub(super) files: &'static [&'static str],
+    pub(super) containers: &'static [(&'static str, Shape)],
+    pub(super) scaled_on_cpu: bool,
+}
+
+const STEADY: Shape = Shape {
+    cpu_base: 40.0,
+    cpu_day: 190.0,
+    memory_base: 610.0,
+    memory_day: 370.0,
+    oom_days_ago: None,
+    weekly_job: false,
+};
+
+/// All workloads of the demo.
+pub(super) const WORKLOADS: &[DemoWorkload] = &[
+    DemoWorkload {
+        namespace: "payments",
+        kind: WorkloadKind::Deployment,
+        name: "api",
+        replicas: 3,
+        files: &["apps/payments/api.yaml"],
+        containers: &[
+            ("api", STEADY),
+            ("envoy", Shape { cpu_base: 60.0, cpu_day: 22.0, memory_base: 31.0, memory_day: 9.0, ..STEADY }),
+        ],
+        scaled_on_cpu: false,
+    },
+    DemoWorkload {
+        namespace: "payments",
+        kind: WorkloadKind::StatefulSet,
+        name: "ledger",
+        replicas: 1,
+        files: &["apps/payments/ledger.yaml"],
+        containers: &[(
+            "postgres",
+            Shape { cpu_base: 900.0, cpu_day: 800.0, memory_base: 3600.0, memory_day: 380.0, oom_days_ago: Some(3), ..STEADY },
+        )],
+        scaled_on_cpu: false,
+    },
+    DemoWorkload {
+        namespace: "payments",
+        kind: WorkloadKind::CronJob,
+        name: "report",
+        replicas: 1,
+        files: &["apps/payments/report.yaml"],
+        containers: &[("report", Shape { weekly_job: true, ..STEADY })],
+        scaled_on_cpu: false,
+    },
+    DemoWorkload {
+        namespace: "payments",
+        kind: WorkloadKind::Deployment,
+        name: "web",
+        replicas: 2,
+        files: &["apps/payments/web.yaml"],
+        containers: &[("web", Shape { cpu_base: 90.0, cpu_day: 80.0, memory_base: 250.0, memory_day: 60.0, ..STEADY })],
+        scaled_on_cpu: true,
+    },
+    DemoWorkload {
+        namespace: "storefront",
+        kind: WorkloadKind::Deployment,
+        name: "cart",
+        replicas: 2,
+        files: &["apps/storefront/base/cart.yaml", "apps/storefront/overlays/prod/cart-resources.yaml"],
+        containers: &[("cart", Shape { cpu_base: 50.0, cpu_day: 110.0, memory_base: 290.0, memory_day: 90.0, ..STEADY })],
+        scaled_on_cpu: false,
+    },
+];
+
+/// The id of a demo workload.
+pub(super) fn workload_id(workload: &DemoWorkload) -> WorkloadId {
+    let literal = "the demo's names are literals that a test reads";
+    WorkloadId {
+        cluster: ClusterName::new(CLUSTER).expect(literal),
+        namespace: Namespace::new(workload.namespace).expect(literal),
+        kind: workload.kind,
+        name: ObjectName::new(workload.name).expect(literal),
+    }
+}
+
+/// Shows what the main branch says.
+#[derive(Debug)]
+pub(super) struct DemoCluster {
+    pub(super) git: GitStore,
+    pub(super) repository: RepositoryId,
+    pub(super) folder: PathBuf,
+}
+
+#[async_trait]
+impl FactsSource for DemoCluster {
+    async fn facts(&self) -> Result<ClusterFacts, Problem> {
+        let remote = Remote { id: self.repository.clone(), location: Location::Local(self.folder.clone()) };
+        let snapshot = self.git.fetch(&remote, None).await.map_err(|error| error.problem())?;
+        let mut facts = ClusterFacts::empty(ClusterName::new(CLUSTER).expect("a literal that a test reads"));
+        for demo in WORKLOADS {
+            let workload = running(demo, &snapshot)?;
+            facts.pods.extend((0..demo.replicas).map(|replica| pod(&workload, replica)));
+            facts.workloads.push(workload);
+        }
+        facts.workloads.sort_by(|a, b| a.id.cmp(&b.id));
+        facts.nodes.push(node());
+        Ok(facts)
+    }
+}
+
+fn running(demo: &DemoWorkload, snapshot: &Snapshot) -> Result<Workload, Problem> {
+    let mut resources: BTreeMap<String, Resources> = BTreeMap::new();
+    for file in demo.files {
+        let path = RepoPath::new(file).expect("the demo's paths are literals that a test reads");
+        let bytes = snapshot.read(&path).map_err(|error| error.problem())?.unwrap_or_default();
+        for found in workloads(&bytes)?.containers.iter().filter(|found| found.workload.name.as_str() == demo.name) {
+            let merged = resources.entry(found.container.to_string()).or_default();
+            for field in Field::ALL {
+                if let Some(amount) = found.resources.get(field) {
+                    merged.set(field.bound, amount);
+                }
+            }
+        }
+    }
+    let container = |name: &str| Container {
+        name: ContainerName::new(name).expect("the demo's names are literals that a test reads"),
+        role: ContainerRole::Main,
+        image: String::new(),
+        resources: resources.get(name).copied().unwrap_or_default(),
+    };
+    let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(70) }];
+    let scaler = Scaler { name: demo.name.to_owned(), min_replicas: 2, max_replicas: 6, targets };
+    Ok(Workload {
+        id: workload_id(demo),
+        labels: BTreeMap::from([("app".to_owned(), demo.name.to_owned())]),
+        annotations: BTreeMap::new(),
+        replicas: demo.replicas,
+        containers: demo.containers.iter().map(|(name, _)| container(name)).collect(),
+        scaler: demo.scaled_on_cpu.then_some(scaler),
+        applied_by: None,
+        owner: None,
+    })
+}
+
+fn pod(workload: &Workload, replica: u32) -> Pod {
+    Pod {
+        namespace: workload.id.namespace.clone(),
+        name: format!("{}-{replica}", workload.id.name),
+        workload: Some(workload.id.clone()),
+        node: Some("demo-node".to_owned()),
+        ready: true,
+        started_unix_s: None,
+        oom_kills: Vec::new(),
+        running: workload.containers.iter().map(|c| (c.name.clone(), c.resources)).collect(),
+    }
+}
+
+fn node() -> Node {
+    Node {
+        name: "demo-node".to_owned(),
+        instance_type: None,
+        region: None,
+        allocatable_cpu: MilliCores(16_000),
+        allocatable_memory: Bytes::mebi(64 * 1024),
+        schedulable: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_container_of_the_demo_stands_in_its_repository() {
+        let files = super::super::repository::files();
+        for demo in WORKLOADS {
+            let _ = workload_id(demo);
+            for (name, _) in demo.containers {
+                let found = demo.files.iter().any(|file| {
+                    let bytes = &files[&RepoPath::new(file).unwrap()];
+                    let read = workloads(bytes).unwrap().containers;
+                    read.iter().any(|c| c.container.as_str() == *name && c.workload.name.as_str() == demo.name)
+                });
+                assert!(found, "{}/{name}", demo.name);
+            }
+        }
+    }
+}

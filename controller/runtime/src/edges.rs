@@ -1,0 +1,176 @@
+//! Where the world begins: clusters, metrics, stores, repositories and forges, as one value that a pass is given.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use kubeopt_api::PolicyFile;
+use kubeopt_forge::Forge;
+use kubeopt_gitops::render::Renderer;
+use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, parse_git_url};
+use kubeopt_history::{Journal, UsageStore};
+use kubeopt_model::{
+    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping, Workload,
+};
+use kubeopt_net::{Client, Url};
+use kubeopt_observe::MetricsSource;
+use kubeopt_report::Templates;
+
+use crate::progress::Progress;
+use crate::sites::TraceCache;
+
+/// Where the facts of one cluster come from.
+#[async_trait]
+pub trait FactsSource: Send + Sync {
+    /// What the cluster shows now.
+    ///
+    /// # Errors
+    /// When it cannot be reached at all; a kind that cannot be listed is told within the facts.
+    async fn facts(&self) -> Result<ClusterFacts, Problem>;
+}
+
+/// May this process write to the outside at this moment?
+pub trait Permit: Send + Sync {
+    /// Asked right before each write.
+    fn may_write(&self) -> bool;
+}
+
+/// Nobody else writes: commands that a person runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone;
+
+impl Permit for Alone {
+    fn may_write(&self) -> bool {
+        true
+    }
+}
+
+/// One cluster.
+pub struct ClusterEdge {
+    /// Name.
+    pub name: ClusterName,
+    /// Facts.
+    pub facts: Box<dyn FactsSource>,
+    /// Usage; none where nothing is configured.
+    pub metrics: Option<Box<dyn MetricsSource>>,
+    /// Where usage comes from, for people; no credentials.
+    pub metrics_at: String,
+    /// Prices of its capacity.
+    pub prices: Option<Prices>,
+}
+
+/// One forge.
+pub struct ForgeEdge {
+    /// The forge.
+    pub forge: Box<dyn Forge>,
+    /// Its host, as it stands in clone URLs; part of branch names.
+    pub host: String,
+    /// How Git reaches its repositories.
+    pub git: GitAccess,
+}
+
+/// How Git reaches the repositories of a forge.
+pub enum GitAccess {
+    /// Clone URLs of the forge, through the client that holds its credentials.
+    Http {
+        /// Base address of the forge.
+        base: Url,
+        /// The client.
+        client: Client,
+    },
+    /// The folder that a repository's clone URL names.
+    Local,
+}
+
+/// Which workloads are looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Namespaces; empty means all.
+    pub namespaces: Vec<Namespace>,
+}
+
+impl Selection {
+    /// Whether the workload is looked at.
+    pub fn covers(&self, workload: &Workload) -> bool {
+        self.namespaces.is_empty() || self.namespaces.contains(&workload.id.namespace)
+    }
+}
+
+/// All that a pass reads from and writes to.
+pub struct Edges {
+    /// Clusters.
+    pub clusters: Vec<ClusterEdge>,
+    /// Usage history.
+    pub history: Box<dyn UsageStore>,
+    /// Decisions and pull requests.
+    pub journal: Box<dyn Journal>,
+    /// Forges by name; empty where nothing is published.
+    pub forges: BTreeMap<ForgeName, ForgeEdge>,
+    /// Cache of repositories.
+    pub git: GitStore,
+    /// The way to manifests.
+    pub renderer: Renderer,
+    /// What may be edited.
+    pub bindings: Vec<Binding>,
+    /// Where workloads come from that no controller explains.
+    pub mappings: Vec<SourceMapping>,
+    /// The operator's policy.
+    pub operator_policy: Option<PolicyFile>,
+    /// Words.
+    pub templates: Templates,
+    /// Which workloads.
+    pub selection: Selection,
+    /// How much history is read, seconds.
+    pub history_seconds: i64,
+    /// Traces of earlier passes.
+    pub traces: TraceCache,
+    /// May it write?
+    pub permit: Box<dyn Permit>,
+    /// Who is told how far a pass is.
+    pub progress: Box<dyn Progress>,
+}
+
+impl Edges {
+    /// The configured repository that a Git URL of a cluster object means.
+    pub fn locate(&self, url: &str) -> Option<RepositoryId> {
+        let GitUrl { host, port, owner, name } = parse_git_url(url)?;
+        let with_port = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+        // SSH has a port of its own, so the host alone is enough where no forge has the port.
+        let named = |wanted: &str| self.forges.iter().find(|(_, edge)| edge.host.eq_ignore_ascii_case(wanted));
+        let (forge, _) = named(&with_port).or_else(|| {
+            self.forges.iter().find(|(_, edge)| edge.host.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(&host)))
+        })?;
+        Some(RepositoryId { forge: forge.clone(), owner, name })
+    }
+
+    /// How to fetch a repository.
+    ///
+    /// # Errors
+    /// When its forge is not configured, or does not know it.
+    pub async fn remote(&self, id: &RepositoryId) -> Result<Remote, Problem> {
+        let edge = self.forge(id)?;
+        let location = match &edge.git {
+            GitAccess::Local => {
+                let facts = edge.forge.repository(id).await.map_err(|error| error.problem())?;
+                Location::Local(facts.clone_url.into())
+            }
+            GitAccess::Http { base, client } => {
+                let mut url = base.clone();
+                let path = format!("{}/{}/{}.git", base.path().trim_end_matches('/'), id.owner, id.name);
+                url.set_path(&path);
+                Location::Http { url, client: client.clone() }
+            }
+        };
+        Ok(Remote { id: id.clone(), location })
+    }
+
+    /// The forge of a repository.
+    ///
+    /// # Errors
+    /// When it is not configured.
+    pub fn forge(&self, id: &RepositoryId) -> Result<&ForgeEdge, Problem> {
+        self.forges.get(&id.forge).ok_or_else(|| {
+            let text = format!("forge `{}` of {id} is not configured", id.forge);
+            Problem::new(crate::codes::NOT_CONFIGURED, text, "add it to `forges:` of kubeopt.yaml")
+        })
+    }
+}

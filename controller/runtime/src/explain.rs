@@ -1,0 +1,183 @@
+//! `explain`: the decision trace of one workload: the data that was used, what each rule said, what bound it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use kubeopt_model::recommendation::Member;
+use kubeopt_model::{
+    ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason, Recommendation, RepositoryId,
+    Timestamp, WorkloadId, WorkloadKind,
+};
+use serde::Serialize;
+
+use crate::codes;
+use crate::edges::Edges;
+use crate::wanted::Left;
+
+/// `payments/deploy/api`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Kind.
+    pub kind: WorkloadKind,
+    /// Name.
+    pub name: ObjectName,
+}
+
+impl FromStr for Selector {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let read = || {
+            let mut parts = text.split('/');
+            let namespace = Namespace::new(parts.next()?).ok()?;
+            let kind = parts.next()?.parse().ok()?;
+            let name = ObjectName::new(parts.next()?).ok()?;
+            parts.next().is_none().then_some(Self { namespace, kind, name })
+        };
+        read().ok_or_else(|| {
+            let text = format!("`{}` does not name a workload", text.chars().take(200).collect::<String>());
+            Problem::new(codes::NO_SUCH_WORKLOAD, text, "write NAMESPACE/KIND/NAME, such as payments/deploy/api")
+        })
+    }
+}
+
+impl Selector {
+    fn means(&self, id: &WorkloadId) -> bool {
+        self.namespace == id.namespace && self.kind == id.kind && self.name == id.name
+    }
+}
+
+/// One container's trace.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedContainer {
+    /// Name.
+    pub container: String,
+    /// The recommendation's part for it.
+    pub member: Option<Member>,
+    /// What the rules and guardrails said.
+    pub reasons: Vec<Reason>,
+    /// Why nothing is recommended, if so.
+    pub why_not: Option<NoRecommendation>,
+}
+
+/// The trace of one workload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explained {
+    /// Which.
+    pub workload: WorkloadId,
+    /// Its containers.
+    pub containers: Vec<ExplainedContainer>,
+    /// What could not be seen.
+    pub problems: Vec<Problem>,
+}
+
+/// Sizes the workload as the cluster shows it, and keeps what was said.
+///
+/// # Errors
+/// When there is no such workload, or history cannot be read.
+pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Result<Explained, Problem> {
+    let seen = edges.observe(now).await;
+    let workload = seen
+        .clusters
+        .values()
+        .flat_map(|facts| &facts.workloads)
+        .find(|workload| selector.means(&workload.id))
+        .map(|workload| workload.id.clone());
+    let Some(workload) = workload else {
+        let text = format!("there is no {} `{}` in namespace {}", selector.kind, selector.name, selector.namespace);
+        let fallback = Problem::new(codes::NO_SUCH_WORKLOAD, text, "list what there is with kubeopt scan");
+        return Err(if seen.clusters.is_empty() { seen.problems.into_iter().next().unwrap_or(fallback) } else { fallback });
+    };
+    let nowhere = RepositoryId {
+        forge: ForgeName::new("none").expect("a literal that is a name"),
+        owner: String::new(),
+        name: String::new(),
+    };
+    let wanted = edges.want_live(&seen, now, &nowhere).await?;
+    let recommended = wanted.admitted.iter().flat_map(|admitted| of_recommendation(&admitted.recommendation, &workload));
+    let left = wanted.left.iter().flat_map(|left| of_left(left, &workload));
+    let mut containers: Vec<ExplainedContainer> = recommended.chain(left).collect();
+    containers.sort_by(|a, b| a.container.cmp(&b.container));
+    Ok(Explained { workload, containers, problems: seen.problems })
+}
+
+fn of_recommendation(recommendation: &Recommendation, workload: &WorkloadId) -> Vec<ExplainedContainer> {
+    let own = recommendation.members.iter().filter(|member| &member.container.workload == workload);
+    own.map(|member| ExplainedContainer {
+        container: member.container.container.to_string(),
+        member: Some(member.clone()),
+        reasons: recommendation.reasons.clone(),
+        why_not: None,
+    })
+    .collect()
+}
+
+fn of_left(left: &Left, workload: &WorkloadId) -> Vec<ExplainedContainer> {
+    let own = left.containers.iter().filter(|id| &id.workload == workload);
+    own.map(|id| ExplainedContainer {
+        container: id.container.to_string(),
+        member: None,
+        reasons: Vec::new(),
+        why_not: Some(left.why.clone()),
+    })
+    .collect()
+}
+
+impl fmt::Display for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} ({})", self.workload, self.workload.cluster)?;
+        for container in &self.containers {
+            writeln!(f, "\ncontainer {}", container.container)?;
+            if let Some(why) = &container.why_not {
+                writeln!(f, "  nothing recommended: {}", kubeopt_report::escape::terminal_line(&why.sentence()))?;
+            }
+            if let Some(member) = &container.member {
+                show_usage(f, &member.usage)?;
+                show_values(f, member)?;
+            }
+            for reason in &container.reasons {
+                let mark = if reason.bound { "*" } else { " " };
+                let text = kubeopt_report::escape::terminal_line(&reason.text);
+                writeln!(f, "  {mark} {:<15} {:<13} {text}", reason.field.to_string(), reason.rule)?;
+            }
+            if container.reasons.iter().any(|reason| reason.bound) {
+                writeln!(f, "  (* decided the value)")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn show_usage(f: &mut fmt::Formatter<'_>, usage: &ContainerUsage) -> fmt::Result {
+    let of = |resource: &Option<kubeopt_model::usage::ResourceUsage>| {
+        resource.as_ref().map_or("no samples".to_owned(), |used| {
+            format!("{} samples, coverage {}", used.sketch.count(), used.coverage)
+        })
+    };
+    writeln!(
+        f,
+        "  data: {:.1} of {:.0} days, {} pods; CPU {}; memory {}; {} OOM kills",
+        usage.seen.days(),
+        usage.window.days(),
+        usage.pods,
+        of(&usage.cpu),
+        of(&usage.memory),
+        usage.oom_kills.len(),
+    )
+}
+
+fn show_values(f: &mut fmt::Formatter<'_>, member: &Member) -> fmt::Result {
+    for field in kubeopt_model::Field::ALL {
+        let (before, after) = (member.resources.before.get(field), member.resources.after.get(field));
+        match (before, after) {
+            (Some(before), Some(after)) if before != after => writeln!(f, "  {field}: {before} → {after}")?,
+            (Some(before), _) => writeln!(f, "  {field}: {before} stays")?,
+            (None, _) => {}
+        }
+    }
+    Ok(())
+}

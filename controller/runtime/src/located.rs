@@ -1,0 +1,89 @@
+//! The stage *sites*: every workload's source, every source's repository, every repository's trace.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kubeopt_gitops::flux::source_notes;
+use kubeopt_gitops::resolve_sources;
+use kubeopt_model::{Problem, RepoPath, RepositoryId, Source, WorkloadId};
+
+use crate::edges::Edges;
+use crate::seen::Seen;
+use crate::sites::{RepositoryTrace, TraceCache, trace_repository};
+
+/// One branch of one repository; none is its default branch.
+pub type BranchKey = (RepositoryId, Option<String>);
+
+/// What is known of sources.
+#[derive(Debug, Default)]
+pub struct Sites {
+    /// The source of each workload, or why it is unknown.
+    pub sources: BTreeMap<WorkloadId, Result<Source, Problem>>,
+    /// The trace of each branch, or why it could not be read.
+    pub traces: BTreeMap<BranchKey, Result<Arc<RepositoryTrace>, Problem>>,
+    /// What a reader should know, as sentences.
+    pub notes: Vec<String>,
+}
+
+impl Sites {
+    /// The trace of a source.
+    pub fn trace_of(&self, source: &Source) -> Option<&Result<Arc<RepositoryTrace>, Problem>> {
+        self.traces.get(&(source.repository.clone(), source.branch.clone()))
+    }
+
+    /// The trace of a repository's base branch, by the branch's real name.
+    pub fn trace(&self, repository: &RepositoryId, base: &str) -> Option<&Arc<RepositoryTrace>> {
+        let traces = self.traces.iter().filter(|((id, _), _)| id == repository);
+        traces.filter_map(|(_, trace)| trace.as_ref().ok()).find(|trace| trace.snapshot.branch == base)
+    }
+
+    /// The bytes of a file on a base branch.
+    pub fn read(&self, repository: &RepositoryId, base: &str, path: &RepoPath) -> Option<Vec<u8>> {
+        self.trace(repository, base)?.snapshot.read(path).ok().flatten()
+    }
+}
+
+impl Edges {
+    /// Finds the source of every workload, then fetches and traces each repository once.
+    pub async fn sites(&self, seen: &Seen) -> Sites {
+        let mut sites = Sites::default();
+        for facts in seen.clusters.values() {
+            let locate = |url: &str| self.locate(url);
+            for (id, source) in resolve_sources(facts, &self.bindings, &self.mappings, &locate) {
+                if let Ok(source) = &source {
+                    sites.notes.extend(source_notes(facts, source));
+                }
+                sites.sources.insert(id, source);
+            }
+        }
+        sites.notes.sort();
+        sites.notes.dedup();
+        let mut by_branch: BTreeMap<BranchKey, Vec<Source>> = BTreeMap::new();
+        for source in sites.sources.values().flatten() {
+            by_branch.entry((source.repository.clone(), source.branch.clone())).or_default().push(source.clone());
+        }
+        self.progress.stage("tracing repositories", Some(by_branch.len() as u64));
+        for (key, sources) in by_branch {
+            let trace = self.trace_branch(&key, &sources.iter().collect::<Vec<_>>()).await;
+            if let Ok(trace) = &trace {
+                sites.notes.extend(trace.notes.iter().cloned());
+            }
+            sites.traces.insert(key, trace);
+            self.progress.step();
+        }
+        sites
+    }
+
+    async fn trace_branch(&self, key: &BranchKey, sources: &[&Source]) -> Result<Arc<RepositoryTrace>, Problem> {
+        let remote = self.remote(&key.0).await?;
+        let snapshot = self.git.fetch(&remote, key.1.as_deref()).await.map_err(|error| error.problem())?;
+        let cache_key = TraceCache::key(&snapshot, sources);
+        if let Some(kept) = self.traces.get(&cache_key) {
+            // The same tree under a newer commit: only the commit to build on differs.
+            return Ok(Arc::new(RepositoryTrace { snapshot, entries: kept.entries.clone(), notes: kept.notes.clone() }));
+        }
+        let trace = Arc::new(trace_repository(snapshot, sources, &self.renderer).await);
+        self.traces.put(cache_key, Arc::clone(&trace));
+        Ok(trace)
+    }
+}

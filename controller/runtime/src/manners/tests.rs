@@ -1,0 +1,107 @@
+//! Quiet, obedient, within limits.
+
+use kubeopt_forge::{PullRequest, PullRequestState};
+use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft};
+use kubeopt_model::{Change, EffectivePolicy, ForgeName, RepoPath, RepositoryId, Timestamp};
+
+use super::{CLOSED_BY_KUBEOPT, Verdict, judge};
+use crate::codes;
+
+const NOW: i64 = 1_790_000_000;
+
+fn marker(after: &str) -> Marker {
+    let fields = vec![MarkedField {
+        container: "payments/deploy/api/api".into(),
+        field: "requests.cpu".into(),
+        file: RepoPath::new("api.yaml").unwrap(),
+        value: Change { before: "1000m".into(), after: after.into() },
+    }];
+    Marker {
+        group: "all".into(),
+        proposal: Marker::proposal_hash(&fields),
+        base: "main".into(),
+        cluster: "demo".into(),
+        fields,
+        labels: vec![],
+    }
+}
+
+fn draft(after: &str) -> PullRequestDraft {
+    PullRequestDraft {
+        repository: RepositoryId { forge: ForgeName::new("f").unwrap(), owner: "o".into(), name: "n".into() },
+        base: "main".into(),
+        base_oid: "0".repeat(40),
+        branch: "kubeopt/all-1".into(),
+        title: "t".into(),
+        body: marker(after).to_html_comment(),
+        commit_message: "t".into(),
+        files: vec![],
+        labels: vec![],
+        marker: marker(after),
+    }
+}
+
+fn pull(number: u64, state: PullRequestState, after: &str, age_s: i64) -> PullRequest {
+    PullRequest {
+        number,
+        title: "t".into(),
+        body: marker(after).to_html_comment(),
+        state,
+        head_branch: "kubeopt/all-1".into(),
+        head_oid: "1".repeat(40),
+        base: "main".into(),
+        merge_commit: None,
+        author: "kubeopt".into(),
+        labels: vec![],
+        created_unix_s: NOW - age_s,
+        updated_unix_s: NOW - age_s,
+        url: String::new(),
+    }
+}
+
+fn verdict(after: &str, pulls: &[PullRequest]) -> Verdict {
+    let policy = EffectivePolicy::default();
+    judge(&draft(after), pulls, &policy, Timestamp::from_second(NOW).unwrap())
+}
+
+const DAY: i64 = 86_400;
+
+#[test]
+fn leaves_an_open_one_in_peace_while_the_numbers_hardly_move() {
+    let open = [pull(4, PullRequestState::Open, "310m", DAY)];
+    assert_eq!(verdict("310m", &open), Verdict::Unchanged(4));
+    assert_eq!(verdict("330m", &open), Verdict::Unchanged(4));
+    assert_eq!(verdict("400m", &open), Verdict::Update(4));
+}
+
+#[test]
+fn a_closed_one_means_not_these_values_until_they_move_or_time_passes() {
+    let closed = |age| [pull(4, PullRequestState::Closed, "400m", age)];
+    assert!(matches!(verdict("400m", &closed(DAY)), Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
+    assert!(matches!(verdict("480m", &closed(DAY)), Verdict::Wait(_)));
+    assert_eq!(verdict("500m", &closed(DAY)), Verdict::Open);
+    assert_eq!(verdict("400m", &closed(61 * DAY)), Verdict::Open);
+}
+
+#[test]
+fn one_that_kubeopt_closed_itself_is_nobodys_no() {
+    let mut closed = pull(4, PullRequestState::Closed, "400m", DAY);
+    closed.body = format!("{}\n{CLOSED_BY_KUBEOPT}\n", closed.body);
+    assert_eq!(verdict("400m", &[closed]), Verdict::Open);
+}
+
+#[test]
+fn a_merged_one_does_not_stand_in_the_way() {
+    assert_eq!(verdict("400m", &[pull(4, PullRequestState::Merged, "600m", DAY)]), Verdict::Open);
+}
+
+#[test]
+fn waits_at_the_limits_and_says_which() {
+    let others = |n: u64, state, age| -> Vec<PullRequest> {
+        (1..=n).map(|k| PullRequest { head_branch: format!("kubeopt/o-{k}"), ..pull(k, state, "1m", age) }).collect()
+    };
+    let open = verdict("400m", &others(5, PullRequestState::Open, DAY));
+    assert!(matches!(open, Verdict::Wait(problem) if problem.text.contains("5 of 5 pull requests are open")));
+    let fresh = verdict("400m", &others(2, PullRequestState::Merged, 60));
+    assert!(matches!(fresh, Verdict::Wait(problem) if problem.text.contains("in the last hour")));
+}

@@ -1,0 +1,84 @@
+//! The whole pass on one screen. Data flows one way; what a pass learns returns through the journal and the forge.
+
+use kubeopt_model::{Problem, Timestamp};
+
+use crate::decide::Decided;
+use crate::edges::Edges;
+use crate::located::Sites;
+use crate::merges::Merges;
+use crate::publish::Published;
+use crate::seen::Seen;
+
+/// Everything that one pass saw, decided and did.
+#[derive(Debug)]
+pub struct PassReport {
+    /// When it began.
+    pub at: Timestamp,
+    /// Facts and usage.
+    pub seen: Seen,
+    /// Sources and traces.
+    pub sites: Sites,
+    /// What became of earlier pull requests.
+    pub merges: Merges,
+    /// What is proposed, what is left, and why.
+    pub decided: Decided,
+    /// What became of each proposal, in the order of `decided.proposals`; empty for a plan.
+    pub published: Vec<Published>,
+}
+
+/// Observes, sizes, edits, proves and publishes. What fails on the way is a problem of the report; the rest goes on.
+///
+/// # Errors
+/// When nothing can be decided at all: usage history cannot be read.
+pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
+    let seen = edges.observe(now).await; //                        IO in: clusters, metrics
+    let sites = edges.sites(&seen).await; //                       IO: fetch, mark, render, read back; cached by tree
+    let merges = edges.follow_merges(&seen, &sites, now).await; // IO: what became of earlier pull requests
+    let wanted = edges.want(&seen, &sites, now).await?; //         recommend, then guardrails, per scalar in Git
+    let decided = edges.decide(wanted, &sites, now).await; //      edit (pure), prove (IO: render again), describe (pure)
+    let published = edges.publish(&decided.proposals, now).await; // IO out
+    let report = PassReport { at: now, seen, sites, merges, decided, published };
+    edges.record(&report).await?;
+    Ok(report)
+}
+
+/// A pass that publishes nothing.
+///
+/// # Errors
+/// As [`pass`].
+pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
+    let seen = edges.observe(now).await;
+    let sites = edges.sites(&seen).await;
+    let wanted = edges.want(&seen, &sites, now).await?;
+    let decided = edges.decide(wanted, &sites, now).await;
+    Ok(PassReport { at: now, seen, sites, merges: Merges::default(), decided, published: Vec::new() })
+}
+
+impl PassReport {
+    /// Every problem of the pass, once.
+    pub fn problems(&self) -> Vec<Problem> {
+        let published = self.published.iter().filter_map(|published| match published {
+            Published::Waiting(problem) | Published::Failed(problem) => Some(problem),
+            Published::Opened(_) | Published::Updated(_) | Published::Unchanged(_) => None,
+        });
+        let traces = self.sites.traces.values().filter_map(|trace| trace.as_ref().err());
+        let mut problems: Vec<Problem> = self
+            .seen
+            .problems
+            .iter()
+            .chain(traces)
+            .chain(&self.merges.problems)
+            .chain(&self.decided.problems)
+            .chain(published)
+            .cloned()
+            .collect();
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+
+    /// Nothing was proposed, and nothing failed.
+    pub fn is_quiet(&self) -> bool {
+        self.decided.proposals.is_empty() && self.problems().is_empty()
+    }
+}

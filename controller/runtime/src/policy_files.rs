@@ -1,0 +1,77 @@
+//! The policy layers of every path: the operator's, then `.kubeopt.yaml` from the root to the nearest folder, read from
+//! the base branch only.
+
+use std::collections::BTreeMap;
+
+use kubeopt_api::policy::policy_paths;
+use kubeopt_api::{Layer, PolicyFile};
+use kubeopt_model::{Problem, RepoPath, RepositoryId};
+
+use crate::located::Sites;
+
+/// Layers that were read, by repository and base branch.
+#[derive(Debug, Default)]
+pub struct PolicyFiles {
+    operator: Option<PolicyFile>,
+    read: BTreeMap<(RepositoryId, String), BTreeMap<RepoPath, Result<PolicyFile, Problem>>>,
+}
+
+/// The name under which the operator's layer is shown.
+const OPERATOR_LAYER: &str = "kubeopt.yaml";
+/// The name of a policy file.
+const FILE_NAME: &str = ".kubeopt.yaml";
+
+impl PolicyFiles {
+    /// Reads the policy files of every traced branch.
+    pub fn read(operator: Option<&PolicyFile>, sites: &Sites) -> Self {
+        let mut files = Self { operator: operator.cloned(), read: BTreeMap::new() };
+        for trace in sites.traces.values().flatten() {
+            let snapshot = &trace.snapshot;
+            let found = snapshot
+                .paths()
+                .filter(|path| path.file_name() == FILE_NAME)
+                .map(|path| (path.clone(), parse(path, snapshot.read(path).ok().flatten())))
+                .collect();
+            files.read.insert((snapshot.repository.clone(), snapshot.branch.clone()), found);
+        }
+        files
+    }
+
+    /// The layers that speak of a path, the farthest first.
+    ///
+    /// # Errors
+    /// When one of them cannot be read: nothing below it is edited until it is mended.
+    pub fn layers(&self, repository: &RepositoryId, base: &str, path: &RepoPath) -> Result<Vec<Layer>, Problem> {
+        let mut layers: Vec<Layer> = self
+            .operator
+            .iter()
+            .map(|file| Layer { name: OPERATOR_LAYER.to_owned(), file: file.clone() })
+            .collect();
+        let Some(read) = self.read.get(&(repository.clone(), base.to_owned())) else { return Ok(layers) };
+        for place in policy_paths(path) {
+            if let Some(file) = read.get(&place) {
+                layers.push(Layer { name: place.to_string(), file: file.clone()? });
+            }
+        }
+        Ok(layers)
+    }
+
+    /// Errors and warnings of all files that were read.
+    pub fn problems(&self) -> Vec<Problem> {
+        let files = self.read.values().flat_map(BTreeMap::values);
+        files
+            .flat_map(|file| match file {
+                Ok(file) => file.warnings().to_vec(),
+                Err(problem) => vec![problem.clone()],
+            })
+            .collect()
+    }
+}
+
+fn parse(path: &RepoPath, bytes: Option<Vec<u8>>) -> Result<PolicyFile, Problem> {
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+        Problem::new(crate::codes::POLICY_FILE, "the policy file is not UTF-8 text", "save it as UTF-8").at(path.as_str(), None)
+    })?;
+    let presets = kubeopt_policy::PRESETS;
+    PolicyFile::parse(&text, path.as_str(), presets).map_err(|mut problems| problems.swap_remove(0))
+}

@@ -1,0 +1,54 @@
+//! Writes down what a pass did, for `explain`, for people who audit, and for the next pass.
+
+use kubeopt_history::Event;
+use kubeopt_model::Problem;
+
+use crate::edges::Edges;
+use crate::merges::Sync;
+use crate::pipeline::PassReport;
+use crate::publish::Published;
+
+impl Edges {
+    /// Appends the events of a pass to the journal.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub(crate) async fn record(&self, report: &PassReport) -> Result<(), Problem> {
+        let events = events(report);
+        self.journal.record(&events).await.map_err(|error| error.problem())
+    }
+}
+
+fn events(report: &PassReport) -> Vec<Event> {
+    let at_unix_s = report.at.as_second();
+    let event = |kind: &str, subject: String, text: String| Event {
+        at_unix_s,
+        pass: format!("{at_unix_s}"),
+        kind: kind.to_owned(),
+        subject,
+        detail: serde_json::json!({ "text": text }),
+    };
+    let mut events = Vec::new();
+    for (proposal, published) in report.decided.proposals.iter().zip(&report.published) {
+        let (kind, text) = match published {
+            Published::Opened(pull) => ("opened", format!("#{} {}", pull.number, pull.title)),
+            Published::Updated(pull) => ("updated", format!("#{} {}", pull.number, pull.title)),
+            // What did not change is no news.
+            Published::Unchanged(_) => continue,
+            Published::Waiting(problem) => ("waiting", problem.text.clone()),
+            Published::Failed(problem) => ("failed", problem.text.clone()),
+        };
+        events.push(event(kind, format!("{} {}", proposal.draft.repository, proposal.draft.branch), text));
+    }
+    for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
+        let (kind, text) = match merge.sync {
+            Sync::Synced => ("synced", "the cluster shows all merged values".to_owned()),
+            Sync::Waiting { synced, of } => ("merged", format!("{synced} of {of} merged values show in the cluster")),
+        };
+        events.push(event(kind, format!("{} #{}", merge.repository, merge.pull.number), text));
+    }
+    for (repository, number, reason) in &report.merges.closed {
+        events.push(event("closed", format!("{repository} #{number}"), reason.clone()));
+    }
+    events
+}

@@ -1,0 +1,145 @@
+//! From a marked rendering to traced fields: which scalar of which file sets each rendered value.
+//!
+//! Pure. Sees files, marks and arrivals; knows no repository, cluster or renderer.
+
+use std::collections::BTreeMap;
+
+use kubeopt_manifest::{Arrival, Mark, Marked, Origin, ReadBack, SiteRead, guard_place};
+use kubeopt_model::edit::ProvenBy;
+use kubeopt_model::source::RendererKind;
+use kubeopt_model::{Amount, EditSite, Namespace, Problem, RepoPath, TracedField};
+
+use crate::codes;
+
+/// One way into a repository: a folder, who renders it, and what a GitOps object adds on top.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryPoint {
+    /// Folder.
+    pub path: RepoPath,
+    /// Who turns it into manifests.
+    pub renderer: RendererKind,
+    /// A namespace that is set over all objects.
+    pub target_namespace: Option<Namespace>,
+    /// A kustomization fragment that is added on top.
+    pub overlay: Option<String>,
+}
+
+/// All fields of one entry point, or why it could not be traced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryTrace {
+    /// Which.
+    pub entry: EntryPoint,
+    /// How its rendering was made.
+    pub by: ProvenBy,
+    /// Fields in the order of the rendering.
+    pub fields: Vec<TracedField>,
+    /// Documents and files that could not be read; the others were.
+    pub unread: Vec<Problem>,
+    /// The files that it reads.
+    pub files: Vec<RepoPath>,
+}
+
+/// The fields of a rendering of marked files.
+pub fn trace_rendered(entry: &EntryPoint, read: ReadBack, marked: &Marked) -> (Vec<TracedField>, Vec<Problem>) {
+    let fields = read.arrivals.into_iter().map(|arrival| traced(entry, arrival, marked)).collect();
+    (fields, read.problems)
+}
+
+fn traced(entry: &EntryPoint, arrival: Arrival, marked: &Marked) -> TracedField {
+    let (value, site) = match arrival.from {
+        Origin::Mark(index) => of_mark(&marked.marks[index], &arrival),
+        Origin::Transformed(index) => {
+            let site = &marked.marks[index].site;
+            (None, Err(computed(site, &arrival)))
+        }
+        Origin::Unmarked => (Amount::parse(arrival.field.resource, &arrival.text).ok(), Err(not_in_git(&arrival))),
+    };
+    TracedField {
+        entry: entry.path.clone(),
+        workload: arrival.workload,
+        container: arrival.container,
+        field: arrival.field,
+        value,
+        site,
+        feeds: Vec::new(),
+    }
+}
+
+fn of_mark(mark: &Mark, arrival: &Arrival) -> (Option<Amount>, Result<EditSite, Problem>) {
+    match (Amount::parse(arrival.field.resource, &mark.site.text), &mark.refusal) {
+        (Ok(value), None) => (Some(value), Ok(mark.site.clone())),
+        (value, Some(refusal)) => (value.ok(), Err(refusal.clone())),
+        (Err(invalid), None) => {
+            let text = format!("the value of {} is not a quantity: {invalid}", arrival.field);
+            let help = "write a number with a unit, such as 250m or 512Mi";
+            (None, Err(Problem::new(codes::NOT_A_QUANTITY, text, help).at(mark.site.file.as_str(), Some(mark.site.line))))
+        }
+    }
+}
+
+fn computed(site: &EditSite, arrival: &Arrival) -> Problem {
+    let text = format!("{} of {} is computed from another value on the way to the cluster", arrival.field, arrival.container);
+    let help = "give the container a value of its own in this overlay; kubeopt then edits that line";
+    Problem::new(codes::COMPUTED, text, help).at(site.file.as_str(), Some(site.line)).with_excerpt(site.text.clone())
+}
+
+fn not_in_git(arrival: &Arrival) -> Problem {
+    let text = format!(
+        "no line of the repository sets {} of {}: a generator, a remote base or a transformer does",
+        arrival.field, arrival.container
+    );
+    Problem::new(codes::NOT_IN_GIT, text, "set the value in a patch of this overlay; kubeopt then edits that line")
+}
+
+/// The fields of a plain manifest.
+pub fn trace_plain(entry: &EntryPoint, sites: Vec<SiteRead>) -> Vec<TracedField> {
+    sites
+        .into_iter()
+        .map(|read| {
+            let value = read.site.as_ref().ok().and_then(|site| Amount::parse(read.field.resource, &site.text).ok());
+            TracedField {
+                entry: entry.path.clone(),
+                workload: read.workload,
+                container: read.container,
+                field: read.field,
+                value,
+                site: read.site,
+                feeds: Vec::new(),
+            }
+        })
+        .collect()
+}
+
+/// Refuses sites by where their file stands: generated folders, CI configuration.
+pub fn guard_places(traces: &mut [EntryTrace], all_paths: &[RepoPath]) {
+    let mut verdicts: BTreeMap<RepoPath, Option<Problem>> = BTreeMap::new();
+    for field in traces.iter_mut().flat_map(|trace| &mut trace.fields) {
+        let Ok(site) = &field.site else { continue };
+        let verdict =
+            verdicts.entry(site.file.clone()).or_insert_with(|| guard_place(&site.file, all_paths.iter()).err());
+        if let Some(problem) = verdict {
+            field.site = Err(problem.clone());
+        }
+    }
+}
+
+/// Tells every field which entry points its scalar feeds.
+pub fn fill_feeds(traces: &mut [EntryTrace]) {
+    let mut feeds: BTreeMap<EditSite, Vec<RepoPath>> = BTreeMap::new();
+    for field in traces.iter().flat_map(|trace| &trace.fields) {
+        if let Ok(site) = &field.site {
+            let entries = feeds.entry(site.clone()).or_default();
+            if !entries.contains(&field.entry) {
+                entries.push(field.entry.clone());
+            }
+        }
+    }
+    for entries in feeds.values_mut() {
+        entries.sort();
+    }
+    for field in traces.iter_mut().flat_map(|trace| &mut trace.fields) {
+        if let Ok(site) = &field.site {
+            field.feeds = feeds.get(site).cloned().unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The stages *recommend* and *admit*: from located containers to recommendations that passed every guardrail.
+//!
+//! Pure but for the usage and policy files that are handed in.
+
+use std::collections::BTreeMap;
+
+use kubeopt_api::{Layer, Subject, effective_policy};
+use kubeopt_gitops::path_allowed;
+use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::{
+    Binding, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices, Problem, RepoPath,
+    RepositoryId, Workload, WorkloadId,
+};
+use kubeopt_policy::{AdmitContext, Admission, admit};
+use kubeopt_recommend::recommend;
+
+use crate::change_set::Admitted;
+use crate::demand::{Candidate, Located, Unit, candidates, demand, strictest};
+use crate::located::Sites;
+use crate::policy_files::PolicyFiles;
+
+/// Containers of one workload that are left as they are.
+#[derive(Debug, Clone)]
+pub struct Left {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The containers.
+    pub containers: Vec<ContainerId>,
+    /// Why.
+    pub why: NoRecommendation,
+}
+
+/// What is wanted and what is left.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Recommendations that passed every guardrail.
+    pub admitted: Vec<Admitted>,
+    /// The rest, with reasons.
+    pub left: Vec<Left>,
+}
+
+/// A unit with the policy of its paths.
+#[derive(Debug, Clone)]
+pub struct Governed {
+    /// The containers that share scalars.
+    pub unit: Unit,
+    /// What all layers say.
+    pub policy: EffectivePolicy,
+}
+
+/// Locates every workload in the traces. Workloads without a source, or whose entry point does not describe them, are
+/// left with the reason.
+pub fn locate(facts: &[&ClusterFacts], sites: &Sites, bindings: &[Binding]) -> (Vec<Unit>, Vec<Left>) {
+    let (mut found, mut left) = (Vec::new(), Vec::new());
+    for workload in facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none()) {
+        match locate_one(workload, sites, bindings) {
+            Ok(candidates) => found.extend(candidates),
+            Err(why) => left.push(whole(workload, why)),
+        }
+    }
+    (crate::demand::units(found), left)
+}
+
+fn locate_one(
+    workload: &Workload,
+    sites: &Sites,
+    bindings: &[Binding],
+) -> Result<Vec<Candidate>, NoRecommendation> {
+    let source = match sites.sources.get(&workload.id) {
+        Some(Ok(source)) => source,
+        Some(Err(problem)) => return Err(NoRecommendation::NoSource(problem.clone())),
+        None => return Err(NoRecommendation::NoSource(not_rendered(workload, "its source"))),
+    };
+    let trace = match sites.trace_of(source) {
+        Some(Ok(trace)) => trace,
+        Some(Err(problem)) => return Err(NoRecommendation::NoSource(problem.clone())),
+        None => return Err(NoRecommendation::NoSource(not_rendered(workload, &source.entry.to_string()))),
+    };
+    let entry = match trace.of(source) {
+        Some(Ok(entry)) => entry,
+        Some(Err(problem)) => return Err(NoRecommendation::NotEditable(problem.clone())),
+        None => return Err(NoRecommendation::NoSource(not_rendered(workload, &source.entry.to_string()))),
+    };
+    let described = entry.fields.iter().any(|field| field.workload.describes(&workload.id));
+    if !described && workload.containers.iter().any(|container| container.resources != Default::default()) {
+        return Err(NoRecommendation::NotEditable(not_rendered(workload, &source.entry.to_string())));
+    }
+    let located = Located {
+        workload,
+        repository: &source.repository,
+        base: &trace.snapshot.branch,
+        fields: &entry.fields,
+    };
+    let allowed = |path: &RepoPath| {
+        path_allowed(bindings, &workload.id.cluster, &workload.id.namespace, &source.repository, path)
+    };
+    Ok(candidates(&located, &allowed))
+}
+
+fn not_rendered(workload: &Workload, entry: &str) -> Problem {
+    let text = format!("{entry} does not set resources of {}", workload.id);
+    let help = "check that the branch in Git is the one that is applied, and that the manifest parses";
+    Problem::new(crate::codes::NOT_RENDERED, text, help)
+}
+
+fn whole(workload: &Workload, why: NoRecommendation) -> Left {
+    let containers = workload
+        .containers
+        .iter()
+        .map(|container| ContainerId { workload: workload.id.clone(), container: container.name.clone() })
+        .collect();
+    Left { workload: workload.id.clone(), containers, why }
+}
+
+/// Containers as the cluster alone shows them: what `scan` sizes where no repository is configured.
+pub fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> Vec<Unit> {
+    let workloads = facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none());
+    workloads
+        .flat_map(|workload| workload.containers.iter().map(move |container| (workload, container)))
+        .map(|(workload, container)| {
+            let site = |field: Field| {
+                let value = container.resources.get(field)?;
+                Some((field, EditSite::live_only(value.to_string()), Vec::new()))
+            };
+            let candidate = Candidate {
+                workload: workload.clone(),
+                container: container.clone(),
+                sites: Field::ALL.into_iter().filter_map(site).collect(),
+                refused: Vec::new(),
+                repository: repository.clone(),
+                base: String::new(),
+            };
+            Unit { repository: repository.clone(), base: String::new(), candidates: vec![candidate] }
+        })
+        .collect()
+}
+
+/// Gives every unit the policy of its paths. A unit below a policy file that is wrong is left with the error.
+pub fn govern(units: Vec<Unit>, files: &PolicyFiles) -> (Vec<Governed>, Vec<Left>) {
+    let (mut governed, mut left) = (Vec::new(), Vec::new());
+    for unit in units {
+        match policy_of(&unit, files) {
+            Ok(policy) => governed.push(Governed { unit, policy }),
+            Err(problem) => left.extend(leave_all(&unit, NoRecommendation::NotEditable(problem))),
+        }
+    }
+    (governed, left)
+}
+
+fn policy_of(unit: &Unit, files: &PolicyFiles) -> Result<EffectivePolicy, Problem> {
+    let mut policies = Vec::new();
+    for candidate in &unit.candidates {
+        let mut paths: Vec<RepoPath> = candidate.sites.iter().map(|(_, site, _)| site.file.clone()).collect();
+        paths.dedup();
+        if paths.is_empty() {
+            paths.push(RepoPath::root());
+        }
+        for path in paths {
+            let layers: Vec<Layer> = files.layers(&unit.repository, &unit.base, &path)?;
+            let id = &candidate.workload.id;
+            let subject = Subject {
+                path: &path,
+                namespace: &id.namespace,
+                kind: id.kind,
+                name: &id.name,
+                labels: &candidate.workload.labels,
+            };
+            policies.push(effective_policy(&layers, &subject));
+        }
+    }
+    Ok(strictest(policies).unwrap_or_default())
+}
+
+/// What sizing a unit needs beside its policy.
+pub struct Ground<'a> {
+    /// Facts of all clusters.
+    pub facts: &'a [&'a ClusterFacts],
+    /// Usage by container, over the unit's own window.
+    pub usage: &'a dyn Fn(&ContainerId, i64) -> Option<ContainerUsage>,
+    /// Prices by cluster.
+    pub prices: &'a dyn Fn(&kubeopt_model::ClusterName) -> Option<Prices>,
+}
+
+/// Recommends and admits every unit.
+pub fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
+    let mut wanted = Wanted::default();
+    for Governed { unit, policy } in governed {
+        match want_one(&unit, &policy, ground) {
+            Ok(admitted) => {
+                wanted.left.extend(left_members(&unit, &admitted));
+                wanted.admitted.push(admitted);
+            }
+            Err(why) => wanted.left.extend(leave_all(&unit, why)),
+        }
+    }
+    wanted
+}
+
+fn want_one(unit: &Unit, policy: &EffectivePolicy, ground: &Ground<'_>) -> Result<Admitted, NoRecommendation> {
+    let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
+    let demand = demand(unit, policy.clone(), &usage)?;
+    let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
+    let recommendation = recommend(&demand, prices.as_ref())?;
+    let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };
+    match admit(recommendation, &context) {
+        Admission::Admitted(recommendation) => Ok(Admitted {
+            entry: recommendation.changes.first().and_then(|change| change.feeds.first().cloned()).unwrap_or_default(),
+            recommendation,
+            policy: policy.clone(),
+            base: unit.base.clone(),
+        }),
+        Admission::Nothing(why) => Err(why),
+    }
+}
+
+/// Containers of the unit that the recommendation does not speak of.
+fn left_members(unit: &Unit, admitted: &Admitted) -> Vec<Left> {
+    let spoken: Vec<&ContainerId> = admitted.recommendation.members.iter().map(|member| &member.container).collect();
+    let silent = |candidate: &&Candidate| !spoken.contains(&&candidate.id());
+    let left = unit.candidates.iter().filter(silent);
+    left.map(|candidate| leave(candidate, NoRecommendation::NoUsage)).collect()
+}
+
+fn leave_all(unit: &Unit, why: NoRecommendation) -> Vec<Left> {
+    unit.candidates.iter().map(|candidate| leave(candidate, why.clone())).collect()
+}
+
+fn leave(candidate: &Candidate, why: NoRecommendation) -> Left {
+    Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
+}
+
+/// Usage by container and window, for [`Ground::usage`].
+pub type UsageByWindow = BTreeMap<i64, BTreeMap<ContainerId, ContainerUsage>>;

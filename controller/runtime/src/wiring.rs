@@ -1,0 +1,289 @@
+//! From configuration and flags to [`Edges`]: the only place that makes clients and opens stores.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use kubeopt_api::Config;
+use kubeopt_api::config::{ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig};
+use kubeopt_cluster::{Cluster, ClusterConnect};
+use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
+use kubeopt_gitops::GitStore;
+use kubeopt_gitops::render::{KustomizeBinary, Renderer};
+use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
+use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
+use kubeopt_model::{ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem};
+use kubeopt_net::{Auth, Client, ClientCertificate, ClientPolicy, HostRule, NetError, SecretSource, Url};
+use kubeopt_observe::{LabelMatcher, MetricsSource, Prometheus, PrometheusOptions, Selector};
+use kubeopt_observe::{custom_prices, default_prices};
+use kubeopt_report::Templates;
+
+use crate::codes;
+use crate::edges::{Alone, ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Selection};
+use crate::progress::Progress;
+use crate::sites::TraceCache;
+
+/// What the command line says.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `kubeopt.yaml`.
+    pub config: Option<PathBuf>,
+    /// Kubeconfig of the one cluster, where the configuration names none.
+    pub kubeconfig: Option<PathBuf>,
+    /// Context within it.
+    pub context: Option<String>,
+    /// Prometheus of the one cluster.
+    pub prometheus: Option<String>,
+    /// File with a bearer token for it.
+    pub prometheus_token_file: Option<PathBuf>,
+    /// Namespaces; empty means all.
+    pub namespaces: Vec<String>,
+    /// History to look at, as people write it: `28d`.
+    pub history: Option<String>,
+}
+
+/// Where usage is kept between passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// In memory, for one command.
+    Nothing,
+    /// In the folders of the configuration.
+    State,
+}
+
+/// Reads `kubeopt.yaml`, or gives what the flags alone say.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn read_config(options: &Options) -> Result<Config, Vec<Problem>> {
+    let Some(path) = &options.config else { return config_of_flags(options) };
+    let name = path.file_name().map_or_else(|| "kubeopt.yaml".into(), |name| name.to_string_lossy().into_owned());
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = format!("unable to read {}: {error}", path.display());
+        vec![Problem::new(codes::CONFIG_FILE, text, "name the file with --config; a sample is examples/kubeopt.yaml")]
+    })?;
+    let mut config = Config::parse(&text, &name, kubeopt_policy::PRESETS)?;
+    overrule(&mut config, options)?;
+    Ok(config)
+}
+
+/// The smallest configuration: one cluster, named by the flags. JSON is YAML, so the one parser reads it.
+fn config_of_flags(options: &Options) -> Result<Config, Vec<Problem>> {
+    let mut cluster = serde_json::json!({ "name": "default" });
+    if let Some(file) = &options.kubeconfig {
+        cluster["kubeconfig"] = serde_json::json!({ "file": file });
+        if let Some(context) = &options.context {
+            cluster["kubeconfig"]["context"] = serde_json::json!(context);
+        }
+    }
+    if let Some(url) = &options.prometheus {
+        cluster["metrics"] = serde_json::json!({ "prometheus": { "url": url } });
+        if let Some(file) = &options.prometheus_token_file {
+            cluster["metrics"]["prometheus"]["bearerFile"] = serde_json::json!(file);
+        }
+    }
+    let text = serde_json::json!({ "clusters": [cluster] }).to_string();
+    Config::parse(&text, "the command line", kubeopt_policy::PRESETS)
+}
+
+/// `--prometheus` wins over the file where there is one cluster that it can mean.
+fn overrule(config: &mut Config, options: &Options) -> Result<(), Vec<Problem>> {
+    if options.prometheus.is_none() {
+        return Ok(());
+    }
+    let [cluster] = config.clusters.as_mut_slice() else {
+        let text = "--prometheus does not say which of the configured clusters it is for";
+        let help = "set `metrics.prometheus` of the cluster in kubeopt.yaml";
+        return Err(vec![Problem::new(codes::NOT_CONFIGURED, text, help)]);
+    };
+    let of_flags = config_of_flags(&Options { kubeconfig: None, ..options.clone() })?;
+    cluster.prometheus = of_flags.clusters.into_iter().find_map(|cluster| cluster.prometheus);
+    Ok(())
+}
+
+/// Seconds of a duration such as `28d`, `336h` or `90m`.
+fn seconds(text: &str) -> Result<i64, Problem> {
+    kubeopt_api::duration_seconds(text).ok_or_else(|| {
+        let help = "write a number with d, h or m, such as 28d";
+        Problem::new(codes::NOT_CONFIGURED, format!("--history `{text}` is not a duration"), help)
+    })
+}
+
+/// Makes all edges. `program` is the executable that renders (`kubeopt render`).
+///
+/// # Errors
+/// Every part that cannot be made, with what to do.
+pub async fn wire(
+    config: &Config,
+    options: &Options,
+    program: &Path,
+    keep: Keep,
+    progress: Box<dyn Progress>,
+) -> Result<Edges, Vec<Problem>> {
+    kubeopt_net::install_crypto_provider();
+    let one = |problem: Problem| vec![problem];
+    let mut clusters = Vec::new();
+    for cluster in &config.clusters {
+        clusters.push(cluster_edge(cluster, options).await.map_err(one)?);
+    }
+    let mut forges = BTreeMap::new();
+    for forge in &config.forges {
+        forges.insert(forge.name.clone(), forge_edge(forge).map_err(one)?);
+    }
+    let history: Box<dyn UsageStore> = match keep {
+        Keep::Nothing => Box::new(MemoryUsage::default()),
+        Keep::State => Box::new(ParquetUsage::open(&config.store.history).map_err(|error| one(error.problem()))?),
+    };
+    let journal = match keep {
+        Keep::Nothing => SqliteJournal::in_memory().await,
+        Keep::State => SqliteJournal::open(&config.store.database).await,
+    };
+    let journal = journal.map_err(|error| one(error.problem()))?;
+    for problem in journal.take_problems() {
+        tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text);
+    }
+    let history_seconds = match &options.history {
+        Some(text) => seconds(text).map_err(one)?,
+        None => DEFAULT_HISTORY_SECONDS,
+    };
+    Ok(Edges {
+        clusters,
+        history,
+        journal: Box::new(journal),
+        forges,
+        git: GitStore::open(&config.store.git).map_err(|error| one(error.problem()))?,
+        renderer: Renderer { program: program.to_owned(), kustomize: KustomizeBinary::find(None).await.ok() },
+        bindings: config.bindings.clone(),
+        mappings: config.sources.clone(),
+        operator_policy: config.policy.clone(),
+        templates: Templates::embedded(),
+        selection: selection(options).map_err(one)?,
+        history_seconds,
+        traces: TraceCache::default(),
+        permit: Box::new(Alone),
+        progress,
+    })
+}
+
+fn selection(options: &Options) -> Result<Selection, Problem> {
+    let namespaces = options.namespaces.iter().map(|text| {
+        Namespace::new(text.as_str()).map_err(|invalid| {
+            Problem::new(codes::NOT_CONFIGURED, invalid.to_string(), "name a namespace as kubectl would")
+        })
+    });
+    Ok(Selection { namespaces: namespaces.collect::<Result<_, _>>()? })
+}
+
+async fn cluster_edge(cluster: &ClusterConfig, options: &Options) -> Result<ClusterEdge, Problem> {
+    let kubeconfig = cluster.kubeconfig.as_ref();
+    let connect = ClusterConnect {
+        name: cluster.name.clone(),
+        kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
+        context: kubeconfig.and_then(|file| file.context.clone()).or_else(|| options.context.clone()),
+    };
+    let connected = Cluster::connect(connect).await.map_err(|error| error.problem())?;
+    let metrics = match &cluster.prometheus {
+        Some(prometheus) => Some(metrics_source(prometheus, options)?),
+        None => None,
+    };
+    Ok(ClusterEdge {
+        name: cluster.name.clone(),
+        facts: Box::new(Listed(connected)),
+        metrics,
+        metrics_at: cluster.prometheus.as_ref().map_or_else(|| "no metrics source".to_owned(), |p| p.url.to_string()),
+        prices: prices(&cluster.prices)?,
+    })
+}
+
+/// Lists a cluster anew for each pass.
+pub struct Listed(pub Cluster);
+
+#[async_trait]
+impl FactsSource for Listed {
+    async fn facts(&self) -> Result<ClusterFacts, Problem> {
+        self.0.list_once().await.map_err(|error| error.problem())
+    }
+}
+
+fn metrics_source(config: &PrometheusConfig, options: &Options) -> Result<Box<dyn MetricsSource>, Problem> {
+    let net = |error: NetError| error.problem();
+    let auth = match (&config.bearer_file, &config.basic) {
+        (Some(file), _) => Auth::Bearer(SecretSource::File(file.clone())),
+        (None, Some(basic)) => Auth::Basic {
+            user: basic.username.clone(),
+            password: SecretSource::File(basic.password_file.clone()),
+        },
+        (None, None) => Auth::None,
+    };
+    let rule = HostRule::for_url(&config.url).map_err(net)?.with_auth(auth);
+    let mut policy = ClientPolicy::new(vec![rule]);
+    policy.ca_file.clone_from(&config.ca_file);
+    if let (Some(certificate), Some(key)) = (&config.client_cert_file, &config.client_key_file) {
+        policy.client_certificate = Some(ClientCertificate { certificate: certificate.clone(), key: key.clone() });
+    }
+    let client = Client::new(policy).map_err(net)?;
+    let mut prometheus = PrometheusOptions::new(config.url.clone());
+    if let Some(tenant) = &config.tenant {
+        prometheus.headers.push(("X-Scope-OrgID".to_owned(), tenant.clone()));
+    }
+    prometheus.timeout = std::time::Duration::from_secs(config.timeout_seconds.unsigned_abs());
+    prometheus.selector = selector(config, options)?;
+    let source = Prometheus::new(client, prometheus).map_err(|error| error.problem())?;
+    Ok(Box::new(source))
+}
+
+fn selector(config: &PrometheusConfig, options: &Options) -> Result<Selector, Problem> {
+    let labels = config.cluster_label.iter().map(|(name, value)| LabelMatcher::new(name, value));
+    let cluster = labels.collect::<Result<Vec<_>, _>>().map_err(|error| error.problem())?;
+    Ok(Selector { cluster, namespaces: selection(options)?.namespaces })
+}
+
+fn prices(config: &PriceConfig) -> Result<Option<Prices>, Problem> {
+    let mut prices = match (config.usd_per_core_hour, config.usd_per_gib_hour) {
+        (Some(core), Some(gib)) => custom_prices(core, gib, "as configured").map_err(|error| error.problem())?,
+        _ => default_prices(),
+    };
+    if !config.discount.is_zero() {
+        let pays = rust_decimal::Decimal::ONE - config.discount;
+        prices.usd_per_core_hour *= pays;
+        prices.usd_per_gib_hour *= pays;
+        prices.basis = format!("{} less {} % discount", prices.basis, (config.discount * rust_decimal::Decimal::ONE_HUNDRED).normalize());
+    }
+    Ok(Some(prices))
+}
+
+fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {
+    match &forge.kind {
+        ForgeKind::Gitea { url, token_file } | ForgeKind::Forgejo { url, token_file } => {
+            let token = SecretSource::File(token_file.clone());
+            let gitea = GiteaForge::new(GiteaConfig::new(url.clone(), token.clone())).map_err(|error| error.problem())?;
+            // Git over HTTP takes the token as the password of any user.
+            let auth = Auth::Basic { user: "kubeopt".to_owned(), password: token };
+            let rule = HostRule::for_url(url).map_err(|error| error.problem())?.with_auth(auth);
+            let client = Client::new(ClientPolicy::new(vec![rule])).map_err(|error| error.problem())?;
+            Ok(ForgeEdge {
+                forge: Box::new(gitea),
+                host: host(url),
+                git: GitAccess::Http { base: url.clone(), client },
+            })
+        }
+        ForgeKind::Local { path } => {
+            let local = LocalForge::open(path.clone()).map_err(|error| error.problem())?;
+            Ok(local_edge(local, &forge.name))
+        }
+    }
+}
+
+/// The edge of a local forge.
+pub fn local_edge(forge: LocalForge, name: &ForgeName) -> ForgeEdge {
+    ForgeEdge { forge: Box::new(forge), host: name.to_string(), git: GitAccess::Local }
+}
+
+/// Host and port, as they stand in clone URLs.
+fn host(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => String::new(),
+    }
+}
