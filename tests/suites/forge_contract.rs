@@ -1,5 +1,7 @@
 //! The contract of a forge on a real Gitea, with an account that may do no more than the documentation asks for.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use kubeopt_forge::contract::{Fixture, contract};
 use kubeopt_forge::{Forge as _, GiteaConfig, GiteaForge};
@@ -7,7 +9,8 @@ use kubeopt_model::{FileSet, ForgeName, RepositoryId};
 use kubeopt_net::{Secret, SecretSource, Url};
 use kubeopt_tests::gitea::{Account, Gitea, Repository};
 use kubeopt_tests::servers_enabled;
-use std::time::Duration;
+use reqwest::Method;
+use serde_json::json;
 
 struct People {
     gitea: Gitea,
@@ -39,6 +42,12 @@ impl Fixture for People {
     async fn commit(&self, repository: &RepositoryId, branch: &str, path: &str, content: &[u8]) -> String {
         let text = std::str::from_utf8(content).expect("the suite writes text");
         self.gitea.commit(&self.owner, &self.named(repository), branch, &[(path, text)], "By hand").await
+    }
+
+    async fn copy_branch(&self, repository: &RepositoryId, from: &str, to: &str) {
+        let wanted = json!({ "old_ref_name": from, "new_branch_name": to });
+        let path = format!("/repos/{repository}/branches");
+        self.gitea.call_as(&self.owner.token, Method::POST, &path, Some(&wanted)).await;
     }
 
     async fn merge(&self, repository: &RepositoryId, number: u64) -> String {
