@@ -24,6 +24,7 @@ mod body;
 mod cost;
 mod details;
 mod markdown;
+mod page_files;
 
 pub use chart::UsageChart;
 pub use comment::{Comment, comment_text};

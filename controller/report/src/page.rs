@@ -7,15 +7,13 @@ use jiff::Timestamp;
 use kubeopt_model::{EditedFile, Problem};
 use serde::Serialize;
 
-use crate::diff::{FileDiff, LineKind, diff_files};
+use crate::diff::diff_files;
 use crate::error::ReportError;
-use crate::escape::{SHOWN_CHARS_MAX, terminal_line, visible};
+use crate::escape::{SHOWN_CHARS_MAX, visible};
 use crate::figures;
 use crate::markdown::{Sections, to_html};
+use crate::page_files::{FileView, file_views};
 use crate::templates::{FAVICON_PATH, STYLE_PATH, Templates};
-
-/// Most lines of a diff that a page shows: a browser stays quick, and nobody reads more.
-const DIFF_LINES_MAX: usize = 3_000;
 
 /// Where a pull request stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -305,35 +303,6 @@ struct CommentView {
     html: String,
 }
 
-#[derive(Serialize)]
-struct FileView {
-    path: String,
-    added: usize,
-    removed: usize,
-    binary: bool,
-    cut: bool,
-    hunks: Vec<HunkView>,
-}
-
-#[derive(Serialize)]
-struct HunkView {
-    header: String,
-    lines: Vec<LineView>,
-}
-
-/// A line with its differing part apart: `lead` + `mark` + `tail`.
-#[derive(Serialize)]
-struct LineView {
-    kind: LineKind,
-    sign: char,
-    before: Option<usize>,
-    after: Option<usize>,
-    lead: String,
-    mark: String,
-    tail: String,
-    without_newline: bool,
-}
-
 fn comment_view(now: Timestamp, comment: &PageComment) -> CommentView {
     CommentView {
         author: shown(&comment.author),
@@ -341,76 +310,6 @@ fn comment_view(now: Timestamp, comment: &PageComment) -> CommentView {
         at: Moment::of(now, comment.at_unix_s),
         html: to_html(&comment.markdown, Sections::AsWritten),
     }
-}
-
-fn file_views(diffs: &[FileDiff]) -> Vec<FileView> {
-    let mut room = DIFF_LINES_MAX;
-    diffs
-        .iter()
-        .map(|diff| {
-            let lines: usize = diff.hunks.iter().map(|hunk| hunk.lines.len()).sum();
-            let cut = lines > room;
-            room = room.saturating_sub(lines);
-            let hunks = if cut { Vec::new() } else { diff.hunks.iter().map(hunk_view).collect() };
-            FileView {
-                path: shown(&diff.path),
-                added: diff.added,
-                removed: diff.removed,
-                binary: diff.binary,
-                cut,
-                hunks,
-            }
-        })
-        .collect()
-}
-
-fn hunk_view(hunk: &crate::diff::Hunk) -> HunkView {
-    let texts: Vec<String> = hunk.lines.iter().map(|line| terminal_line(&line.text)).collect();
-    let lines = hunk.lines.iter().enumerate().map(|(at, line)| {
-        let text = &texts[at];
-        let (lead, tail) =
-            partner(hunk, at).map_or((text.len(), 0), |other| common_ends(text, &texts[other]));
-        LineView {
-            kind: line.kind,
-            sign: line.kind.sign(),
-            before: line.before,
-            after: line.after,
-            lead: text[..lead].to_owned(),
-            mark: text[lead..text.len() - tail].to_owned(),
-            tail: text[text.len() - tail..].to_owned(),
-            without_newline: line.without_newline,
-        }
-    });
-    HunkView { header: hunk.header.clone(), lines: lines.collect() }
-}
-
-/// The line on the other side that a changed line stands for: in a run of removed and as many added lines, the one at
-/// the same place.
-fn partner(hunk: &crate::diff::Hunk, at: usize) -> Option<usize> {
-    let kind = hunk.lines[at].kind;
-    if kind == LineKind::Context {
-        return None;
-    }
-    let changed = |at: &usize| hunk.lines.get(*at).is_some_and(|line| line.kind != LineKind::Context);
-    let first = (0..=at).rev().take_while(changed).last()?;
-    let end = (at..).take_while(changed).last()? + 1;
-    let removed = (first..end).filter(|at| hunk.lines[*at].kind == LineKind::Removed).count();
-    if removed * 2 != end - first {
-        return None;
-    }
-    Some(if kind == LineKind::Removed { at + removed } else { at - removed })
-}
-
-/// Bytes that two lines share at the start and at the end, in whole words, not overlapping.
-fn common_ends(text: &str, other: &str) -> (usize, usize) {
-    let same = |(a, b): &(char, char)| a == b;
-    let shared: usize = text.chars().zip(other.chars()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
-    let lead = text[..shared].trim_end_matches(char::is_alphanumeric).len();
-    let (text, other) = (&text[lead..], &other[lead..]);
-    let shared: usize =
-        text.chars().rev().zip(other.chars().rev()).take_while(same).map(|(c, _)| c.len_utf8()).sum();
-    let tail = text[text.len() - shared..].trim_start_matches(char::is_alphanumeric).len();
-    (lead, tail)
 }
 
 fn short_commit(commit: &str) -> String {
@@ -440,19 +339,5 @@ mod tests {
     fn paths_of_odd_names_stay_one_segment() {
         assert_eq!(pull_request_path("acme", "gitops.git", 7), "/acme/gitops.git/pulls/7");
         assert_eq!(pull_request_path("..", "a/b?c", 1), "/%2E%2E/a%2Fb%3Fc/pulls/1");
-    }
-
-    #[test]
-    fn the_differing_part_of_a_line_is_whole_words() {
-        for (text, other, lead, mark, tail) in [
-            ("cpu: 1000m # x", "cpu: 310m # x", "cpu: ", "1000m", " # x"),
-            ("größe: 1ä", "größe: 1ö", "größe: ", "1ä", ""),
-            ("a a", "a a a", "a ", "a", ""),
-            ("", "x", "", "", ""),
-        ] {
-            let ends = common_ends(text, other);
-            assert_eq!(ends, (lead.len(), tail.len()), "{text}");
-            assert_eq!(&text[ends.0..text.len() - ends.1], mark);
-        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Golden files stand in `tests/golden`; `KUBEOPT_BLESS=1` rewrites them, and the difference is then read by a person.
 
+#![allow(clippy::unwrap_used, reason = "a panic in a test is its failure")]
+
 mod bodies;
 mod golden;
 mod hostile;

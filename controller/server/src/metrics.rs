@@ -1,0 +1,297 @@
+//! What kubeopt counts about itself, in the text format of OpenMetrics. Knows nothing of what the numbers mean to a
+//! pass: runtime counts.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// The content type of [`Metrics::text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Name as Prometheus shows it, and what it counts; docs list it.
+pub const METRICS: &[(&str, &str)] = &[
+    ("kubeopt_build_info", "Version and commit of this binary"),
+    ("kubeopt_forge_requests_total", "Requests to forges, by forge and class of answer"),
+    ("kubeopt_last_pass_timestamp_seconds", "When the last pass ended, in seconds since the epoch"),
+    ("kubeopt_pass_duration_seconds", "Duration of passes"),
+    ("kubeopt_passes_total", "Passes, by result"),
+    ("kubeopt_problems_total", "Problems met, by code; docs/errors.md explains each"),
+    ("kubeopt_prometheus_queries_total", "Queries to Prometheus"),
+    ("kubeopt_prometheus_samples_total", "Samples read from Prometheus"),
+    ("kubeopt_pull_requests", "Pull requests, by state"),
+    ("kubeopt_recommendations_total", "Recommendations made"),
+    (
+        "kubeopt_savings_dollars",
+        "Requested capacity that open and merged pull requests save, US dollars a month, by basis",
+    ),
+];
+
+/// A closed set of label values, written in lower case.
+macro_rules! label_values {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant),*
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+                let text = match self {
+                    $(Self::$variant => $text),*
+                };
+                EncodeLabelValue::encode(&text, encoder)
+            }
+        }
+    };
+}
+
+label_values! {
+    /// How a pass ended.
+    PassResult {
+        /// All of it was done.
+        Done => "done",
+        /// It was given up.
+        Failed => "failed",
+    }
+}
+
+label_values! {
+    /// Where a pull request stands.
+    PullRequestState {
+        /// Waits for a decision.
+        Open => "open",
+        /// Was merged.
+        Merged => "merged",
+        /// Was closed without a merge.
+        Closed => "closed",
+    }
+}
+
+label_values! {
+    /// What savings rest on.
+    SavingsBasis {
+        /// Requests times prices.
+        Estimated => "estimated",
+    }
+}
+
+label_values! {
+    /// What came of a request.
+    Answer {
+        /// 1xx, 2xx and 3xx
+        Ok => "ok",
+        /// 4xx
+        Refused => "refused",
+        /// 5xx
+        Fault => "fault",
+        /// None came.
+        Missing => "missing",
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassLabels {
+    result: PassResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PullRequestLabels {
+    state: PullRequestState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SavingsLabels {
+    basis: SavingsBasis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ForgeLabels {
+    forge: String,
+    answer: Answer,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProblemLabels {
+    code: String,
+}
+
+/// All counters. Share it in an `Arc`.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    recommendations: Counter,
+    pass_duration_seconds: Histogram,
+    passes: Family<PassLabels, Counter>,
+    last_pass_timestamp_seconds: Gauge,
+    prometheus_samples: Counter,
+    prometheus_queries: Counter,
+    forge_requests: Family<ForgeLabels, Counter>,
+    pull_requests: Family<PullRequestLabels, Gauge>,
+    savings_dollars: Family<SavingsLabels, Gauge<f64, AtomicU64>>,
+    problems: Family<ProblemLabels, Counter>,
+}
+
+impl Metrics {
+    /// All at zero; `version` and `commit` become `kubeopt_build_info`.
+    pub fn new(version: &str, commit: &str) -> Self {
+        // From a tenth of a second to about 27 minutes: a demo's pass and that of a very large cluster.
+        let pass_buckets = exponential_buckets(0.1, 2.0, 15);
+        let mut metrics = Self {
+            registry: Registry::with_prefix("kubeopt"),
+            recommendations: Counter::default(),
+            pass_duration_seconds: Histogram::new(pass_buckets),
+            passes: Family::default(),
+            last_pass_timestamp_seconds: Gauge::default(),
+            prometheus_samples: Counter::default(),
+            prometheus_queries: Counter::default(),
+            forge_requests: Family::default(),
+            pull_requests: Family::default(),
+            savings_dollars: Family::default(),
+            problems: Family::default(),
+        };
+        metrics.register(version, commit);
+        metrics
+    }
+
+    /// A pass ended at `ended_unix_s` (seconds since the epoch) after `seconds`.
+    pub fn count_pass(&self, result: PassResult, seconds: f64, ended_unix_s: i64) {
+        self.passes.get_or_create(&PassLabels { result }).inc();
+        self.pass_duration_seconds.observe(seconds);
+        self.last_pass_timestamp_seconds.set(ended_unix_s);
+    }
+
+    /// So many recommendations were made.
+    pub fn count_recommendations(&self, number: u64) {
+        self.recommendations.inc_by(number);
+    }
+
+    /// So many queries were made, and so many samples read.
+    pub fn count_prometheus(&self, queries: u64, samples: u64) {
+        self.prometheus_queries.inc_by(queries);
+        self.prometheus_samples.inc_by(samples);
+    }
+
+    /// A forge was asked; `forge` is its name in the configuration, `status` what it answered, if it did.
+    pub fn count_forge_request(&self, forge: &str, status: Option<u16>) {
+        let answer = match status {
+            None => Answer::Missing,
+            Some(..400) => Answer::Ok,
+            Some(400..500) => Answer::Refused,
+            Some(500..) => Answer::Fault,
+        };
+        self.forge_requests.get_or_create(&ForgeLabels { forge: forge.to_owned(), answer }).inc();
+    }
+
+    /// A problem was met; `code` is one of docs/errors.md, a closed set.
+    pub fn count_problem(&self, code: &str) {
+        self.problems.get_or_create(&ProblemLabels { code: code.to_owned() }).inc();
+    }
+
+    /// So many pull requests are in this state now.
+    pub fn set_pull_requests(&self, state: PullRequestState, number: i64) {
+        self.pull_requests.get_or_create(&PullRequestLabels { state }).set(number);
+    }
+
+    /// Open and merged pull requests save so many US dollars a month.
+    pub fn set_savings_dollars(&self, basis: SavingsBasis, dollars_per_month: f64) {
+        self.savings_dollars.get_or_create(&SavingsLabels { basis }).set(dollars_per_month);
+    }
+
+    /// The text that Prometheus scrapes.
+    ///
+    /// # Errors
+    /// [`std::fmt::Error`] when a label cannot be written, which none of ours does.
+    pub fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+
+    /// The library adds `_total` and `_info` by itself.
+    fn register(&mut self, version: &str, commit: &str) {
+        let build = Info::new(vec![("version", version.to_owned()), ("commit", commit.to_owned())]);
+        let registry = &mut self.registry;
+        registry.register("build", help("kubeopt_build_info"), build);
+        registry.register(
+            "recommendations",
+            help("kubeopt_recommendations_total"),
+            self.recommendations.clone(),
+        );
+        registry.register(
+            "pass_duration_seconds",
+            help("kubeopt_pass_duration_seconds"),
+            self.pass_duration_seconds.clone(),
+        );
+        registry.register("passes", help("kubeopt_passes_total"), self.passes.clone());
+        registry.register(
+            "last_pass_timestamp_seconds",
+            help("kubeopt_last_pass_timestamp_seconds"),
+            self.last_pass_timestamp_seconds.clone(),
+        );
+        registry.register(
+            "prometheus_samples",
+            help("kubeopt_prometheus_samples_total"),
+            self.prometheus_samples.clone(),
+        );
+        registry.register(
+            "prometheus_queries",
+            help("kubeopt_prometheus_queries_total"),
+            self.prometheus_queries.clone(),
+        );
+        registry.register(
+            "forge_requests",
+            help("kubeopt_forge_requests_total"),
+            self.forge_requests.clone(),
+        );
+        registry.register("pull_requests", help("kubeopt_pull_requests"), self.pull_requests.clone());
+        registry.register("savings_dollars", help("kubeopt_savings_dollars"), self.savings_dollars.clone());
+        registry.register("problems", help("kubeopt_problems_total"), self.problems.clone());
+    }
+}
+
+fn help(name: &str) -> &'static str {
+    METRICS.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_metric_is_scraped_with_its_help() {
+        let metrics = Metrics::new("1.2.3", "abc");
+        metrics.count_pass(PassResult::Done, 2.5, 1_700_000_000);
+        metrics.count_recommendations(3);
+        metrics.count_prometheus(6, 2_100_000);
+        metrics.set_pull_requests(PullRequestState::Open, 2);
+        metrics.set_savings_dollars(SavingsBasis::Estimated, 110.5);
+        metrics.count_problem("E-OBS-001");
+        metrics.count_forge_request("a\"b\n", Some(503));
+        metrics.count_forge_request("gitea", None);
+        let text = metrics.text().unwrap();
+        for (name, help) in METRICS {
+            let bare = name.trim_end_matches("_total").trim_end_matches("_info");
+            assert!(text.contains(&format!("# HELP {bare} {help}.\n")), "{name}: {text}");
+            assert!(text.lines().any(|line| line.starts_with(name)), "{name}: {text}");
+        }
+        for line in [
+            "kubeopt_pull_requests{state=\"open\"} 2",
+            "kubeopt_build_info{version=\"1.2.3\",commit=\"abc\"} 1",
+            "kubeopt_forge_requests_total{forge=\"a\\\"b\\n\",answer=\"fault\"} 1",
+            "kubeopt_forge_requests_total{forge=\"gitea\",answer=\"missing\"} 1",
+            "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
+            "kubeopt_passes_total{result=\"done\"} 1",
+            "kubeopt_prometheus_samples_total 2100000",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line}: {text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
