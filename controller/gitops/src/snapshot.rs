@@ -16,7 +16,7 @@ use crate::smart::Tip;
 use crate::{cache, local};
 
 /// Largest file that is read. It is above what is edited, because a folder is rendered with all its files: the largest
-/// of the public repositories that we measured is a list of dashboards of 1.7 MB, and Kubernetes takes no object above
+/// of the public repositories that we measured is a list of dashboards of 1.05 MB, and Kubernetes takes no object above
 /// 1.5 MiB.
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
