@@ -3,5 +3,6 @@
 mod chart;
 mod cluster;
 mod forge_contract;
+mod metrics;
 mod presets;
 mod servers;
