@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use clap::CommandFactory;
 use kubeopt_model::{Problem, Timestamp};
+use kubeopt_report::ScanFormat;
+use kubeopt_report::scan::ScanVerdict;
 use kubeopt_runtime::check::{Depth, check};
 use kubeopt_runtime::controller::{Until, run as run_controller};
 use kubeopt_runtime::edges::Edges;
@@ -63,7 +65,7 @@ fn start_logs(common: &Common) {
         (false, 1) => "kubeopt=info,kubeopt_runtime=info,warn",
         (false, _) => "debug,hyper=info,h2=info",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("KUBEOPT_LOG")
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber is refused, which only a test that calls twice sees.
@@ -124,16 +126,16 @@ async fn run_scan(scan_args: Scan, common: Common) -> Outcome {
         ScanOutput::Wide => table::scan(&scanned.report, true),
         ScanOutput::Json => json(&scanned.report)?,
         ScanOutput::Yaml => serde_yaml::to_string(&scanned.report).map_err(|error| own_fault(&error))?,
-        ScanOutput::Csv => format_scan(&edges, &scanned.report, "csv").map_err(|problem| vec![problem])?,
-        ScanOutput::Markdown => format_scan(&edges, &scanned.report, "markdown").map_err(|problem| vec![problem])?,
-        ScanOutput::Html => format_scan(&edges, &scanned.report, "html").map_err(|problem| vec![problem])?,
+        ScanOutput::Csv => format_scan(&edges, &scanned.report, ScanFormat::Csv).map_err(|problem| vec![problem])?,
+        ScanOutput::Markdown => format_scan(&edges, &scanned.report, ScanFormat::Markdown).map_err(|problem| vec![problem])?,
+        ScanOutput::Html => format_scan(&edges, &scanned.report, ScanFormat::Html).map_err(|problem| vec![problem])?,
     };
     print(&text);
     problems(&scanned.problems);
     if scan_args.output == ScanOutput::Table && !common.quiet {
         hint("next: kubeopt plan   (shows the diff)   ·   kubeopt explain NAMESPACE/KIND/NAME");
     }
-    let changes = scanned.report.changes() > 0;
+    let changes = scanned.report.rows.iter().any(|row| row.verdict == ScanVerdict::Change);
     Ok(exit(changes, scan_args.exit_code))
 }
 

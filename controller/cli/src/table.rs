@@ -20,7 +20,7 @@ pub(crate) fn scan(report: &ScanReport, wide: bool) -> String {
 /// A table as kubectl prints it: columns, no lines.
 pub(crate) fn plain() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         // Whoever reads the output elsewhere decides about line breaks.
         table.set_content_arrangement(ContentArrangement::Disabled);

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kubeopt_model::{FileSet, RepositoryId, Timestamp};
+use kubeopt_model::{EditedFile, FileSet, RepositoryId, Timestamp};
 
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
 use crate::error::ForgeError;
@@ -161,6 +161,18 @@ impl LocalForge {
     /// [`ForgeError::NotFound`].
     pub async fn diff(&self, repository: &RepositoryId, number: u64) -> Result<String, ForgeError> {
         self.with(repository, move |storage| patch::of_pull_request(storage, number)).await
+    }
+
+    /// The files that a pull request changes, before and after, at most 8 MiB.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`], [`ForgeError::TooLarge`].
+    pub async fn changed_files(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+    ) -> Result<Vec<EditedFile>, ForgeError> {
+        self.with(repository, move |storage| patch::files_of_pull_request(storage, number)).await
     }
 
     /// The folder of a repository, for Git.

@@ -1,13 +1,13 @@
 //! The controller: passes at an interval, one leader, health and metrics beside it, a graceful end.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
 use kubeopt_cluster::{Cluster, ClusterConnect, Leadership, LeaseTiming, Watches};
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
+use kubeopt_server::metrics::{PassResult, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness};
 use tokio::sync::watch;
 
@@ -66,20 +66,18 @@ pub enum Until {
 /// # Errors
 /// When the server cannot listen, or the cluster that holds the Lease cannot be reached.
 pub async fn run(mut edges: Edges, config: &Config, until: Until, stop: watch::Receiver<bool>) -> Result<(), Problem> {
-    let metrics = Arc::new(Metrics::new());
-    let health = Arc::new(Health::default());
+    let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), ""));
+    let readiness = Readiness::starting();
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|error| {
         let text = format!("unable to listen on {}: {error}", config.listen);
         Problem::new(crate::codes::NOT_CONFIGURED, text, "set `server.listen` of kubeopt.yaml to a free address")
     })?;
-    let app = App::new(Arc::clone(&metrics)).with_readiness(health.clone());
+    let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
-    let result = passes(&edges, config, until, stop, &Instruments { metrics, health }, leadership.as_deref()).await;
-    // The edges hold the other reference; without them the lease can be given away at once.
-    drop(edges);
-    if let Some(leadership) = leadership.and_then(Arc::into_inner)
+    let result = passes(&edges, config, until, stop, &Instruments { metrics, readiness }, leadership.as_deref()).await;
+    if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
     {
         tracing::warn!(error = %error.problem(), "the lease was not given away; it lapses by itself");
@@ -90,7 +88,7 @@ pub async fn run(mut edges: Edges, config: &Config, until: Until, stop: watch::R
 
 struct Instruments {
     metrics: Arc<Metrics>,
-    health: Arc<Health>,
+    readiness: Readiness,
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -142,9 +140,10 @@ async fn passes(
     let mut failures: u32 = 0;
     while !*stop.borrow() {
         if let Some(leadership) = leadership.filter(|leadership| !leadership.is_leader()) {
-            instruments.health.set(Ok(()));
+            // A replica that waits for its turn is well.
+            instruments.readiness.ready();
             tokio::select! {
-                () = until_leader(leadership) => continue,
+                () = leadership.acquired() => continue,
                 () = stopped(stop.clone()) => break,
             }
         }
@@ -162,15 +161,6 @@ async fn passes(
     Ok(())
 }
 
-/// Asked so often whether it leads now; the election itself tries every two seconds.
-const LEADER_POLL: Duration = Duration::from_millis(500);
-
-async fn until_leader(leadership: &Leadership) {
-    while !leadership.is_leader() {
-        tokio::time::sleep(LEADER_POLL).await;
-    }
-}
-
 /// 5 s, 10 s, 20 s, ... up to five minutes.
 fn back_off(failures: u32) -> Duration {
     Duration::from_secs(5).saturating_mul(1 << failures.saturating_sub(1).min(6)).min(RETRY_MAX)
@@ -183,13 +173,15 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
     match pass(edges, now).await {
         Ok(report) => {
             log_report(&report);
-            measure(&instruments.metrics, &report, begun.elapsed());
-            instruments.health.set(Ok(()));
+            measure(&instruments.metrics, &report);
+            count(instruments, PassResult::Done, begun);
+            instruments.readiness.ready();
             Ok(())
         }
         Err(problem) => {
             tracing::error!(pass = now.as_second(), code = problem.code, help = problem.help, "{}", problem.text);
-            instruments.health.set(Err(problem.clone()));
+            count(instruments, PassResult::Failed, begun);
+            instruments.readiness.not_ready(vec![problem.clone()]);
             Err(problem)
         }
     }
@@ -216,42 +208,21 @@ fn log_report(report: &PassReport) {
     tracing::info!(pass, recommended, proposed = report.decided.proposals.len(), left = report.decided.left.len(), "pass done");
 }
 
-fn measure(metrics: &Metrics, report: &PassReport, took: Duration) {
-    metrics.pass_took(took);
-    metrics.recommended(report.decided.admitted.len() as u64);
+fn count(instruments: &Instruments, result: PassResult, begun: std::time::Instant) {
+    instruments.metrics.count_pass(result, begun.elapsed().as_secs_f64(), Timestamp::now().as_second());
+}
+
+fn measure(metrics: &Metrics, report: &PassReport) {
+    metrics.count_recommendations(report.decided.admitted.len() as u64);
     for slice in report.seen.reports.values() {
-        metrics.prometheus_read(slice.queries, slice.samples);
+        metrics.count_prometheus(slice.queries, slice.samples);
     }
-    for published in &report.published {
-        match published {
-            Published::Opened(_) => metrics.pull_request("opened"),
-            Published::Updated(_) => metrics.pull_request("updated"),
-            Published::Unchanged(_) => metrics.pull_request("unchanged"),
-            Published::Waiting(_) => metrics.pull_request("waiting"),
-            Published::Failed(_) => metrics.pull_request("failed"),
-        }
+    for problem in report.problems() {
+        metrics.count_problem(&problem.code);
     }
-}
-
-/// Ready once a pass has succeeded, or another replica leads.
-#[derive(Debug)]
-struct Health(Mutex<Result<(), Problem>>);
-
-impl Default for Health {
-    fn default() -> Self {
-        let text = "the first pass has not ended yet";
-        Self(Mutex::new(Err(Problem::new(crate::codes::NOT_CONFIGURED, text, "wait for it"))))
-    }
-}
-
-impl Health {
-    fn set(&self, state: Result<(), Problem>) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = state;
-    }
-}
-
-impl Readiness for Health {
-    fn ready(&self) -> Result<(), Problem> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    let costs = report.decided.proposals.iter().flat_map(|proposal| &proposal.change_set.recommendations);
+    let saved: kubeopt_model::Money = costs.filter_map(|recommendation| recommendation.cost()).map(|cost| -cost.delta()).sum();
+    if let Some(dollars) = rust_decimal::prelude::ToPrimitive::to_f64(&saved.0) {
+        metrics.set_savings_dollars(SavingsBasis::Estimated, dollars);
     }
 }

@@ -3,7 +3,7 @@
 //! Needs no network, no cluster and no kustomize. The cluster is a fake that runs what stands on the main branch.
 
 mod cluster;
-//mod pages;
+mod pages;
 mod repository;
 mod usage;
 
@@ -26,7 +26,7 @@ use crate::progress::Progress;
 use crate::sites::TraceCache;
 use crate::wiring::local_edge;
 
-//pub use pages::ForgePages;
+pub use pages::{ForgePages, PageServer, listen};
 
 /// Owner and name of the demo's repository.
 pub const REPOSITORY: (&str, &str) = ("acme", "shop");

@@ -7,7 +7,7 @@
 pub mod change_set;
 pub mod check;
 pub mod codes;
-//pub mod controller;
+pub mod controller;
 pub mod decide;
 pub mod demand;
 pub mod demo;
@@ -70,7 +70,7 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
         kubeopt_observe::codes::CODES,
         kubeopt_policy::CODES,
         kubeopt_report::codes::CODES,
-        //kubeopt_server::CODES,
+        kubeopt_server::codes::CODES,
     ]
     .concat();
     all.sort_unstable();

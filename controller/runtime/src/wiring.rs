@@ -12,7 +12,7 @@ use kubeopt_gitops::GitStore;
 use kubeopt_gitops::render::{KustomizeBinary, Renderer};
 use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
-use kubeopt_model::{ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem};
+use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
 use kubeopt_net::{Auth, Client, ClientCertificate, ClientPolicy, HostRule, NetError, SecretSource, Url};
 use kubeopt_observe::{LabelMatcher, MetricsSource, Prometheus, PrometheusOptions, Selector};
 use kubeopt_observe::{custom_prices, default_prices};

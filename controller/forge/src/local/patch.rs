@@ -2,6 +2,8 @@
 
 use git2::{DiffFormat, DiffLineType, Oid, Tree};
 
+use kubeopt_model::{Change, EditedFile, RepoPath};
+
 use super::records;
 use super::storage::{Storage, failed};
 use crate::error::ForgeError;
@@ -10,8 +12,47 @@ use crate::pull_request::PullRequestState;
 /// Longest diff that is shown. An edit of kubeopt is a few lines; this bounds what others push to the branch.
 const DIFF_BYTES_MAX: usize = 1024 * 1024;
 
+/// Most bytes of files that are given at once, both sides together.
+const FILES_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// The diff from where head and base parted, as review pages show it; for a merged one, what the merge brought.
 pub(super) fn of_pull_request(storage: &Storage, number: u64) -> Result<String, ForgeError> {
+    let (before, after) = sides(storage, number)?;
+    between(storage, &before, &after)
+}
+
+/// The files that differ between the same two sides.
+pub(super) fn files_of_pull_request(storage: &Storage, number: u64) -> Result<Vec<EditedFile>, ForgeError> {
+    let (before, after) = sides(storage, number)?;
+    let diff = storage.git.diff_tree_to_tree(Some(&before), Some(&after), None).map_err(failed)?;
+    let mut files = Vec::new();
+    let mut bytes = 0;
+    for delta in diff.deltas() {
+        let path = delta.new_file().path().or_else(|| delta.old_file().path()).and_then(|path| path.to_str());
+        let Some(path) = path.and_then(|path| RepoPath::new(path).ok()) else { continue };
+        let content = Change {
+            before: content(storage, delta.old_file().id())?,
+            after: content(storage, delta.new_file().id())?,
+        };
+        bytes += content.before.len() + content.after.len();
+        if bytes > FILES_BYTES_MAX {
+            return Err(ForgeError::TooLarge { what: "the pull request (8 MiB of files)".to_owned() });
+        }
+        files.push(EditedFile { path, content });
+    }
+    Ok(files)
+}
+
+/// The bytes of a file; none where it is not there on this side.
+fn content(storage: &Storage, oid: Oid) -> Result<Vec<u8>, ForgeError> {
+    if oid.is_zero() {
+        return Ok(Vec::new());
+    }
+    storage.git.find_blob(oid).map(|blob| blob.content().to_vec()).map_err(failed)
+}
+
+/// The trees of both sides.
+fn sides(storage: &Storage, number: u64) -> Result<(Tree<'_>, Tree<'_>), ForgeError> {
     let pull = records::find(storage, number)?;
     let oid = |text: &str| Oid::from_str(text).map_err(failed);
     let (before, after) = match (pull.state, &pull.merge_commit) {
@@ -26,7 +67,7 @@ pub(super) fn of_pull_request(storage: &Storage, number: u64) -> Result<String, 
             (storage.git.merge_base(base, head).map_err(failed)?, head)
         }
     };
-    between(storage, &tree(storage, before)?, &tree(storage, after)?)
+    Ok((tree(storage, before)?, tree(storage, after)?))
 }
 
 fn tree(storage: &Storage, commit: Oid) -> Result<Tree<'_>, ForgeError> {

@@ -5,7 +5,7 @@
 
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::quantity::MIB;
-use kubeopt_model::{Amount, Bytes, Field, Unit};
+use kubeopt_model::{Bytes, Field, Unit};
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
@@ -29,7 +29,8 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
             vec![Say::Note(Field::MEMORY_REQUEST, text)]
         });
     };
-    let bound = Bytes(((limit.0 as f64 * FACTOR).ceil() as u64).max(limit.base() + HEADROOM.base()));
+    let least = Bytes(((limit.0 as f64 * FACTOR).ceil() as u64).max(limit.base() + HEADROOM.base()));
+    let bound = least.amount().rounded_up();
     let kills = usage.oom_kills.len();
     let text = format!(
         "{kills} OOM kill{} at a limit of {limit}: not below {bound}",
@@ -37,11 +38,11 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     );
     let mut says: Vec<Say> = [Field::MEMORY_REQUEST, Field::MEMORY_LIMIT]
         .into_iter()
-        .map(|field| Say::AtLeast(field, Amount::Memory(bound), text.clone()))
+        .map(|field| Say::AtLeast(field, bound, text.clone()))
         .collect();
     let raises = [Field::MEMORY_REQUEST, Field::MEMORY_LIMIT].into_iter().any(|field| {
         draft.may_move(field)
-            && evidence.container.resources.get(field).is_some_and(|now| now < Amount::Memory(bound))
+            && evidence.container.resources.get(field).is_some_and(|now| now < bound)
     });
     if raises {
         says.push(Say::CuresOom);
