@@ -33,6 +33,7 @@ pub const CODES: &[(&str, &str)] = &[
     (NOT_YAML, "a file of a plain source is not YAML and was left out"),
     (OVERLAY, "the patches of the Flux Kustomization could not be read"),
     (KUSTOMIZATION_UNREADABLE, "a kustomization file could not be read"),
+    (RENDER_MEMORY, "rendering needed more memory than the limit"),
 ];
 
 pub(crate) const SOURCE_UNKNOWN: &str = "E-SRC-101";
@@ -68,6 +69,7 @@ pub(crate) const RENDER_FILES: &str = "E-REN-009";
 pub(crate) const NOT_YAML: &str = "E-REN-010";
 pub(crate) const OVERLAY: &str = "E-REN-011";
 pub(crate) const KUSTOMIZATION_UNREADABLE: &str = "E-REN-012";
+pub(crate) const RENDER_MEMORY: &str = "E-REN-013";
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use crate::render::kustomize::KustomizeBinary;
 use crate::render::layout::private_folder;
 use crate::render::plain;
 use crate::render::protocol::{RenderAnswer, RenderRequest};
-use crate::render::run::check_request;
+use crate::render::run::{check_request, too_slow};
 
 /// Bytes of the child's own complaints that are read; it has none unless it crashes.
 const COMPLAINT_BYTES_MAX: u64 = 16 * 1024;
@@ -99,7 +99,7 @@ impl Renderer {
         // The group goes before its leader is reaped: until then nobody else can have its number.
         drop(group);
         let _ended = child.wait().await;
-        let answer = answer.map_err(|_| too_slow(request))?;
+        let answer = answer.map_err(|_| too_slow(&request.entry, request.limits.time_ms))?;
         if answer.output.len() as u64 > limit {
             return Err(plain::output_too_large(&request.entry, request.limits.output_bytes));
         }
@@ -189,14 +189,6 @@ fn no_binary(request: &RenderRequest) -> Problem {
         codes::RENDERER_MISSING,
         format!("`{}` needs kustomize, and none was found", request.entry),
         "install kustomize v5 (or kubectl) on the path, or name its path in the environment variable KUBEOPT_KUSTOMIZE",
-    )
-}
-
-fn too_slow(request: &RenderRequest) -> Problem {
-    Problem::new(
-        codes::RENDER_TIME,
-        format!("rendering `{}` took longer than {} ms", request.entry, request.limits.time_ms),
-        "split the folder into several entry points, or give kubeopt more CPU",
     )
 }
 

@@ -1,9 +1,11 @@
 //! One run of kustomize over prepared files, in a private folder, with a cleared environment.
 
 use std::io::Read as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 
-use kubeopt_model::{Place, Problem, RepoPath};
+use kubeopt_model::{Problem, RepoPath};
+use rustix::process::Signal;
 
 use crate::codes;
 use crate::render::kustomize::{Flavour, KustomizeBinary};
@@ -44,15 +46,15 @@ pub(crate) fn run(request: &RenderRequest, binary: &KustomizeBinary) -> Result<S
         return Err(output_too_large(entry, limit));
     }
     let status = child.wait().map_err(|error| not_started(binary, &error))?;
-    if !status.success() {
-        let mut bytes = Vec::new();
-        if let Ok(file) = std::fs::File::open(complaints) {
-            // What can be read of it is shown; it is missing only where the disk is.
-            let _partial = file.take(MESSAGE_BYTES_MAX).read_to_end(&mut bytes);
-        }
-        return Err(failed(entry, status, &layout.hide_place(&String::from_utf8_lossy(&bytes))));
+    if status.success() {
+        return String::from_utf8(output).map_err(|_| refused(entry, "the output is not UTF-8"));
     }
-    String::from_utf8(output).map_err(|_| failed(entry, status, "the output is not UTF-8"))
+    let mut bytes = Vec::new();
+    if let Ok(file) = std::fs::File::open(complaints) {
+        // What can be read of it is shown; it is missing only where the disk is.
+        let _partial = file.take(MESSAGE_BYTES_MAX).read_to_end(&mut bytes);
+    }
+    Err(judge(request, status, &layout.hide_place(&String::from_utf8_lossy(&bytes))))
 }
 
 /// What kustomize would be given for a request, without running it.
@@ -100,18 +102,46 @@ fn not_started(binary: &KustomizeBinary, error: &std::io::Error) -> Problem {
     )
 }
 
-fn failed(entry: &RepoPath, status: ExitStatus, complaint: &str) -> Problem {
-    let mut text = clean(complaint);
-    if text.is_empty() {
-        text = status.to_string();
+/// What Go says when its address space ends, at the start or later.
+const OUT_OF_MEMORY: [&str; 3] =
+    ["out of memory", "cannot allocate memory", "fatal error: failed to reserve"];
+
+/// Why kustomize ended without success.
+fn judge(request: &RenderRequest, status: ExitStatus, complaint: &str) -> Problem {
+    let RenderRequest { entry, limits, .. } = request;
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return too_slow(entry, limits.time_ms);
     }
-    let problem = Problem::new(
+    if OUT_OF_MEMORY.iter().any(|words| complaint.contains(words)) {
+        return Problem::new(
+            codes::RENDER_MEMORY,
+            format!("kustomize needs more than {} MiB for `{entry}`", limits.memory_bytes / 1024 / 1024),
+            "look for YAML aliases that multiply, or split the folder into several entry points",
+        )
+        .at(entry.to_string(), None);
+    }
+    match clean(complaint) {
+        text if text.is_empty() => refused(entry, &status.to_string()),
+        text => refused(entry, &text),
+    }
+}
+
+/// Rendering took too long, by the clock or by the processor.
+pub(crate) fn too_slow(entry: &RepoPath, time_ms: u64) -> Problem {
+    Problem::new(
+        codes::RENDER_TIME,
+        format!("rendering `{entry}` took longer than {time_ms} ms"),
+        "split the folder into several entry points, or give kubeopt more CPU",
+    )
+}
+
+fn refused(entry: &RepoPath, text: &str) -> Problem {
+    Problem::new(
         codes::RENDER_FAILED,
         format!("kustomize cannot build `{entry}`: {text}"),
         "run `kustomize build` on this folder, correct what it reports, then rerun",
-    );
-    let place = Place { file: entry.to_string(), line: None, excerpt: None };
-    Problem { place: Some(place), ..problem }
+    )
+    .at(entry.to_string(), None)
 }
 
 /// One line without control characters and without the prefixes of the programs' loggers.

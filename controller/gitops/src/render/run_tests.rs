@@ -106,3 +106,14 @@ fn the_prefixes_of_loggers_are_removed() {
     assert_eq!(clean(kubectl), "no \"a\" there");
     assert_eq!(clean("Error: no \u{1b}[1ma there\n"), "no  [1ma there");
 }
+
+#[test]
+fn the_end_of_time_and_of_memory_are_told_apart_from_mistakes() {
+    let request = request("o", &[]);
+    let killed = ExitStatus::from_raw(Signal::XCPU.as_raw());
+    assert_eq!(judge(&request, killed, "").code, codes::RENDER_TIME);
+    let failed = ExitStatus::from_raw(2 << 8);
+    let memory = judge(&request, failed, "runtime: out of memory: cannot allocate 4194304-byte block");
+    assert_eq!((memory.code.as_str(), memory.text.contains("2048 MiB")), (codes::RENDER_MEMORY, true));
+    assert_eq!(judge(&request, failed, "").text, "kustomize cannot build `o`: exit status: 2");
+}
