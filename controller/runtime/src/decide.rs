@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
+use kubeopt_model::source::KnownFrom;
 use kubeopt_model::{
     ClusterFacts, ContainerId, NoRecommendation, Prices, Problem, Recommendation, RepositoryId, Timestamp,
     Verification,
@@ -148,7 +149,7 @@ impl Edges {
             prices: prices.and_then(|cluster| cluster.prices.as_ref()),
             conventional_title: uses_conventional_commits(&trace.snapshot.subjects),
             repeat_command: None,
-            delivered_by: Some("Flux"),
+            delivered_by: delivered_by(change_set, sites),
             reopen_moved_percent: change_set.policy.pull_requests.reopen_moved_percent,
             reopen_days: change_set.policy.pull_requests.reopen_days,
             labels: &change_set.policy.pull_requests.labels,
@@ -170,6 +171,16 @@ impl Edges {
         };
         Ok(Proposal { change_set: change_set.clone(), verifications, draft })
     }
+}
+
+/// Who rolls out what is merged, where the cluster tells it.
+fn delivered_by(change_set: &ChangeSet, sites: &Sites) -> Option<&'static str> {
+    let members = change_set.recommendations.iter().flat_map(|recommendation| &recommendation.members);
+    let applied = members.filter_map(|member| sites.sources.get(&member.container.workload)?.as_ref().ok());
+    applied.map(|source| &source.known_from).find_map(|known_from| match known_from {
+        KnownFrom::Applied(_) => Some("Flux"),
+        KnownFrom::Configured => None,
+    })
 }
 
 /// What was looked at in the same namespaces and left, once per workload and reason.
