@@ -30,6 +30,9 @@ pub(crate) struct Common {
     /// The controller's configuration, kubeopt.yaml.
     #[arg(long, short = 'c', global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Program that renders kustomize overlays; without it, `kustomize` or `kubectl` on PATH.
+    #[arg(long, global = true, value_name = "FILE", env = "KUBEOPT_KUSTOMIZE", hide_env_values = true)]
+    pub(crate) kustomize: Option<PathBuf>,
     /// How log lines are written to standard error.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,

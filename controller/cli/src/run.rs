@@ -81,6 +81,7 @@ pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
         config: common.config.clone(),
         kubeconfig: common.kubeconfig.clone(),
         context: common.context.clone(),
+        kustomize: common.kustomize.clone(),
         prometheus: selection.prometheus.clone(),
         prometheus_token_file: selection.prometheus_token_file.clone(),
         namespaces: selection.namespaces.clone(),
@@ -215,7 +216,7 @@ async fn run_loop(run_args: Run, common: Common) -> Outcome {
         let text = "the controller needs its configuration";
         return Err(vec![Problem::new(kubeopt_runtime::codes::NOT_CONFIGURED, text, help)]);
     }
-    let options = Options { config: common.config.clone(), kubeconfig: common.kubeconfig.clone(), context: common.context.clone(), ..Options::default() };
+    let options = Options { config: common.config.clone(), kubeconfig: common.kubeconfig.clone(), context: common.context.clone(), kustomize: common.kustomize.clone(), ..Options::default() };
     let config = read_config(&options)?;
     for warning in &config.warnings {
         tracing::warn!(code = warning.code, help = warning.help, "{}", warning.text);

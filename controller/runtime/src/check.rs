@@ -61,7 +61,7 @@ pub async fn check(edges: &Edges, depth: Depth) -> Vec<Finding> {
         findings.push(metrics(cluster).await);
     }
     if depth == Depth::Everything {
-        findings.push(renderer().await);
+        findings.push(renderer(edges).await);
         for repository in bound_repositories(edges) {
             findings.extend(repository_findings(edges, &repository).await);
         }
@@ -92,8 +92,13 @@ async fn metrics(cluster: &crate::edges::ClusterEdge) -> Finding {
     )
 }
 
-async fn renderer() -> Finding {
-    Finding::of("kustomize", KustomizeBinary::find(None).await.map(|binary| binary.label()))
+async fn renderer(edges: &Edges) -> Finding {
+    let found = match &edges.renderer.kustomize {
+        Some(binary) => Ok(binary.label()),
+        // Looked for again, for its reason.
+        None => KustomizeBinary::find(None).await.map(|binary| binary.label()),
+    };
+    Finding::of("kustomize", found)
 }
 
 fn bound_repositories(edges: &Edges) -> BTreeSet<RepositoryId> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
-use kubeopt_cluster::{Cluster, ClusterConnect, Leadership, LeaseTiming, Watches};
+use kubeopt_cluster::{Cluster, Leadership, LeaseTiming, Watches};
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
 use kubeopt_server::metrics::{PassResult, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness};
@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::edges::{Edges, FactsSource, Permit};
 use crate::pipeline::{PassReport, pass};
 use crate::publish::Published;
+use crate::wiring::connect;
 
 /// The first answer of all watches is expected within this time; kinds that miss it are told as unseen.
 const SYNC_DEADLINE: Duration = Duration::from_secs(60);
@@ -98,13 +99,7 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 
 async fn watch_clusters(edges: &mut Edges, config: &Config) -> Result<(), Problem> {
     for (edge, cluster) in edges.clusters.iter_mut().zip(&config.clusters) {
-        let kubeconfig = cluster.kubeconfig.as_ref();
-        let connect = ClusterConnect {
-            name: cluster.name.clone(),
-            kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
-            context: kubeconfig.and_then(|kubeconfig| kubeconfig.context.clone()),
-        };
-        let connected = Cluster::connect(connect).await.map_err(|error| error.problem())?;
+        let connected = connect(cluster, None).await?;
         edge.facts = Box::new(Watched::start(&connected).await);
     }
     Ok(())
@@ -113,13 +108,7 @@ async fn watch_clusters(edges: &mut Edges, config: &Config) -> Result<(), Proble
 /// Takes part in the election on the first cluster: the one that the controller runs in.
 async fn lead(edges: &mut Edges, config: &Config) -> Result<Option<Arc<Leadership>>, Problem> {
     let Some(home) = config.clusters.first() else { return Ok(None) };
-    let kubeconfig = home.kubeconfig.as_ref();
-    let connect = ClusterConnect {
-        name: home.name.clone(),
-        kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
-        context: kubeconfig.and_then(|kubeconfig| kubeconfig.context.clone()),
-    };
-    let cluster = Cluster::connect(connect).await.map_err(|error| error.problem())?;
+    let cluster = connect(home, None).await?;
     let namespace = cluster.own_namespace().cloned().unwrap_or(Namespace::new("default").expect("a literal that is a name"));
     let lease = ObjectName::new(LEASE_NAME).expect("a literal that is a name");
     let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| "kubeopt".to_owned());

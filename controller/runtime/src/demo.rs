@@ -7,7 +7,7 @@ mod pages;
 mod repository;
 mod usage;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kubeopt_forge::LocalForge;
 use kubeopt_gitops::GitStore;
@@ -33,6 +33,15 @@ pub const REPOSITORY: (&str, &str) = ("acme", "shop");
 /// Its branch.
 const BRANCH: &str = "main";
 
+/// Programs that the demo runs.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// kubeopt itself, for `kubeopt render`.
+    pub own: PathBuf,
+    /// kustomize, where one is named; else it is looked for on PATH.
+    pub kustomize: Option<PathBuf>,
+}
+
 /// A demo that is set up.
 pub struct Demo {
     /// The edges of its passes.
@@ -47,7 +56,7 @@ pub struct Demo {
 ///
 /// # Errors
 /// When the folder cannot be used.
-pub async fn set_up(folder: &Path, program: &Path, now: Timestamp, progress: Box<dyn Progress>) -> Result<Demo, Problem> {
+pub async fn set_up(folder: &Path, programs: &Programs, now: Timestamp, progress: Box<dyn Progress>) -> Result<Demo, Problem> {
     kubeopt_net::install_crypto_provider();
     let forge = LocalForge::open(folder.join("forge")).map_err(|error| error.problem())?;
     let name = ForgeName::new("local").expect("a literal that is a name");
@@ -79,7 +88,10 @@ pub async fn set_up(folder: &Path, program: &Path, now: Timestamp, progress: Box
         journal: Box::new(journal),
         forges: [(name.clone(), local_edge(forge.clone(), &name))].into(),
         git: store("git")?,
-        renderer: Renderer { program: program.to_owned(), kustomize: KustomizeBinary::find(None).await.ok() },
+        renderer: Renderer {
+            program: programs.own.clone(),
+            kustomize: KustomizeBinary::find(programs.kustomize.as_deref()).await.ok(),
+        },
         bindings: vec![Binding { clusters: vec![], namespaces: vec![], repository: repository.clone(), paths: vec!["apps/**".to_owned()] }],
         mappings: mappings(&repository),
         operator_policy: None,

@@ -9,13 +9,15 @@ use crate::pipeline::PassReport;
 use crate::publish::Published;
 
 impl Edges {
-    /// Appends the events of a pass to the journal.
+    /// Appends the events of a pass to the journal, and lets go of usage that is older than history keeps.
     ///
     /// # Errors
     /// When the journal cannot be written.
     pub(crate) async fn record(&self, report: &PassReport) -> Result<(), Problem> {
-        let events = events(report);
-        self.journal.record(&events).await.map_err(|error| error.problem())
+        for cluster in report.seen.clusters.keys() {
+            self.history.prune(cluster, report.at).await.map_err(|error| error.problem())?;
+        }
+        self.journal.record(&events(report)).await.map_err(|error| error.problem())
     }
 }
 

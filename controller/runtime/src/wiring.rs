@@ -32,6 +32,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// Context within it.
     pub context: Option<String>,
+    /// Program that renders kustomize overlays; none looks on PATH.
+    pub kustomize: Option<PathBuf>,
     /// Prometheus of the one cluster.
     pub prometheus: Option<String>,
     /// File with a bearer token for it.
@@ -152,7 +154,7 @@ pub async fn wire(
         journal: Box::new(journal),
         forges,
         git: GitStore::open(&config.store.git).map_err(|error| one(error.problem()))?,
-        renderer: Renderer { program: program.to_owned(), kustomize: KustomizeBinary::find(None).await.ok() },
+        renderer: Renderer { program: program.to_owned(), kustomize: KustomizeBinary::find(options.kustomize.as_deref()).await.ok() },
         bindings: config.bindings.clone(),
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),
@@ -175,13 +177,7 @@ fn selection(options: &Options) -> Result<Selection, Problem> {
 }
 
 async fn cluster_edge(cluster: &ClusterConfig, options: &Options) -> Result<ClusterEdge, Problem> {
-    let kubeconfig = cluster.kubeconfig.as_ref();
-    let connect = ClusterConnect {
-        name: cluster.name.clone(),
-        kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
-        context: kubeconfig.and_then(|file| file.context.clone()).or_else(|| options.context.clone()),
-    };
-    let connected = Cluster::connect(connect).await.map_err(|error| error.problem())?;
+    let connected = connect(cluster, options.context.as_deref()).await?;
     let metrics = match &cluster.prometheus {
         Some(prometheus) => Some(metrics_source(prometheus, options)?),
         None => None,
@@ -193,6 +189,17 @@ async fn cluster_edge(cluster: &ClusterConfig, options: &Options) -> Result<Clus
         metrics_at: cluster.prometheus.as_ref().map_or_else(|| "no metrics source".to_owned(), |p| p.url.to_string()),
         prices: prices(&cluster.prices)?,
     })
+}
+
+/// Connects to a cluster; `context` is for a kubeconfig that names none.
+pub(crate) async fn connect(cluster: &ClusterConfig, context: Option<&str>) -> Result<Cluster, Problem> {
+    let kubeconfig = cluster.kubeconfig.as_ref();
+    let connect = ClusterConnect {
+        name: cluster.name.clone(),
+        kubeconfig: kubeconfig.map(|kubeconfig| kubeconfig.file.clone()),
+        context: kubeconfig.and_then(|file| file.context.clone()).or_else(|| context.map(str::to_owned)),
+    };
+    Cluster::connect(connect).await.map_err(|error| error.problem())
 }
 
 /// Lists a cluster anew for each pass.
