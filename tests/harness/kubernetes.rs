@@ -53,7 +53,7 @@ impl Kubernetes {
         let url = format!("https://127.0.0.1:{port}");
         let api_server = api_server(folder.path(), etcd.url(), port);
         let kubeconfig = folder.path().join("admin.kubeconfig");
-        kubeconfig::write(&kubeconfig, &url, &certificates.authority, ADMIN_TOKEN);
+        kubeconfig::write(&kubeconfig, &url, &certificates.authority, ("default", ADMIN_TOKEN));
         let kubernetes = Self {
             url,
             authority: certificates.authority,

@@ -236,15 +236,20 @@ async fn api_server_takes_the_chart_and_grants_what_the_golden_list_says() {
     let kubernetes = Kubernetes::start_api_only().await;
     install(&kubernetes).await;
     kubernetes.namespace("shop").await;
-    let cluster = connect(&kubernetes, NAMESPACE, RELEASE).await;
+    until_granted_as_listed(&kubernetes, "shop").await;
+}
 
+/// Waits until the API server grants the chart's account what the golden list says: in its own namespace all of it,
+/// in another one what the list says of the whole cluster.
+pub(crate) async fn until_granted_as_listed(kubernetes: &Kubernetes, other: &str) {
+    let cluster = connect(kubernetes, NAMESPACE, RELEASE).await;
     let own = golden();
     let elsewhere: Allowed = own
         .iter()
         .filter(|(place, _)| place.starts_with("cluster "))
         .map(|(place, verbs)| (place.clone(), verbs.clone()))
         .collect();
-    for (namespace, expected) in [(NAMESPACE, own), ("shop", elsewhere)] {
+    for (namespace, expected) in [(NAMESPACE, own), (other, elsewhere)] {
         // A new role takes a moment to reach the authorizer.
         wait::until("the granted rules to be those of the list", wait::RECONCILE, async || {
             let granted = granted(&cluster, namespace, &expected).await;

@@ -21,7 +21,7 @@ impl Kubernetes {
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> PathBuf {
         let token = self.service_account_token(namespace, name).await;
         let path = self.folder.path().join(format!("{namespace}.{name}.kubeconfig"));
-        write(&path, &self.url, &self.authority, &token);
+        write(&path, &self.url, &self.authority, (namespace, &token));
         path
     }
 
@@ -41,7 +41,8 @@ impl Kubernetes {
     }
 }
 
-pub(super) fn write(path: &Path, url: &str, authority: &str, token: &str) {
+/// Writes a file whose context names a namespace, as a pod's own account belongs to one.
+pub(super) fn write(path: &Path, url: &str, authority: &str, (namespace, token): (&str, &str)) {
     let authority = BASE64_STANDARD.encode(authority);
     let text = format!(
         r"apiVersion: v1
@@ -59,6 +60,7 @@ contexts:
 - name: tests
   context:
     cluster: tests
+    namespace: {namespace}
     user: tests
 current-context: tests
 "
