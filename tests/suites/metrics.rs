@@ -173,6 +173,34 @@ async fn duplicated_and_restarted_series_count_once() {
 }
 
 #[tokio::test]
+async fn processors_that_are_exported_singly_are_added_up() {
+    if !servers_enabled() {
+        return;
+    }
+    let of = |cpu: u8, job: &str| {
+        format!(r#"namespace="shop",pod="api-0",container="main",cpu="cpu0{cpu}",job="{job}""#)
+    };
+    let steady = |minute: i64| minute as f64 * 6.0;
+    let prometheus = prometheus(vec![
+        Family::counter("container_cpu_usage_seconds_total")
+            .series(&of(0, "a"), 0..60, steady)
+            .series(&of(1, "a"), 0..60, steady)
+            .series(&of(0, "b"), 0..60, steady)
+            .series(&of(1, "b"), 0..60, steady),
+        Family::gauge("container_memory_working_set_bytes").series(
+            r#"namespace="shop",pod="api-0",container="main""#,
+            0..60,
+            |_| 10.0 * MIB,
+        ),
+    ])
+    .await;
+    let owners = owners(&[workload(WorkloadKind::StatefulSet, "api")], &[]);
+    let (report, series) = read(&source(&prometheus, Selector::default()), hours(0, 1), &owners).await;
+    assert!(report.partial.is_none() && series[0].signal == Signal::CpuMillicores, "{report:?}");
+    assert!(series[0].points.iter().all(|(_, value)| near(*value, 200.0)), "{:?}", series[0].points);
+}
+
+#[tokio::test]
 async fn kills_and_past_owners_come_from_kube_state_metrics() {
     if !servers_enabled() {
         return;

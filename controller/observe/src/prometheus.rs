@@ -30,6 +30,9 @@ const FIRST_WAIT_DEFAULT: Duration = Duration::from_millis(500);
 /// Series that wait for their owner: a day of 288 samples each makes 10 MB of them.
 const HELD_SERIES_MAX: usize = 2000;
 
+/// Seconds between two samples of throttling, which is asked for as a mean only.
+const THROTTLED_STEP_S: i64 = 3600;
+
 /// How far the server's clock may be ahead of this one.
 const CLOCK_SKEW_S: i64 = 120;
 
@@ -128,15 +131,32 @@ impl Prometheus {
         signal: Signal,
         intake: &Mutex<Intake<'_, '_>>,
     ) -> Result<Tally, ObserveError> {
-        let (query, step) = match signal {
-            Signal::CpuMillicores => (self.selector.cpu_millicores(), STEP_S),
-            Signal::MemoryBytes => (self.selector.memory_bytes(), STEP_S),
-            Signal::ThrottledRatio => (self.selector.throttled_ratio(), 3600),
-        };
+        match signal {
+            Signal::CpuMillicores => {
+                self.read_query(signal, &self.selector.cpu_millicores(), STEP_S, intake).await
+            }
+            Signal::MemoryBytes => {
+                self.read_query(signal, &self.selector.memory_bytes(), STEP_S, intake).await
+            }
+            Signal::ThrottledRatio => {
+                self.read_query(signal, &self.selector.throttled_ratio(), THROTTLED_STEP_S, intake).await
+            }
+        }
+    }
+
+    async fn read_query(
+        &self,
+        signal: Signal,
+        query: &str,
+        step: i64,
+        intake: &Mutex<Intake<'_, '_>>,
+    ) -> Result<Tally, ObserveError> {
         let slice = locked(intake).slice;
         let steps = Steps { first: slice.from_unix_s + step, last: slice.to_unix_s, step };
         self.api
-            .range(&query, steps, &mut |labels, points| locked(intake).take(signal, step, labels, points))
+            .range(query, steps, &mut |labels, points| {
+                locked(intake).take(signal, step, labels, points);
+            })
             .await
     }
 
@@ -206,11 +226,15 @@ impl MetricsSource for Prometheus {
         let slice = checked(slice)?;
         let intake = Mutex::new(Intake::new(slice, owners, sink));
         let signals = [Signal::CpuMillicores, Signal::MemoryBytes, Signal::ThrottledRatio];
-        let tallies: Vec<Tally> = futures::stream::iter(signals)
+        let mut tallies: Vec<Tally> = futures::stream::iter(signals)
             .map(|signal| self.read_signal(signal, &intake))
             .buffer_unordered(CONCURRENCY)
             .try_collect()
             .await?;
+        if matches!(locked(&intake).seen, (0, 1..)) {
+            let query = self.selector.cpu_millicores_by_processor();
+            tallies.push(self.read_query(Signal::CpuMillicores, &query, STEP_S, &intake).await?);
+        }
         let mut intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
         for tally in tallies {
             intake.account(tally);

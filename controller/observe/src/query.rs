@@ -64,13 +64,21 @@ impl Selector {
 
     /// Mean CPU of each step, in millicores.
     ///
-    /// `sum without (cpu)` adds the series of single processors where cAdvisor exports those; `max by` then takes one
-    /// of several series that tell of the same container: two Prometheus replicas, two scrape jobs, or the cgroups
-    /// before and after a restart.
+    /// `max by` takes one of several series that tell of the same container: two Prometheus replicas, two scrape jobs,
+    /// or the cgroups before and after a restart. Kubelets export all processors as one series, `cpu="total"`.
     pub fn cpu_millicores(&self) -> String {
+        let within = self.within(r#"container!="",container!="POD",cpu=~"total|""#);
         format!(
-            "max by (namespace, pod, container) (sum without (cpu) (rate(container_cpu_usage_seconds_total{{{}}}[5m]))) * 1000",
-            self.containers()
+            "max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{{{within}}}[5m])) * 1000"
+        )
+    }
+
+    /// The same where cAdvisor exports one series per processor only: added up first, then one of duplicates. Asked only
+    /// when [`Selector::cpu_millicores`] gave nothing, since it takes Prometheus twice as long.
+    pub fn cpu_millicores_by_processor(&self) -> String {
+        let within = self.within(r#"container!="",container!="POD",cpu!="",cpu!="total""#);
+        format!(
+            "max by (namespace, pod, container) (sum without (cpu) (rate(container_cpu_usage_seconds_total{{{within}}}[5m]))) * 1000"
         )
     }
 

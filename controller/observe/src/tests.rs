@@ -350,6 +350,17 @@ async fn warnings_make_the_slice_partial() {
 }
 
 #[tokio::test]
+async fn processors_are_added_up_where_cadvisor_exports_them_singly() {
+    let server = MockServer::start().await;
+    answers(&server, MEMORY, matrix(&[row("live", json!([[at(1), "1"]]))])).await;
+    answers(&server, "without+%28cpu%29", matrix(&[row("live", json!([[at(1), "700"]]))])).await;
+    else_empty(&server).await;
+    let (report, series) = read(&source(&server, |_| {}).await).await.unwrap();
+    assert!(report.queries == 4 && report.partial.is_none(), "{report:?}");
+    assert!(series.iter().any(|one| one.signal == Signal::CpuMillicores && one.points == [(at(0), 700.0)]));
+}
+
+#[tokio::test]
 async fn memory_without_cpu_is_partial_with_the_likely_cause() {
     let server = MockServer::start().await;
     answers(&server, MEMORY, matrix(&[row("live", json!([[at(1), "1"]]))])).await;

@@ -8,7 +8,7 @@ mod sqlite;
 mod tests;
 
 use async_trait::async_trait;
-use kubeopt_model::RepositoryId;
+use kubeopt_model::{Problem, RepositoryId};
 use serde::{Deserialize, Serialize};
 
 pub use sqlite::SqliteJournal;
@@ -171,4 +171,7 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`HistoryError`] of the database.
     async fn pull_requests(&self) -> Result<Vec<PullRequestRecord>, HistoryError>;
+
+    /// What happened to the store since the last call, such as a file that was deleted and made anew.
+    fn take_problems(&self) -> Vec<Problem>;
 }

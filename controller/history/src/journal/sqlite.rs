@@ -61,11 +61,6 @@ impl SqliteJournal {
         self.created
     }
 
-    /// What happened to the file since the last call.
-    pub fn take_problems(&self) -> Vec<Problem> {
-        std::mem::take(&mut self.problems.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Writes everything to the file and closes it.
     pub async fn close(&self) {
         self.pool.read().await.close().await;
@@ -253,5 +248,9 @@ impl Journal for SqliteJournal {
         let query = sqlx::query(include_str!("../../sql/pull_requests.sql"));
         let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
         found.iter().map(rows::pull_request).collect()
+    }
+
+    fn take_problems(&self) -> Vec<Problem> {
+        std::mem::take(&mut self.problems.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -176,6 +176,7 @@ pub(super) fn replaced(
 
 fn parquet(table: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {
     let mut bytes = Vec::new();
+    table.as_single_chunk();
     // Level 1: numbers in sorted runs are small already; higher levels gain a few per cent and cost several times as much.
     ParquetWriter::new(&mut bytes)
         .with_compression(ParquetCompression::Zstd(Some(ZstdLevel::try_new(1)?)))

@@ -14,6 +14,12 @@ use crate::error::HistoryError;
 /// The bin of values that count as zero.
 pub(super) const ZERO_BIN: i32 = i32::MIN;
 
+/// Rows that are merged at once: some 2 MB of rows, and 10 MB beside them.
+const PART_ROWS: u64 = 1 << 16;
+
+/// Most parts: each is a pass over the series' column.
+const PARTS_MAX: u64 = 64;
+
 /// Rows of `bins`, in columns.
 #[derive(Debug, Default)]
 pub(super) struct BinRows {
@@ -80,23 +86,62 @@ impl BinRows {
     }
 }
 
-/// Counts added up by `keys`.
+/// Counts added up by `keys`, of which the first is the series.
+pub(super) fn merged_bins(bins: &DataFrame, keys: &[&str]) -> Result<DataFrame, HistoryError> {
+    if bins.is_empty() {
+        return Ok(bins.select(keys.iter().copied().chain(["count"]))?);
+    }
+    in_parts(bins, |part| added_up(part, keys))
+}
+
+/// The same by series, hour and bin, with the rows of each series together and in order: long runs compress well, and
+/// each hour's bins stand side by side.
+pub(super) fn merged_sorted_bins(bins: &DataFrame) -> Result<DataFrame, HistoryError> {
+    let keys = ["series", "hour", "bin"];
+    if bins.is_empty() {
+        return Ok(bins.clone());
+    }
+    in_parts(bins, |part| Ok(added_up(part, &keys)?.sort(keys, SortMultipleOptions::default())?))
+}
+
+/// Works on the rows of some series after the other: what the engine needs beside the rows is several times as large as
+/// the rows, and a part needs only a part of it.
+fn in_parts(
+    bins: &DataFrame,
+    work: impl Fn(&DataFrame) -> Result<DataFrame, HistoryError>,
+) -> Result<DataFrame, HistoryError> {
+    let parts = (bins.height() as u64 / PART_ROWS).clamp(1, PARTS_MAX);
+    if parts == 1 {
+        return work(bins);
+    }
+    let mut all: Option<DataFrame> = None;
+    for part in 0..parts {
+        let of_part = bins.column("series")?.u64()?.iter().map(|id| id.is_some_and(|id| id % parts == part));
+        let mask = BooleanChunked::from_iter_values("keep".into(), of_part);
+        let done = work(&bins.filter(&mask)?)?;
+        match &mut all {
+            Some(all) => {
+                all.vstack_mut(&done)?;
+            }
+            None => all = Some(done),
+        }
+    }
+    let mut all = all.unwrap_or_else(|| bins.clear());
+    all.as_single_chunk();
+    Ok(all)
+}
+
 #[allow(
     deprecated,
     reason = "the eager group-by; the lazy one doubles the build time of polars for nothing gained"
 )]
-pub(super) fn merged_bins(bins: &DataFrame, keys: &[&str]) -> Result<DataFrame, HistoryError> {
+fn added_up(bins: &DataFrame, keys: &[&str]) -> Result<DataFrame, HistoryError> {
     if bins.is_empty() {
         return Ok(bins.select(keys.iter().copied().chain(["count"]))?);
     }
     let mut merged = bins.group_by(keys.iter().copied())?.select(["count"]).sum()?;
     merged.rename("count_sum", "count".into())?;
     Ok(merged)
-}
-
-/// Sorted by series, hour and bin: long runs compress well, and each hour's bins stand together.
-pub(super) fn sorted_bins(bins: &DataFrame) -> Result<DataFrame, HistoryError> {
-    Ok(bins.sort(["series", "hour", "bin"], SortMultipleOptions::default())?)
 }
 
 /// Rows of `pods` as a table.
@@ -121,7 +166,7 @@ pub(super) fn pods_table(rows: &[PodHour]) -> Result<DataFrame, HistoryError> {
 }
 
 /// `pods` merged by pod: first and last sight, samples, sum of the values.
-#[allow(deprecated, reason = "see merged_bins")]
+#[allow(deprecated, reason = "see added_up")]
 pub(super) fn merged_pods(pods: &DataFrame) -> Result<DataFrame, HistoryError> {
     if pods.is_empty() {
         return Ok(pods.select(["series", "pod", "samples", "sum", "first", "last"])?);
@@ -139,14 +184,13 @@ pub(super) fn merged_pods(pods: &DataFrame) -> Result<DataFrame, HistoryError> {
     Ok(merged)
 }
 
-/// One table under the other.
+/// One table under the other, in chunks.
 pub(super) fn stacked(first: DataFrame, second: &DataFrame) -> Result<DataFrame, HistoryError> {
     if first.width() == 0 || first.is_empty() {
         return Ok(second.clone());
     }
     let mut both = first;
     both.vstack_mut(second)?;
-    both.as_single_chunk_par();
     Ok(both)
 }
 
@@ -162,7 +206,8 @@ pub(super) fn picked(
         hour.is_some_and(&keep_hour) && series.is_none_or(|series| id.is_some_and(|id| series.contains(&id)))
     });
     let mask: BooleanChunked = BooleanChunked::from_iter_values("keep".into(), mask);
-    Ok(table.filter(&mask)?)
+    // The usual case, and a copy saved: a table shares its columns when it is cloned.
+    if mask.all() { Ok(table.clone()) } else { Ok(table.filter(&mask)?) }
 }
 
 /// Calls back for each row of `bins`: series, hour (0 where the table has none), bin, count.

@@ -12,8 +12,8 @@ use super::frame::{self, BinRows, PodHour, ZERO_BIN};
 use super::{HOUR_S, STEP_S};
 use crate::error::HistoryError;
 
-/// Rows that are gathered before they are merged: 6 MB.
-const ROWS_MAX: usize = 1 << 18;
+/// Rows that are gathered before they are merged: 1.5 MB.
+const ROWS_MAX: usize = 1 << 16;
 
 /// A slice on its way to the tables.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Rollup {
         self.merge()?;
         Ok(Slice {
             window: self.window,
-            bins: frame::sorted_bins(&frame::merged_bins(&self.bins, &["series", "hour", "bin"])?)?,
+            bins: frame::merged_sorted_bins(&self.bins)?,
             pods: frame::pods_table(&self.pods)?,
             names: self.names,
             partial,
