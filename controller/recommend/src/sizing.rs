@@ -48,12 +48,14 @@ impl Draft {
     fn apply(&mut self, rule: &'static str, say: Say) {
         match say {
             Say::Prefer(field, amount, text) => {
-                self.put(rule, field, Effect::Prefer(amount), amount, true, text)
+                let effect = Effect::Prefer(amount);
+                self.put(amount, Reason { rule: rule.to_owned(), field, effect, bound: true, text });
             }
             Say::AtLeast(field, amount, text) => {
-                let binds = self.value(field).is_none_or(|now| now < amount);
+                let bound = self.value(field).is_none_or(|now| now < amount);
                 let value = self.value(field).map_or(amount, |now| now.max(amount));
-                self.put(rule, field, Effect::AtLeast(amount), value, binds, text);
+                let effect = Effect::AtLeast(amount);
+                self.put(value, Reason { rule: rule.to_owned(), field, effect, bound, text });
             }
             Say::Leave(field, why, text) => {
                 if self.may_move(field) {
@@ -66,17 +68,19 @@ impl Draft {
         }
     }
 
-    fn put(&mut self, rule: &str, field: Field, effect: Effect, value: Amount, binds: bool, text: String) {
+    /// Takes a value over, with the reason for it.
+    fn put(&mut self, value: Amount, reason: Reason) {
+        let field = reason.field;
         if !self.may_move(field) {
             return;
         }
-        if binds {
-            for reason in self.sizing.reasons.iter_mut().filter(|reason| reason.field == field) {
-                reason.bound = false;
+        if reason.bound {
+            for earlier in self.sizing.reasons.iter_mut().filter(|earlier| earlier.field == field) {
+                earlier.bound = false;
             }
         }
         self.wanted.set(field.bound, value);
-        self.note(rule, field, effect, binds, text);
+        self.sizing.reasons.push(reason);
     }
 
     fn note(&mut self, rule: &str, field: Field, effect: Effect, bound: bool, text: String) {
