@@ -164,12 +164,16 @@ fn plan_text(report: &PassReport) -> String {
     if report.decided.proposals.is_empty() {
         text.push_str("nothing to propose\n");
     }
-    let left = report.left_lines();
-    if !left.is_empty() {
-        text.push_str("\nleft alone:\n");
-        left.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
-    }
+    text.push_str(&left_text(report));
     text
+}
+
+fn left_text(report: &PassReport) -> String {
+    let lines = report.left_lines();
+    if lines.is_empty() {
+        return String::new();
+    }
+    lines.iter().fold("\nleft alone:\n".to_owned(), |text, line| format!("{text}  {line}\n"))
 }
 
 async fn run_propose(propose: Propose, common: Common) -> Outcome {
@@ -178,7 +182,7 @@ async fn run_propose(propose: Propose, common: Common) -> Outcome {
     let report = pass(&edges, Timestamp::now()).await.map_err(|problem| vec![problem])?;
     edges.progress.done();
     match propose.output {
-        Output::Text => print(&published_text(&report)),
+        Output::Text => print(&format!("{}{}", published_text(&report), left_text(&report))),
         Output::Json => print(&json(&report.to_json())?),
     }
     problems(&report.problems());

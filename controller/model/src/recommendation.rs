@@ -22,6 +22,8 @@ pub enum Effect {
     AtMost(Amount),
     /// The field stays as it is.
     Leave,
+    /// The field goes out of Git.
+    Remove,
     /// Said something, changed nothing.
     Note,
 }
@@ -96,6 +98,22 @@ pub enum NoRecommendation {
 }
 
 impl NoRecommendation {
+    /// The problem behind it, with its code and help, where there is one.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::NotEditable(problem) | Self::NoSource(problem) => Some(problem),
+            Self::NoUsage
+            | Self::TooLittleHistory { .. }
+            | Self::TooFewRuns { .. }
+            | Self::ScaledOnThisResource { .. }
+            | Self::Disabled { .. }
+            | Self::AlreadyRight
+            | Self::TooSmall
+            | Self::Refused { .. }
+            | Self::PartialData { .. } => None,
+        }
+    }
+
     /// One sentence for tables, with its numbers, without a full stop.
     pub fn sentence(&self) -> String {
         let days = |seconds: i64| format!("{:.1}", seconds as f64 / 86_400.0);
@@ -150,6 +168,19 @@ pub struct SiteChange {
     pub feeds: Vec<RepoPath>,
 }
 
+/// A limit that goes out of Git, with its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteRemoval {
+    /// The limit.
+    pub field: Field,
+    /// The scalar; its key goes with it.
+    pub site: EditSite,
+    /// The value now.
+    pub before: Amount,
+    /// Entry points that it feeds.
+    pub feeds: Vec<RepoPath>,
+}
+
 /// How risky a change is, by rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -179,8 +210,11 @@ pub struct Recommendation {
     pub repository: RepositoryId,
     /// The containers, sorted; never empty.
     pub members: Vec<Member>,
-    /// What changes in Git, sorted by field; never empty.
+    /// What changes in Git, sorted by field; empty only where something is removed.
     pub changes: Vec<SiteChange>,
+    /// Limits that go out of Git, sorted by place; empty unless the policy wants no limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removals: Vec<SiteRemoval>,
     /// What each rule said, in the order in which the rules ran.
     pub reasons: Vec<Reason>,
     /// Fields that stay, with the reason.
@@ -192,6 +226,21 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
+    /// Every scalar that it touches: changes before removals.
+    pub fn sites(&self) -> impl Iterator<Item = &EditSite> {
+        self.changes.iter().map(|change| &change.site).chain(self.removals.iter().map(|removal| &removal.site))
+    }
+
+    /// Every entry point that it feeds, as often as a scalar feeds it.
+    pub fn feeds(&self) -> impl Iterator<Item = &RepoPath> {
+        self.changes.iter().flat_map(|change| &change.feeds).chain(self.removals.iter().flat_map(|removal| &removal.feeds))
+    }
+
+    /// Nothing of it reaches Git.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.removals.is_empty()
+    }
+
     /// The sum over its members; none as soon as one is unknown.
     pub fn cost(&self) -> Option<CapacityCost> {
         self.members.iter().try_fold(CapacityCost::default(), |sum, member| {

@@ -3,13 +3,11 @@
 //! Pure: usage, policy and `now` come in, values with reasons go out. It does not know Git, clusters or forges; how far
 //! a single pull request may go is the business of the guardrails (`controller/policy`). See README.md of this folder.
 
-mod cost;
 mod evidence;
 mod rules;
 mod settle;
 mod sizing;
 
-pub use cost::capacity_cost;
 pub use evidence::Evidence;
 pub use rules::{RULES, Rule};
 pub use settle::{Demand, SitedField, recommend};

@@ -6,11 +6,10 @@
 
 use kubeopt_model::recommendation::{Member, Risk, SiteChange};
 use kubeopt_model::{
-    Amount, Bound, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem, Reason,
+    Amount, Bound, CapacityCost, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem, Reason,
     Recommendation, RepoPath, RepositoryId, Resource, Resources,
 };
 
-use crate::cost::capacity_cost;
 use crate::evidence::Evidence;
 use crate::sizing::{Sizing, size};
 
@@ -70,6 +69,7 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
         repository: demand.repository.clone(),
         members,
         changes,
+        removals: Vec::new(),
         reasons,
         left,
         risk,
@@ -158,7 +158,7 @@ fn members(demand: &Demand, values: &[Amount], prices: Option<&Prices>) -> Vec<M
             }
             let resources = Change { before, after: resources_after(demand, index, values) };
             let replicas = evidence.workload.replicas;
-            let cost = prices.map(|prices| capacity_cost(&resources, replicas, prices));
+            let cost = prices.map(|prices| CapacityCost::of(&resources, replicas, prices));
             Some(Member { container: evidence.id(), replicas, resources, usage, cost })
         })
         .collect();

@@ -53,10 +53,13 @@ pub struct Edited {
     pub left: Vec<(Recommendation, NoRecommendation)>,
 }
 
+/// Gives the bytes of a file on a base branch.
+pub type ReadFile<'a> = &'a dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>;
+
 /// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
 pub fn edit_all(
     admitted: Vec<Admitted>,
-    read: &dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>,
+    read: ReadFile<'_>,
 ) -> Edited {
     let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
     for each in admitted {
@@ -76,7 +79,7 @@ fn edit_group(
     base: String,
     group: String,
     members: Vec<Admitted>,
-    read: &dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>,
+    read: ReadFile<'_>,
 ) {
     let mut before = FileSet::new();
     let mut after = FileSet::new();

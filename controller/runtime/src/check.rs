@@ -53,8 +53,12 @@ pub async fn check(edges: &Edges, depth: Depth) -> Vec<Finding> {
                     facts.kustomizations.len()
                 );
                 findings.push(Finding::of(format!("cluster {}", cluster.name), Ok(seen)));
-                let unseen = facts.unseen.into_iter();
-                findings.extend(unseen.map(|problem| Finding::of(format!("permissions in {}", cluster.name), Err(problem))));
+                for problem in facts.unseen {
+                    // Argo Rollouts and Flux are not everywhere.
+                    let is_fine = problem.code == kubeopt_cluster::ABSENT;
+                    let found = if is_fine { Ok(problem.text) } else { Err(problem) };
+                    findings.push(Finding::of(format!("kinds of {}", cluster.name), found));
+                }
             }
             Err(problem) => findings.push(Finding::of(format!("cluster {}", cluster.name), Err(problem))),
         }

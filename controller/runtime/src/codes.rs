@@ -14,6 +14,8 @@ pub const NOTHING_SET: &str = "E-SRC-205";
 pub const NOT_RENDERED: &str = "E-SRC-206";
 /// The overlay uses what kubeopt does not run.
 pub const NOT_RENDERED_HERE: &str = "E-SRC-207";
+/// A manifest is larger than kubeopt reads.
+pub const FILE_TOO_LARGE: &str = "E-SRC-208";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -36,9 +38,14 @@ pub const STORE: &str = "E-RUN-009";
 pub const POLICY_FILE: &str = "E-RUN-010";
 /// The selected workload does not exist.
 pub const NO_SUCH_WORKLOAD: &str = "E-RUN-011";
-
 /// A fault of kubeopt's own.
 pub const OWN_FAULT: &str = "E-RUN-012";
+/// The metrics source has nothing to give.
+pub const USAGE_EMPTY: &str = "E-RUN-013";
+/// What the metrics source gave is incomplete.
+pub const USAGE_PARTIAL: &str = "E-RUN-014";
+/// The forge shows pull requests that the database does not know.
+pub const MEMORY_REBUILT: &str = "E-RUN-015";
 
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
@@ -49,6 +56,7 @@ pub const CODES: &[(&str, &str)] = &[
     (NOTHING_SET, "Neither the cluster nor Git sets a request or limit."),
     (NOT_RENDERED, "The entry point in Git does not describe the live workload."),
     (NOT_RENDERED_HERE, "An overlay uses a remote base, a plugin or Helm, which kubeopt does not run."),
+    (FILE_TOO_LARGE, "A manifest is larger than kubeopt reads."),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),
     (CLOSED_BY_PERSON, "A person closed a pull request with these values."),
@@ -61,4 +69,7 @@ pub const CODES: &[(&str, &str)] = &[
     (POLICY_FILE, "A policy file of the repository is wrong."),
     (NO_SUCH_WORKLOAD, "The selected workload does not exist."),
     (OWN_FAULT, "kubeopt failed in a way that it should not; please report it."),
+    (USAGE_EMPTY, "The metrics source has no usage of containers, or none that the settings select."),
+    (USAGE_PARTIAL, "The metrics source says that its answer is incomplete; nothing is lowered on it."),
+    (MEMORY_REBUILT, "The database did not know kubeopt's pull requests; they were read from the forge again."),
 ];

@@ -193,6 +193,12 @@ fn log_report(report: &PassReport) {
     for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
         tracing::info!(pass, number = merge.pull.number, sync = ?merge.sync, "merge seen");
     }
+    let mut told = std::collections::BTreeSet::new();
+    for problem in report.decided.left.iter().filter_map(|left| left.why.problem()) {
+        if told.insert(problem) {
+            tracing::info!(pass, code = problem.code, help = problem.help, "left alone: {}", problem.text);
+        }
+    }
     let recommended = report.decided.admitted.len();
     tracing::info!(pass, recommended, proposed = report.decided.proposals.len(), left = report.decided.left.len(), "pass done");
 }

@@ -56,6 +56,7 @@ impl Edges {
         left.extend(refused);
         let mut wanted = self.size(governed, seen, now).await?;
         wanted.left.extend(left);
+        wanted.problems.extend(files.problems());
         Ok(wanted)
     }
 
@@ -99,14 +100,17 @@ impl Edges {
 
     /// Edits, proves and describes. A change set that fails a step is left with the reason; the others go on.
     pub async fn decide(&self, wanted: Wanted, sites: &Sites, now: Timestamp) -> Decided {
-        let Wanted { admitted, left } = wanted;
-        let mut decided = Decided { admitted: admitted.clone(), left, ..Decided::default() };
+        let Wanted { admitted, left, problems } = wanted;
+        let mut decided = Decided { admitted: admitted.clone(), left, problems, proposals: Vec::new() };
         let edited = edit_all(admitted, &|repository, base, path| sites.read(repository, base, path));
         for (recommendation, why) in edited.left {
             decided.left.extend(leave(&recommendation, &why));
         }
-        self.progress.stage("proving", Some(edited.change_sets.len() as u64));
-        for change_set in edited.change_sets {
+        let shown = |change_set: &ChangeSet| self.shows(&change_set.recommendations);
+        let change_sets: Vec<ChangeSet> = edited.change_sets.into_iter().filter(shown).collect();
+        decided.left.retain(|left| self.shown.covers(&left.workload));
+        self.progress.stage("proving", Some(change_sets.len() as u64));
+        for change_set in change_sets {
             match self.prove_and_describe(&change_set, sites, &decided.left, now).await {
                 Ok(proposal) => decided.proposals.push(proposal),
                 Err(problem) => {
@@ -120,6 +124,12 @@ impl Edges {
             self.progress.step();
         }
         decided
+    }
+
+    /// Whether something of a change set was asked for.
+    fn shows(&self, recommendations: &[Recommendation]) -> bool {
+        let mut members = recommendations.iter().flat_map(|recommendation| &recommendation.members);
+        members.any(|member| self.shown.covers(&member.container.workload))
     }
 
     async fn prove_and_describe(

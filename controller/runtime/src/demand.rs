@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy};
 use kubeopt_model::{
     Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem, RepoPath, RepositoryId,
     TracedField, Workload,
@@ -213,19 +213,97 @@ pub fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> Option<
         sizing.memory_floor = sizing.memory_floor.max(with.memory_floor);
         sizing.memory_ceiling = [sizing.memory_ceiling, with.memory_ceiling].into_iter().flatten().min();
         sizing.min_coverage = sizing.min_coverage.max(with.min_coverage);
+        sizing.below_observed_max = more_careful(sizing.below_observed_max, with.below_observed_max);
+        sizing.cpu_limit = calmer(sizing.cpu_limit, with.cpu_limit);
+        sizing.memory_limit = calmer(sizing.memory_limit, with.memory_limit);
         let (changes, with) = (&mut all.changes, &other.changes);
         changes.max_increase = changes.max_increase.min(with.max_increase);
         changes.max_decrease = changes.max_decrease.min(with.max_decrease);
         changes.ignore_below_ratio = changes.ignore_below_ratio.max(with.ignore_below_ratio);
         changes.ignore_below_cpu = changes.ignore_below_cpu.max(with.ignore_below_cpu);
         changes.ignore_below_memory = changes.ignore_below_memory.max(with.ignore_below_memory);
-        for blackout in other.blackouts {
-            if !all.blackouts.contains(&blackout) {
-                all.blackouts.push(blackout);
-            }
-        }
-        all.pull_requests.max_open = all.pull_requests.max_open.min(other.pull_requests.max_open);
-        all.pull_requests.per_hour = all.pull_requests.per_hour.min(other.pull_requests.per_hour);
+        let (manners, with) = (&mut all.pull_requests, &other.pull_requests);
+        manners.max_open = manners.max_open.min(with.max_open);
+        manners.per_hour = manners.per_hour.min(with.per_hour);
+        manners.reopen_moved_percent = manners.reopen_moved_percent.max(with.reopen_moved_percent);
+        manners.reopen_days = manners.reopen_days.max(with.reopen_days);
+        add_blackouts(&mut all, other);
         all
     })
+}
+
+fn more_careful(a: BelowObservedMax, b: BelowObservedMax) -> BelowObservedMax {
+    match (a, b) {
+        (BelowObservedMax::Allow, BelowObservedMax::Allow) => BelowObservedMax::Allow,
+        (BelowObservedMax::Never, _) | (_, BelowObservedMax::Never) => BelowObservedMax::Never,
+    }
+}
+
+/// What moves a limit least: it stays, it follows its request, it goes.
+fn calmer(a: LimitPolicy, b: LimitPolicy) -> LimitPolicy {
+    match (a, b) {
+        (LimitPolicy::Keep, _) | (_, LimitPolicy::Keep) => LimitPolicy::Keep,
+        (LimitPolicy::Ratio, _) | (_, LimitPolicy::Ratio) => LimitPolicy::Ratio,
+        (LimitPolicy::None, LimitPolicy::None) => LimitPolicy::None,
+    }
+}
+
+/// Every window of both, each with the layer that set it: `blackouts[0]` counts within one policy.
+fn add_blackouts(all: &mut EffectivePolicy, other: EffectivePolicy) {
+    for (index, blackout) in other.blackouts.into_iter().enumerate() {
+        if all.blackouts.contains(&blackout) {
+            continue;
+        }
+        if let Some(by) = other.set_by.get(&format!("blackouts[{index}]")) {
+            all.set_by.insert(format!("blackouts[{}]", all.blackouts.len()), by.clone());
+        }
+        all.blackouts.push(blackout);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::policy::Blackout;
+
+    use super::*;
+
+    fn blackout(cron: &str) -> Blackout {
+        Blackout { cron: cron.to_owned(), seconds: 3600, timezone: "UTC".to_owned(), reason: None }
+    }
+
+    fn policy(blackouts: &[(&str, &str)]) -> EffectivePolicy {
+        let mut policy = EffectivePolicy::default();
+        for (index, (cron, by)) in blackouts.iter().enumerate() {
+            policy.blackouts.push(blackout(cron));
+            policy.set_by.insert(format!("blackouts[{index}]"), (*by).to_owned());
+        }
+        policy
+    }
+
+    #[test]
+    fn one_careful_policy_makes_the_whole_unit_careful() {
+        let mut bold = EffectivePolicy::default();
+        bold.sizing.below_observed_max = BelowObservedMax::Allow;
+        bold.sizing.memory_limit = LimitPolicy::None;
+        bold.sizing.cpu_limit = LimitPolicy::None;
+        let mut fair = bold.clone();
+        fair.sizing.cpu_limit = LimitPolicy::Ratio;
+        for pair in [[bold.clone(), EffectivePolicy::default()], [EffectivePolicy::default(), bold.clone()]] {
+            let strict = strictest(pair).unwrap();
+            assert_eq!(strict.sizing.below_observed_max, BelowObservedMax::Never);
+            assert_eq!(strict.sizing.memory_limit, LimitPolicy::Keep);
+        }
+        let strict = strictest([bold, fair]).unwrap();
+        assert_eq!(strict.sizing.below_observed_max, BelowObservedMax::Allow);
+        assert_eq!((strict.sizing.cpu_limit, strict.sizing.memory_limit), (LimitPolicy::Ratio, LimitPolicy::None));
+    }
+
+    #[test]
+    fn blackouts_of_both_hold_and_each_keeps_its_author() {
+        let (root, folder) = (policy(&[("0 1 * * *", "root:3")]), policy(&[("0 1 * * *", "root:3"), ("0 2 * * *", "apps:4")]));
+        let strict = strictest([root, folder]).unwrap();
+        assert_eq!(strict.blackouts, [blackout("0 1 * * *"), blackout("0 2 * * *")]);
+        let by = |index: usize| strict.set_by.get(&format!("blackouts[{index}]")).map(String::as_str);
+        assert_eq!((by(0), by(1)), (Some("root:3"), Some("apps:4")));
+    }
 }

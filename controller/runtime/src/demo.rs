@@ -97,6 +97,7 @@ pub async fn set_up(folder: &Path, programs: &Programs, now: Timestamp, progress
         operator_policy: None,
         templates: Templates::embedded(),
         selection: Selection::default(),
+        shown: Selection::default(),
         history_seconds: DEFAULT_HISTORY_SECONDS,
         traces: TraceCache::default(),
         permit: Box::new(Alone),

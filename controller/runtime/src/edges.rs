@@ -9,7 +9,7 @@ use kubeopt_gitops::render::Renderer;
 use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, parse_git_url};
 use kubeopt_history::{Journal, UsageStore};
 use kubeopt_model::{
-    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping, Workload,
+    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping, WorkloadId,
 };
 use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
@@ -89,9 +89,9 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether the workload is looked at.
-    pub fn covers(&self, workload: &Workload) -> bool {
-        self.namespaces.is_empty() || self.namespaces.contains(&workload.id.namespace)
+    /// Whether the workload is meant.
+    pub fn covers(&self, workload: &WorkloadId) -> bool {
+        self.namespaces.is_empty() || self.namespaces.contains(&workload.namespace)
     }
 }
 
@@ -117,8 +117,10 @@ pub struct Edges {
     pub operator_policy: Option<PolicyFile>,
     /// Words.
     pub templates: Templates,
-    /// Which workloads.
+    /// Which workloads are looked at.
     pub selection: Selection,
+    /// Which of them are proposed and shown. History and groups are always of all that is looked at.
+    pub shown: Selection,
     /// How much history is read, seconds.
     pub history_seconds: i64,
     /// Traces of earlier passes.

@@ -1,7 +1,7 @@
 //! What became of kubeopt's pull requests: merges are remembered, and the cluster is asked whether it follows.
 
 use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpdate, WantedState};
-use kubeopt_history::{PullRequestRecord, RecordedState};
+use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use kubeopt_model::pull_request::{MarkedField, Marker};
 use kubeopt_model::{
     Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp, WorkloadId,
@@ -70,6 +70,7 @@ impl Edges {
             let followed = self.follow_repository(repository, seen, sites, now, &mut merges).await;
             merges.problems.extend(followed.err());
         }
+        merges.problems.extend(self.journal.take_problems());
         merges
     }
 
@@ -83,76 +84,120 @@ impl Edges {
     ) -> Result<(), Problem> {
         let forge = self.forge(repository)?.forge.as_ref();
         let known = self.journal.pull_requests().await.map_err(|error| error.problem())?;
-        for pull in own_pull_requests(forge, repository).await? {
-            let Some(marker) = Marker::find(&pull.body) else { continue };
+        let pulls = own_pull_requests(forge, repository).await?;
+        merges.problems.extend(self.remember_again(repository, &pulls, &known, now).await?);
+        for pull in pulls {
             let record = known.iter().find(|record| record.repository == *repository && record.number == pull.number);
-            match pull.state {
-                PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
-                    let merge = self.follow_merge(repository, pull, marker, record, seen, now).await?;
-                    merges.problems.extend(not_synced(&merge, now));
-                    merges.merges.push(merge);
-                }
-                PullRequestState::Open => {
-                    if let Some(reason) = obsolete(&marker, repository, sites) {
-                        self.close(repository, &pull, &reason).await?;
-                        merges.closed.push((repository.clone(), pull.number, reason));
-                    }
-                }
-                PullRequestState::Merged | PullRequestState::Closed => {}
-            }
+            // One that fails is tried again by the next pass; the others go on.
+            let followed = self.follow_pull_request(repository, pull, record, (seen, sites), now, merges).await;
+            merges.problems.extend(followed.err());
         }
         Ok(())
     }
 
-    async fn follow_merge(
+    async fn follow_pull_request(
         &self,
         repository: &RepositoryId,
         pull: PullRequest,
-        marker: Marker,
         record: Option<&PullRequestRecord>,
-        seen: &Seen,
+        (seen, sites): (&Seen, &Sites),
         now: Timestamp,
-    ) -> Result<Merge, Problem> {
-        let sync = sync_of(&marker, seen.clusters.values());
-        let state = match sync {
-            Sync::Synced => RecordedState::Synced,
-            Sync::Waiting { .. } => RecordedState::Merged,
-        };
-        let is_news = record.is_none_or(|record| record.state < state);
-        if is_news {
-            let record = PullRequestRecord {
-                repository: repository.clone(),
-                number: pull.number,
-                branch: pull.head_branch.clone(),
-                state,
-                commit: pull.merge_commit.clone(),
-                at_unix_s: now.as_second(),
-            };
-            self.journal.remember_pull_request(&record).await.map_err(|error| error.problem())?;
-            self.delete_merged_branch(repository, &pull).await?;
+        merges: &mut Merges,
+    ) -> Result<(), Problem> {
+        let Some(marker) = Marker::find(&pull.body) else { return Ok(()) };
+        match pull.state {
+            PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
+                let merge = follow_merge(repository, pull, marker, record, seen);
+                merges.problems.extend(not_synced(&merge, now));
+                let remembered = self.remember_merge(&merge, now).await;
+                merges.merges.push(merge);
+                remembered
+            }
+            PullRequestState::Open => {
+                if let Some(reason) = obsolete(&marker, repository, sites)
+                    && self.close(repository, &pull, &reason).await?
+                {
+                    merges.closed.push((repository.clone(), pull.number, reason));
+                }
+                Ok(())
+            }
+            PullRequestState::Merged | PullRequestState::Closed => Ok(()),
         }
-        Ok(Merge { repository: repository.clone(), pull, marker, sync, is_news })
+    }
+
+    /// A database that knows none of the pull requests on the forge was lost. The forge is the truth: what is open, closed
+    /// and merged is written down again.
+    async fn remember_again(
+        &self,
+        repository: &RepositoryId,
+        pulls: &[PullRequest],
+        known: &[PullRequestRecord],
+        now: Timestamp,
+    ) -> Result<Option<Problem>, Problem> {
+        let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
+        let is_known = known.iter().any(|record| record.repository == *repository)
+            || outbox.iter().any(|entry| entry.repository == *repository);
+        if is_known || pulls.is_empty() {
+            return Ok(None);
+        }
+        for pull in pulls {
+            match (pull.state, Marker::find(&pull.body)) {
+                (PullRequestState::Open, Some(marker)) => {
+                    self.journal.note(&announced(repository, pull, marker, now)).await
+                }
+                (PullRequestState::Closed, _) => {
+                    self.journal.remember_pull_request(&closed(repository, pull, now)).await
+                }
+                // Merges of the last days are remembered when they are followed; older ones are history.
+                (PullRequestState::Merged, _) | (PullRequestState::Open, None) => Ok(()),
+            }
+            .map_err(|error| error.problem())?;
+        }
+        let text = format!(
+            "the database knew none of kubeopt's {} pull requests in {repository}; they were read from the forge again, the audit of earlier passes is lost",
+            pulls.len()
+        );
+        let help = "nothing to do; to keep the audit, put `store.database` on a volume that outlives the pod";
+        Ok(Some(Problem::new(crate::codes::MEMORY_REBUILT, text, help)))
+    }
+
+    /// Cleans up after a merge, then writes it down: what fails in between is done by the next pass.
+    async fn remember_merge(&self, merge: &Merge, now: Timestamp) -> Result<(), Problem> {
+        if !merge.is_news {
+            return Ok(());
+        }
+        self.delete_merged_branch(&merge.repository, &merge.pull).await?;
+        let record = PullRequestRecord {
+            repository: merge.repository.clone(),
+            number: merge.pull.number,
+            branch: merge.pull.head_branch.clone(),
+            state: recorded_state(merge.sync),
+            commit: merge.pull.merge_commit.clone(),
+            at_unix_s: now.as_second(),
+        };
+        self.journal.remember_pull_request(&record).await.map_err(|error| error.problem())
     }
 
     /// A merged branch of our own is cleaned up, unless a person went on with it.
     async fn delete_merged_branch(&self, repository: &RepositoryId, pull: &PullRequest) -> Result<(), Problem> {
         let forge = self.forge(repository)?.forge.as_ref();
         let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
-        if let Some(head) = head.filter(|head| is_own(head) && head.oid == pull.head_oid)
-            && self.permit.may_write()
-        {
+        if let Some(head) = head.filter(|head| is_own(head) && head.oid == pull.head_oid) {
+            self.may_write()?;
             let expected = ExpectedHead::At(head.oid);
             forge.delete_branch(repository, &pull.head_branch, &expected).await.map_err(|error| error.problem())?;
         }
         Ok(())
     }
 
-    async fn close(&self, repository: &RepositoryId, pull: &PullRequest, reason: &str) -> Result<(), Problem> {
+    /// Closes a pull request of our own; gives whether it did. One that a person committed to is left to that person.
+    async fn close(&self, repository: &RepositoryId, pull: &PullRequest, reason: &str) -> Result<bool, Problem> {
         let forge = self.forge(repository)?.forge.as_ref();
         let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
-        if !self.permit.may_write() || head.as_ref().is_some_and(|head| !is_own(head)) {
-            return Ok(());
+        if head.as_ref().is_some_and(|head| !is_own(head)) {
+            return Ok(false);
         }
+        self.may_write()?;
         let comment = Comment::Closed { reason: reason.to_owned() };
         let text = comment_text(&self.templates, &comment).map_err(|error| error.problem())?;
         let body = format!("{}\n{CLOSED_BY_KUBEOPT}\n", pull.body.trim_end());
@@ -163,7 +208,49 @@ impl Edges {
             let expected = ExpectedHead::At(head.oid);
             forge.delete_branch(repository, &pull.head_branch, &expected).await.map_err(|error| error.problem())?;
         }
-        Ok(())
+        Ok(true)
+    }
+}
+
+fn follow_merge(
+    repository: &RepositoryId,
+    pull: PullRequest,
+    marker: Marker,
+    record: Option<&PullRequestRecord>,
+    seen: &Seen,
+) -> Merge {
+    let sync = sync_of(&marker, seen.clusters.values());
+    let is_news = record.is_none_or(|record| record.state < recorded_state(sync));
+    Merge { repository: repository.clone(), pull, marker, sync, is_news }
+}
+
+fn recorded_state(sync: Sync) -> RecordedState {
+    match sync {
+        Sync::Synced => RecordedState::Synced,
+        Sync::Waiting { .. } => RecordedState::Merged,
+    }
+}
+
+fn announced(repository: &RepositoryId, pull: &PullRequest, marker: Marker, now: Timestamp) -> OutboxEntry {
+    OutboxEntry {
+        repository: repository.clone(),
+        base: marker.base,
+        branch: pull.head_branch.clone(),
+        group: marker.group,
+        proposal: marker.proposal,
+        step: OutboxStep::Announced,
+        at_unix_s: now.as_second(),
+    }
+}
+
+fn closed(repository: &RepositoryId, pull: &PullRequest, now: Timestamp) -> PullRequestRecord {
+    PullRequestRecord {
+        repository: repository.clone(),
+        number: pull.number,
+        branch: pull.head_branch.clone(),
+        state: RecordedState::Closed,
+        commit: None,
+        at_unix_s: now.as_second(),
     }
 }
 

@@ -37,8 +37,8 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let wanted = edges.want(&seen, &sites, now).await?; //         recommend, then guardrails, per scalar in Git
     let decided = edges.decide(wanted, &sites, now).await; //      edit (pure), prove (IO: render again), describe (pure)
     let published = edges.publish(&decided.proposals, now).await; // IO out
-    let report = PassReport { at: now, seen, sites, merges, decided, published };
-    edges.record(&report).await?;
+    let mut report = PassReport { at: now, seen, sites, merges, decided, published };
+    edges.record(&mut report).await; //                            IO state: the audit, for people and the next pass
     Ok(report)
 }
 

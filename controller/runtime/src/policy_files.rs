@@ -13,7 +13,7 @@ use crate::located::Sites;
 #[derive(Debug, Default)]
 pub struct PolicyFiles {
     operator: Option<PolicyFile>,
-    read: BTreeMap<(RepositoryId, String), BTreeMap<RepoPath, Result<PolicyFile, Problem>>>,
+    read: BTreeMap<(RepositoryId, String), BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>>,
 }
 
 /// The name under which the operator's layer is shown.
@@ -40,7 +40,8 @@ impl PolicyFiles {
     /// The layers that speak of a path, the farthest first.
     ///
     /// # Errors
-    /// When one of them cannot be read: nothing below it is edited until it is mended.
+    /// When one of them cannot be read, its first problem: nothing below it is edited until it is mended. The others are
+    /// in [`PolicyFiles::problems`].
     pub fn layers(&self, repository: &RepositoryId, base: &str, path: &RepoPath) -> Result<Vec<Layer>, Problem> {
         let mut layers: Vec<Layer> = self
             .operator
@@ -50,7 +51,8 @@ impl PolicyFiles {
         let Some(read) = self.read.get(&(repository.clone(), base.to_owned())) else { return Ok(layers) };
         for place in policy_paths(path) {
             if let Some(file) = read.get(&place) {
-                layers.push(Layer { name: place.to_string(), file: file.clone()? });
+                let file = file.clone().map_err(|problems| first_of(&place, problems))?;
+                layers.push(Layer { name: place.to_string(), file });
             }
         }
         Ok(layers)
@@ -62,16 +64,24 @@ impl PolicyFiles {
         files
             .flat_map(|file| match file {
                 Ok(file) => file.warnings().to_vec(),
-                Err(problem) => vec![problem.clone()],
+                Err(problems) => problems.clone(),
             })
             .collect()
     }
 }
 
-fn parse(path: &RepoPath, bytes: Option<Vec<u8>>) -> Result<PolicyFile, Problem> {
+fn parse(path: &RepoPath, bytes: Option<Vec<u8>>) -> Result<PolicyFile, Vec<Problem>> {
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-        Problem::new(crate::codes::POLICY_FILE, "the policy file is not UTF-8 text", "save it as UTF-8").at(path.as_str(), None)
+        vec![unreadable(path, "the policy file is not UTF-8 text", "save it as UTF-8")]
     })?;
-    let presets = kubeopt_policy::PRESETS;
-    PolicyFile::parse(&text, path.as_str(), presets).map_err(|mut problems| problems.swap_remove(0))
+    PolicyFile::parse(&text, path.as_str(), kubeopt_policy::PRESETS)
+}
+
+fn first_of(path: &RepoPath, problems: Vec<Problem>) -> Problem {
+    let unsaid = || unreadable(path, "the policy file cannot be read", "report this as a fault of kubeopt");
+    problems.into_iter().next().unwrap_or_else(unsaid)
+}
+
+fn unreadable(path: &RepoPath, what: &str, help: &str) -> Problem {
+    Problem::new(crate::codes::POLICY_FILE, what, help).at(path.as_str(), None)
 }

@@ -109,7 +109,8 @@ impl Edges {
         Ok(if was_open { Published::Updated(pull) } else { Published::Opened(pull) })
     }
 
-    fn may_write(&self) -> Result<(), Problem> {
+    /// Asked right before each write.
+    pub(crate) fn may_write(&self) -> Result<(), Problem> {
         if self.permit.may_write() {
             return Ok(());
         }

@@ -1,7 +1,6 @@
 //! Writes down what a pass did, for `explain`, for people who audit, and for the next pass.
 
 use kubeopt_history::Event;
-use kubeopt_model::Problem;
 
 use crate::edges::Edges;
 use crate::merges::Sync;
@@ -9,15 +8,17 @@ use crate::pipeline::PassReport;
 use crate::publish::Published;
 
 impl Edges {
-    /// Appends the events of a pass to the journal, and lets go of usage that is older than history keeps.
-    ///
-    /// # Errors
-    /// When the journal cannot be written.
-    pub(crate) async fn record(&self, report: &PassReport) -> Result<(), Problem> {
-        for cluster in report.seen.clusters.keys() {
-            self.history.prune(cluster, report.at).await.map_err(|error| error.problem())?;
+    /// Appends the events of a pass to the journal, and lets go of usage that is older than history keeps. What is done
+    /// is done: a store that cannot be written is one more problem of the pass, not the end of it.
+    pub(crate) async fn record(&self, report: &mut PassReport) {
+        let clusters: Vec<_> = report.seen.clusters.keys().cloned().collect();
+        for cluster in clusters {
+            let pruned = self.history.prune(&cluster, report.at).await;
+            report.seen.problems.extend(pruned.err().map(|error| error.problem()));
         }
-        self.journal.record(&events(report)).await.map_err(|error| error.problem())
+        let recorded = self.journal.record(&events(report)).await;
+        report.merges.problems.extend(recorded.err().map(|error| error.problem()));
+        report.merges.problems.extend(self.journal.take_problems());
     }
 }
 

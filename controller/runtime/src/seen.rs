@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_history::missing;
 use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
-use kubeopt_observe::{MetricsSource, PodOwners, SliceReport};
+use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, SliceReport};
 
 use crate::edges::{ClusterEdge, Edges};
 
@@ -30,8 +30,10 @@ impl Edges {
             self.progress.stage(&format!("looking at cluster {}", cluster.name), None);
             match cluster.facts.facts().await {
                 Ok(mut facts) => {
-                    facts.workloads.retain(|workload| self.selection.covers(workload));
-                    seen.problems.extend(facts.unseen.iter().cloned());
+                    facts.workloads.retain(|workload| self.selection.covers(&workload.id));
+                    // A kind that the cluster does not know is nothing to mend; `check` tells it.
+                    let missing = |problem: &&Problem| problem.code != kubeopt_cluster::ABSENT;
+                    seen.problems.extend(facts.unseen.iter().filter(missing).cloned());
                     self.read_usage(cluster, &facts, now, &mut seen).await;
                     seen.clusters.insert(cluster.name.clone(), facts);
                 }
@@ -49,45 +51,62 @@ impl Edges {
             return;
         };
         let window = Window::ending(now, self.history_seconds);
-        let slices = match self.history.covered(&cluster.name).await {
-            Ok(covered) => missing(window, &covered),
+        let covered = match self.history.covered(&cluster.name).await {
+            Ok(covered) => covered,
             Err(error) => {
                 seen.problems.push(error.problem());
                 return;
             }
         };
+        let slices = missing(window, &covered);
+        let is_first = covered.is_empty();
         let mut report = SliceReport::default();
         let owners = PodOwners::from_facts(facts);
         self.progress.stage("reading usage", Some(slices.len() as u64));
         for slice in slices {
-            if let Err(problem) = self.read_slice(cluster, metrics.as_ref(), slice, &owners, &mut report).await {
+            if let Err(problem) = self.read_slice(cluster, metrics.as_ref(), slice, &owners, is_first, &mut report).await {
                 seen.partial.insert(cluster.name.clone(), problem.text.clone());
                 seen.problems.push(problem);
+                break;
+            }
+            if report.empty == Some(Emptiness::NoSuchMetric) {
+                // Nothing is scraped: the other slices would be as empty.
                 break;
             }
             self.progress.step();
         }
         seen.problems.extend(self.history.take_problems());
-        if let Some(why) = &report.partial {
-            seen.partial.entry(cluster.name.clone()).or_insert_with(|| why.clone());
+        if let Some(problem) = shortcoming(&cluster.name, &report) {
+            let why = report.partial.clone().unwrap_or_else(|| problem.text.clone());
+            seen.partial.entry(cluster.name.clone()).or_insert(why);
+            seen.problems.push(problem);
         }
         seen.reports.insert(cluster.name.clone(), report);
     }
 
     /// Reads one slice into history: all of it, or nothing.
+    ///
+    /// Emptiness that a wrong setting explains is not stored as the truth: while nothing was ever read it is not stored
+    /// at all, later it counts as incomplete. So the hours are read again when the setting is right.
     async fn read_slice(
         &self,
         cluster: &ClusterEdge,
         metrics: &dyn MetricsSource,
         slice: Window,
         owners: &PodOwners,
+        is_first: bool,
         report: &mut SliceReport,
     ) -> Result<(), Problem> {
         let mut rollup = self.history.begin(&cluster.name, slice);
         let read = metrics.read(slice, owners, &mut |series| rollup.add(series)).await;
         let read = read.map_err(|error| error.problem())?;
+        let doubted = read.empty.and_then(doubt);
+        if doubted.is_some() && is_first && report.series == 0 {
+            report.absorb(&read);
+            return Ok(());
+        }
         let kills = metrics.oom_kills(slice, owners).await.map_err(|error| error.problem())?;
-        let partial = read.partial.clone();
+        let partial = read.partial.clone().or_else(|| doubted.map(|(text, _)| text.to_owned()));
         report.absorb(&read);
         self.history.append(rollup, partial).await.map_err(|error| error.problem())?;
         self.history.remember_oom_kills(&cluster.name, &kills).await.map_err(|error| error.problem())
@@ -116,5 +135,32 @@ impl Edges {
             }));
         }
         Ok(all)
+    }
+}
+
+/// What a reader must know about the usage that was read: that there is none, or that it is incomplete.
+fn shortcoming(cluster: &ClusterName, report: &SliceReport) -> Option<Problem> {
+    if let Some(why) = &report.partial {
+        let text = format!("usage of cluster {cluster} is incomplete: {why}");
+        let help = "look at what the metrics source warns of, such as a store that does not answer; until then nothing is lowered, and the hours are read again";
+        return Some(Problem::new(crate::codes::USAGE_PARTIAL, text, help));
+    }
+    let (text, help) = report.empty.and_then(doubt)?;
+    Some(Problem::new(crate::codes::USAGE_EMPTY, format!("cluster {cluster}: {text}"), help))
+}
+
+/// Emptiness that is more likely a mistake than the truth, with what cures it.
+fn doubt(empty: Emptiness) -> Option<(&'static str, &'static str)> {
+    match empty {
+        Emptiness::NoSuchMetric => Some((
+            "the metrics source has no usage of containers at all",
+            "let it scrape the kubelets' cAdvisor (`/metrics/cadvisor`), or name the server that does",
+        )),
+        Emptiness::NothingSelected => Some((
+            "the metrics source has usage of containers, but none of this cluster and its namespaces",
+            "check `clusterLabel`, the tenant and the namespaces of this metrics source in kubeopt.yaml",
+        )),
+        // Before the source was set up, or beyond its retention.
+        Emptiness::NoDataThen => None,
     }
 }

@@ -1,7 +1,8 @@
 //! A pass as people and programs read it: diffs, texts, JSON. Decides nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use kubeopt_report::escape::terminal_line;
 use kubeopt_report::{PlanInput, plan_text, unified_diff};
 use serde_json::{Value, json};
 
@@ -35,19 +36,23 @@ impl PassReport {
         texts.collect::<Vec<_>>().join("\n")
     }
 
-    /// What is left as it is: one line a workload and reason.
+    /// What is left as it is: one line a workload and reason, and below it the help, where there is one that no line
+    /// above has given.
     pub fn left_lines(&self) -> Vec<String> {
-        let mut by_reason: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<(String, String, Option<&str>), Vec<String>> = BTreeMap::new();
         for left in &self.decided.left {
             let containers = left.containers.iter().map(|id| id.container.to_string());
-            by_reason.entry((left.workload.to_string(), left.why.sentence())).or_default().extend(containers);
+            let key = (left.workload.to_string(), left.why.sentence(), left.why.problem().map(|problem| problem.help.as_str()));
+            by_reason.entry(key).or_default().extend(containers);
         }
-        by_reason
-            .into_iter()
-            .map(|((workload, why), containers)| {
-                kubeopt_report::escape::terminal_line(&format!("{workload} [{}]: {why}", containers.join(", ")))
-            })
-            .collect()
+        let (mut lines, mut helped) = (Vec::new(), BTreeSet::new());
+        for ((workload, why, help), containers) in by_reason {
+            lines.push(terminal_line(&format!("{workload} [{}]: {why}", containers.join(", "))));
+            if let Some(help) = help.filter(|help| helped.insert(*help)) {
+                lines.push(format!("  help: {}", terminal_line(help)));
+            }
+        }
+        lines
     }
 
     /// What became of earlier pull requests: one line each.
@@ -60,7 +65,7 @@ impl PassReport {
             format!("merged #{} of {}: {state}", merge.pull.number, merge.repository)
         });
         let closed = self.merges.closed.iter().map(|(repository, number, why)| format!("closed #{number} of {repository}: {why}"));
-        merged.chain(closed).map(|line| kubeopt_report::escape::terminal_line(&line)).collect()
+        merged.chain(closed).map(|line| terminal_line(&line)).collect()
     }
 
     /// The whole pass for programs.

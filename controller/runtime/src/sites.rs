@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kubeopt_gitops::Snapshot;
+use kubeopt_gitops::{SkippedWhy, Snapshot};
 use kubeopt_gitops::entry::{is_kustomization, plain_resources, settle_renderer};
 use kubeopt_gitops::render::{RenderLimits, RenderRequest, Renderer};
 use kubeopt_manifest::{Closure, KustomizationKind, Marked, closure, kustomization, mark, read_back, read_sites};
@@ -51,13 +51,20 @@ pub fn entry_point(source: &Source, snapshot: &Snapshot) -> EntryPoint {
 /// Traces the entry points of `sources`, and those that share files with them.
 pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], renderer: &Renderer) -> RepositoryTrace {
     let live: BTreeSet<EntryPoint> = sources.iter().map(|source| entry_point(source, &snapshot)).collect();
-    let (work, notes) = plan(&snapshot, live);
-    let marked = mark_all(&snapshot, &work);
+    let tree = match Tree::read(&snapshot) {
+        Ok(tree) => tree,
+        Err(problem) => {
+            let entries = live.into_iter().map(|entry| (entry, Err(problem.clone()))).collect();
+            return RepositoryTrace { snapshot, entries, notes: Vec::new() };
+        }
+    };
+    let (work, notes) = plan(&tree, live);
+    let marked = mark_all(&tree, &work);
     let mut entries = BTreeMap::new();
     for (entry, reads) in work {
         let traced = match (&entry.renderer, reads) {
             (_, Err(problem)) => Err(problem),
-            (RendererKind::Plain, Ok(reads)) => plain(&snapshot, &entry, &reads),
+            (RendererKind::Plain, Ok(reads)) => Ok(plain(&tree, &entry, &reads)),
             (RendererKind::Kustomize, Ok(reads)) => rendered(&entry, &reads, &marked, renderer).await,
         };
         entries.insert(entry, traced);
@@ -67,18 +74,53 @@ pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], renderer:
     trace
 }
 
+/// The files of a commit. Those that are read over and over are held; the others are read when they are asked for.
+struct Tree<'s> {
+    snapshot: &'s Snapshot,
+    held: FileSet,
+    folders: BTreeSet<RepoPath>,
+}
+
+impl<'s> Tree<'s> {
+    fn read(snapshot: &'s Snapshot) -> Result<Self, Problem> {
+        let held = snapshot.files(|path| is_kustomization(path) || is_yaml(path)).map_err(|error| error.problem())?;
+        let folders = held.keys().filter(|path| is_kustomization(path)).filter_map(RepoPath::parent).collect();
+        Ok(Self { snapshot, held, folders })
+    }
+
+    fn bytes(&self, path: &RepoPath) -> Option<Vec<u8>> {
+        self.held.get(path).cloned().or_else(|| self.snapshot.read(path).ok().flatten())
+    }
+
+    fn files(&self, reads: &BTreeSet<RepoPath>) -> FileSet {
+        reads.iter().filter_map(|path| Some((path.clone(), self.bytes(path)?))).collect()
+    }
+
+    /// Folders with a kustomization that is an entry point, not a component.
+    fn kustomizations(&self) -> impl Iterator<Item = RepoPath> + '_ {
+        self.held.iter().filter(|(path, _)| is_kustomization(path)).filter_map(|(path, bytes)| {
+            let read = kustomization(path, bytes).ok()?;
+            (read.kind == KustomizationKind::Kustomization).then(|| path.parent().unwrap_or_default())
+        })
+    }
+}
+
+fn is_yaml(path: &RepoPath) -> bool {
+    path.file_name().ends_with(".yaml") || path.file_name().ends_with(".yml")
+}
+
 /// The files of each entry point, or why they are not known.
 type Work = BTreeMap<EntryPoint, Result<BTreeSet<RepoPath>, Problem>>;
 
-fn plan(snapshot: &Snapshot, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) {
-    let mut work: Work = live.into_iter().map(|entry| (entry.clone(), reads_of(snapshot, &entry))).collect();
+fn plan(tree: &Tree<'_>, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) {
+    let mut work: Work = live.into_iter().map(|entry| (entry.clone(), reads_of(tree, &entry))).collect();
     let shared: BTreeSet<RepoPath> = work.values().flatten().flatten().cloned().collect();
     let mut notes = Vec::new();
     let known: BTreeSet<RepoPath> = work.keys().map(|entry| entry.path.clone()).collect();
     let mut sharing = 0;
-    for path in kustomization_folders(snapshot).filter(|path| !known.contains(path)) {
+    for path in tree.kustomizations().filter(|path| !known.contains(path)) {
         let entry = EntryPoint { path, renderer: RendererKind::Kustomize, target_namespace: None, overlay: None };
-        let Ok(reads) = reads_of(snapshot, &entry) else { continue };
+        let Ok(reads) = reads_of(tree, &entry) else { continue };
         if reads.is_disjoint(&shared) || is_only_a_part(&entry, &work) {
             continue;
         }
@@ -94,34 +136,22 @@ fn plan(snapshot: &Snapshot, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) 
 
 /// A base that a live entry point includes is no entry point of its own.
 fn is_only_a_part(entry: &EntryPoint, work: &Work) -> bool {
+    let is_own = |file: &RepoPath| is_kustomization(file) && file.parent().as_ref() == Some(&entry.path);
     work.iter().any(|(other, reads)| {
         other.renderer == RendererKind::Kustomize
             && other.path != entry.path
-            && reads.as_ref().is_ok_and(|reads| reads.iter().any(|file| is_kustomization_of(file, &entry.path)))
+            && reads.as_ref().is_ok_and(|reads| reads.iter().any(is_own))
     })
 }
 
-fn is_kustomization_of(file: &RepoPath, folder: &RepoPath) -> bool {
-    is_kustomization(file) && file.parent().as_ref() == Some(folder)
-}
-
-fn kustomization_folders(snapshot: &Snapshot) -> impl Iterator<Item = RepoPath> + '_ {
-    snapshot.paths().filter(|path| is_kustomization(path)).filter_map(|path| {
-        let bytes = snapshot.read(path).ok()??;
-        let read = kustomization(path, &bytes).ok()?;
-        (read.kind == KustomizationKind::Kustomization).then(|| path.parent().unwrap_or_default())
-    })
-}
-
-fn reads_of(snapshot: &Snapshot, entry: &EntryPoint) -> Result<BTreeSet<RepoPath>, Problem> {
-    let mut read = |path: &RepoPath| snapshot.read(path).ok().flatten();
-    let has_own = snapshot.paths().any(|path| is_kustomization_of(path, &entry.path));
-    if has_own && entry.renderer == RendererKind::Kustomize {
+fn reads_of(tree: &Tree<'_>, entry: &EntryPoint) -> Result<BTreeSet<RepoPath>, Problem> {
+    let mut read = |path: &RepoPath| tree.bytes(path);
+    if tree.folders.contains(&entry.path) && entry.renderer == RendererKind::Kustomize {
         return closure(&mut read, &entry.path).and_then(refuse_what_is_not_rendered);
     }
     let mut files = BTreeSet::new();
-    for path in plain_resources(snapshot.paths(), &entry.path) {
-        if snapshot.paths().any(|file| *file == path) {
+    for path in plain_resources(tree.snapshot.paths(), &entry.path) {
+        if tree.held.contains_key(&path) {
             files.insert(path);
         } else {
             files.extend(closure(&mut read, &path).and_then(refuse_what_is_not_rendered)?);
@@ -146,12 +176,8 @@ fn refuse_what_is_not_rendered(closure: Closure) -> Result<BTreeSet<RepoPath>, P
     Ok(closure.files)
 }
 
-fn files_of(snapshot: &Snapshot, reads: &BTreeSet<RepoPath>) -> FileSet {
-    reads.iter().filter_map(|path| Some((path.clone(), snapshot.read(path).ok()??))).collect()
-}
-
 /// Marks every file that some kustomize entry point reads, once, so that a mark means the same scalar everywhere.
-fn mark_all(snapshot: &Snapshot, work: &Work) -> Marked {
+fn mark_all(tree: &Tree<'_>, work: &Work) -> Marked {
     let reads: BTreeSet<RepoPath> = work
         .iter()
         .filter(|(entry, _)| entry.renderer == RendererKind::Kustomize)
@@ -159,19 +185,34 @@ fn mark_all(snapshot: &Snapshot, work: &Work) -> Marked {
         .flatten()
         .cloned()
         .collect();
-    mark(&files_of(snapshot, &reads))
+    mark(&tree.files(&reads))
 }
 
-fn plain(snapshot: &Snapshot, entry: &EntryPoint, reads: &BTreeSet<RepoPath>) -> Result<EntryTrace, Problem> {
+fn plain(tree: &Tree<'_>, entry: &EntryPoint, reads: &BTreeSet<RepoPath>) -> EntryTrace {
     let (mut fields, mut unread) = (Vec::new(), Vec::new());
-    for (path, bytes) in files_of(snapshot, reads) {
+    for (path, bytes) in tree.files(reads) {
         match read_sites(&path, &bytes) {
             Ok(sites) => fields.extend(trace_plain(entry, sites)),
             Err(problem) => unread.push(problem),
         }
     }
+    unread.extend(too_large(tree.snapshot, &entry.path));
     let files = reads.iter().cloned().collect();
-    Ok(EntryTrace { entry: entry.clone(), by: ProvenBy::Parsed, fields, unread, files })
+    EntryTrace { entry: entry.clone(), by: ProvenBy::Parsed, fields, unread, files }
+}
+
+/// Manifests of a plain folder that are so large that they were not even fetched.
+fn too_large(snapshot: &Snapshot, folder: &RepoPath) -> Vec<Problem> {
+    let skipped = snapshot.skipped().iter().filter(|skipped| skipped.why == SkippedWhy::TooLarge);
+    skipped
+        .filter_map(|skipped| RepoPath::new(&skipped.path).ok())
+        .filter(|path| plain_resources([path], folder).contains(path))
+        .map(|path| {
+            let help = "split it into files of one workload each; kubeopt edits files of up to 1 MiB";
+            Problem::new(crate::codes::FILE_TOO_LARGE, format!("the manifest {}", SkippedWhy::TooLarge), help)
+                .at(path.as_str(), None)
+        })
+        .collect()
 }
 
 async fn rendered(

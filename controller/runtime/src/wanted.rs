@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use kubeopt_api::{Layer, Subject, effective_policy};
+use kubeopt_cluster::Watched;
 use kubeopt_gitops::path_allowed;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{
     Binding, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices, Problem, RepoPath,
-    RepositoryId, Workload, WorkloadId,
+    RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{AdmitContext, Admission, admit};
 use kubeopt_recommend::recommend;
@@ -18,6 +19,7 @@ use crate::change_set::Admitted;
 use crate::demand::{Candidate, Located, Unit, candidates, demand, strictest};
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
+use crate::trace::EntryTrace;
 
 /// Containers of one workload that are left as they are.
 #[derive(Debug, Clone)]
@@ -37,6 +39,8 @@ pub struct Wanted {
     pub admitted: Vec<Admitted>,
     /// The rest, with reasons.
     pub left: Vec<Left>,
+    /// Errors and warnings of the policy files.
+    pub problems: Vec<Problem>,
 }
 
 /// A unit with the policy of its paths.
@@ -83,7 +87,8 @@ fn locate_one(
     };
     let described = entry.fields.iter().any(|field| field.workload.describes(&workload.id));
     if !described && workload.containers.iter().any(|container| container.resources != Default::default()) {
-        return Err(NoRecommendation::NotEditable(not_rendered(workload, &source.entry.to_string())));
+        let missing = || not_rendered(workload, &source.entry.to_string());
+        return Err(NoRecommendation::NotEditable(likely_unread(entry, workload).cloned().unwrap_or_else(missing)));
     }
     let located = Located {
         workload,
@@ -95,6 +100,15 @@ fn locate_one(
         path_allowed(bindings, &workload.id.cluster, &workload.id.namespace, &source.repository, path)
     };
     Ok(candidates(&located, &allowed))
+}
+
+/// The file of the entry point that could not be read and probably holds the workload: one of its name, else the first.
+fn likely_unread<'a>(entry: &'a EntryTrace, workload: &Workload) -> Option<&'a Problem> {
+    let of_its_name = |problem: &&Problem| {
+        let name = problem.place.as_ref().and_then(|place| place.file.rsplit('/').next());
+        name.is_some_and(|name| name.contains(workload.id.name.as_str()))
+    };
+    entry.unread.iter().find(of_its_name).or(entry.unread.first())
 }
 
 fn not_rendered(workload: &Workload, entry: &str) -> Problem {
@@ -197,6 +211,7 @@ pub fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
 }
 
 fn want_one(unit: &Unit, policy: &EffectivePolicy, ground: &Ground<'_>) -> Result<Admitted, NoRecommendation> {
+    refuse_unknown_scalers(unit, ground.facts)?;
     let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
     let demand = demand(unit, policy.clone(), &usage)?;
     let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
@@ -210,6 +225,32 @@ fn want_one(unit: &Unit, policy: &EffectivePolicy, ground: &Ground<'_>) -> Resul
             base: unit.base.clone(),
         }),
         Admission::Nothing(why) => Err(why),
+    }
+}
+
+/// Where HPAs could not be listed, nothing says that none keeps the workload at a share of its requests.
+fn refuse_unknown_scalers(unit: &Unit, facts: &[&ClusterFacts]) -> Result<(), NoRecommendation> {
+    let is_in_doubt = |id: &WorkloadId| {
+        may_be_scaled(id.kind)
+            && facts.iter().any(|facts| facts.cluster == id.cluster && Watched::Scalers.is_unseen_in(facts))
+    };
+    match unit.candidates.iter().map(|candidate| &candidate.workload.id).find(|id| is_in_doubt(id)) {
+        Some(id) => Err(NoRecommendation::Refused {
+            guardrail: "scaler".to_owned(),
+            text: format!(
+                "HorizontalPodAutoscalers of cluster {} could not be listed, so one may hold the scale point of {id}",
+                id.cluster
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the kind has the subresource `scale`, through which an HPA works.
+fn may_be_scaled(kind: WorkloadKind) -> bool {
+    match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Rollout => true,
+        WorkloadKind::DaemonSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
     }
 }
 

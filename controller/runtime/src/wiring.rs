@@ -126,7 +126,7 @@ pub async fn wire(
     let one = |problem: Problem| vec![problem];
     let mut clusters = Vec::new();
     for cluster in &config.clusters {
-        clusters.push(cluster_edge(cluster, options).await.map_err(one)?);
+        clusters.push(cluster_edge(cluster, options, keep).await.map_err(one)?);
     }
     let mut forges = BTreeMap::new();
     for forge in &config.forges {
@@ -141,9 +141,12 @@ pub async fn wire(
         Keep::State => SqliteJournal::open(&config.store.database).await,
     };
     let journal = journal.map_err(|error| one(error.problem()))?;
-    for problem in journal.take_problems() {
-        tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text);
-    }
+    let chosen = selection(options).map_err(one)?;
+    // What is kept must be of the whole cluster: a later pass relies on it.
+    let (selection, shown) = match keep {
+        Keep::Nothing => (chosen, Selection::default()),
+        Keep::State => (Selection::default(), chosen),
+    };
     let history_seconds = match &options.history {
         Some(text) => seconds(text).map_err(one)?,
         None => DEFAULT_HISTORY_SECONDS,
@@ -159,7 +162,8 @@ pub async fn wire(
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),
         templates: Templates::embedded(),
-        selection: selection(options).map_err(one)?,
+        selection,
+        shown,
         history_seconds,
         traces: TraceCache::default(),
         permit: Box::new(Alone),
@@ -176,10 +180,10 @@ fn selection(options: &Options) -> Result<Selection, Problem> {
     Ok(Selection { namespaces: namespaces.collect::<Result<_, _>>()? })
 }
 
-async fn cluster_edge(cluster: &ClusterConfig, options: &Options) -> Result<ClusterEdge, Problem> {
+async fn cluster_edge(cluster: &ClusterConfig, options: &Options, keep: Keep) -> Result<ClusterEdge, Problem> {
     let connected = connect(cluster, options.context.as_deref()).await?;
     let metrics = match &cluster.prometheus {
-        Some(prometheus) => Some(metrics_source(prometheus, options)?),
+        Some(prometheus) => Some(metrics_source(prometheus, selector(prometheus, options, keep)?)?),
         None => None,
     };
     Ok(ClusterEdge {
@@ -212,7 +216,7 @@ impl FactsSource for Listed {
     }
 }
 
-fn metrics_source(config: &PrometheusConfig, options: &Options) -> Result<Box<dyn MetricsSource>, Problem> {
+fn metrics_source(config: &PrometheusConfig, selector: Selector) -> Result<Box<dyn MetricsSource>, Problem> {
     let net = |error: NetError| error.problem();
     let auth = match (&config.bearer_file, &config.basic) {
         (Some(file), _) => Auth::Bearer(SecretSource::File(file.clone())),
@@ -234,15 +238,16 @@ fn metrics_source(config: &PrometheusConfig, options: &Options) -> Result<Box<dy
         prometheus.headers.push(("X-Scope-OrgID".to_owned(), tenant.clone()));
     }
     prometheus.timeout = std::time::Duration::from_secs(config.timeout_seconds.unsigned_abs());
-    prometheus.selector = selector(config, options)?;
+    prometheus.selector = selector;
     let source = Prometheus::new(client, prometheus).map_err(|error| error.problem())?;
     Ok(Box::new(source))
 }
 
-fn selector(config: &PrometheusConfig, options: &Options) -> Result<Selector, Problem> {
+fn selector(config: &PrometheusConfig, options: &Options, keep: Keep) -> Result<Selector, Problem> {
     let labels = config.cluster_label.iter().map(|(name, value)| LabelMatcher::new(name, value));
     let cluster = labels.collect::<Result<Vec<_>, _>>().map_err(|error| error.problem())?;
-    Ok(Selector { cluster, namespaces: selection(options)?.namespaces })
+    let namespaces = if keep == Keep::State { Vec::new() } else { selection(options)?.namespaces };
+    Ok(Selector { cluster, namespaces })
 }
 
 fn prices(config: &PriceConfig) -> Result<Option<Prices>, Problem> {
