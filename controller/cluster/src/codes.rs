@@ -3,7 +3,7 @@
 /// A kind that kubeopt may not list.
 pub(crate) const FORBIDDEN: &str = "E-CLU-003";
 /// A kind that the cluster does not have.
-pub(crate) const ABSENT: &str = "E-CLU-004";
+pub const ABSENT: &str = "E-CLU-004";
 /// A kind that cannot be listed or watched at the moment.
 pub(crate) const UNREACHABLE: &str = "E-CLU-005";
 /// An object that breaks a rule and is left out.

@@ -25,7 +25,7 @@ mod seen;
 mod watches;
 mod wire;
 
-pub use codes::CODES;
+pub use codes::{ABSENT, CODES};
 pub use connect::{Cluster, ClusterConnect};
 pub use error::ClusterError;
 pub use facts::{Objects, facts_from};

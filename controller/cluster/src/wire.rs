@@ -209,6 +209,8 @@ pub(crate) struct LimitRangeItem {
     #[serde(default)]
     pub(crate) max: Quantities,
     #[serde(default)]
+    pub(crate) default: Quantities,
+    #[serde(default)]
     pub(crate) max_limit_request_ratio: Quantities,
 }
 

@@ -17,6 +17,7 @@ pub(super) fn read_limit_range(object: &Object) -> Result<Seen, Unreadable> {
         name: object.name.to_string(),
         min: ResourceList::default(),
         max: ResourceList::default(),
+        default_limit: ResourceList::default(),
         max_ratio_per_mille: (None, None),
     };
     let mut any = false;
@@ -25,6 +26,8 @@ pub(super) fn read_limit_range(object: &Object) -> Result<Seen, Unreadable> {
         let max = amounts(&item.max, &|key| format!("max.{key}"))?;
         range.min = both(range.min, min, std::cmp::max, std::cmp::max);
         range.max = both(range.max, max, std::cmp::min, std::cmp::min);
+        let default_limit = amounts(&item.default, &|key| format!("default.{key}"))?;
+        range.default_limit = both(range.default_limit, default_limit, std::cmp::min, std::cmp::min);
         let ratios = &mut range.max_ratio_per_mille;
         ratios.0 = tighter(ratios.0, ratio(item, "cpu")?, std::cmp::min);
         ratios.1 = tighter(ratios.1, ratio(item, "memory")?, std::cmp::min);
@@ -104,7 +107,7 @@ mod tests {
     fn the_tightest_of_several_container_bounds_wins() {
         let limits = json!([
             {"type": "Pod", "max": {"cpu": "1m"}},
-            {"type": "Container", "min": {"cpu": "10m"}, "max": {"memory": "4Gi"}, "maxLimitRequestRatio": {"cpu": "4"}},
+            {"type": "Container", "min": {"cpu": "10m"}, "max": {"memory": "4Gi"}, "default": {"cpu": "2"}, "maxLimitRequestRatio": {"cpu": "4"}},
             {"type": "Container", "min": {"cpu": "50m"}, "max": {"memory": "2Gi"}, "maxLimitRequestRatio": {"cpu": "1.5"}},
         ]);
         let seen = read_json(Watched::LimitRanges, object(json!({"limits": limits}), Value::Null));
@@ -112,6 +115,7 @@ mod tests {
         assert_eq!(range.min, ResourceList { cpu: Some(MilliCores(50)), memory: None });
         assert_eq!(range.max, ResourceList { cpu: None, memory: Some(Bytes::mebi(2048)) });
         assert_eq!(range.max_ratio_per_mille, (Some(1500), None));
+        assert_eq!(range.default_limit, ResourceList { cpu: Some(MilliCores(2000)), memory: None });
         let storage = json!({"limits": [{"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}]});
         assert_eq!(read_json(Watched::LimitRanges, object(storage, Value::Null)), Ok(Seen::Nothing));
     }
