@@ -67,6 +67,9 @@ pub struct LimitRange {
     pub min: ResourceList,
     /// Highest allowed per container.
     pub max: ResourceList,
+    /// The limit that a container without one gets; the lowest, if several say one.
+    #[serde(default)]
+    pub default_limit: ResourceList,
     /// Highest allowed limit / request, times 1000; none where not bounded. (CPU, memory)
     pub max_ratio_per_mille: (Option<u64>, Option<u64>),
 }

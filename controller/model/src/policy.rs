@@ -15,7 +15,8 @@ pub enum LimitPolicy {
     Keep,
     /// limit' = limit x request' / request.
     Ratio,
-    /// The limit is no longer wanted; removing keys is refused where the quality of service class would change.
+    /// The limit is no longer wanted: its key is removed, unless the pod's quality of service class would change, the
+    /// limit is the request too, or the namespace demands one.
     None,
 }
 

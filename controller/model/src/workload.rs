@@ -214,6 +214,18 @@ impl Resources {
         }
     }
 
+    /// Unsets one field.
+    pub fn unset(&mut self, field: Field) {
+        let list = match field.bound {
+            Bound::Request => &mut self.requests,
+            Bound::Limit => &mut self.limits,
+        };
+        match field.resource {
+            Resource::Cpu => list.cpu = None,
+            Resource::Memory => list.memory = None,
+        }
+    }
+
     /// What the scheduler reserves: the request, or the limit where only that is set (the API server's default).
     pub fn effective_request(&self, resource: Resource) -> Option<Amount> {
         self.get(Field { bound: Bound::Request, resource })
@@ -244,7 +256,8 @@ pub fn qos_class<'a>(containers: impl IntoIterator<Item = &'a Resources>) -> Qos
     for resources in containers {
         for resource in [Resource::Cpu, Resource::Memory] {
             let limit = resources.get(Field { bound: Bound::Limit, resource });
-            any |= resources.effective_request(resource).is_some_and(|amount| amount.base() > 0);
+            let some = |amount: Option<Amount>| amount.is_some_and(|amount| amount.base() > 0);
+            any |= some(resources.effective_request(resource)) || some(limit);
             all &= limit.is_some() && resources.effective_request(resource) == limit;
         }
     }
@@ -355,6 +368,18 @@ mod tests {
             }
         }
         resources
+    }
+
+    #[test]
+    fn an_unset_limit_takes_guaranteed_and_at_last_burstable_away() {
+        let mut one = resources([Some("1"), Some("1"), Some("1Gi"), Some("1Gi")]);
+        assert_eq!(qos_class([&one]), QosClass::Guaranteed);
+        one.unset(Field::CPU_LIMIT);
+        assert_eq!((one.limits.cpu, qos_class([&one])), (None, QosClass::Burstable));
+        let mut zero = resources([Some("0"), Some("1"), None, None]);
+        assert_eq!(qos_class([&zero]), QosClass::Burstable);
+        zero.unset(Field::CPU_LIMIT);
+        assert_eq!(qos_class([&zero]), QosClass::BestEffort);
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl Case {
             },
             members,
             changes,
+            removals: Vec::new(),
             reasons: Vec::new(),
             left: Vec::new(),
             risk: Risk::Low,

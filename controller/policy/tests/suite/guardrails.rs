@@ -114,7 +114,14 @@ fn memory_is_not_lowered_below_what_was_seen_unless_allowed() {
 }
 
 fn limit_range(min: ResourceList, max: ResourceList, ratio: (Option<u64>, Option<u64>)) -> LimitRange {
-    LimitRange { namespace: namespace(), name: "bounds".to_owned(), min, max, max_ratio_per_mille: ratio }
+    LimitRange {
+        namespace: namespace(),
+        name: "bounds".to_owned(),
+        min,
+        max,
+        default_limit: ResourceList::default(),
+        max_ratio_per_mille: ratio,
+    }
 }
 
 #[test]

@@ -65,6 +65,7 @@ prop_compose! {
                 name: "bounds".to_owned(),
                 min: ResourceList { cpu: Some(MilliCores(min)), memory: Some(Bytes::mebi(min)) },
                 max: ResourceList { cpu: Some(MilliCores(max)), memory: Some(Bytes::mebi(max)) },
+                default_limit: ResourceList::default(),
                 max_ratio_per_mille: (Some(ratio), Some(ratio)),
             })
             .into_iter()

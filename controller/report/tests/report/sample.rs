@@ -150,6 +150,7 @@ fn api() -> Recommendation {
             site_change(API_FILE, 14, Field::CPU_REQUEST, "1", "310m"),
             site_change(API_FILE, 15, Field::MEMORY_REQUEST, "2Gi", "1184Mi"),
         ],
+        removals: Vec::new(),
         reasons: vec![
             reason(
                 Field::CPU_REQUEST,
@@ -203,6 +204,7 @@ fn ledger() -> Recommendation {
             site_change(LEDGER_FILE, 41, Field::MEMORY_REQUEST, "8Gi", "8960Mi"),
             site_change(LEDGER_FILE, 43, Field::MEMORY_LIMIT, "8Gi", "8960Mi"),
         ],
+        removals: Vec::new(),
         reasons: vec![reason(
             Field::MEMORY_LIMIT,
             "oom-bound",
