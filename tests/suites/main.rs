@@ -2,10 +2,12 @@
 
 mod chart;
 mod cluster;
+mod demo;
 mod end_to_end;
 mod forge_contract;
 mod house;
 mod metrics;
+mod outbox;
 mod presets;
 mod program;
 mod servers;

@@ -34,7 +34,9 @@ pub(crate) async fn run(demo: Demo, common: Common, program: &Path) -> Outcome {
     let listener = kubeopt_runtime::demo::listen(demo.listen).await.map_err(|problem| vec![problem])?;
     let address = listener.address();
     print(&format!("\nread, comment and merge it at http://{address}/   (Ctrl-C ends the demo)\n"));
-    hint(&format!("repository and database: {}", folder.path().display()));
+    if !common.quiet {
+        hint(&format!("repository and database: {}", folder.path().display()));
+    }
     listener.serve(pages).await.map_err(|problem| vec![problem])?;
     Ok(ExitCode::SUCCESS)
 }
