@@ -29,4 +29,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-SRC-025", "a kustomization refers to a file that is not in the repository"),
     ("E-SRC-026", "a kustomization refers to a path outside of the repository"),
     ("E-SRC-027", "a kustomization reads more files than kubeopt follows"),
+    ("E-SRC-028", "a limit is written in a form that kubeopt does not remove"),
 ];

@@ -1,4 +1,4 @@
-//! YAML by span: mark, read back, edit, compare, and the guards that refuse.
+//! YAML by span: mark, read back, edit, remove, compare, and the guards that refuse.
 //!
 //! Pure: bytes in, values out. It never sees a repository, a cluster or a renderer, only files and what a renderer made
 //! of them. Two parsers that know nothing of each other stand behind every edit: yaml-edit changes, yaml-rust2 checks.
@@ -30,6 +30,7 @@ mod candidate;
 mod closure;
 pub mod codes;
 mod compare;
+mod cut;
 mod edit;
 mod guard;
 mod kustomize;
@@ -37,6 +38,7 @@ mod mark;
 mod pods;
 mod read_back;
 mod refusal;
+mod remove;
 mod rendered;
 mod replace;
 mod sites;
@@ -53,5 +55,6 @@ pub use guard::{FILE_BYTES_MAX, guard_file, guard_place};
 pub use kustomize::{FILE_NAMES, KustomizationFile, KustomizationKind, is_remote, kustomization};
 pub use mark::{Mark, Marked, mark};
 pub use read_back::{Arrival, Origin, ReadBack, read_back};
+pub use remove::remove;
 pub use rendered::{Rendered, RenderedContainer, workloads};
 pub use sites::{SiteRead, read_sites};

@@ -88,6 +88,9 @@ pub(crate) enum Refusal {
     /// A limit of following.
     #[error("the kustomization reads more than {limit} files")]
     TooManyFiles { limit: usize },
+    /// A limit that stays.
+    #[error("the limit is not removed: {reason}")]
+    NotRemoved { reason: &'static str },
 }
 
 /// Line numbers as a sentence names them: `line 3`, `lines 3, 9 and 4 more`.
@@ -151,6 +154,7 @@ impl Refusal {
             Self::DanglingReference { .. } => "E-SRC-025",
             Self::OutsideReference { .. } => "E-SRC-026",
             Self::TooManyFiles { .. } => "E-SRC-027",
+            Self::NotRemoved { .. } => "E-SRC-028",
         }
     }
 
@@ -196,6 +200,9 @@ impl Refusal {
             Self::DanglingReference { .. } => "correct the path, or add the file to the repository",
             Self::OutsideReference { .. } => "keep everything that is rendered in one repository",
             Self::TooManyFiles { .. } => "point the source at a smaller entry point",
+            Self::NotRemoved { .. } => {
+                "remove the key by hand, or say `keep` under sizing.limits for this path"
+            }
         }
     }
 
@@ -270,6 +277,7 @@ mod tests {
             Refusal::DanglingReference { reference: text() },
             Refusal::OutsideReference { reference: text() },
             Refusal::TooManyFiles { limit: 1 },
+            Refusal::NotRemoved { reason: "r" },
         ]
     }
 

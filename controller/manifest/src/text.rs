@@ -48,9 +48,13 @@ impl<'a> Text<'a> {
 
     /// The line with its line end; empty beyond the end.
     pub(crate) fn line(&self, line: usize) -> &str {
-        let Some(start) = line.checked_sub(1).and_then(|at| self.starts.get(at)) else { return "" };
-        let end = self.starts.get(line).copied().unwrap_or(self.body.len());
-        &self.body[*start..end]
+        &self.body[self.line_span(line)]
+    }
+
+    /// The bytes of the line with its line end; empty beyond the end.
+    pub(crate) fn line_span(&self, line: usize) -> Range<usize> {
+        let Some(start) = line.checked_sub(1).and_then(|at| self.starts.get(at)) else { return 0..0 };
+        *start..self.starts.get(line).copied().unwrap_or(self.body.len())
     }
 
     /// The byte at a place, if the place exists.

@@ -1,14 +1,14 @@
 //! Every folder of `tests/cases`: `in.yaml` and `edit.txt`, and `out.diff` or `refusal`.
 //!
 //! A line of `edit.txt` is `kind/name/container field = amount`, or `document path = amount` for files that are no
-//! workloads. `refusal` holds the code and, on the next lines, parts of the message. `file` may hold the path that the
+//! workloads. `= removed` takes the key out; such lines count after all others. `refusal` holds the code and, on the next lines, parts of the message. `file` may hold the path that the
 //! file has in its repository. With `UPDATE_CASES=1` the expected files are written anew, to be read before they are
 //! committed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kubeopt_manifest::{edit, read_sites};
+use kubeopt_manifest::{edit, read_sites, remove};
 use kubeopt_model::{EditSite, FieldEdit, Problem, RepoPath};
 use similar::TextDiff;
 
@@ -62,13 +62,20 @@ fn run(folder: &Path) -> (String, Outcome) {
 }
 
 fn edited(file: &RepoPath, bytes: &[u8], wanted: &str) -> Result<Vec<u8>, Problem> {
-    let edits: Result<Vec<_>, Problem> =
-        wanted.lines().filter(|line| !line.is_empty()).map(|line| field_edit(file, bytes, line)).collect();
-    edit(file, bytes, &edits?)
+    let (mut edits, mut removals) = (Vec::new(), Vec::new());
+    for line in wanted.lines().filter(|line| !line.is_empty()) {
+        let (place, value) = line.split_once(" = ").expect("`place = amount`");
+        let site = site_at(file, bytes, place)?;
+        match value {
+            "removed" => removals.push(site),
+            _ => edits.push(FieldEdit { site, after: amount(value) }),
+        }
+    }
+    let edited = edit(file, bytes, &edits)?;
+    if removals.is_empty() { Ok(edited) } else { remove(file, &edited, &removals) }
 }
 
-fn field_edit(file: &RepoPath, bytes: &[u8], line: &str) -> Result<FieldEdit, Problem> {
-    let (place, value) = line.split_once(" = ").expect("`place = amount`");
+fn site_at(file: &RepoPath, bytes: &[u8], place: &str) -> Result<EditSite, Problem> {
     let (first, second) = place.split_once(' ').expect("two words");
     let site = match first.parse::<usize>() {
         Ok(document) => {
@@ -77,7 +84,7 @@ fn field_edit(file: &RepoPath, bytes: &[u8], line: &str) -> Result<FieldEdit, Pr
         }
         Err(_) => site_of(file, bytes, first, second)?,
     };
-    Ok(FieldEdit { site, after: amount(value) })
+    Ok(site)
 }
 
 /// `Deployment/api/main requests.cpu`, with an optional namespace before a colon.
@@ -95,6 +102,11 @@ fn site_of(file: &RepoPath, bytes: &[u8], who: &str, field: &str) -> Result<Edit
 
 /// The same edits again change nothing, and the edits back give the file back where the notation allows it.
 fn check_round_trip(name: &str, file: &RepoPath, before: &[u8], after: &[u8], wanted: &str) {
+    if wanted.contains("= removed") {
+        let shown = String::from_utf8_lossy(after);
+        assert_eq!(before.ends_with(b"\n"), shown.ends_with('\n'), "{name}: the end of the file moved");
+        return;
+    }
     if wanted.lines().all(|line| !line.starts_with(|c: char| c.is_ascii_digit())) {
         assert_eq!(edited(file, after, wanted).expect("again"), after, "{name}: not idempotent");
     }
