@@ -1,0 +1,55 @@
+//! Figures about kubeopt on real servers and real repositories, printed as Markdown tables. Nothing is asserted on time.
+//!
+//! ```text
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- scan [--containers N] [--days N] [--step S] [--rounds N]
+//!                                                    [--keep DIR] [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- plan --repos DIR [--program FILE]
+//! ```
+//!
+//! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
+//! queries. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
+
+mod bytes;
+mod cluster;
+mod floor;
+mod options;
+mod plan;
+mod scan;
+mod store;
+mod world;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use options::{Command, Options};
+
+/// The usage, as the module's documentation tells it.
+const USAGE: &str =
+    "usage: bench scan [--containers N] [--days N] [--step S] [--rounds N] [--keep DIR] [--program FILE]
+       bench plan --repos DIR [--program FILE]";
+
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(why) => {
+            say(&format!("{why}\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime for the harness");
+    runtime.block_on(async {
+        match options.command {
+            Command::Scan(what) => {
+                scan::run(&what, &options.program).await;
+                ExitCode::SUCCESS
+            }
+            Command::Plan(repositories) => plan::run(&repositories, &options.program).await,
+        }
+    })
+}
+
+/// One line, or several, for whoever runs the bench.
+pub(crate) fn say(text: &str) {
+    // With nobody to read it there is nobody to tell that it cannot be written.
+    let _closed = writeln!(std::io::stdout(), "{text}");
+}

@@ -1,0 +1,79 @@
+//! The arguments of the bench.
+
+use std::path::{Path, PathBuf};
+
+/// What to run, and with which program.
+pub(crate) struct Options {
+    pub(crate) command: Command,
+    /// The kubeopt that is measured.
+    pub(crate) program: PathBuf,
+}
+
+/// What to run.
+pub(crate) enum Command {
+    Scan(Load),
+    /// The folder of repositories.
+    Plan(PathBuf),
+}
+
+/// How much usage there is, and how often it is read.
+pub(crate) struct Load {
+    pub(crate) containers: usize,
+    pub(crate) days: u32,
+    /// Seconds between two samples.
+    pub(crate) step_s: u32,
+    /// How often everything is repeated; the shortest time counts.
+    pub(crate) rounds: usize,
+    /// Where generated history is kept for the next run.
+    pub(crate) keep: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the arguments.
+    ///
+    /// # Errors
+    /// A sentence for whoever wrote them.
+    pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        // Cargo adds `--bench` to whatever it runs as a benchmark.
+        let mut arguments = arguments.filter(|argument| argument != "--bench");
+        let command = arguments.next().ok_or("say what to run")?;
+        let mut load = Load { containers: 1000, days: 14, step_s: 60, rounds: 3, keep: None };
+        let (mut repositories, mut program) = (None, None);
+        while let Some(flag) = arguments.next() {
+            let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
+            match flag.as_str() {
+                "--containers" => load.containers = number(&flag, &value)?,
+                "--days" => load.days = number(&flag, &value)?,
+                "--step" => load.step_s = number(&flag, &value)?,
+                "--rounds" => load.rounds = number(&flag, &value)?,
+                "--keep" => load.keep = Some(value.into()),
+                "--repos" => repositories = Some(PathBuf::from(value)),
+                "--program" => program = Some(PathBuf::from(value)),
+                _ => return Err(format!("there is no {flag}")),
+            }
+        }
+        let command = match command.as_str() {
+            "scan" => Command::Scan(load),
+            "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
+            other => return Err(format!("there is no `{other}`")),
+        };
+        Ok(Self { command, program: program.map_or_else(built_program, Ok)? })
+    }
+}
+
+fn number<T: std::str::FromStr + PartialEq + Default>(flag: &str, value: &str) -> Result<T, String> {
+    let number: Option<T> = value.parse().ok().filter(|number| *number != T::default());
+    number.ok_or_else(|| format!("{flag} needs a number above 0, not `{value}`"))
+}
+
+/// The program of the profile that this bench was built with: it lies two folders above.
+fn built_program() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("own path: {error}"))?;
+    let folder = own.parent().and_then(Path::parent).ok_or("the bench lies in no folder of cargo")?;
+    let program = folder.join("kubeopt");
+    if program.is_file() {
+        return Ok(program);
+    }
+    let release = if folder.ends_with("release") { " --release" } else { "" };
+    Err(format!("{} is not there: run `cargo build -p kubeopt{release}`", program.display()))
+}
