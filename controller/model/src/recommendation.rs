@@ -228,12 +228,18 @@ pub struct Recommendation {
 impl Recommendation {
     /// Every scalar that it touches: changes before removals.
     pub fn sites(&self) -> impl Iterator<Item = &EditSite> {
-        self.changes.iter().map(|change| &change.site).chain(self.removals.iter().map(|removal| &removal.site))
+        self.changes
+            .iter()
+            .map(|change| &change.site)
+            .chain(self.removals.iter().map(|removal| &removal.site))
     }
 
     /// Every entry point that it feeds, as often as a scalar feeds it.
     pub fn feeds(&self) -> impl Iterator<Item = &RepoPath> {
-        self.changes.iter().flat_map(|change| &change.feeds).chain(self.removals.iter().flat_map(|removal| &removal.feeds))
+        self.changes
+            .iter()
+            .flat_map(|change| &change.feeds)
+            .chain(self.removals.iter().flat_map(|removal| &removal.feeds))
     }
 
     /// Nothing of it reaches Git.

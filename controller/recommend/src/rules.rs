@@ -25,6 +25,8 @@ pub(crate) enum Say {
     Prefer(Field, Amount, String),
     /// Not below this value.
     AtLeast(Field, Amount, String),
+    /// The field goes; the value is for where it has to stay all the same.
+    Remove(Field, Amount, String),
     /// The field may not move.
     Leave(Field, NoRecommendation, String),
     /// Something that people should know; it moves nothing.

@@ -2,12 +2,12 @@
 //!
 //! A scalar that feeds several containers gets the largest of what they want. A container that may not move (too little
 //! history, partial data) holds the scalar at its present value or above; one whose HPA targets the resource holds it
-//! exactly.
+//! exactly. A limit goes only if all that it feeds can do without it.
 
-use kubeopt_model::recommendation::{Member, Risk, SiteChange};
+use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, CapacityCost, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem, Reason,
-    Recommendation, RepoPath, RepositoryId, Resource, Resources,
+    Amount, Bound, CapacityCost, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem,
+    Reason, Recommendation, RepoPath, RepositoryId, Resource, Resources,
 };
 
 use crate::evidence::Evidence;
@@ -53,23 +53,23 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
         return Err(NoRecommendation::Disabled { by });
     }
     let sizings: Vec<Sizing> = demand.members.iter().map(|member| size(member, &demand.policy)).collect();
-    let mut values: Vec<Amount> =
+    let mut values: Values =
         demand.sites.iter().map(|site| settle_site(site, &demand.members, &sizings)).collect();
     keep_limits_above_requests(demand, &mut values);
-    let changes = changes(demand, &values);
-    if changes.is_empty() {
+    let (changes, removals) = (changes(demand, &values), removals(demand, &values));
+    if changes.is_empty() && removals.is_empty() {
         return Err(why_nothing(demand, &sizings));
     }
     let members = members(demand, &values, prices);
     let risk = risk(demand, &members);
     let left = left(demand, &sizings);
     let cures_oom = sizings.iter().any(|sizing| sizing.cures_oom);
-    let reasons = reasons(sizings);
+    let reasons = reasons(demand, &values, sizings);
     Ok(Recommendation {
         repository: demand.repository.clone(),
         members,
         changes,
-        removals: Vec::new(),
+        removals,
         reasons,
         left,
         risk,
@@ -77,24 +77,32 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
     })
 }
 
-/// The value that satisfies all containers that the scalar feeds.
-fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> Amount {
+/// The value of each scalar of a demand; none for one that goes.
+type Values = Vec<Option<Amount>>;
+
+/// The value that satisfies all containers that the scalar feeds; none if all of them can do without it.
+fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> Option<Amount> {
+    if !site.members.is_empty()
+        && site.members.iter().all(|index| sizings[*index].removes.contains(&site.field))
+    {
+        return None;
+    }
     let mut wanted: Option<Amount> = None;
     for index in &site.members {
         let (member, sizing) = (&members[*index], &sizings[*index]);
         let own = match sizing.left_because(site.field) {
-            Some(NoRecommendation::ScaledOnThisResource { .. }) => return site.value,
+            Some(NoRecommendation::ScaledOnThisResource { .. }) => return Some(site.value),
             Some(_) => Some(site.value),
             // The live value may be behind Git; then the sizing kept a field that Git sets.
             None => sizing.resources.get(site.field).or_else(|| member.container.resources.get(site.field)),
         };
         wanted = wanted.max(own);
     }
-    wanted.unwrap_or(site.value)
+    Some(wanted.unwrap_or(site.value))
 }
 
 /// No pod may end with a request above its limit: the limit's scalar is raised, or the request's is held.
-fn keep_limits_above_requests(demand: &Demand, values: &mut [Amount]) {
+fn keep_limits_above_requests(demand: &Demand, values: &mut [Option<Amount>]) {
     for resource in [Resource::Cpu, Resource::Memory] {
         for index in 0..demand.members.len() {
             let at = |bound| site_of(demand, index, Field { bound, resource });
@@ -108,8 +116,8 @@ fn keep_limits_above_requests(demand: &Demand, values: &mut [Amount]) {
                 continue;
             }
             match (at(Bound::Limit), at(Bound::Request)) {
-                (Some(site), _) => values[site] = values[site].max(request),
-                (None, Some(site)) => values[site] = limit,
+                (Some(site), _) => values[site] = values[site].max(Some(request)),
+                (None, Some(site)) => values[site] = Some(limit),
                 (None, None) => {}
             }
         }
@@ -120,24 +128,28 @@ fn site_of(demand: &Demand, member: usize, field: Field) -> Option<usize> {
     demand.sites.iter().position(|site| site.field == field && site.members.contains(&member))
 }
 
-fn resources_after(demand: &Demand, member: usize, values: &[Amount]) -> Resources {
+fn resources_after(demand: &Demand, member: usize, values: &[Option<Amount>]) -> Resources {
     let mut resources = demand.members[member].container.resources;
     for (site, value) in demand.sites.iter().zip(values).filter(|(site, _)| site.members.contains(&member)) {
-        resources.set(site.field.bound, *value);
+        match value {
+            Some(value) => resources.set(site.field.bound, *value),
+            None => resources.unset(site.field),
+        }
     }
     resources
 }
 
-fn changes(demand: &Demand, values: &[Amount]) -> Vec<SiteChange> {
+fn changes(demand: &Demand, values: &[Option<Amount>]) -> Vec<SiteChange> {
     let mut changes: Vec<SiteChange> = demand
         .sites
         .iter()
         .zip(values)
-        .filter(|(site, value)| site.value != **value)
+        .filter_map(|(site, value)| Some((site, (*value)?)))
+        .filter(|(site, value)| site.value != *value)
         .map(|(site, value)| SiteChange {
             field: site.field,
             site: site.site.clone(),
-            value: Change { before: site.value, after: *value },
+            value: Change { before: site.value, after: value },
             feeds: site.feeds.clone(),
         })
         .collect();
@@ -145,7 +157,24 @@ fn changes(demand: &Demand, values: &[Amount]) -> Vec<SiteChange> {
     changes
 }
 
-fn members(demand: &Demand, values: &[Amount], prices: Option<&Prices>) -> Vec<Member> {
+fn removals(demand: &Demand, values: &[Option<Amount>]) -> Vec<SiteRemoval> {
+    let mut removals: Vec<SiteRemoval> = demand
+        .sites
+        .iter()
+        .zip(values)
+        .filter(|(_, value)| value.is_none())
+        .map(|(site, _)| SiteRemoval {
+            field: site.field,
+            site: site.site.clone(),
+            before: site.value,
+            feeds: site.feeds.clone(),
+        })
+        .collect();
+    removals.sort_by(|a, b| (&a.site.file, a.site.line, a.field).cmp(&(&b.site.file, b.site.line, b.field)));
+    removals
+}
+
+fn members(demand: &Demand, values: &[Option<Amount>], prices: Option<&Prices>) -> Vec<Member> {
     let mut members: Vec<Member> = demand
         .members
         .iter()
@@ -194,14 +223,33 @@ fn left(demand: &Demand, sizings: &[Sizing]) -> Vec<(Field, NoRecommendation)> {
     left
 }
 
-fn reasons(sizings: Vec<Sizing>) -> Vec<Reason> {
+fn reasons(demand: &Demand, values: &[Option<Amount>], sizings: Vec<Sizing>) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = Vec::new();
-    for reason in sizings.into_iter().flat_map(|sizing| sizing.reasons) {
-        if !reasons.contains(&reason) {
-            reasons.push(reason);
+    for (index, sizing) in sizings.into_iter().enumerate() {
+        for reason in
+            sizing.reasons.into_iter().filter_map(|reason| as_settled(demand, values, index, reason))
+        {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
         }
     }
     reasons
+}
+
+/// A removal that is not made says so; where the limit is not in Git, the reason stands with the fields that are left.
+fn as_settled(demand: &Demand, values: &[Option<Amount>], member: usize, reason: Reason) -> Option<Reason> {
+    if reason.effect != Effect::Remove {
+        return Some(reason);
+    }
+    match values[site_of(demand, member, reason.field)?] {
+        None => Some(reason),
+        Some(value) => {
+            let text =
+                "stays although the policy wants none: another container that the same line feeds needs it";
+            Some(Reason { effect: Effect::AtLeast(value), text: text.to_owned(), ..reason })
+        }
+    }
 }
 
 /// Below this coverage a lowered value is a guess.
@@ -216,6 +264,11 @@ fn risk(demand: &Demand, members: &[Member]) -> Risk {
     };
     let mut risk = Risk::Low;
     for member in members {
+        // Without a memory limit one container can take what its neighbours on the node need.
+        let limits = member.resources.map(|side| side.limits.memory.is_some());
+        if limits.before && !limits.after {
+            risk = Risk::High;
+        }
         for resource in [Resource::Cpu, Resource::Memory].into_iter().filter(|r| lowers(member, *r)) {
             let coverage = member.usage.resource(resource).map_or(0.0, |usage| usage.coverage.ratio());
             let base = |side: Resources| side.effective_request(resource).map_or(0, Amount::base);

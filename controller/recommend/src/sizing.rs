@@ -10,8 +10,11 @@ use crate::rules::{RULES, Say};
 /// What one container should have, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sizing {
-    /// Requests and limits that are wanted; a field that stays has its present value.
+    /// Requests and limits that are wanted; a field that stays has its present value, one that should go the value for
+    /// where it has to stay.
     pub resources: Resources,
+    /// Limits that should go.
+    pub removes: Vec<Field>,
     /// What the rules said, in their order.
     pub reasons: Vec<Reason>,
     /// Fields that may not move, with the reason.
@@ -57,6 +60,14 @@ impl Draft {
                 let effect = Effect::AtLeast(amount);
                 self.put(value, Reason { rule: rule.to_owned(), field, effect, bound, text });
             }
+            Say::Remove(field, amount, text) => {
+                if self.may_move(field) {
+                    let value = self.value(field).map_or(amount, |now| now.max(amount));
+                    let (rule, effect) = (rule.to_owned(), Effect::Remove);
+                    self.put(value, Reason { rule, field, effect, bound: true, text });
+                    self.sizing.removes.push(field);
+                }
+            }
             Say::Leave(field, why, text) => {
                 if self.may_move(field) {
                     self.sizing.left.push((field, why));
@@ -92,7 +103,13 @@ impl Draft {
 /// a value is only ever changed where one stands.
 pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
     let now = evidence.container.resources;
-    let sizing = Sizing { resources: now, reasons: Vec::new(), left: Vec::new(), cures_oom: false };
+    let sizing = Sizing {
+        resources: now,
+        removes: Vec::new(),
+        reasons: Vec::new(),
+        left: Vec::new(),
+        cures_oom: false,
+    };
     let mut draft = Draft { wanted: Resources::default(), sizing };
     for rule in RULES {
         for say in (rule.speak)(evidence, policy, &draft) {

@@ -1,8 +1,8 @@
-//! Limits follow requests as the policy says: kept, in proportion, or equal where that makes the pod Guaranteed.
+//! Limits follow requests as the policy says: kept, in proportion, removed, or equal where that makes the pod Guaranteed.
 
 use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
 use kubeopt_model::workload::QosClass;
-use kubeopt_model::{Amount, Bound, Field, Resource};
+use kubeopt_model::{Amount, Bound, Field, Resource, Resources};
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
@@ -30,7 +30,14 @@ fn limit(evidence: &Evidence, policy: LimitPolicy, draft: &Draft, resource: Reso
     let request =
         if draft.may_move(request_field) { draft.value(request_field)?.rounded_up() } else { request_now };
     if evidence.workload.qos_class() == QosClass::Guaranteed {
-        let text = "request and limit stay equal: the pod's class stays Guaranteed".to_owned();
+        let text = match policy {
+            LimitPolicy::None => {
+                "stays although the policy wants none: the pod's class stays Guaranteed".to_owned()
+            }
+            LimitPolicy::Keep | LimitPolicy::Ratio => {
+                "request and limit stay equal: the pod's class stays Guaranteed".to_owned()
+            }
+        };
         // A limit alone is the request too: the wanted value goes where the number stands.
         return Some(Say::Prefer(limit_field, request.max(bound_of(draft, limit_field)), text));
     }
@@ -40,16 +47,32 @@ fn limit(evidence: &Evidence, policy: LimitPolicy, draft: &Draft, resource: Reso
             Some(Say::AtLeast(limit_field, request, text))
         }
         LimitPolicy::Keep => Some(Say::AtLeast(limit_field, limit, format!("kept at {limit}"))),
-        LimitPolicy::None => {
-            let text =
-                format!("the policy wants no {resource} limit; {limit} stays until someone removes the key");
-            Some(Say::AtLeast(limit_field, limit.max(request), text))
-        }
+        LimitPolicy::None => Some(match needed_because(now, request_field) {
+            Some(why) => {
+                let text = format!("stays although the policy wants none: {why}");
+                Say::AtLeast(limit_field, limit.max(request), text)
+            }
+            None => {
+                let text = format!("the policy wants no {resource} limit: {limit} is removed");
+                Say::Remove(limit_field, limit.max(request), text)
+            }
+        }),
         LimitPolicy::Ratio => {
             let scaled = scale(limit, request, request_now);
             let text = format!("keeps its ratio of {limit} to {request_now}");
             Some(Say::AtLeast(limit_field, scaled.max(request), text))
         }
+    }
+}
+
+/// Why a limit cannot go, whatever the policy says: the pod would lose its request, or its class.
+fn needed_because(now: &Resources, request: Field) -> Option<&'static str> {
+    match now.get(request) {
+        None => Some("without a request beside it, it is the request too"),
+        Some(request) if request.base() == 0 => {
+            Some("with a request of 0 the pod's class could become BestEffort")
+        }
+        Some(_) => None,
     }
 }
 
@@ -70,7 +93,8 @@ fn scale(limit: Amount, request: Amount, request_now: Amount) -> Amount {
 #[cfg(test)]
 mod tests {
     use kubeopt_model::policy::LimitPolicy;
-    use kubeopt_model::{Bytes, MilliCores};
+    use kubeopt_model::recommendation::Effect;
+    use kubeopt_model::{Bytes, Field, MilliCores};
 
     use crate::rules::fixture::{Case, resources};
     use crate::size;
@@ -124,5 +148,36 @@ mod tests {
         let after = size(&case.evidence(), &case.policy).resources;
         assert_eq!(after.requests, case.resources.requests);
         assert!(after.limits.cpu < Some(MilliCores(1000)));
+    }
+
+    #[test]
+    fn a_limit_goes_where_the_policy_wants_none_and_the_request_stays_sized() {
+        let mut case = Case::serving();
+        case.policy.sizing.cpu_limit = LimitPolicy::None;
+        let sizing = size(&case.evidence(), &case.policy);
+        assert_eq!(sizing.removes, [Field::CPU_LIMIT]);
+        assert!(sizing.resources.requests.cpu < case.resources.requests.cpu);
+        let reason = sizing.reasons.iter().find(|reason| reason.effect == Effect::Remove).unwrap();
+        assert_eq!(
+            (reason.text.as_str(), reason.bound),
+            ("the policy wants no cpu limit: 2000m is removed", true)
+        );
+    }
+
+    #[test]
+    fn a_limit_that_the_pod_needs_stays_and_says_why() {
+        for (texts, why) in [
+            (["1", "1", "2Gi", "2Gi"], "the pod's class stays Guaranteed"),
+            (["", "1", "2Gi", "3Gi"], "without a request beside it, it is the request too"),
+            (["0", "1", "", ""], "with a request of 0 the pod's class could become BestEffort"),
+        ] {
+            let mut case = Case::serving();
+            case.resources = resources(texts);
+            case.policy.sizing.cpu_limit = LimitPolicy::None;
+            let sizing = size(&case.evidence(), &case.policy);
+            assert_eq!(sizing.removes, [], "{why}");
+            let wanted = format!("stays although the policy wants none: {why}");
+            assert!(sizing.reasons.iter().any(|reason| reason.text == wanted), "{why}: {:?}", sizing.reasons);
+        }
     }
 }

@@ -41,8 +41,7 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
         .map(|field| Say::AtLeast(field, bound, text.clone()))
         .collect();
     let raises = [Field::MEMORY_REQUEST, Field::MEMORY_LIMIT].into_iter().any(|field| {
-        draft.may_move(field)
-            && evidence.container.resources.get(field).is_some_and(|now| now < bound)
+        draft.may_move(field) && evidence.container.resources.get(field).is_some_and(|now| now < bound)
     });
     if raises {
         says.push(Say::CuresOom);

@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use kubeopt_model::binding::ForgeName;
-use kubeopt_model::workload::{Scaler, ScalerTarget};
+use kubeopt_model::policy::LimitPolicy;
+use kubeopt_model::recommendation::{Effect, Risk};
+use kubeopt_model::workload::{ResourceList, Scaler, ScalerTarget};
 use kubeopt_model::{
-    Amount, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Prices, RepoPath, RepositoryId,
-    Resource,
+    Amount, Bound, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Prices, Reason, RepoPath,
+    RepositoryId, Resource,
 };
 
 use super::{Demand, SitedField, recommend};
@@ -120,6 +122,82 @@ fn costs_are_those_of_the_requests_times_replicas() {
     assert!(cost.after < cost.before);
 }
 
+fn without_limits(members: Vec<Evidence>) -> Demand {
+    let mut demand = demand(members);
+    demand.policy.sizing.cpu_limit = LimitPolicy::None;
+    demand.policy.sizing.memory_limit = LimitPolicy::None;
+    demand
+}
+
+#[test]
+fn limits_go_where_the_policy_wants_none_and_that_is_stable() {
+    let mut demand = without_limits(vec![with_cpu(262.0, "a")]);
+    let first = recommend(&demand, None).unwrap();
+    let removed: Vec<(Field, &str)> =
+        first.removals.iter().map(|removal| (removal.field, removal.site.text.as_str())).collect();
+    assert_eq!(removed, [(Field::CPU_LIMIT, "2000m"), (Field::MEMORY_LIMIT, "3Gi")]);
+    assert!(first.changes.iter().all(|change| change.field.bound == Bound::Request));
+    let after = first.members[0].resources.after;
+    assert_eq!(after.limits, ResourceList::default());
+    assert_eq!(first.risk, Risk::High, "a memory limit goes");
+    demand.members[0].container.resources = after;
+    demand.sites.retain(|site| after.get(site.field).is_some());
+    for site in &mut demand.sites {
+        site.value = after.get(site.field).unwrap();
+    }
+    assert_eq!(recommend(&demand, None).err(), Some(NoRecommendation::AlreadyRight));
+}
+
+#[test]
+fn a_removal_alone_is_a_recommendation() {
+    let mut demand = without_limits(vec![with_cpu(262.0, "a")]);
+    demand.sites.retain(|site| site.field == Field::CPU_LIMIT);
+    let recommendation = recommend(&demand, None).unwrap();
+    assert_eq!((recommendation.changes.len(), recommendation.removals.len()), (0, 1));
+    assert_eq!(recommendation.risk, Risk::Low);
+}
+
+#[test]
+fn a_shared_limit_goes_only_if_all_can_do_without_it() {
+    let mut scaled = with_cpu(50.0, "scaled");
+    let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(70) }];
+    scaled.workload.scaler = Some(Scaler { name: "s".into(), min_replicas: 1, max_replicas: 3, targets });
+    let recommendation = recommend(&without_limits(vec![with_cpu(50.0, "a"), scaled]), None).unwrap();
+    let removed: Vec<Field> = recommendation.removals.iter().map(|removal| removal.field).collect();
+    assert_eq!(removed, [Field::MEMORY_LIMIT]);
+    let of_cpu: Vec<&Reason> =
+        recommendation.reasons.iter().filter(|reason| reason.field == Field::CPU_LIMIT).collect();
+    assert!(
+        of_cpu
+            .iter()
+            .any(|reason| reason.text.contains("another container that the same line feeds needs it"))
+    );
+    assert!(of_cpu.iter().all(|reason| reason.effect != Effect::Remove));
+}
+
+#[test]
+fn a_limit_that_is_not_in_git_is_not_said_to_be_removed() {
+    let mut demand = without_limits(vec![with_cpu(50.0, "a")]);
+    demand.sites.retain(|site| site.field != Field::CPU_LIMIT);
+    let recommendation = recommend(&demand, None).unwrap();
+    assert_eq!(recommendation.removals.len(), 1);
+    let removes = |reason: &&Reason| reason.effect == Effect::Remove && reason.field == Field::CPU_LIMIT;
+    assert_eq!(recommendation.reasons.iter().find(removes), None);
+    assert_eq!(recommendation.members[0].resources.after.limits.cpu, Some(MilliCores(2000)));
+}
+
+#[test]
+fn a_kill_for_memory_raises_the_request_and_the_limit_goes_all_the_same() {
+    let mut killed = with_cpu(50.0, "a");
+    let limit = killed.container.resources.limits.memory;
+    let kill = kubeopt_model::usage::OomKill { container: killed.id(), at_unix_s: 0, limit };
+    killed.usage.as_mut().unwrap().oom_kills = vec![kill];
+    let recommendation = recommend(&without_limits(vec![killed]), None).unwrap();
+    let after = recommendation.members[0].resources.after;
+    assert!(after.requests.memory > limit && after.limits.memory.is_none());
+    assert!(recommendation.cures_oom);
+}
+
 #[test]
 fn a_disabled_policy_says_which_layer_disabled_it() {
     let mut demand = demand(vec![with_cpu(1.0, "a")]);
@@ -151,6 +229,31 @@ proptest! {
             prop_assert!(after.requests.memory <= after.limits.memory);
             let seen = Amount::Memory(kubeopt_model::Bytes((memory_mebi * 1_048_576.0) as u64));
             prop_assert!(after.requests.memory.map(Amount::Memory) >= Some(seen));
+        }
+    }
+
+    #[test]
+    fn no_request_exceeds_a_limit_whatever_becomes_of_limits(
+        cpu in prop::collection::vec(0.0_f64..5000.0, 1..4),
+        policies in (0_usize..3, 0_usize..3),
+        sited in prop::collection::vec(any::<bool>(), 4),
+    ) {
+        let members = cpu.iter().zip(["a", "b", "c"]).map(|(cpu, name)| with_cpu(*cpu, name)).collect();
+        let mut demand = demand(members);
+        let all = [LimitPolicy::Keep, LimitPolicy::Ratio, LimitPolicy::None];
+        demand.policy.sizing.cpu_limit = all[policies.0];
+        demand.policy.sizing.memory_limit = all[policies.1];
+        let mut kept = sited.into_iter();
+        demand.sites.retain(|_| kept.next().unwrap_or(true));
+        let Ok(recommendation) = recommend(&demand, None) else { return Ok(()) };
+        for member in &recommendation.members {
+            for resource in [Resource::Cpu, Resource::Memory] {
+                let of = |bound| member.resources.after.get(Field { bound, resource });
+                prop_assert!(of(Bound::Limit).is_none_or(|limit| of(Bound::Request) <= Some(limit)));
+                let field = Field { bound: Bound::Limit, resource };
+                let removed = recommendation.removals.iter().any(|removal| removal.field == field);
+                prop_assert_eq!(of(Bound::Limit).is_none(), removed);
+            }
         }
     }
 }
