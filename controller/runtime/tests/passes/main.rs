@@ -1,0 +1,17 @@
+//! Whole passes: real stages, real Git, a real database and the local forge in a temporary folder. Only what a test
+//! breaks is played: the cluster's facts, the usage, the calls of a forge that fail.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its world up has failed")]
+
+mod apps;
+mod controllers;
+mod database;
+mod doubles;
+mod forges;
+mod life_cycle;
+mod metrics;
+mod overlays;
+mod policies;
+mod prometheus;
+mod said;
+mod sources;
+mod world;
