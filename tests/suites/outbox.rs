@@ -1,0 +1,306 @@
+//! kubeopt killed at each step of its outbox, with its database and without: one pull request, one branch, one commit.
+//!
+//! The program, Gitea, Prometheus and the API server are real. A kill is SIGKILL, at a moment that is held from outside:
+//! a request or an answer is kept by a proxy before Gitea, or the database does not get a row written.
+
+mod database;
+mod proxy;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kubeopt_history::OutboxStep;
+use kubeopt_tests::gitea::{Account, Gitea, Repository};
+use kubeopt_tests::kubernetes::Kubernetes;
+use kubeopt_tests::process::Process;
+use kubeopt_tests::prometheus::Prometheus;
+use kubeopt_tests::usage::{Container, Shape, Usage};
+use kubeopt_tests::{OrFail, servers_enabled};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use self::database::Stuck;
+use self::proxy::{Half, Proxy};
+use crate::chart;
+use crate::program::{CLUSTER, FORGE, Settings, database as database_in, launch};
+
+/// A run takes seconds; the rest is room for cores that compile.
+const RUN: Duration = Duration::from_secs(120);
+
+/// Cases side by side: most of a case is the second that kubeopt leaves between two writes.
+const AT_A_TIME: usize = 6;
+
+const WEB: &str = r#"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: registry.example/web:1
+        resources:
+          requests:
+            cpu: "1"
+            memory: 2Gi
+"#;
+
+/// A moment at which the program is killed.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    name: &'static str,
+    held: Held,
+    /// The step that the outbox knows then.
+    noted: &'static str,
+    /// Branches of kubeopt's, and pull requests, that Gitea has then.
+    there: (usize, usize),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Held {
+    /// The POST to this part of the repository's API.
+    Post(Half, &'static str),
+    /// A row of the database.
+    Row(Stuck),
+}
+
+const MOMENTS: [Moment; 6] = [
+    Moment { name: "planned", held: Held::Post(Half::Request, "contents"), noted: "planned", there: (0, 0) },
+    Moment {
+        name: "pushed-unheard",
+        held: Held::Post(Half::Answer, "contents"),
+        noted: "planned",
+        there: (1, 0),
+    },
+    Moment { name: "pushed", held: Held::Post(Half::Request, "pulls"), noted: "pushed", there: (1, 0) },
+    Moment {
+        name: "opened-unheard",
+        held: Held::Post(Half::Answer, "pulls"),
+        noted: "pushed",
+        there: (1, 1),
+    },
+    Moment { name: "opened", held: Held::Row(Stuck::Announced), noted: "opened", there: (1, 1) },
+    Moment { name: "announced", held: Held::Row(Stuck::Events), noted: "announced", there: (1, 1) },
+];
+
+/// What becomes of the database between kill and restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Database {
+    Kept,
+    Deleted,
+}
+
+#[tokio::test]
+async fn a_kill_at_any_step_neither_loses_nor_doubles_a_pull_request() {
+    if !servers_enabled() {
+        return;
+    }
+    let ground = Ground::start().await;
+    let cases = MOMENTS.iter().flat_map(|moment| [(moment, Database::Kept), (moment, Database::Deleted)]);
+    let runs = futures::stream::iter(cases).map(|(moment, database)| {
+        let ground = &ground;
+        async move { Case::start(ground, moment, database).await.run().await }
+    });
+    let survived = runs.buffer_unordered(AT_A_TIME).collect::<Vec<()>>().await;
+    assert_eq!(survived.len(), 2 * MOMENTS.len());
+}
+
+/// What all cases share: one cluster with one oversized Deployment, its usage, one forge.
+struct Ground {
+    _kubernetes: Kubernetes,
+    kubeconfig: PathBuf,
+    prometheus: Prometheus,
+    gitea: Gitea,
+    person: Account,
+    bot: Account,
+    token: String,
+    proxy: Proxy,
+}
+
+impl Ground {
+    async fn start() -> Self {
+        let usage = usage();
+        let (kubernetes, gitea, prometheus) =
+            tokio::join!(Kubernetes::start_api_only(), Gitea::start(), Prometheus::start(&usage));
+        chart::install(&kubernetes).await;
+        kubernetes.namespace("shop").await;
+        kubernetes.apply(WEB).await;
+        chart::until_granted_as_listed(&kubernetes, "shop").await;
+        let kubeconfig = kubernetes.service_account_kubeconfig(chart::NAMESPACE, chart::RELEASE).await;
+        let person = gitea.user("person").await;
+        let bot = gitea.user("kubeopt-bot").await;
+        let token = gitea.token(&bot.name, &["write:repository", "write:issue"]).await;
+        let proxy = Proxy::start(gitea.url()).await;
+        Self { _kubernetes: kubernetes, kubeconfig, prometheus, gitea, person, bot, token, proxy }
+    }
+}
+
+/// Fourteen days of usage that never changes, so that every run wants the same.
+fn usage() -> Usage {
+    let container = |ending: &str| {
+        Container::new("shop", &format!("web-5d8c7b9f6d-{ending}"), "web")
+            .cpu(Shape::flat(0.3))
+            .memory(Shape::flat(500.0 * 1024.0 * 1024.0))
+    };
+    Usage::days_before_now(14).containers(["x7k2p", "q9w4z"].map(container))
+}
+
+/// One kill: a repository and an installation of its own.
+struct Case<'a> {
+    ground: &'a Ground,
+    moment: &'a Moment,
+    database: Database,
+    repository: Repository,
+    folder: TempDir,
+    config: PathBuf,
+    /// The tip of `main`.
+    base: String,
+}
+
+impl<'a> Case<'a> {
+    async fn start(ground: &'a Ground, moment: &'a Moment, database: Database) -> Self {
+        let name = format!("{}-{database:?}", moment.name).to_lowercase();
+        let files = [("apps/web.yaml", WEB)];
+        let repository = ground.gitea.repository(&ground.person, &name, &files).await;
+        ground.gitea.collaborator(&repository, &ground.bot, "write").await;
+        let base = ground.gitea.head(&repository, "main").await;
+        let folder = kubeopt_tests::folder("outbox");
+        let settings = Settings {
+            kubeconfig: &ground.kubeconfig,
+            prometheus: ground.prometheus.url(),
+            gitea: ground.proxy.url(),
+            token: &ground.token,
+            repository: &repository.full_name,
+            namespace: "shop",
+            history: &folder.path().join("history"),
+        };
+        let source = json!({
+            "cluster": CLUSTER, "namespaces": ["shop"], "forge": FORGE, "repository": repository.full_name,
+            "path": "apps", "renderer": "plain",
+        });
+        let config = settings.write(folder.path(), &json!({ "sources": [source] }));
+        Self { ground, moment, database, repository, folder, config, base }
+    }
+
+    async fn run(self) {
+        let branch_then = self.killed().await;
+        match self.database {
+            Database::Kept => database::get_going(&self.file()).await,
+            Database::Deleted => database::delete(&self.file()),
+        }
+        let restarted = self.propose("restart").await;
+        assert!(
+            ["opened", "updated", "unchanged"].contains(&state(&restarted)),
+            "{}: {restarted}",
+            self.name()
+        );
+        let after = self.the_only_one().await;
+        if let Some(then) = branch_then {
+            assert_eq!(after["head"], then, "{}: what was pushed is not pushed again", self.name());
+        }
+        let unfinished: Vec<_> = database::outbox(&self.file()).await;
+        let unfinished: Vec<_> =
+            unfinished.iter().filter(|entry| entry.step != OutboxStep::Announced).collect();
+        assert!(unfinished.is_empty(), "{}: {unfinished:?}", self.name());
+
+        let again = self.propose("again").await;
+        assert_eq!(state(&again), "unchanged", "{}: {again}", self.name());
+        assert_eq!(
+            self.the_only_one().await,
+            after,
+            "{}: a run that has nothing to do changes nothing",
+            self.name()
+        );
+    }
+
+    /// Runs the program to the moment and kills it; gives the commit of its branch, where Gitea has one by then.
+    async fn killed(&self) -> Option<Value> {
+        let process = match self.moment.held {
+            Held::Post(half, part) => {
+                let path = format!("/api/v1/repos/{}/{part}", self.repository.full_name);
+                let mut reached = self.ground.proxy.keep_next(half, Method::POST, &path);
+                let process = self.launch("killed").spawn(self.folder.path());
+                let check = async || reached.try_recv().map_err(|error| error.to_string());
+                process.until(&format!("{}: the held POST", self.name()), RUN, check).await;
+                process
+            }
+            Held::Row(stuck) => {
+                database::get_stuck(&self.file(), stuck).await;
+                let process = self.launch("killed").spawn(self.folder.path());
+                let check = async || match database::step(&self.file()).await {
+                    Ok(step) if step == stuck.after() => Ok(()),
+                    Ok(step) | Err(step) => Err(step),
+                };
+                process.until(&format!("{}: the row before the stuck one", self.name()), RUN, check).await;
+                process
+            }
+        };
+        kill(&process);
+        assert_eq!(database::step(&self.file()).await.as_deref(), Ok(self.moment.noted), "{}", self.name());
+        let gitea = &self.ground.gitea;
+        let branches = self.own_branches().await;
+        let pulls = gitea.pulls(&self.repository, "all").await;
+        assert_eq!((branches.len(), pulls.len()), self.moment.there, "{}", self.name());
+        let branch = branches.first()?;
+        Some(json!(gitea.head(&self.repository, branch).await))
+    }
+
+    /// Asserts that Gitea has one pull request, one branch beside `main` and one commit on top of it; gives all three.
+    async fn the_only_one(&self) -> Value {
+        let gitea = &self.ground.gitea;
+        let pulls = gitea.pulls(&self.repository, "all").await;
+        let [pull] = pulls.as_slice() else { panic!("{}: pull requests: {pulls:?}", self.name()) };
+        let branches = self.own_branches().await;
+        let [branch] = branches.as_slice() else { panic!("{}: branches: {branches:?}", self.name()) };
+        assert_eq!((&pull["state"], &pull["head"]["ref"]), (&json!("open"), &json!(branch)));
+        let commits = gitea.commits(&self.repository, branch).await;
+        let ids: Vec<_> = commits.iter().filter_map(|commit| commit["sha"].as_str()).collect();
+        let [head, below, ..] = ids.as_slice() else { panic!("{}: commits: {ids:?}", self.name()) };
+        assert_eq!(*below, self.base, "{}: one commit on top of the base", self.name());
+        assert_eq!(commits[0]["parents"].as_array().map(Vec::len), Some(1));
+        assert_eq!(&pull["head"]["sha"], head);
+        assert_eq!(gitea.head(&self.repository, "main").await, self.base);
+        json!({ "head": head, "pull": pull, "comments": gitea.comments(&self.repository, 1).await })
+    }
+
+    async fn own_branches(&self) -> Vec<String> {
+        let branches = self.ground.gitea.branches(&self.repository).await;
+        branches.into_iter().filter(|branch| branch != "main").collect()
+    }
+
+    /// Runs the program to its end and gives what it did with the one proposal.
+    async fn propose(&self, run: &str) -> Value {
+        let running = self.launch(run).run();
+        let said = tokio::time::timeout(RUN, running).await.or_fail(&format!("end {run} of {}", self.name()));
+        let report: Value = serde_json::from_str(&said).or_fail("read what propose printed");
+        report["proposals"][0]["published"].clone()
+    }
+
+    fn launch(&self, run: &str) -> kubeopt_tests::process::Launch {
+        launch(run, self.folder.path())
+            .args(["propose", "--output", "json", "--quiet", "--config"])
+            .arg(&self.config)
+    }
+
+    fn file(&self) -> PathBuf {
+        database_in(self.folder.path())
+    }
+
+    fn name(&self) -> &str {
+        &self.repository.full_name
+    }
+}
+
+fn kill(process: &Process) {
+    assert!(process.ended().is_none(), "it runs until it is killed: {}", process.log_tail(20));
+    process.kill();
+}
+
+fn state(published: &Value) -> &str {
+    published["state"].as_str().unwrap_or_default()
+}
