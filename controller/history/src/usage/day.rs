@@ -3,11 +3,11 @@
 //! The ledger is written last. Hours that the tables hold and the ledger does not name were cut off by a kill: they are
 //! left out when reading and replaced when their slice comes again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 
 use kubeopt_model::ContainerId;
-use kubeopt_model::usage::{OomKill, Signal};
+use kubeopt_model::usage::OomKill;
 use polars::prelude::{
     DataFrame, ParquetCompression, ParquetReader, ParquetWriter, SerReader as _, StatisticsOptions, ZstdLevel,
 };
@@ -53,8 +53,8 @@ pub(super) struct Ledger {
     version: u32,
     /// By the start of the hour.
     pub(super) hours: BTreeMap<i64, HourState>,
-    /// Whose series these are.
-    pub(super) series: BTreeMap<u64, (ContainerId, Signal)>,
+    /// Whose series these are; the hashes of their series follow from their names.
+    pub(super) containers: BTreeSet<ContainerId>,
     /// Oldest first.
     pub(super) oom_kills: Vec<OomKill>,
 }
@@ -68,7 +68,7 @@ pub(super) struct Tables {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { version: VERSION, hours: BTreeMap::new(), series: BTreeMap::new(), oom_kills: Vec::new() }
+        Self { version: VERSION, hours: BTreeMap::new(), containers: BTreeSet::new(), oom_kills: Vec::new() }
     }
 }
 
@@ -103,7 +103,7 @@ impl Ledger {
             self.hours.insert(hour, HourState { partial: slice.partial.clone(), attempts });
             hour += HOUR_S;
         }
-        self.series.extend(slice.names.iter().map(|(id, name)| (*id, name.clone())));
+        self.containers.extend(slice.containers.iter().cloned());
         (from, to)
     }
 

@@ -1,6 +1,6 @@
 //! From the series of one slice to its two tables. Takes series while they arrive; holds neither them nor their samples.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use kubeopt_model::usage::{Signal, UsageSeries};
 use kubeopt_model::{ClusterName, ContainerId, Window};
@@ -23,7 +23,7 @@ pub struct Rollup {
     rows: BinRows,
     bins: DataFrame,
     pods: Vec<PodHour>,
-    names: BTreeMap<u64, (ContainerId, Signal)>,
+    containers: BTreeSet<ContainerId>,
     /// The first thing that went wrong; told when the slice ends, since a sink has nobody to tell.
     failed: Option<HistoryError>,
 }
@@ -34,7 +34,7 @@ pub(super) struct Slice {
     pub(super) window: Window,
     pub(super) bins: DataFrame,
     pub(super) pods: DataFrame,
-    pub(super) names: BTreeMap<u64, (ContainerId, Signal)>,
+    pub(super) containers: BTreeSet<ContainerId>,
     pub(super) partial: Option<String>,
 }
 
@@ -47,7 +47,7 @@ impl Rollup {
             rows: BinRows::default(),
             bins: DataFrame::empty(),
             pods: Vec::new(),
-            names: BTreeMap::new(),
+            containers: BTreeSet::new(),
             failed: (!whole || window.seconds() == 0).then_some(HistoryError::Slice { window }),
         }
     }
@@ -76,7 +76,7 @@ impl Rollup {
             }
         }
         if row.is_some() {
-            self.names.entry(id).or_insert((series.container, series.signal));
+            self.containers.insert(series.container);
         }
         self.pods.extend(row);
         if self.rows.len() >= ROWS_MAX
@@ -96,7 +96,7 @@ impl Rollup {
             window: self.window,
             bins: frame::merged_sorted_bins(&self.bins)?,
             pods: frame::pods_table(&self.pods)?,
-            names: self.names,
+            containers: self.containers,
             partial,
         })
     }

@@ -20,7 +20,7 @@ use crate::error::HistoryError;
 pub(super) struct Summary {
     window: Window,
     wanted: Option<HashSet<ContainerId>>,
-    names: HashMap<u64, (ContainerId, Signal)>,
+    containers: BTreeSet<ContainerId>,
     bins: DataFrame,
     pods: DataFrame,
     maxima: HashMap<u64, (f64, i64)>,
@@ -37,7 +37,7 @@ impl Summary {
         Self {
             window: Window { from_unix_s, ..window },
             wanted: containers.map(|containers| containers.iter().cloned().collect()),
-            names: HashMap::new(),
+            containers: BTreeSet::new(),
             bins: DataFrame::empty(),
             pods: DataFrame::empty(),
             maxima: HashMap::new(),
@@ -58,13 +58,13 @@ impl Summary {
         }
         let is_wanted =
             |container: &ContainerId| self.wanted.as_ref().is_none_or(|wanted| wanted.contains(container));
-        let named = ledger.series.iter().filter(|(_, (container, _))| is_wanted(container));
-        let named: Vec<_> = named.map(|(id, name)| (*id, name.clone())).collect();
-        let ids: HashSet<u64> = named.iter().map(|(id, _)| *id).collect();
+        let named: Vec<ContainerId> =
+            ledger.containers.iter().filter(|container| is_wanted(container)).cloned().collect();
+        let ids: HashSet<u64> = named.iter().flat_map(series_ids).collect();
         let kills =
             ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s) && is_wanted(&kill.container));
         let kills: Vec<_> = kills.cloned().collect();
-        self.names.extend(named);
+        self.containers.extend(named);
         self.oom_kills.extend(kills);
 
         let counts = |hour: i64| within(hour) && ledger.hours.contains_key(&hour);
@@ -122,12 +122,7 @@ impl Summary {
             }
         }
         let partial = self.partial.take().or_else(|| self.gap());
-        let containers: BTreeSet<ContainerId> = self
-            .names
-            .iter()
-            .filter(|(series, _)| spans.contains_key(series))
-            .map(|(_, (container, _))| container.clone())
-            .collect();
+        let containers = std::mem::take(&mut self.containers);
         Ok(containers
             .into_iter()
             .filter_map(|container| self.container(container, &bins, &spans, partial.clone()))
@@ -141,9 +136,7 @@ impl Summary {
         spans: &HashMap<u64, Vec<PodSpan>>,
         partial: Option<String>,
     ) -> Option<ContainerUsage> {
-        let cpu_id = series_id(&container, Signal::CpuMillicores);
-        let memory_id = series_id(&container, Signal::MemoryBytes);
-        let throttled_id = series_id(&container, Signal::ThrottledRatio);
+        let [cpu_id, memory_id, throttled_id] = series_ids(&container);
         let of = |id: u64| spans.get(&id).map_or(&[][..], Vec::as_slice);
         let all = || [cpu_id, memory_id, throttled_id].into_iter().flat_map(of);
         let first = all().map(|span| span.first).min()?;
@@ -188,6 +181,12 @@ impl Summary {
         let missing = (last - first) / HOUR_S + 1 - self.covered.len() as i64;
         (missing > 0).then(|| format!("{missing} hours of the window have not been read yet"))
     }
+}
+
+/// CPU, memory, throttling.
+fn series_ids(container: &ContainerId) -> [u64; 3] {
+    [Signal::CpuMillicores, Signal::MemoryBytes, Signal::ThrottledRatio]
+        .map(|signal| series_id(container, signal))
 }
 
 fn sketch_of(bins: &[(i32, u32)]) -> Sketch {
