@@ -1,13 +1,13 @@
 //! *Admit*: every wanted change before every guardrail, until none objects. Knows no single guardrail.
 
-use kubeopt_model::recommendation::{Effect, Reason};
+use kubeopt_model::recommendation::{Effect, Reason, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, CapacityCost, Change, ClusterFacts, EffectivePolicy, Field, NoRecommendation, Prices,
+    Amount, Bound, CapacityCost, Change, ClusterFacts, ClusterName, EffectivePolicy, Field, NoRecommendation, Prices,
     Recommendation, Resource,
 };
 
-use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, Verdict};
-use crate::wanted::{Wanted, is_fed};
+use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, REMOVAL_GUARDRAILS, Verdict};
+use crate::wanted::{Removing, Wanted, is_bared, is_fed};
 
 /// Values only move back towards what stands now, so rounds end by themselves: a cap on one field can call for one on the
 /// other bound, and that for one on a third. More rounds than fields and bounds are never needed.
@@ -22,6 +22,13 @@ pub struct AdmitContext<'a> {
     pub facts: &'a [&'a ClusterFacts],
     /// Prices, to price capped values; without them a capped member has no cost.
     pub prices: Option<&'a Prices>,
+}
+
+impl<'a> AdmitContext<'a> {
+    /// The facts of a cluster.
+    pub(crate) fn facts_of(&self, cluster: &ClusterName) -> Option<&'a ClusterFacts> {
+        self.facts.iter().copied().find(|facts| &facts.cluster == cluster)
+    }
 }
 
 /// What became of a recommendation.
@@ -67,9 +74,9 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Every change before every guardrail; whether anything moved.
+    /// Every removal and every change before every guardrail; whether anything moved.
     fn round(&mut self) -> bool {
-        let mut moved = false;
+        let mut moved = self.removals();
         for guardrail in GUARDRAILS {
             for (field, value) in Wanted::all(&self.recommendation) {
                 let wanted = Wanted::of(field, value, &self.recommendation, self.context);
@@ -78,6 +85,47 @@ impl Trial<'_> {
             }
         }
         moved
+    }
+
+    /// Every removal before every guardrail that judges such.
+    fn removals(&mut self) -> bool {
+        let mut moved = false;
+        for (name, judge) in REMOVAL_GUARDRAILS {
+            for (field, before) in Removing::all(&self.recommendation) {
+                if let Some(text) = judge(&Removing::of(field, before, &self.recommendation, self.context)) {
+                    self.keep_limit(name, field, before, text);
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+
+    /// The limit stays, raised where the request has grown beyond it; the guardrails then look at that raise.
+    fn keep_limit(&mut self, name: &'static str, field: Field, before: Amount, text: String) {
+        let request = Field { bound: Bound::Request, ..field };
+        let bared = self.recommendation.members.iter_mut().filter(|member| is_bared(member, field, before));
+        let fed: Vec<_> = bared.collect();
+        let requests = fed.iter().filter_map(|member| member.resources.after.get(request));
+        let to = requests.fold(before, Amount::max);
+        for member in fed {
+            member.resources.after.set(field.bound, to);
+        }
+        let (kept, removals) = std::mem::take(&mut self.recommendation.removals)
+            .into_iter()
+            .partition(|removal| removal.field == field && removal.before == before);
+        self.recommendation.removals = removals;
+        let raised: Vec<SiteChange> = if to == before { Vec::new() } else { raises(kept, to) };
+        self.recommendation.changes.extend(raised);
+        self.remember(name, field, Effect::Leave, &text);
+        let reason = NoRecommendation::Refused { guardrail: name.to_owned(), text: text.clone() };
+        let left = (field, reason.clone());
+        if !self.recommendation.left.contains(&left) {
+            self.recommendation.left.push(left);
+        }
+        self.refused.push(reason.clone());
+        let outcome = Outcome::Refused { reason };
+        self.verdicts.push(Verdict { guardrail: name, field: Some(field), outcome, text });
     }
 
     fn apply(
@@ -153,10 +201,12 @@ impl Trial<'_> {
 
     fn end(mut self) -> (Admission, Vec<Verdict>) {
         let recommendation = &mut self.recommendation;
-        recommendation.cures_oom &= recommendation.changes.iter().any(|change| {
+        let raises_memory = recommendation.changes.iter().any(|change| {
             change.field.resource == Resource::Memory && change.value.after > change.value.before
         });
-        if !self.recommendation.changes.is_empty() {
+        let frees_memory = recommendation.removals.iter().any(|removal| removal.field == Field::MEMORY_LIMIT);
+        recommendation.cures_oom &= raises_memory || frees_memory;
+        if !self.recommendation.is_empty() {
             return (Admission::Admitted(self.recommendation), self.verdicts);
         }
         // A refusal says more than that something was too small.
@@ -164,4 +214,15 @@ impl Trial<'_> {
         let why = self.refused.iter().find(telling).or(self.refused.first());
         (Admission::Nothing(why.cloned().unwrap_or(NoRecommendation::AlreadyRight)), self.verdicts)
     }
+}
+
+/// The scalars of limits that stay, raised.
+fn raises(kept: Vec<SiteRemoval>, to: Amount) -> Vec<SiteChange> {
+    let raise = |removal: SiteRemoval| SiteChange {
+        field: removal.field,
+        site: removal.site,
+        value: Change { before: removal.before, after: to },
+        feeds: removal.feeds,
+    };
+    kept.into_iter().map(raise).collect()
 }

@@ -71,7 +71,7 @@ impl<'a> Wanted<'a> {
 
     /// The facts of a cluster.
     pub(crate) fn facts(&self, cluster: &ClusterName) -> Option<&'a ClusterFacts> {
-        self.context.facts.iter().copied().find(|facts| &facts.cluster == cluster)
+        self.context.facts_of(cluster)
     }
 
     /// A workload as its cluster shows it.
@@ -85,11 +85,60 @@ impl<'a> Wanted<'a> {
         workload: &Workload,
         container: &kubeopt_model::Container,
     ) -> Resources {
-        let spoken = self.recommendation.members.iter().find(|member| {
-            member.container.workload == workload.id && member.container.container == container.name
-        });
-        spoken.map_or(container.resources, |member| member.resources.after)
+        resources_after(self.recommendation, workload, container)
     }
+}
+
+/// Limits that set the same field to the same value and are to go, with the containers that they feed.
+pub(crate) struct Removing<'a> {
+    /// The limit.
+    pub(crate) field: Field,
+    /// The containers that it feeds.
+    pub(crate) members: Vec<&'a Member>,
+    /// All that is wanted together.
+    pub(crate) recommendation: &'a Recommendation,
+    pub(crate) context: &'a AdmitContext<'a>,
+}
+
+impl<'a> Removing<'a> {
+    /// Every wanted removal of a recommendation: field and value now.
+    pub(crate) fn all(recommendation: &Recommendation) -> Vec<(Field, Amount)> {
+        let mut all: Vec<(Field, Amount)> = Vec::new();
+        for removal in &recommendation.removals {
+            if !all.contains(&(removal.field, removal.before)) {
+                all.push((removal.field, removal.before));
+            }
+        }
+        all
+    }
+
+    /// One of them.
+    pub(crate) fn of(
+        field: Field,
+        before: Amount,
+        recommendation: &'a Recommendation,
+        context: &'a AdmitContext<'a>,
+    ) -> Self {
+        let members = recommendation.members.iter().filter(|member| is_bared(member, field, before)).collect();
+        Self { field, members, recommendation, context }
+    }
+}
+
+/// What a container would have: as recommended if the recommendation speaks of it.
+pub(crate) fn resources_after(
+    recommendation: &Recommendation,
+    workload: &Workload,
+    container: &kubeopt_model::Container,
+) -> Resources {
+    let spoken = recommendation.members.iter().find(|member| {
+        member.container.workload == workload.id && member.container.container == container.name
+    });
+    spoken.map_or(container.resources, |member| member.resources.after)
+}
+
+/// Whether the removal of a limit of this value is what unsets the member's field.
+pub(crate) fn is_bared(member: &Member, field: Field, before: Amount) -> bool {
+    member.resources.before.get(field) == Some(before) && member.resources.after.get(field).is_none()
 }
 
 /// Whether a change of these values is what sets the member's field.

@@ -180,13 +180,17 @@ fn row(recommendation: &Recommendation, member: &Member) -> RowView {
     }
 }
 
-/// `1000m → **310m**`, `2Gi`, or `-` where nothing is set. Amounts hold only digits and unit letters, so the template
+/// `1000m → **310m**`, `2Gi`, `1000m → **removed**`, or `-` where nothing is set. Amounts hold only digits and unit letters, so the template
 /// may show it as it is.
 fn change_cell(resources: &Change<Resources>, field: Field) -> String {
-    let text =
-        |resources: &Resources| resources.get(field).map_or("-".to_owned(), |amount| amount.to_string());
-    let (before, after) = (text(&resources.before), text(&resources.after));
-    if before == after { before } else { format!("{before} → **{after}**") }
+    let change = resources.map(|side| side.get(field).map(|amount| amount.to_string()));
+    match (change.before, change.after) {
+        (None, None) => "-".to_owned(),
+        (Some(before), None) => format!("{before} → **{}**", figures::REMOVED),
+        (None, Some(after)) => format!("- → **{after}**"),
+        (Some(before), Some(after)) if before == after => before,
+        (Some(before), Some(after)) => format!("{before} → **{after}**"),
+    }
 }
 
 /// What a reader should know of a container beside the change.

@@ -2,7 +2,7 @@
 //! rest of the body.
 
 use kubeopt_model::quantity::{Field, Resource};
-use kubeopt_model::recommendation::{Member, Recommendation, SiteChange};
+use kubeopt_model::recommendation::{Member, Recommendation, SiteChange, SiteRemoval};
 use kubeopt_model::usage::ResourceUsage;
 use kubeopt_model::{ContainerUsage, Coverage};
 use serde::Serialize;
@@ -92,7 +92,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
     }
     DetailsView {
         subject,
-        headline: headline(&recommendation.changes),
+        headline: headline(recommendation),
         charts: charts(recommendation),
         evidence: members
             .iter()
@@ -121,24 +121,27 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
                 bound: false,
             })
             .collect(),
-        edits: recommendation.changes.iter().map(edit).collect(),
+        edits: recommendation
+            .changes
+            .iter()
+            .map(edit)
+            .chain(recommendation.removals.iter().map(removal))
+            .collect(),
     }
 }
 
-/// `why 310m CPU and 1184Mi memory`
-fn headline(changes: &[SiteChange]) -> String {
-    let values: Vec<String> = changes
-        .iter()
-        .map(|change| {
-            let what = match change.field {
-                Field::CPU_REQUEST => "CPU",
-                Field::MEMORY_REQUEST => "memory",
-                Field::CPU_LIMIT => "CPU limit",
-                Field::MEMORY_LIMIT => "memory limit",
-            };
-            format!("{} {what}", change.value.after)
-        })
-        .collect();
+/// `why 310m CPU, 1184Mi memory and no CPU limit`
+fn headline(recommendation: &Recommendation) -> String {
+    let what = |field| match field {
+        Field::CPU_REQUEST => "CPU",
+        Field::MEMORY_REQUEST => "memory",
+        Field::CPU_LIMIT => "CPU limit",
+        Field::MEMORY_LIMIT => "memory limit",
+    };
+    let changes = recommendation.changes.iter();
+    let changed = changes.map(|change| format!("{} {}", change.value.after, what(change.field)));
+    let removed = recommendation.removals.iter().map(|removal| format!("no {}", what(removal.field)));
+    let values: Vec<String> = changed.chain(removed).collect();
     match values.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("why {} and {last}", rest.join(", ")),
         _ => format!("why {}", values.concat()),
@@ -149,7 +152,11 @@ fn headline(changes: &[SiteChange]) -> String {
 fn charts(recommendation: &Recommendation) -> Vec<String> {
     [Resource::Cpu, Resource::Memory]
         .into_iter()
-        .filter(|resource| recommendation.changes.iter().any(|change| change.field.resource == *resource))
+        .filter(|resource| {
+            let changed = recommendation.changes.iter().map(|change| change.field);
+            let removed = recommendation.removals.iter().map(|removal| removal.field);
+            changed.chain(removed).any(|field| field.resource == *resource)
+        })
         .filter_map(|resource| {
             let most = recommendation.members.iter().max_by(|a, b| {
                 let peak = |member: &Member| member.usage.resource(resource).map_or(0.0, |usage| usage.max);
@@ -216,5 +223,17 @@ fn edit(change: &SiteChange) -> EditView {
         after: change.value.after.to_string(),
         feeds: change.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
         feeds_left_out: change.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
+    }
+}
+
+/// A removal: its new text is empty, which the template spells out.
+fn removal(removal: &SiteRemoval) -> EditView {
+    EditView {
+        place: removal.site.to_string(),
+        field: removal.field.to_string(),
+        before: removal.site.text.clone(),
+        after: String::new(),
+        feeds: removal.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
+        feeds_left_out: removal.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
     }
 }

@@ -6,6 +6,9 @@ use kubeopt_model::{Amount, Bytes, MilliCores, Resource};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+/// What stands for the new value of a field that goes out of Git.
+pub const REMOVED: &str = "removed";
+
 /// `41232` -> `41,232`
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

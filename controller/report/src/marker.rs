@@ -1,6 +1,6 @@
 //! The hidden state that a pull request carries in its own body. Knows nothing of the words around it.
 
-use kubeopt_model::Change;
+use kubeopt_model::{Change, EditSite, Field};
 use kubeopt_model::pull_request::{MarkedField, Marker};
 
 use crate::pull_request::PullRequestInput;
@@ -17,12 +17,19 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
         .flat_map(|recommendation| {
             let container =
                 recommendation.members.first().map_or(String::new(), |member| member.container.to_string());
-            recommendation.changes.iter().map(move |change| MarkedField {
+            let marked = move |field: Field, site: &EditSite, after: String| MarkedField {
                 container: container.clone(),
-                field: change.field.to_string(),
-                file: change.site.file.clone(),
-                value: Change { before: change.site.text.clone(), after: change.value.after.to_string() },
-            })
+                field: field.to_string(),
+                file: site.file.clone(),
+                value: Change { before: site.text.clone(), after },
+            };
+            // An empty text is a field that goes.
+            let removed = recommendation.removals.iter().map({
+                let marked = marked.clone();
+                move |removal| marked(removal.field, &removal.site, String::new())
+            });
+            let changed = recommendation.changes.iter();
+            changed.map(move |change| marked(change.field, &change.site, change.value.after.to_string())).chain(removed)
         })
         .collect();
     fields.sort();

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::recommendation::SiteChange;
-use kubeopt_model::{EditedFile, Recommendation, Verification};
+use kubeopt_model::{EditSite, EditedFile, Recommendation, RepoPath, Verification};
 
 use crate::diff::diff_files;
 use crate::escape::terminal_line;
@@ -56,18 +55,14 @@ pub fn plan_text(input: &PlanInput<'_>) -> String {
 
 /// `payments/deploy/api  github.com/acme/gitops  apps/prod/api.yaml:14-19   (kustomize, traced)`
 fn file_line(input: &PlanInput<'_>, path: &str) -> String {
-    let changes: Vec<(&Recommendation, &SiteChange)> = input
-        .recommendations
+    let touched: Vec<Touched<'_>> =
+        input.recommendations.iter().flat_map(touched).filter(|each| each.site.file.as_str() == path).collect();
+    let workloads: BTreeSet<String> = touched
         .iter()
-        .flat_map(|recommendation| recommendation.changes.iter().map(move |change| (recommendation, change)))
-        .filter(|(_, change)| change.site.file.as_str() == path)
-        .collect();
-    let workloads: BTreeSet<String> = changes
-        .iter()
-        .flat_map(|(recommendation, _)| &recommendation.members)
+        .flat_map(|each| &each.recommendation.members)
         .map(|member| member.container.workload.to_string())
         .collect();
-    let lines = || changes.iter().map(|(_, change)| change.site.line);
+    let lines = || touched.iter().map(|each| each.site.line);
     let span = match (lines().min(), lines().max()) {
         (Some(first), Some(last)) if first == last => format!(":{first}"),
         (Some(first), Some(last)) => format!(":{first}-{last}"),
@@ -76,7 +71,7 @@ fn file_line(input: &PlanInput<'_>, path: &str) -> String {
     let renderers: BTreeSet<&str> = input
         .verifications
         .iter()
-        .filter(|verification| changes.iter().any(|(_, change)| change.feeds.contains(&verification.entry)))
+        .filter(|verification| touched.iter().any(|each| each.feeds.contains(&verification.entry)))
         .map(|verification| match &verification.by {
             ProvenBy::Parsed => "plain",
             ProvenBy::Rendered(version) => version.split(' ').next().unwrap_or("rendered"),
@@ -89,6 +84,19 @@ fn file_line(input: &PlanInput<'_>, path: &str) -> String {
         input.repository,
         how.join(", ")
     )
+}
+
+/// A scalar that a recommendation changes or removes.
+struct Touched<'a> {
+    recommendation: &'a Recommendation,
+    site: &'a EditSite,
+    feeds: &'a [RepoPath],
+}
+
+fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
+    let changed = recommendation.changes.iter().map(|change| (&change.site, &change.feeds));
+    let removed = recommendation.removals.iter().map(|removal| (&removal.site, &removal.feeds));
+    changed.chain(removed).map(move |(site, feeds)| Touched { recommendation, site, feeds })
 }
 
 /// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several

@@ -15,6 +15,7 @@ use crate::body::{BodyView, body_view};
 use crate::cost::CostView;
 use crate::details::details;
 use crate::error::ReportError;
+use crate::figures;
 use crate::marker::marker;
 use crate::templates::Templates;
 use crate::title::title;
@@ -148,6 +149,17 @@ struct CommitChange {
     place: String,
 }
 
+fn removed(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange> {
+    let container = recommendation.members.first().map(|member| member.container.to_string()).unwrap_or_default();
+    recommendation.removals.iter().map(move |removal| CommitChange {
+        container: container.clone(),
+        field: removal.field.to_string(),
+        before: removal.site.text.clone(),
+        after: figures::REMOVED.to_owned(),
+        place: removal.site.to_string(),
+    })
+}
+
 fn commit_message(
     templates: &Templates,
     input: &PullRequestInput<'_>,
@@ -167,6 +179,7 @@ fn commit_message(
                 place: change.site.to_string(),
             })
         })
+        .chain(input.recommendations.iter().flat_map(removed))
         .collect();
     let changes_left_out = changes.len().saturating_sub(COMMIT_CHANGES_MAX);
     changes.truncate(COMMIT_CHANGES_MAX);

@@ -4,11 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::edit;
+use kubeopt_manifest::{edit, remove};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
+use kubeopt_model::recommendation::SiteRemoval;
 use kubeopt_model::{
-    Change, ClusterName, EditedFile, FieldEdit, FileSet, NoRecommendation, Recommendation, RepoPath, RepositoryId,
+    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation, RepoPath, RepositoryId,
 };
+
+use crate::kept_limits::keep_limits;
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
 #[derive(Debug, Clone)]
@@ -85,7 +88,7 @@ fn edit_group(
     let mut after = FileSet::new();
     let (mut recommendations, mut policies) = (Vec::new(), Vec::new());
     for Admitted { recommendation, policy, .. } in members {
-        for file in recommendation.changes.iter().map(|change| &change.site.file) {
+        for file in recommendation.sites().map(|site| &site.file) {
             if !before.contains_key(file)
                 && let Some(bytes) = read(&repository, &base, file)
             {
@@ -93,22 +96,16 @@ fn edit_group(
                 after.insert(file.clone(), bytes);
             }
         }
-        match edit_one(&after, &recommendation) {
-            Ok(files) => {
+        match edit_most(&after, recommendation) {
+            Ok((recommendation, files)) => {
                 after.extend(files);
                 recommendations.push(recommendation);
                 policies.push(policy);
             }
-            Err(why) => edited.left.push((recommendation, why)),
+            Err(left) => edited.left.push(*left),
         }
     }
-    let files: Vec<EditedFile> = after
-        .into_iter()
-        .filter_map(|(path, after)| {
-            let content = Change { before: before.remove(&path)?, after };
-            (!content.is_none()).then_some(EditedFile { path, content })
-        })
-        .collect();
+    let files = differing(before, after);
     let (Some(policy), Some(cluster)) = (crate::demand::strictest(policies), first_cluster(&recommendations)) else {
         return;
     };
@@ -116,21 +113,76 @@ fn edit_group(
     edited.change_sets.push(ChangeSet { repository, base, cluster, group, label, policy, recommendations, files });
 }
 
+/// The change set with the limit at the problem's place left where it is, edited anew. None where that does not help.
+pub fn keep_limit(change_set: &ChangeSet, problem: &Problem) -> Option<ChangeSet> {
+    let place = problem.place.as_ref()?;
+    let is_there =
+        |removal: &SiteRemoval| removal.site.file.as_str() == place.file && Some(removal.site.line) == place.line;
+    let why = NoRecommendation::NotEditable(problem.clone());
+    let keep = |recommendation: &Recommendation| match recommendation.removals.iter().any(is_there) {
+        true => keep_limits(recommendation, &is_there, &why),
+        false => Some(recommendation.clone()),
+    };
+    let recommendations: Vec<Recommendation> = change_set.recommendations.iter().map(keep).collect::<Option<_>>()?;
+    if recommendations == change_set.recommendations {
+        return None;
+    }
+    let before: FileSet =
+        change_set.files.iter().map(|file| (file.path.clone(), file.content.before.clone())).collect();
+    let mut after = before.clone();
+    for recommendation in &recommendations {
+        after.extend(edit_one(&after, recommendation).ok()?);
+    }
+    Some(ChangeSet { recommendations, files: differing(before, after), ..change_set.clone() })
+}
+
+/// Edits a recommendation; where a limit cannot be removed, without its removals.
+fn edit_most(
+    files: &FileSet,
+    recommendation: Recommendation,
+) -> Result<(Recommendation, FileSet), Box<(Recommendation, NoRecommendation)>> {
+    match edit_one(files, &recommendation) {
+        Ok(edited) => Ok((recommendation, edited)),
+        Err(why) => {
+            let without = keep_limits(&recommendation, &|_| true, &why);
+            let edited = without.and_then(|without| Some((edit_one(files, &without).ok()?, without)));
+            edited.map(|(edited, without)| (without, edited)).ok_or_else(|| Box::new((recommendation, why)))
+        }
+    }
+}
+
+/// The files that an edit changed.
+fn differing(mut before: FileSet, after: FileSet) -> Vec<EditedFile> {
+    after
+        .into_iter()
+        .filter_map(|(path, after)| {
+            let content = Change { before: before.remove(&path)?, after };
+            (!content.is_none()).then_some(EditedFile { path, content })
+        })
+        .collect()
+}
+
 /// All files of one recommendation, edited on top of what was edited before: all of it or nothing.
 fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet, NoRecommendation> {
-    let mut by_file: BTreeMap<&RepoPath, Vec<FieldEdit>> = BTreeMap::new();
+    let mut by_file: BTreeMap<&RepoPath, (Vec<FieldEdit>, Vec<EditSite>)> = BTreeMap::new();
     for change in &recommendation.changes {
         let edit = FieldEdit { site: change.site.clone(), after: change.value.after };
-        by_file.entry(&change.site.file).or_default().push(edit);
+        by_file.entry(&change.site.file).or_default().0.push(edit);
+    }
+    for removal in &recommendation.removals {
+        by_file.entry(&removal.site.file).or_default().1.push(removal.site.clone());
     }
     let mut edited = FileSet::new();
-    for (path, edits) in by_file {
+    for (path, (edits, removals)) in by_file {
         let gone = || {
             let text = format!("{path} is no longer on the base branch");
-            kubeopt_model::Problem::new(crate::codes::NOT_IN_GIT, text, "nothing to do: the next pass reads the branch again")
+            Problem::new(crate::codes::NOT_IN_GIT, text, "nothing to do: the next pass reads the branch again")
         };
         let bytes = files.get(path).ok_or_else(|| NoRecommendation::NotEditable(gone()))?;
-        edited.insert(path.clone(), edit(path, bytes, &edits).map_err(NoRecommendation::NotEditable)?);
+        // Edits first: they move no line, so that removals find their places.
+        let bytes = edit(path, bytes, &edits).map_err(NoRecommendation::NotEditable)?;
+        let bytes = if removals.is_empty() { Ok(bytes) } else { remove(path, &bytes, &removals) };
+        edited.insert(path.clone(), bytes.map_err(NoRecommendation::NotEditable)?);
     }
     Ok(edited)
 }
@@ -150,10 +202,13 @@ fn group_key(admitted: &Admitted) -> String {
             namespaces.into_iter().collect::<Vec<_>>().join("+")
         }
         GroupBy::Source => {
-            let feeds: BTreeSet<&RepoPath> = recommendation.changes.iter().flat_map(|change| &change.feeds).collect();
+            let feeds: BTreeSet<&RepoPath> = recommendation.feeds().collect();
             match feeds.into_iter().collect::<Vec<_>>().as_slice() {
                 [entry] => entry.to_string(),
-                _ => recommendation.changes[0].site.file.parent().unwrap_or_default().to_string(),
+                _ => {
+                    let folder = recommendation.sites().next().and_then(|site| site.file.parent());
+                    folder.unwrap_or_default().to_string()
+                }
             }
         }
     }

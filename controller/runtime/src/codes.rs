@@ -16,6 +16,8 @@ pub const NOT_RENDERED: &str = "E-SRC-206";
 pub const NOT_RENDERED_HERE: &str = "E-SRC-207";
 /// A manifest is larger than kubeopt reads.
 pub const FILE_TOO_LARGE: &str = "E-SRC-208";
+/// A removed limit would come back from another place.
+pub const UNCOVERED: &str = "E-SRC-209";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -57,6 +59,7 @@ pub const CODES: &[(&str, &str)] = &[
     (NOT_RENDERED, "The entry point in Git does not describe the live workload."),
     (NOT_RENDERED_HERE, "An overlay uses a remote base, a plugin or Helm, which kubeopt does not run."),
     (FILE_TOO_LARGE, "A manifest is larger than kubeopt reads."),
+    (UNCOVERED, "A limit stays because another place, such as the base of an overlay, sets it too."),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),
     (CLOSED_BY_PERSON, "A person closed a pull request with these values."),

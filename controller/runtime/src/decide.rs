@@ -11,7 +11,7 @@ use kubeopt_model::{
 use kubeopt_model::recommendation::Member;
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
-use crate::change_set::{Admitted, ChangeSet, edit_all};
+use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit};
 use crate::edges::Edges;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
@@ -111,7 +111,8 @@ impl Edges {
         decided.left.retain(|left| self.shown.covers(&left.workload));
         self.progress.stage("proving", Some(change_sets.len() as u64));
         for change_set in change_sets {
-            match self.prove_and_describe(&change_set, sites, &decided.left, now).await {
+            let (change_set, proven) = self.prove_most(change_set, sites, &decided.left, now).await;
+            match proven {
                 Ok(proposal) => decided.proposals.push(proposal),
                 Err(problem) => {
                     let why = NoRecommendation::NotEditable(problem.clone());
@@ -124,6 +125,25 @@ impl Edges {
             self.progress.step();
         }
         decided
+    }
+
+    /// Proves a change set; a limit that cannot go stays, and the rest is proven anew.
+    async fn prove_most(
+        &self,
+        mut change_set: ChangeSet,
+        sites: &Sites,
+        left: &[Left],
+        now: Timestamp,
+    ) -> (ChangeSet, Result<Proposal, Problem>) {
+        // Every round keeps at least one limit, so there are no more rounds than limits.
+        loop {
+            let proven = self.prove_and_describe(&change_set, sites, left, now).await;
+            let uncovered = proven.as_ref().err().filter(|problem| problem.code == crate::codes::UNCOVERED);
+            match uncovered.and_then(|problem| keep_limit(&change_set, problem)) {
+                Some(without) => change_set = without,
+                None => return (change_set, proven),
+            }
+        }
     }
 
     /// Whether something of a change set was asked for.

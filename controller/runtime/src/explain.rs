@@ -175,7 +175,8 @@ fn show_values(f: &mut fmt::Formatter<'_>, member: &Member) -> fmt::Result {
         let (before, after) = (member.resources.before.get(field), member.resources.after.get(field));
         match (before, after) {
             (Some(before), Some(after)) if before != after => writeln!(f, "  {field}: {before} → {after}")?,
-            (Some(before), _) => writeln!(f, "  {field}: {before} stays")?,
+            (Some(before), None) => writeln!(f, "  {field}: {before} → removed")?,
+            (Some(before), Some(_)) => writeln!(f, "  {field}: {before} stays")?,
             (None, _) => {}
         }
     }

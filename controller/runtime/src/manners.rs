@@ -65,14 +65,14 @@ fn says_almost_the_same(there: &Marker, wanted: &Marker, changes: &ChangePolicy)
         && pairs.len() == wanted.fields.len()
         && pairs.iter().all(|(a, b)| {
             a.value.before == b.value.before
-                && amounts(a, b).is_some_and(|(there, wanted)| {
+                && (both_removed(a, b) || amounts(a, b).is_some_and(|(there, wanted)| {
                     let least = match there.resource() {
                         Resource::Cpu => changes.ignore_below_cpu.0,
                         Resource::Memory => changes.ignore_below_memory.0,
                     };
                     let delta = there.base().abs_diff(wanted.base());
                     delta < least || (delta as f64) < changes.ignore_below_ratio * there.base() as f64
-                })
+                }))
         })
 }
 
@@ -89,7 +89,7 @@ fn remembered(closed: &PullRequest, wanted: &Marker, manners: &PullRequestPolicy
     let pairs = paired(&there.fields, &wanted.fields);
     let moved = pairs.len() != wanted.fields.len()
         || pairs.iter().any(|(a, b)| {
-            amounts(a, b).is_none_or(|(there, wanted)| {
+            !both_removed(a, b) && amounts(a, b).is_none_or(|(there, wanted)| {
                 let delta = there.base().abs_diff(wanted.base()) as f64;
                 delta * 100.0 >= f64::from(manners.reopen_moved_percent) * there.base() as f64
             })
@@ -109,6 +109,11 @@ fn paired<'a>(a: &'a [MarkedField], b: &'a [MarkedField]) -> Vec<(&'a MarkedFiel
     let key = |field: &MarkedField| (field.container.clone(), field.field.clone(), field.file.clone());
     let by_key: BTreeMap<_, _> = a.iter().map(|field| (key(field), field)).collect();
     b.iter().filter_map(|field| Some((*by_key.get(&key(field))?, field))).collect()
+}
+
+/// Both take the field out of Git.
+fn both_removed(a: &MarkedField, b: &MarkedField) -> bool {
+    a.value.after.is_empty() && b.value.after.is_empty()
 }
 
 fn amounts(a: &MarkedField, b: &MarkedField) -> Option<(Amount, Amount)> {

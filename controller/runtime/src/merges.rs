@@ -4,7 +4,7 @@ use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpda
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use kubeopt_model::pull_request::{MarkedField, Marker};
 use kubeopt_model::{
-    Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp, WorkloadId,
+    Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp, TracedField, WorkloadId,
     WorkloadKind,
 };
 use kubeopt_report::{Comment, comment_text};
@@ -264,7 +264,7 @@ fn sync_of<'a>(marker: &Marker, facts: impl Iterator<Item = &'a ClusterFacts> + 
 fn shows<'a>(marked: &MarkedField, mut facts: impl Iterator<Item = &'a ClusterFacts>) -> bool {
     let Some((namespace, kind, name, container)) = selector(&marked.container) else { return false };
     let Ok(field) = marked.field.parse::<Field>() else { return false };
-    let wanted = Amount::parse(field.resource, &marked.value.after).ok();
+    let Some(wanted) = wanted(marked, field) else { return false };
     facts.any(|facts| {
         let id = WorkloadId {
             cluster: facts.cluster.clone(),
@@ -275,6 +275,14 @@ fn shows<'a>(marked: &MarkedField, mut facts: impl Iterator<Item = &'a ClusterFa
         let live = facts.workload(&id).and_then(|workload| workload.container(&container));
         live.is_some_and(|live| live.resources.get(field) == wanted)
     })
+}
+
+/// What a merge should leave there: an amount, or nothing where the text is empty. None where the text is no amount.
+fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
+    match marked.value.after.as_str() {
+        "" => Some(None),
+        text => Amount::parse(field.resource, text).ok().map(Some),
+    }
 }
 
 /// `namespace/kind/name/container`
@@ -308,15 +316,17 @@ fn obsolete(marker: &Marker, repository: &RepositoryId, sites: &Sites) -> Option
     let stands = |marked: &MarkedField| {
         let (namespace, kind, name, container) = selector(&marked.container)?;
         let field: Field = marked.field.parse().ok()?;
-        let wanted = Amount::parse(field.resource, &marked.value.after).ok()?;
-        let traced = trace.entries.values().flatten().flat_map(|entry| &entry.fields).find(|traced| {
-            traced.field == field
-                && traced.container == container
+        let wanted = wanted(marked, field)?;
+        let of_container = |traced: &&TracedField| {
+            traced.container == container
                 && traced.workload.kind == kind
                 && traced.workload.name == name
                 && traced.workload.namespace.as_ref().is_none_or(|own| *own == namespace)
-        })?;
-        Some(traced.value == Some(wanted))
+        };
+        let fields = || trace.entries.values().flatten().flat_map(|entry| &entry.fields).filter(of_container);
+        // A container that is gone says nothing of its fields; a request always stays beside a removed limit.
+        fields().next()?;
+        Some(fields().find(|traced| traced.field == field).and_then(|traced| traced.value) == wanted)
     };
     let all = !marker.fields.is_empty() && marker.fields.iter().all(|field| stands(field) == Some(true));
     all.then(|| format!("all of its values are on `{}` already", marker.base))

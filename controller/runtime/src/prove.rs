@@ -1,13 +1,12 @@
 //! The proof: every entry point that a change set feeds is rendered before and after, and exactly the proposed fields
 //! differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_gitops::render::Renderer;
 use kubeopt_manifest::compare;
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::recommendation::SiteChange;
-use kubeopt_model::{Change, ChangedField, FileSet, Problem, RepoPath, TracedField, Verification};
+use kubeopt_model::{Amount, Change, ChangedField, EditSite, Field, FileSet, Problem, Recommendation, RepoPath, Verification};
 
 use crate::change_set::ChangeSet;
 use crate::codes;
@@ -24,11 +23,10 @@ pub async fn prove(
     trace: &RepositoryTrace,
     renderer: &Renderer,
 ) -> Result<Vec<Verification>, Problem> {
-    let changes: Vec<&SiteChange> =
-        change_set.recommendations.iter().flat_map(|recommendation| &recommendation.changes).collect();
+    let touched: Vec<Touched<'_>> = change_set.recommendations.iter().flat_map(touched).collect();
     let mut verifications = Vec::new();
     for entry in trace.entries.values().filter_map(|entry| entry.as_ref().ok()) {
-        let wanted = wanted(entry, &changes);
+        let wanted = wanted(entry, &touched);
         if !wanted.is_empty() {
             verifications.push(prove_entry(entry, wanted, change_set, trace, renderer).await?);
         }
@@ -40,30 +38,48 @@ pub async fn prove(
     Ok(verifications)
 }
 
-/// The fields of an entry point that the changes should change, and how.
-fn wanted(entry: &EntryTrace, changes: &[&SiteChange]) -> BTreeSet<ChangedField> {
-    let change_of = |field: &TracedField| {
-        let site = field.site.as_ref().ok()?;
-        changes.iter().find(|change| change.site == *site && change.field == field.field)
-    };
+/// A scalar that the change set changes or removes.
+struct Touched<'a> {
+    field: Field,
+    site: &'a EditSite,
+    value: Change<Option<Amount>>,
+}
+
+fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
+    let changed = recommendation
+        .changes
+        .iter()
+        .map(|change| Touched { field: change.field, site: &change.site, value: change.value.map(Some) });
+    let removed = recommendation.removals.iter().map(|removal| Touched {
+        field: removal.field,
+        site: &removal.site,
+        value: Change { before: Some(removal.before), after: None },
+    });
+    changed.chain(removed)
+}
+
+/// The fields of an entry point that should change, each with its scalar.
+fn wanted<'a>(entry: &EntryTrace, touched: &[Touched<'a>]) -> BTreeMap<ChangedField, &'a EditSite> {
     entry
         .fields
         .iter()
         .filter_map(|field| {
-            let change = change_of(field)?;
-            Some(ChangedField {
+            let site = field.site.as_ref().ok()?;
+            let touched = touched.iter().find(|touched| touched.site == site && touched.field == field.field)?;
+            let changed = ChangedField {
                 workload: field.workload.clone(),
                 container: field.container.clone(),
                 field: field.field,
-                value: change.value.map(Some),
-            })
+                value: touched.value,
+            };
+            Some((changed, touched.site))
         })
         .collect()
 }
 
 async fn prove_entry(
     entry: &EntryTrace,
-    wanted: BTreeSet<ChangedField>,
+    wanted: BTreeMap<ChangedField, &EditSite>,
     change_set: &ChangeSet,
     trace: &RepositoryTrace,
     renderer: &Renderer,
@@ -72,6 +88,10 @@ async fn prove_entry(
     let before = renderer.render(&render_request(&entry.entry, files.before)).await?;
     let after = renderer.render(&render_request(&entry.entry, files.after)).await?;
     let found: BTreeSet<ChangedField> = compare(&before.output, &after.output)?.into_iter().collect();
+    if let Some((field, site)) = wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field)) {
+        return Err(uncovered(&entry.entry.path, field, site));
+    }
+    let wanted: BTreeSet<ChangedField> = wanted.into_keys().collect();
     if let Some(other) = found.symmetric_difference(&wanted).next() {
         return Err(not_proven(&entry.entry.path, other, found.contains(other)));
     }
@@ -93,6 +113,14 @@ fn sides(entry: &EntryTrace, change_set: &ChangeSet, trace: &RepositoryTrace) ->
         }
     }
     Change { before, after }
+}
+
+/// A limit that is set elsewhere as well: without this line, the value below it shows.
+fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem {
+    let ChangedField { field, workload, container, .. } = field;
+    let text = format!("{entry}: without this line, {workload} [{container}] gets {field} from another place, such as the base of the overlay");
+    let help = format!("remove the limit there too, or say `keep` under sizing.limits.{} for this path", field.resource);
+    Problem::new(codes::UNCOVERED, text, help).at(site.file.as_str(), Some(site.line))
 }
 
 fn not_proven(entry: &RepoPath, field: &ChangedField, unexpected: bool) -> Problem {

@@ -218,12 +218,10 @@ fn want_one(unit: &Unit, policy: &EffectivePolicy, ground: &Ground<'_>) -> Resul
     let recommendation = recommend(&demand, prices.as_ref())?;
     let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };
     match admit(recommendation, &context) {
-        Admission::Admitted(recommendation) => Ok(Admitted {
-            entry: recommendation.changes.first().and_then(|change| change.feeds.first().cloned()).unwrap_or_default(),
-            recommendation,
-            policy: policy.clone(),
-            base: unit.base.clone(),
-        }),
+        Admission::Admitted(recommendation) => {
+            let entry = recommendation.feeds().next().cloned().unwrap_or_default();
+            Ok(Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry })
+        }
         Admission::Nothing(why) => Err(why),
     }
 }

@@ -7,7 +7,7 @@ use kubeopt_model::{Amount, Bound, Resource};
 
 use crate::guardrails::bounds::{at_least, at_most};
 use crate::guardrails::{Guardrail, Judgement};
-use crate::wanted::Wanted;
+use crate::wanted::{Removing, Wanted};
 
 pub(super) const GUARDRAIL: Guardrail = Guardrail {
     name: "limit-range",
@@ -44,6 +44,27 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
         (Judgement::Pass, Some(bound)) => at_most(wanted, bound.amount, || text(bound, "more")),
         (judged, _) => judged,
     }
+}
+
+/// A limit stays where a LimitRange would set another one, or reject a container without one.
+pub(super) fn demands(removing: &Removing<'_>) -> Option<String> {
+    let resource = removing.field.resource;
+    removing.members.iter().find_map(|member| {
+        let id = &member.container.workload;
+        let ranges = removing.context.facts_of(&id.cluster).map_or(&[][..], |facts| &facts.limit_ranges);
+        ranges.iter().filter(|range| range.namespace == id.namespace).find_map(|range| {
+            let name = format!("LimitRange {}/{}", range.namespace, range.name);
+            let ratio = match resource {
+                Resource::Cpu => range.max_ratio_per_mille.0,
+                Resource::Memory => range.max_ratio_per_mille.1,
+            };
+            if let Some(default) = amount(&range.default_limit, resource) {
+                return Some(format!("{name} would set a {resource} limit of {default} in its place"));
+            }
+            let demands = amount(&range.max, resource).is_some() || ratio.is_some();
+            demands.then(|| format!("{name} demands a {resource} limit"))
+        })
+    })
 }
 
 /// Every bound that a LimitRange of a member's namespace sets on the field.

@@ -3,7 +3,7 @@
 
 use kubeopt_model::{Amount, Field, NoRecommendation};
 
-use crate::wanted::Wanted;
+use crate::wanted::{Removing, Wanted};
 
 mod bounds;
 mod ceiling;
@@ -89,4 +89,14 @@ pub static GUARDRAILS: &[Guardrail] = &[
     qos_class::GUARDRAIL,
     request_within_limit::GUARDRAIL,
     ignore_below::GUARDRAIL,
+];
+
+/// What a guardrail says of a limit that shall go: why it stays, if so.
+pub(crate) type JudgeRemoval = fn(&Removing<'_>) -> Option<String>;
+
+/// Guardrails that judge removals, with the name that reasons show.
+pub(crate) static REMOVAL_GUARDRAILS: &[(&str, JudgeRemoval)] = &[
+    (limit_range::GUARDRAIL.name, limit_range::demands),
+    (quota::GUARDRAIL.name, quota::demands),
+    (qos_class::GUARDRAIL.name, qos_class::demands),
 ];

@@ -1,11 +1,12 @@
-//! A Guaranteed pod stays Guaranteed: request and limit of its containers stay equal, so both move or neither does.
+//! A Guaranteed pod stays Guaranteed: request and limit of its containers stay equal, so both move or neither does. No
+//! limit goes that the pod's class rests on.
 
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::workload::{QosClass, qos_class};
 
 use crate::guardrails::bounds::{at_least, at_most};
 use crate::guardrails::{Guardrail, Judgement};
-use crate::wanted::Wanted;
+use crate::wanted::{Removing, Wanted, resources_after};
 
 pub(super) const GUARDRAIL: Guardrail =
     Guardrail { name: "qos-class", about: "a Guaranteed pod stays Guaranteed", judge };
@@ -21,6 +22,24 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
         Some(other) => at_least(wanted, other, text),
         None => Judgement::Pass,
     }
+}
+
+/// A limit stays where the pod's class would change without it.
+pub(super) fn demands(removing: &Removing<'_>) -> Option<String> {
+    removing.members.iter().find_map(|member| {
+        let id = &member.container.workload;
+        let workload = removing.context.facts_of(&id.cluster).and_then(|facts| facts.workload(id));
+        let (before, after) = match workload {
+            Some(workload) => {
+                let containers = workload.containers.iter();
+                let after: Vec<_> =
+                    containers.map(|each| resources_after(removing.recommendation, workload, each)).collect();
+                (workload.qos_class(), qos_class(&after))
+            }
+            None => (qos_class([&member.resources.before]), qos_class([&member.resources.after])),
+        };
+        (before != after).then(|| format!("the pod's class stays {before}; without this limit it would be {after}"))
+    })
 }
 
 /// The pod's class where the cluster shows the pod; else that of the container alone.

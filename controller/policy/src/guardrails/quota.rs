@@ -6,7 +6,7 @@ use kubeopt_model::recommendation::Member;
 use kubeopt_model::{Amount, Bound, ClusterName, Field, Namespace, Resources};
 
 use crate::guardrails::{Guardrail, Judgement};
-use crate::wanted::Wanted;
+use crate::wanted::{Removing, Wanted};
 
 pub(super) const GUARDRAIL: Guardrail =
     Guardrail { name: "quota", about: "no raise exceeds the ResourceQuotas of its namespace", judge };
@@ -28,6 +28,21 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
         }
     }
     Judgement::Pass
+}
+
+/// A limit stays where a quota counts limits: a pod without one would be rejected.
+pub(super) fn demands(removing: &Removing<'_>) -> Option<String> {
+    let field = removing.field;
+    removing.members.iter().find_map(|member| {
+        let id = &member.container.workload;
+        let quotas = removing.context.facts_of(&id.cluster).map_or(&[][..], |facts| &facts.quotas);
+        let counts = |quota: &&Quota| quota.namespace == id.namespace && quota.hard.get(field).is_some();
+        let quota = quotas.iter().find(counts)?;
+        Some(format!(
+            "ResourceQuota {}/{} counts {field}: a pod without it would be rejected",
+            quota.namespace, quota.name
+        ))
+    })
 }
 
 /// A limit that stands alone counts as the request too.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::cluster::Node;
-use kubeopt_model::recommendation::{Member, Risk, SiteChange};
+use kubeopt_model::recommendation::{Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::usage::ResourceUsage;
 use kubeopt_model::{
     Amount, Bytes, Change, ClusterFacts, ClusterName, Container, ContainerId, ContainerName, ContainerRole,
@@ -59,14 +59,15 @@ impl Case {
 
     pub(crate) fn recommendation(&self) -> Recommendation {
         let members = self.wishes.iter().enumerate().map(|(index, wish)| member(index, wish)).collect();
-        let mut changes: Vec<SiteChange> = Vec::new();
+        let (mut changes, mut removals) = (Vec::new(), Vec::new());
         for (index, wish) in self.wishes.iter().enumerate() {
             for field in Field::ALL {
-                let Some((before, after)) = wish.before.get(field).zip(wish.after.get(field)) else {
-                    continue;
-                };
-                if before != after {
-                    changes.push(site_change(index, field, Change { before, after }));
+                match (wish.before.get(field), wish.after.get(field)) {
+                    (Some(before), Some(after)) if before != after => {
+                        changes.push(site_change(index, field, Change { before, after }));
+                    }
+                    (Some(before), None) => removals.push(removal(index, field, before)),
+                    (Some(_) | None, _) => {}
                 }
             }
         }
@@ -78,7 +79,7 @@ impl Case {
             },
             members,
             changes,
-            removals: Vec::new(),
+            removals,
             reasons: Vec::new(),
             left: Vec::new(),
             risk: Risk::Low,
@@ -179,6 +180,11 @@ fn site_change(index: usize, field: Field, value: Change<Amount>) -> SiteChange 
         text: value.before.to_string(),
     };
     SiteChange { field, site, value, feeds: Vec::new() }
+}
+
+fn removal(index: usize, field: Field, before: Amount) -> SiteRemoval {
+    let change = site_change(index, field, Change { before, after: before });
+    SiteRemoval { field, site: change.site, before, feeds: Vec::new() }
 }
 
 fn member(index: usize, wish: &Wish) -> Member {

@@ -146,14 +146,12 @@ fn values_stay_within_limit_ranges() {
     assert_eq!(ratio.outcome().0, "300m 2000m 1Gi -", "a LimitRange speaks of its own namespace");
 }
 
+fn quota(hard: &str, used: &str) -> Quota {
+    Quota { namespace: namespace(), name: "team".to_owned(), hard: resources(hard), used: resources(used) }
+}
+
 #[test]
 fn a_raise_that_the_quota_would_reject_is_refused_with_all_replicas_counted() {
-    let quota = |hard: &str, used: &str| Quota {
-        namespace: namespace(),
-        name: "team".to_owned(),
-        hard: resources(hard),
-        used: resources(used),
-    };
     let mut case = case("500m - 1Gi -", "1 - 1200Mi -");
     case.facts.quotas.push(quota("10 - 100Gi -", "8600m - 3Gi -"));
     let (admission, verdicts) = case.judge();
@@ -208,6 +206,59 @@ fn no_request_ends_above_its_limit_when_the_limit_is_held() {
     let max = ResourceList { cpu: Some(MilliCores(800)), memory: None };
     case.facts.limit_ranges.push(limit_range(ResourceList::default(), max, (None, None)));
     assert_eq!(case.outcome().0, "800m 800m 1Gi -");
+}
+
+#[test]
+fn a_limit_goes_where_nothing_demands_it() {
+    let mut case = case("1 2 1Gi 2Gi", "500m - 1Gi 2Gi");
+    case.facts.quotas.push(quota("10 - 100Gi -", "1 - 1Gi -"));
+    let (admission, verdicts) = case.judge();
+    let Admission::Admitted(admitted) = admission else { panic!("it passes") };
+    assert_eq!(spoken(&admitted.members[0].resources.after), "500m - 1Gi 2Gi");
+    assert_eq!((admitted.removals.len(), verdicts), (1, Vec::new()));
+}
+
+#[test]
+fn a_limit_that_its_namespace_or_its_class_demands_stays() {
+    let range = |default: Option<u64>, max: Option<u64>, ratio: Option<u64>| {
+        let cpu = |cores: Option<u64>| ResourceList { cpu: cores.map(MilliCores), memory: None };
+        let mut range = limit_range(ResourceList::default(), cpu(max), (ratio, None));
+        range.default_limit = cpu(default);
+        range
+    };
+    for (ranges, quotas, text) in [
+        (vec![range(Some(4000), None, None)], vec![], "LimitRange payments/bounds would set a cpu limit of 4000m in its place"),
+        (vec![range(None, Some(4000), None)], vec![], "LimitRange payments/bounds demands a cpu limit"),
+        (vec![range(None, None, Some(9000))], vec![], "LimitRange payments/bounds demands a cpu limit"),
+        (
+            vec![],
+            vec![quota("- 20 - -", "- 6 - -")],
+            "ResourceQuota payments/team counts limits.cpu: a pod without it would be rejected",
+        ),
+    ] {
+        let mut case = case("1 2 1Gi 2Gi", "1 - 1Gi 2Gi");
+        case.facts.limit_ranges = ranges;
+        case.facts.quotas = quotas;
+        assert_eq!(case.outcome().0, text);
+    }
+    let guaranteed = case("1 1 1Gi 1Gi", "1 - 1Gi 1Gi").outcome();
+    assert_eq!(guaranteed.0, "the pod's class stays Guaranteed; without this limit it would be Burstable");
+    let bare = case("- 1 - -", "- - - -").outcome();
+    assert_eq!(bare.0, "the pod's class stays Burstable; without this limit it would be BestEffort");
+}
+
+#[test]
+fn a_limit_that_stays_follows_the_request_that_grew_beyond_it() {
+    let mut case = case("1 - 1Gi 1Gi", "1 - 1200Mi -");
+    case.cures_oom = true;
+    case.facts.quotas.push(quota("- - - 100Gi", "- - - 3Gi"));
+    assert_eq!(case.outcome(), ("1000m - 1200Mi 1200Mi".to_owned(), vec!["quota"]));
+    case.facts.quotas[0] = quota("- - - 100Gi", "- - - 100Gi");
+    assert_eq!(
+        case.outcome().0,
+        "ResourceQuota payments/team counts limits.memory: a pod without it would be rejected",
+        "neither the limit nor the request above it has room"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What holds for every recommendation: idempotent, bounded, consistent.
 
 use kubeopt_model::cluster::LimitRange;
+use kubeopt_model::recommendation::SiteChange;
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Amount, Bound, Bytes, Field, MilliCores, Resource, Resources};
 use kubeopt_policy::Admission;
@@ -11,18 +12,19 @@ use crate::fixture::{Case, Wish, namespace, node};
 const MIB: u64 = 1 << 20;
 
 prop_compose! {
-    /// Request and limit of one resource, now and wanted; the request is never above the limit.
+    /// Request and limit of one resource, now and wanted; the request is never above the limit, which may go.
     fn pair(unit: u64, most: u64)(
         set in (any::<bool>(), any::<bool>()),
         now in (1..most, 1..most),
         wanted in (1..most, 1..most),
         equal in any::<bool>(),
-    ) -> [Option<[u64; 2]>; 2] {
+        bare in prop::bool::weighted(0.2),
+    ) -> [Option<(u64, Option<u64>)>; 2] {
         let ordered = |(a, b): (u64, u64)| if equal { (a, a) } else { (a.min(b), a.max(b)) };
         let ((request, limit), (request_after, limit_after)) = (ordered(now), ordered(wanted));
         [
-            set.0.then_some([request * unit, request_after * unit]),
-            set.1.then_some([limit * unit, limit_after * unit]),
+            set.0.then_some((request * unit, Some(request_after * unit))),
+            set.1.then_some((limit * unit, (!bare).then_some(limit_after * unit))),
         ]
     }
 }
@@ -32,9 +34,11 @@ prop_compose! {
         let (mut before, mut after) = (Resources::default(), Resources::default());
         for (resource, [request, limit]) in [(Resource::Cpu, cpu), (Resource::Memory, memory)] {
             for (bound, values) in [(Bound::Request, request), (Bound::Limit, limit)] {
-                let Some([now, wanted]) = values else { continue };
+                let Some((now, wanted)) = values else { continue };
                 before.set(bound, Amount::from_base(resource, now));
-                after.set(bound, Amount::from_base(resource, wanted));
+                if let Some(wanted) = wanted {
+                    after.set(bound, Amount::from_base(resource, wanted));
+                }
             }
         }
         Wish { before, after, highest_mebi: f64::from(highest), replicas: 3 }
@@ -94,7 +98,13 @@ proptest! {
         let wanted = case.recommendation();
         let policy = &case.policy;
         for change in &admitted.changes {
-            let first = wanted.changes.iter().find(|c| c.site == change.site && c.field == change.field).unwrap();
+            let asked = |c: &&SiteChange| c.site == change.site && c.field == change.field;
+            let Some(first) = wanted.changes.iter().find(asked) else {
+                // A limit that was to go and has to stay below a request that grew.
+                prop_assert!(wanted.removals.iter().any(|r| r.site == change.site && r.field == change.field));
+                prop_assert!(change.value.after > change.value.before);
+                continue;
+            };
             let (now, after, wish) = (change.value.before.base(), change.value.after.base(), first.value.after.base());
             prop_assert_eq!(change.value.before, first.value.before);
             prop_assert!(now.min(wish) <= after && after <= now.max(wish));
@@ -120,7 +130,9 @@ proptest! {
         for (index, member) in admitted.members.iter().enumerate() {
             for field in Field::ALL {
                 let changed = admitted.changes.iter().find(|c| c.site.line == 10 + index && c.field == field);
-                let expected = changed.map_or(member.resources.before.get(field), |change| Some(change.value.after));
+                let goes = admitted.removals.iter().any(|r| r.site.line == 10 + index && r.field == field);
+                let now = member.resources.before.get(field).filter(|_| !goes);
+                let expected = changed.map_or(now, |change| Some(change.value.after));
                 prop_assert_eq!(member.resources.after.get(field), expected);
             }
             for resource in [Resource::Cpu, Resource::Memory] {

@@ -6,7 +6,7 @@ use kubeopt_model::{NoRecommendation, ObjectName};
 use kubeopt_report::{Templates, describe};
 
 use crate::golden::assert_golden;
-use crate::sample::{Sample, sample};
+use crate::sample::{Sample, sample, without_cpu_limit};
 
 fn body(sample: &Sample) -> String {
     describe(&Templates::embedded(), &sample.input()).unwrap().body
@@ -36,6 +36,27 @@ fn a_pull_request_reads_as_designed() {
     assert_eq!(Marker::find(&described.body), Some(described.marker));
     assert_golden("pull-request.md", &described.body);
     assert_golden("commit.txt", &described.commit_message);
+}
+
+#[test]
+fn a_limit_that_goes_is_shown_as_removed_everywhere() {
+    let described = describe(&Templates::embedded(), &without_cpu_limit().input()).unwrap();
+    assert_golden("pull-request-removal.md", &described.body);
+    assert!(described.body.contains("| 2000m → **removed** |"), "{}", described.body);
+    assert!(described.body.contains(":17` sets `limits.cpu`: `2` → removed."), "{}", described.body);
+    assert!(described.commit_message.contains("limits.cpu: 2 -> removed"), "{}", described.commit_message);
+    let marked = described.marker.fields.iter().find(|field| field.field == "limits.cpu").unwrap();
+    assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("2", ""));
+}
+
+#[test]
+fn a_removal_alone_makes_a_pull_request() {
+    let mut sample = without_cpu_limit();
+    sample.recommendations.truncate(1);
+    sample.recommendations[0].changes.clear();
+    let described = describe(&Templates::embedded(), &sample.input()).unwrap();
+    assert!(described.body.contains("<b>deploy/api · api</b> - why no CPU limit<"), "{}", described.body);
+    assert_eq!(described.marker.fields.len(), 1);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kubeopt_model::cost::{CapacityCost, Money, Prices};
 use kubeopt_model::edit::{ChangedField, ProvenBy};
 use kubeopt_model::quantity::{Field, MIB};
-use kubeopt_model::recommendation::{Effect, Member, Reason, Risk, SiteChange};
+use kubeopt_model::recommendation::{Effect, Member, Reason, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::source::{RenderedWorkload, Step};
 use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::{
@@ -110,6 +110,19 @@ fn site_change(file: &str, line: usize, field: Field, before: &str, after: &str)
         value: Change { before: amount(before), after: amount(after) },
         feeds: vec![RepoPath::new("apps/payments/overlays/prod").unwrap()],
     }
+}
+
+/// The API without its CPU limit, which was 2 cores.
+pub(crate) fn without_cpu_limit() -> Sample {
+    let mut sample = sample();
+    let api = &mut sample.recommendations[0];
+    let change = site_change(API_FILE, 17, Field::CPU_LIMIT, "2", "2");
+    let SiteChange { field, site, value, feeds } = change;
+    api.removals.push(SiteRemoval { field, site, before: value.before, feeds });
+    api.members[0].resources.before.set(field.bound, value.before);
+    let text = "the policy wants no cpu limit: 2000m is removed".to_owned();
+    api.reasons.push(Reason { rule: "limits".into(), field, effect: Effect::Remove, bound: true, text });
+    sample
 }
 
 fn reason(field: Field, rule: &str, bound: bool, after: &str, text: &str) -> Reason {
