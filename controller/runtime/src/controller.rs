@@ -136,12 +136,15 @@ async fn passes(
                 () = stopped(stop.clone()) => break,
             }
         }
+        let begun = std::time::Instant::now();
         let outcome = one_pass(edges, instruments).await;
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
         if until == Until::FirstPass {
             return outcome;
         }
-        let pause = if outcome.is_ok() { every } else { back_off(failures).min(every) };
+        // From start to start, as `passes.every` says; a pass that took longer is followed by the next at once.
+        let rest = every.saturating_sub(begun.elapsed());
+        let pause = if outcome.is_ok() { rest } else { back_off(failures).min(every) };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = stop.changed() => {}

@@ -134,7 +134,7 @@ pub(super) const DIFF: &str = r#"diff --git a/apps/cart/overlays/prod/resources.
            requests:
 -            cpu: 800m   # Black Friday
 -            memory: 1Gi
-+            cpu: 300m   # Black Friday
++            cpu: 290m   # Black Friday
 +            memory: 464Mi
 diff --git a/apps/plain/web.yaml b/apps/plain/web.yaml
 --- a/apps/plain/web.yaml
@@ -154,7 +154,7 @@ diff --git a/apps/plain/web.yaml b/apps/plain/web.yaml
 
 /// What the body has to say: the values, why, what is left alone, and the proof.
 pub(super) const BODY_PARTS: [&str; 7] = [
-    "| `deploy/cart` ×2 | cart | 800m → **300m** | 1Gi → **464Mi** | - |",
+    "| `deploy/cart` ×2 | cart | 800m → **290m** | 1Gi → **464Mi** | - |",
     "| `deploy/web` ×2 | web | 1000m → **350m** | 2Gi → **576Mi** | 2Gi |",
     "samples of 4 pods, 100 % of the expected",
     "- `shop/deploy/queue/queue` - switched off by .kubeopt.yaml:5.",
@@ -165,7 +165,7 @@ pub(super) const BODY_PARTS: [&str; 7] = [
 
 /// What the marker keeps: container, field, before, after.
 pub(super) const MARKED: [(&str, &str, &str, &str); 4] = [
-    ("shop/deploy/cart/cart", "requests.cpu", "800m", "300m"),
+    ("shop/deploy/cart/cart", "requests.cpu", "800m", "290m"),
     ("shop/deploy/cart/cart", "requests.memory", "1Gi", "464Mi"),
     ("shop/deploy/web/web", "requests.cpu", "1", "350m"),
     ("shop/deploy/web/web", "requests.memory", "2Gi", "576Mi"),
@@ -175,7 +175,7 @@ pub(super) const MARKED: [(&str, &str, &str, &str); 4] = [
 pub(super) const REQUESTS_AFTER: [(&str, &str, (&str, &str)); 4] = [
     ("web", "web", ("350m", "576Mi")),
     ("web", "proxy", ("120m", "128Mi")),
-    ("cart", "cart", ("300m", "464Mi")),
+    ("cart", "cart", ("290m", "464Mi")),
     ("queue", "queue", ("2", "4Gi")),
 ];
 

@@ -17,7 +17,8 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
     let Some(cpu) = usage.cpu.as_ref() else { return Vec::new() };
     let quantile = policy.sizing.cpu_quantile;
-    let Some(seen) = cpu.sketch.quantile(quantile) else { return Vec::new() };
+    // The sketch is right within 1 %; the maximum is exact, and no quantile lies above it.
+    let Some(seen) = cpu.sketch.quantile(quantile).map(|seen| seen.min(cpu.max)) else { return Vec::new() };
     let wanted = MilliCores((seen * (1.0 + policy.sizing.cpu_margin)).ceil() as u64);
     let text = format!(
         "p{} of {:.0} days {:.0}m over {} samples of {} pods, plus {:.0} %; highest {:.0}m",
@@ -58,5 +59,14 @@ mod tests {
             reason.is_some_and(|text| text.contains("p98 of 28 days") && text.contains("highest 900m")),
             "{reason:?}"
         );
+    }
+
+    #[test]
+    fn quantile_is_never_said_to_lie_above_the_maximum() {
+        let mut case = Case::serving();
+        case.cpu_samples = vec![250.0; 100];
+        let sizing = size(&case.evidence(), &case.policy);
+        let said = sizing.reasons.iter().find(|reason| reason.rule == "cpu-quantile").map(|r| r.text.as_str());
+        assert!(said.is_some_and(|text| text.contains("days 250m") && text.contains("highest 250m")), "{said:?}");
     }
 }
