@@ -35,7 +35,12 @@ fn the_demo_opens_a_pull_request_without_kustomize_and_says_what_is_left_out() {
     let home = folder("demo");
     let printed = demo(home.path(), "");
     assert!(printed.contains("opened #1 "), "{printed}");
-    for line in ["-            memory: 2Gi", "+            memory: 1136Mi", "# sized by hand in 2024", "verified: parsed"] {
+    for line in [
+        "-            memory: 2Gi",
+        "+            memory: 1136Mi",
+        "# sized by hand in 2024",
+        "verified: parsed",
+    ] {
         assert!(printed.contains(line), "no `{line}` in {printed}");
     }
     assert!(printed.contains("E-REN-001"), "the overlay is left out with its reason: {printed}");
@@ -72,7 +77,8 @@ fn the_same_demo_folder_goes_on_where_it_was() {
 
 /// Command lines of kubeopt in the README, without the program's name.
 fn readme_commands() -> Vec<Vec<String>> {
-    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).expect("a README");
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md"))
+        .expect("a README");
     readme
         .lines()
         .filter_map(|line| {
@@ -178,8 +184,16 @@ async fn the_page_is_read_commented_and_merged_and_the_next_pass_says_what_it_se
     assert!(get(&page.url).await.contains("/acme/shop/pulls/1"));
     let html = get(&pull).await;
     assert!(html.contains("<svg") && html.contains("1136Mi"), "the body with its charts");
-    let token = html.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
-    assert_eq!(post(&page, "merge", "wrong", &[]).await / 100, 4, "a form without the page's token is refused");
+    let token = html
+        .split("name=\"token\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .expect("a token");
+    assert_eq!(
+        post(&page, "merge", "wrong", &[]).await / 100,
+        4,
+        "a form without the page's token is refused"
+    );
     assert!(post(&page, "comments", token, &[("text", "hello <script>alert(1)</script>")]).await < 400);
     let html = get(&pull).await;
     assert!(html.contains("hello") && !html.contains("<script>alert"), "comments are sanitised");
@@ -198,7 +212,14 @@ async fn the_page_is_drawn_in_a_real_browser() {
     let page = serve(home.path()).await;
     let picture: PathBuf = home.path().join("page.png");
     let drawn = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--hide-scrollbars",
+        ])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .arg(format!("--user-data-dir={}", home.path().join("profile").display()))
         .args(["--window-size=1280,1310", &format!("--screenshot={}", picture.display())])

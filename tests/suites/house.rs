@@ -142,7 +142,10 @@ fn heavy_libraries_live_in_their_homes() {
             .filter(|name| graph[*name].contains(*library) && !homes.contains(name))
             .collect();
         assert!(users.is_empty(), "{library} belongs to {homes:?}, and {users:?} use it too");
-        assert!(homes.iter().all(|home| graph[*home].contains(*library)), "{library} is not used by {homes:?}");
+        assert!(
+            homes.iter().all(|home| graph[*home].contains(*library)),
+            "{library} is not used by {homes:?}"
+        );
     }
 }
 
@@ -154,7 +157,8 @@ fn tracked(pattern: &str) -> Vec<PathBuf> {
         .output()
         .expect("git lists the files of the project");
     let text = String::from_utf8(listed.stdout).expect("paths in UTF-8");
-    let files: Vec<PathBuf> = text.lines().map(PathBuf::from).filter(|path| root().join(path).exists()).collect();
+    let files: Vec<PathBuf> =
+        text.lines().map(PathBuf::from).filter(|path| root().join(path).exists()).collect();
     assert!(!files.is_empty(), "no file matches {pattern}");
     files
 }
@@ -187,7 +191,9 @@ fn named_paths(document: &str) -> BTreeSet<String> {
         .split('`')
         .skip(1)
         .step_by(2)
-        .filter(|name| folders.iter().any(|folder| *name == *folder || name.starts_with(&format!("{folder}/"))))
+        .filter(|name| {
+            folders.iter().any(|folder| *name == *folder || name.starts_with(&format!("{folder}/")))
+        })
         .filter(|name| !name.contains(char::is_whitespace) && !name.contains(['*', '<', '{']))
         .map(|name| name.trim_end_matches('/').to_owned())
         .collect()
@@ -220,7 +226,10 @@ fn links_between_documents_lead_somewhere() {
             let file = target.split('#').next().unwrap_or_default();
             let is_local = !file.is_empty() && !file.contains("://") && !file.starts_with("mailto:");
             let from = document.parent().unwrap_or(Path::new(""));
-            if is_local && !document.to_string_lossy().contains("golden") && !root().join(from).join(file).exists() {
+            if is_local
+                && !document.to_string_lossy().contains("golden")
+                && !root().join(from).join(file).exists()
+            {
                 broken.push(format!("{}: {target}", document.display()));
             }
         }

@@ -15,7 +15,8 @@ pub(crate) struct Args {
     pub(crate) common: Common,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to propose (only with --exit-code).
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to propose (only with --exit-code).
 Colours are left out where NO_COLOR is set or the output is not a terminal.";
 
 /// Flags of every command.

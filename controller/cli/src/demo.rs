@@ -18,7 +18,14 @@ pub(crate) async fn run(demo: Demo, common: Common, program: &Path) -> Outcome {
     let folder = Folder::of(demo.dir).map_err(|problem| vec![problem])?;
     let now = Timestamp::now();
     let progress = crate::progress::for_terminal(common.quiet);
-    let demo_set = set_up(folder.path(), &Programs { own: program.to_owned(), kustomize: common.kustomize.clone() }, now, progress).await.map_err(|problem| vec![problem])?;
+    let demo_set = set_up(
+        folder.path(),
+        &Programs { own: program.to_owned(), kustomize: common.kustomize.clone() },
+        now,
+        progress,
+    )
+    .await
+    .map_err(|problem| vec![problem])?;
     let report = pass(&demo_set.edges, now).await.map_err(|problem| vec![problem])?;
     demo_set.edges.progress.done();
     print(&table::scan(&report_of(&demo_set.edges, &report), false));

@@ -28,7 +28,11 @@ pub(crate) fn files(root: &Path, check: bool) -> Result<ExitCode, Problem> {
     }
     if check && !stale.is_empty() {
         let text = format!("generated files are stale: {}", stale.join(", "));
-        return Err(Problem::new(kubeopt_runtime::codes::STORE, text, "run `cargo run -p kubeopt -- generate` and commit"));
+        return Err(Problem::new(
+            kubeopt_runtime::codes::STORE,
+            text,
+            "run `cargo run -p kubeopt -- generate` and commit",
+        ));
     }
     let verb = if check { "compared" } else { "wrote" };
     print(&format!("{verb} {} files, {} differed\n", files.len(), stale.len()));

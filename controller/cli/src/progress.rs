@@ -35,7 +35,9 @@ impl Bars {
 impl Progress for Bars {
     fn stage(&self, what: &str, steps: Option<u64>) {
         let bar = match steps.filter(|steps| *steps > 1) {
-            Some(steps) => ProgressBar::new(steps).with_style(style("{spinner} {msg} {wide_bar} {pos}/{len}")),
+            Some(steps) => {
+                ProgressBar::new(steps).with_style(style("{spinner} {msg} {wide_bar} {pos}/{len}"))
+            }
             None => ProgressBar::new_spinner().with_style(style("{spinner} {msg}")),
         };
         bar.set_message(what.to_owned());

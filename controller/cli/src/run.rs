@@ -18,7 +18,8 @@ use kubeopt_runtime::wiring::{Keep, Options, read_config, wire};
 use kubeopt_runtime::{pass, plan};
 
 use crate::args::{
-    Args, Check, Command, Common, Demo, LogFormat, Output, Plan, PlanOutput, Propose, Run, Scan, ScanOutput, Selection,
+    Args, Check, Command, Common, Demo, LogFormat, Output, Plan, PlanOutput, Propose, Run, Scan, ScanOutput,
+    Selection,
 };
 use crate::out::{hint, print, problems};
 use crate::{explain, generate, table};
@@ -54,7 +55,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
 
 fn in_runtime(command: impl Future<Output = Outcome>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| vec![kubeopt_runtime::own_fault(&format!("no runtime: {error}"))])?;
+    let runtime =
+        runtime.map_err(|error| vec![kubeopt_runtime::own_fault(&format!("no runtime: {error}"))])?;
     runtime.block_on(command)
 }
 
@@ -111,7 +113,8 @@ fn completion(shell: clap_complete::Shell) -> Outcome {
 }
 
 fn render() -> Outcome {
-    kubeopt_runtime::render_one(std::io::stdin().lock(), std::io::stdout().lock()).map_err(|problem| vec![problem])?;
+    kubeopt_runtime::render_one(std::io::stdin().lock(), std::io::stdout().lock())
+        .map_err(|problem| vec![problem])?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -127,9 +130,15 @@ async fn run_scan(scan_args: Scan, common: Common) -> Outcome {
         ScanOutput::Wide => table::scan(&scanned.report, true),
         ScanOutput::Json => json(&scanned.report)?,
         ScanOutput::Yaml => serde_yaml::to_string(&scanned.report).map_err(|error| own_fault(&error))?,
-        ScanOutput::Csv => format_scan(&edges, &scanned.report, ScanFormat::Csv).map_err(|problem| vec![problem])?,
-        ScanOutput::Markdown => format_scan(&edges, &scanned.report, ScanFormat::Markdown).map_err(|problem| vec![problem])?,
-        ScanOutput::Html => format_scan(&edges, &scanned.report, ScanFormat::Html).map_err(|problem| vec![problem])?,
+        ScanOutput::Csv => {
+            format_scan(&edges, &scanned.report, ScanFormat::Csv).map_err(|problem| vec![problem])?
+        }
+        ScanOutput::Markdown => {
+            format_scan(&edges, &scanned.report, ScanFormat::Markdown).map_err(|problem| vec![problem])?
+        }
+        ScanOutput::Html => {
+            format_scan(&edges, &scanned.report, ScanFormat::Html).map_err(|problem| vec![problem])?
+        }
     };
     print(&text);
     problems(&scanned.problems);
@@ -220,7 +229,13 @@ async fn run_loop(run_args: Run, common: Common) -> Outcome {
         let text = "the controller needs its configuration";
         return Err(vec![Problem::new(kubeopt_runtime::codes::NOT_CONFIGURED, text, help)]);
     }
-    let options = Options { config: common.config.clone(), kubeconfig: common.kubeconfig.clone(), context: common.context.clone(), kustomize: common.kustomize.clone(), ..Options::default() };
+    let options = Options {
+        config: common.config.clone(),
+        kubeconfig: common.kubeconfig.clone(),
+        context: common.context.clone(),
+        kustomize: common.kustomize.clone(),
+        ..Options::default()
+    };
     let config = read_config(&options)?;
     for warning in &config.warnings {
         tracing::warn!(code = warning.code, help = warning.help, "{}", warning.text);
@@ -266,9 +281,15 @@ async fn run_check(check_args: Check, common: Common) -> Outcome {
     } else {
         for finding in &findings {
             match (&finding.fine, &finding.problem) {
-                (Some(fine), _) => print(&format!("ok    {}: {}\n", finding.what, kubeopt_runtime::terminal_line(fine))),
+                (Some(fine), _) => {
+                    print(&format!("ok    {}: {}\n", finding.what, kubeopt_runtime::terminal_line(fine)))
+                }
                 (None, Some(problem)) => {
-                    print(&format!("FAIL  {}: {}\n", finding.what, kubeopt_runtime::terminal_line(&problem.text)));
+                    print(&format!(
+                        "FAIL  {}: {}\n",
+                        finding.what,
+                        kubeopt_runtime::terminal_line(&problem.text)
+                    ));
                     hint(&format!("      help: {}", kubeopt_runtime::terminal_line(&problem.help)));
                 }
                 (None, None) => {}

@@ -13,7 +13,11 @@ pub(crate) fn scan(report: &ScanReport, wide: bool) -> String {
         table.set_header(SCAN_HEADERS.to_vec());
         table.add_rows(report.rows.iter().map(|row| row.cells()));
     }
-    let body = if report.rows.is_empty() { "no workloads found\n".to_owned() } else { format!("{}\n", trimmed(&table)) };
+    let body = if report.rows.is_empty() {
+        "no workloads found\n".to_owned()
+    } else {
+        format!("{}\n", trimmed(&table))
+    };
     format!("{}\n\n{body}\n{}\n", report.headline(), report.summary())
 }
 

@@ -76,14 +76,19 @@ fn flow(yaml: &YamlText<'_>, entry: &Entry) -> Result<Vec<Range<usize>>, Refusal
     if has_comma {
         let to = after_blanks(body, past);
         let ends_line = body[to..].starts_with(['\r', '\n', '#']);
-        return Ok(vec![start..if ends_line { past } else { to }]);
+        return Ok(one(start..if ends_line { past } else { to }));
     }
     let before = body[..start].trim_end();
     match before.as_bytes().last() {
-        Some(b',') => Ok(vec![before.len() - 1..end]),
-        Some(b'{') => Ok(vec![start..end]),
+        Some(b',') => Ok(one(before.len() - 1..end)),
+        Some(b'{') => Ok(one(start..end)),
         Some(_) | None => Err(misplaced()),
     }
+}
+
+/// A single cut.
+fn one(cut: Range<usize>) -> Vec<Range<usize>> {
+    std::iter::once(cut).collect()
 }
 
 /// The whole lines from a key that nothing stands before to what ends at `past`, which nothing but a comment follows.

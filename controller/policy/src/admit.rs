@@ -2,8 +2,8 @@
 
 use kubeopt_model::recommendation::{Effect, Reason, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, CapacityCost, Change, ClusterFacts, ClusterName, EffectivePolicy, Field, NoRecommendation, Prices,
-    Recommendation, Resource,
+    Amount, Bound, CapacityCost, Change, ClusterFacts, ClusterName, EffectivePolicy, Field, NoRecommendation,
+    Prices, Recommendation, Resource,
 };
 
 use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, REMOVAL_GUARDRAILS, Verdict};

@@ -119,7 +119,8 @@ impl<'a> Removing<'a> {
         recommendation: &'a Recommendation,
         context: &'a AdmitContext<'a>,
     ) -> Self {
-        let members = recommendation.members.iter().filter(|member| is_bared(member, field, before)).collect();
+        let members =
+            recommendation.members.iter().filter(|member| is_bared(member, field, before)).collect();
         Self { field, members, recommendation, context }
     }
 }

@@ -1,7 +1,7 @@
 //! The hidden state that a pull request carries in its own body. Knows nothing of the words around it.
 
-use kubeopt_model::{Change, EditSite, Field};
 use kubeopt_model::pull_request::{MarkedField, Marker};
+use kubeopt_model::{Change, EditSite, Field};
 
 use crate::pull_request::PullRequestInput;
 
@@ -29,7 +29,9 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
                 move |removal| marked(removal.field, &removal.site, String::new())
             });
             let changed = recommendation.changes.iter();
-            changed.map(move |change| marked(change.field, &change.site, change.value.after.to_string())).chain(removed)
+            changed
+                .map(move |change| marked(change.field, &change.site, change.value.after.to_string()))
+                .chain(removed)
         })
         .collect();
     fields.sort();

@@ -55,8 +55,12 @@ pub fn plan_text(input: &PlanInput<'_>) -> String {
 
 /// `payments/deploy/api  github.com/acme/gitops  apps/prod/api.yaml:14-19   (kustomize, traced)`
 fn file_line(input: &PlanInput<'_>, path: &str) -> String {
-    let touched: Vec<Touched<'_>> =
-        input.recommendations.iter().flat_map(touched).filter(|each| each.site.file.as_str() == path).collect();
+    let touched: Vec<Touched<'_>> = input
+        .recommendations
+        .iter()
+        .flat_map(touched)
+        .filter(|each| each.site.file.as_str() == path)
+        .collect();
     let workloads: BTreeSet<String> = touched
         .iter()
         .flat_map(|each| &each.recommendation.members)

@@ -150,7 +150,8 @@ struct CommitChange {
 }
 
 fn removed(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange> {
-    let container = recommendation.members.first().map(|member| member.container.to_string()).unwrap_or_default();
+    let container =
+        recommendation.members.first().map(|member| member.container.to_string()).unwrap_or_default();
     recommendation.removals.iter().map(move |removal| CommitChange {
         container: container.clone(),
         field: removal.field.to_string(),

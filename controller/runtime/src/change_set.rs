@@ -8,7 +8,8 @@ use kubeopt_manifest::{edit, remove};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
 use kubeopt_model::recommendation::SiteRemoval;
 use kubeopt_model::{
-    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation, RepoPath, RepositoryId,
+    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation,
+    RepoPath, RepositoryId,
 };
 
 use crate::kept_limits::keep_limits;
@@ -60,10 +61,7 @@ pub struct Edited {
 pub type ReadFile<'a> = &'a dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>;
 
 /// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
-pub fn edit_all(
-    admitted: Vec<Admitted>,
-    read: ReadFile<'_>,
-) -> Edited {
+pub fn edit_all(admitted: Vec<Admitted>, read: ReadFile<'_>) -> Edited {
     let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
     for each in admitted {
         let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each));
@@ -106,24 +104,36 @@ fn edit_group(
         }
     }
     let files = differing(before, after);
-    let (Some(policy), Some(cluster)) = (crate::demand::strictest(policies), first_cluster(&recommendations)) else {
+    let (Some(policy), Some(cluster)) = (crate::demand::strictest(policies), first_cluster(&recommendations))
+    else {
         return;
     };
     let label = label(&group, &recommendations, &policy);
-    edited.change_sets.push(ChangeSet { repository, base, cluster, group, label, policy, recommendations, files });
+    edited.change_sets.push(ChangeSet {
+        repository,
+        base,
+        cluster,
+        group,
+        label,
+        policy,
+        recommendations,
+        files,
+    });
 }
 
 /// The change set with the limit at the problem's place left where it is, edited anew. None where that does not help.
 pub fn keep_limit(change_set: &ChangeSet, problem: &Problem) -> Option<ChangeSet> {
     let place = problem.place.as_ref()?;
-    let is_there =
-        |removal: &SiteRemoval| removal.site.file.as_str() == place.file && Some(removal.site.line) == place.line;
+    let is_there = |removal: &SiteRemoval| {
+        removal.site.file.as_str() == place.file && Some(removal.site.line) == place.line
+    };
     let why = NoRecommendation::NotEditable(problem.clone());
     let keep = |recommendation: &Recommendation| match recommendation.removals.iter().any(is_there) {
         true => keep_limits(recommendation, &is_there, &why),
         false => Some(recommendation.clone()),
     };
-    let recommendations: Vec<Recommendation> = change_set.recommendations.iter().map(keep).collect::<Option<_>>()?;
+    let recommendations: Vec<Recommendation> =
+        change_set.recommendations.iter().map(keep).collect::<Option<_>>()?;
     if recommendations == change_set.recommendations {
         return None;
     }
@@ -176,7 +186,11 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
     for (path, (edits, removals)) in by_file {
         let gone = || {
             let text = format!("{path} is no longer on the base branch");
-            Problem::new(crate::codes::NOT_IN_GIT, text, "nothing to do: the next pass reads the branch again")
+            Problem::new(
+                crate::codes::NOT_IN_GIT,
+                text,
+                "nothing to do: the next pass reads the branch again",
+            )
         };
         let bytes = files.get(path).ok_or_else(|| NoRecommendation::NotEditable(gone()))?;
         // Edits first: they move no line, so that removals find their places.
@@ -188,7 +202,11 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
 }
 
 fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {
-    recommendations.iter().flat_map(|each| &each.members).map(|member| member.container.workload.cluster.clone()).min()
+    recommendations
+        .iter()
+        .flat_map(|each| &each.members)
+        .map(|member| member.container.workload.cluster.clone())
+        .min()
 }
 
 /// What makes a pull request one. A scalar that feeds several entry points belongs to the folder of its file.
@@ -197,8 +215,11 @@ fn group_key(admitted: &Admitted) -> String {
     match admitted.policy.pull_requests.group_by {
         GroupBy::Single => "all".to_owned(),
         GroupBy::Namespace => {
-            let namespaces: BTreeSet<&str> =
-                recommendation.members.iter().map(|member| member.container.workload.namespace.as_str()).collect();
+            let namespaces: BTreeSet<&str> = recommendation
+                .members
+                .iter()
+                .map(|member| member.container.workload.namespace.as_str())
+                .collect();
             namespaces.into_iter().collect::<Vec<_>>().join("+")
         }
         GroupBy::Source => {

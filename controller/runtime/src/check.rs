@@ -90,7 +90,11 @@ async fn metrics(cluster: &crate::edges::ClusterEdge) -> Finding {
                 facts.version.as_deref().unwrap_or("version not told"),
                 facts.cpu_containers,
                 facts.memory_containers,
-                if facts.kube_state_metrics { ", kube-state-metrics" } else { "; no kube-state-metrics, so OOM kills are seen on live pods only" },
+                if facts.kube_state_metrics {
+                    ", kube-state-metrics"
+                } else {
+                    "; no kube-state-metrics, so OOM kills are seen on live pods only"
+                },
             )
         }),
     )
@@ -115,19 +119,22 @@ async fn repository_findings(edges: &Edges, repository: &RepositoryId) -> Vec<Fi
         Ok(edge) => edge,
         Err(problem) => return vec![Finding::of(format!("repository {repository}"), Err(problem))],
     };
-    let on_forge = forge.forge.repository(repository).await.map_err(|error| error.problem()).and_then(|facts| {
-        if facts.archived || !facts.may_write {
-            let why = if facts.archived { "is archived" } else { "may not be written by kubeopt's account" };
-            let help = "give the account write access to code and pull requests";
-            return Err(Problem::new(crate::codes::NOT_CONFIGURED, format!("{repository} {why}"), help));
-        }
-        Ok(format!("default branch `{}`, may be written", facts.default_branch))
-    });
+    let on_forge =
+        forge.forge.repository(repository).await.map_err(|error| error.problem()).and_then(|facts| {
+            if facts.archived || !facts.may_write {
+                let why =
+                    if facts.archived { "is archived" } else { "may not be written by kubeopt's account" };
+                let help = "give the account write access to code and pull requests";
+                return Err(Problem::new(crate::codes::NOT_CONFIGURED, format!("{repository} {why}"), help));
+            }
+            Ok(format!("default branch `{}`, may be written", facts.default_branch))
+        });
     let fetched = match edges.remote(repository).await {
         Ok(remote) => edges.git.fetch(&remote, None).await.map_err(|error| error.problem()),
         Err(problem) => Err(problem),
     };
-    let fetched = fetched.map(|snapshot| format!("{} files at {}", snapshot.paths().count(), &snapshot.commit[..8]));
+    let fetched =
+        fetched.map(|snapshot| format!("{} files at {}", snapshot.paths().count(), &snapshot.commit[..8]));
     vec![
         Finding::of(format!("repository {repository} on {}", repository.forge), on_forge),
         Finding::of(format!("git of {repository}"), fetched),

@@ -74,5 +74,8 @@ pub const CODES: &[(&str, &str)] = &[
     (OWN_FAULT, "kubeopt failed in a way that it should not; please report it."),
     (USAGE_EMPTY, "The metrics source has no usage of containers, or none that the settings select."),
     (USAGE_PARTIAL, "The metrics source says that its answer is incomplete; nothing is lowered on it."),
-    (MEMORY_REBUILT, "The database did not know kubeopt's pull requests; they were read from the forge again."),
+    (
+        MEMORY_REBUILT,
+        "The database did not know kubeopt's pull requests; they were read from the forge again.",
+    ),
 ];

@@ -66,18 +66,28 @@ pub enum Until {
 ///
 /// # Errors
 /// When the server cannot listen, or the cluster that holds the Lease cannot be reached.
-pub async fn run(mut edges: Edges, config: &Config, until: Until, stop: watch::Receiver<bool>) -> Result<(), Problem> {
+pub async fn run(
+    mut edges: Edges,
+    config: &Config,
+    until: Until,
+    stop: watch::Receiver<bool>,
+) -> Result<(), Problem> {
     let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), ""));
     let readiness = Readiness::starting();
     let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(|error| {
         let text = format!("unable to listen on {}: {error}", config.listen);
-        Problem::new(crate::codes::NOT_CONFIGURED, text, "set `server.listen` of kubeopt.yaml to a free address")
+        Problem::new(
+            crate::codes::NOT_CONFIGURED,
+            text,
+            "set `server.listen` of kubeopt.yaml to a free address",
+        )
     })?;
     let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
-    let result = passes(&edges, config, until, stop, &Instruments { metrics, readiness }, leadership.as_deref()).await;
+    let result =
+        passes(&edges, config, until, stop, &Instruments { metrics, readiness }, leadership.as_deref()).await;
     if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
     {
@@ -109,10 +119,14 @@ async fn watch_clusters(edges: &mut Edges, config: &Config) -> Result<(), Proble
 async fn lead(edges: &mut Edges, config: &Config) -> Result<Option<Arc<Leadership>>, Problem> {
     let Some(home) = config.clusters.first() else { return Ok(None) };
     let cluster = connect(home, None).await?;
-    let namespace = cluster.own_namespace().cloned().unwrap_or(Namespace::new("default").expect("a literal that is a name"));
+    let namespace = cluster
+        .own_namespace()
+        .cloned()
+        .unwrap_or(Namespace::new("default").expect("a literal that is a name"));
     let lease = ObjectName::new(LEASE_NAME).expect("a literal that is a name");
     let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| "kubeopt".to_owned());
-    let leadership = Arc::new(Leadership::start(&cluster, &namespace, &lease, &holder, LeaseTiming::default()));
+    let leadership =
+        Arc::new(Leadership::start(&cluster, &namespace, &lease, &holder, LeaseTiming::default()));
     edges.permit = Box::new(Leads(Arc::clone(&leadership)));
     Ok(Some(leadership))
 }
@@ -171,7 +185,13 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
             Ok(())
         }
         Err(problem) => {
-            tracing::error!(pass = now.as_second(), code = problem.code, help = problem.help, "{}", problem.text);
+            tracing::error!(
+                pass = now.as_second(),
+                code = problem.code,
+                help = problem.help,
+                "{}",
+                problem.text
+            );
             count(instruments, PassResult::Failed, begun);
             instruments.readiness.not_ready(vec![problem.clone()]);
             Err(problem)
@@ -187,8 +207,12 @@ fn log_report(report: &PassReport) {
     }
     for published in &report.published {
         match published {
-            Published::Opened(pull) => tracing::info!(pass, number = pull.number, url = pull.url, "opened {}", pull.title),
-            Published::Updated(pull) => tracing::info!(pass, number = pull.number, url = pull.url, "updated {}", pull.title),
+            Published::Opened(pull) => {
+                tracing::info!(pass, number = pull.number, url = pull.url, "opened {}", pull.title)
+            }
+            Published::Updated(pull) => {
+                tracing::info!(pass, number = pull.number, url = pull.url, "updated {}", pull.title)
+            }
             Published::Unchanged(pull) => tracing::info!(pass, number = pull.number, "unchanged"),
             Published::Waiting(_) | Published::Failed(_) => {}
         }
@@ -203,7 +227,13 @@ fn log_report(report: &PassReport) {
         }
     }
     let recommended = report.decided.admitted.len();
-    tracing::info!(pass, recommended, proposed = report.decided.proposals.len(), left = report.decided.left.len(), "pass done");
+    tracing::info!(
+        pass,
+        recommended,
+        proposed = report.decided.proposals.len(),
+        left = report.decided.left.len(),
+        "pass done"
+    );
 }
 
 fn count(instruments: &Instruments, result: PassResult, begun: std::time::Instant) {
@@ -219,7 +249,8 @@ fn measure(metrics: &Metrics, report: &PassReport) {
         metrics.count_problem(&problem.code);
     }
     let costs = report.decided.proposals.iter().flat_map(|proposal| &proposal.change_set.recommendations);
-    let saved: kubeopt_model::Money = costs.filter_map(|recommendation| recommendation.cost()).map(|cost| -cost.delta()).sum();
+    let saved: kubeopt_model::Money =
+        costs.filter_map(|recommendation| recommendation.cost()).map(|cost| -cost.delta()).sum();
     if let Some(dollars) = rust_decimal::prelude::ToPrimitive::to_f64(&saved.0) {
         metrics.set_savings_dollars(SavingsBasis::Estimated, dollars);
     }

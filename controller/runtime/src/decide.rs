@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
+use kubeopt_model::recommendation::Member;
 use kubeopt_model::source::KnownFrom;
 use kubeopt_model::{
     ClusterFacts, ContainerId, NoRecommendation, Prices, Problem, Recommendation, RepositoryId, Timestamp,
     Verification,
 };
-use kubeopt_model::recommendation::Member;
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
 use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit};
@@ -64,7 +64,12 @@ impl Edges {
     ///
     /// # Errors
     /// When usage history cannot be read.
-    pub async fn want_live(&self, seen: &Seen, now: Timestamp, nowhere: &RepositoryId) -> Result<Wanted, Problem> {
+    pub async fn want_live(
+        &self,
+        seen: &Seen,
+        now: Timestamp,
+        nowhere: &RepositoryId,
+    ) -> Result<Wanted, Problem> {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let files = PolicyFiles::read(self.operator_policy.as_ref(), &Sites::default());
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
@@ -85,7 +90,12 @@ impl Edges {
         Ok(want(governed, &ground))
     }
 
-    async fn usage_of(&self, governed: &[Governed], seen: &Seen, now: Timestamp) -> Result<UsageByWindow, Problem> {
+    async fn usage_of(
+        &self,
+        governed: &[Governed],
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<UsageByWindow, Problem> {
         let mut by_window: BTreeMap<i64, Vec<ContainerId>> = BTreeMap::new();
         for each in governed {
             let ids = each.unit.candidates.iter().map(|candidate| candidate.id());

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy};
 use kubeopt_model::{
-    Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem, RepoPath, RepositoryId,
-    TracedField, Workload,
+    Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem, RepoPath,
+    RepositoryId, TracedField, Workload,
 };
 use kubeopt_recommend::{Demand, Evidence, SitedField};
 
@@ -62,7 +62,10 @@ pub struct Unit {
 }
 
 /// The containers of a located workload. `allowed` is the operator's word on a file for this workload.
-pub fn candidates(located: &Located<'_>, allowed: &dyn Fn(&RepoPath) -> Result<(), Problem>) -> Vec<Candidate> {
+pub fn candidates(
+    located: &Located<'_>,
+    allowed: &dyn Fn(&RepoPath) -> Result<(), Problem>,
+) -> Vec<Candidate> {
     located.workload.containers.iter().map(|container| candidate(located, container, allowed)).collect()
 }
 
@@ -84,7 +87,9 @@ fn candidate(
                 Err(problem) => refused.push((field, problem)),
             },
             Some(TracedField { site: Err(problem), .. }) => refused.push((field, problem.clone())),
-            None if container.resources.get(field).is_some() => refused.push((field, not_set_in_git(field, container))),
+            None if container.resources.get(field).is_some() => {
+                refused.push((field, not_set_in_git(field, container)))
+            }
             None => {}
         }
     }
@@ -100,7 +105,8 @@ fn candidate(
 
 fn not_set_in_git(field: Field, container: &Container) -> Problem {
     let text = format!("{field} of {} is set in the cluster but not in Git", container.name);
-    let help = "a LimitRange or a webhook may set it; write it into the manifest and kubeopt will size it there";
+    let help =
+        "a LimitRange or a webhook may set it; write it into the manifest and kubeopt will size it there";
     Problem::new(codes::NOT_SET_IN_GIT, text, help)
 }
 
@@ -295,12 +301,16 @@ mod tests {
         }
         let strict = strictest([bold, fair]).unwrap();
         assert_eq!(strict.sizing.below_observed_max, BelowObservedMax::Allow);
-        assert_eq!((strict.sizing.cpu_limit, strict.sizing.memory_limit), (LimitPolicy::Ratio, LimitPolicy::None));
+        assert_eq!(
+            (strict.sizing.cpu_limit, strict.sizing.memory_limit),
+            (LimitPolicy::Ratio, LimitPolicy::None)
+        );
     }
 
     #[test]
     fn blackouts_of_both_hold_and_each_keeps_its_author() {
-        let (root, folder) = (policy(&[("0 1 * * *", "root:3")]), policy(&[("0 1 * * *", "root:3"), ("0 2 * * *", "apps:4")]));
+        let (root, folder) =
+            (policy(&[("0 1 * * *", "root:3")]), policy(&[("0 1 * * *", "root:3"), ("0 2 * * *", "apps:4")]));
         let strict = strictest([root, folder]).unwrap();
         assert_eq!(strict.blackouts, [blackout("0 1 * * *"), blackout("0 2 * * *")]);
         let by = |index: usize| strict.set_by.get(&format!("blackouts[{index}]")).map(String::as_str);

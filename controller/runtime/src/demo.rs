@@ -56,11 +56,17 @@ pub struct Demo {
 ///
 /// # Errors
 /// When the folder cannot be used.
-pub async fn set_up(folder: &Path, programs: &Programs, now: Timestamp, progress: Box<dyn Progress>) -> Result<Demo, Problem> {
+pub async fn set_up(
+    folder: &Path,
+    programs: &Programs,
+    now: Timestamp,
+    progress: Box<dyn Progress>,
+) -> Result<Demo, Problem> {
     kubeopt_net::install_crypto_provider();
     let forge = LocalForge::open(folder.join("forge")).map_err(|error| error.problem())?;
     let name = ForgeName::new("local").expect("a literal that is a name");
-    let repository = RepositoryId { forge: name.clone(), owner: REPOSITORY.0.to_owned(), name: REPOSITORY.1.to_owned() };
+    let repository =
+        RepositoryId { forge: name.clone(), owner: REPOSITORY.0.to_owned(), name: REPOSITORY.1.to_owned() };
     let there = forge.repositories().await.map_err(|error| error.problem())?;
     if !there.iter().any(|(owner, name)| (owner.as_str(), name.as_str()) == REPOSITORY) {
         forge
@@ -68,7 +74,8 @@ pub async fn set_up(folder: &Path, programs: &Programs, now: Timestamp, progress
             .await
             .map_err(|error| error.problem())?;
     }
-    let facts = kubeopt_forge::Forge::repository(&forge, &repository).await.map_err(|error| error.problem())?;
+    let facts =
+        kubeopt_forge::Forge::repository(&forge, &repository).await.map_err(|error| error.problem())?;
     let store = |name: &str| GitStore::open(&folder.join(name)).map_err(|error| error.problem());
     let cluster = cluster::DemoCluster {
         git: store("cluster")?,
@@ -92,7 +99,12 @@ pub async fn set_up(folder: &Path, programs: &Programs, now: Timestamp, progress
             program: programs.own.clone(),
             kustomize: KustomizeBinary::find(programs.kustomize.as_deref()).await.ok(),
         },
-        bindings: vec![Binding { clusters: vec![], namespaces: vec![], repository: repository.clone(), paths: vec!["apps/**".to_owned()] }],
+        bindings: vec![Binding {
+            clusters: vec![],
+            namespaces: vec![],
+            repository: repository.clone(),
+            paths: vec!["apps/**".to_owned()],
+        }],
         mappings: mappings(&repository),
         operator_policy: None,
         templates: Templates::embedded(),

@@ -9,7 +9,8 @@ use kubeopt_gitops::render::Renderer;
 use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, parse_git_url};
 use kubeopt_history::{Journal, UsageStore};
 use kubeopt_model::{
-    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping, WorkloadId,
+    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping,
+    WorkloadId,
 };
 use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
@@ -137,9 +138,12 @@ impl Edges {
         let GitUrl { host, port, owner, name } = parse_git_url(url)?;
         let with_port = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         // SSH has a port of its own, so the host alone is enough where no forge has the port.
-        let named = |wanted: &str| self.forges.iter().find(|(_, edge)| edge.host.eq_ignore_ascii_case(wanted));
+        let named =
+            |wanted: &str| self.forges.iter().find(|(_, edge)| edge.host.eq_ignore_ascii_case(wanted));
         let (forge, _) = named(&with_port).or_else(|| {
-            self.forges.iter().find(|(_, edge)| edge.host.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(&host)))
+            self.forges.iter().find(|(_, edge)| {
+                edge.host.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(&host))
+            })
         })?;
         Some(RepositoryId { forge: forge.clone(), owner, name })
     }

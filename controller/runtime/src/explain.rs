@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{
-    ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason, Recommendation, RepositoryId,
-    Timestamp, WorkloadId, WorkloadKind,
+    ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason, Recommendation,
+    RepositoryId, Timestamp, WorkloadId, WorkloadKind,
 };
 use serde::Serialize;
 
@@ -38,7 +38,11 @@ impl FromStr for Selector {
         };
         read().ok_or_else(|| {
             let text = format!("`{}` does not name a workload", text.chars().take(200).collect::<String>());
-            Problem::new(codes::NO_SUCH_WORKLOAD, text, "write NAMESPACE/KIND/NAME, such as payments/deploy/api")
+            Problem::new(
+                codes::NO_SUCH_WORKLOAD,
+                text,
+                "write NAMESPACE/KIND/NAME, such as payments/deploy/api",
+            )
         })
     }
 }
@@ -88,9 +92,14 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
         .find(|workload| selector.means(&workload.id))
         .map(|workload| workload.id.clone());
     let Some(workload) = workload else {
-        let text = format!("there is no {} `{}` in namespace {}", selector.kind, selector.name, selector.namespace);
+        let text =
+            format!("there is no {} `{}` in namespace {}", selector.kind, selector.name, selector.namespace);
         let fallback = Problem::new(codes::NO_SUCH_WORKLOAD, text, "list what there is with kubeopt scan");
-        return Err(if seen.clusters.is_empty() { seen.problems.into_iter().next().unwrap_or(fallback) } else { fallback });
+        return Err(if seen.clusters.is_empty() {
+            seen.problems.into_iter().next().unwrap_or(fallback)
+        } else {
+            fallback
+        });
     };
     let nowhere = RepositoryId {
         forge: ForgeName::new("none").expect("a literal that is a name"),
@@ -98,7 +107,8 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
         name: String::new(),
     };
     let wanted = edges.want_live(&seen, now, &nowhere).await?;
-    let recommended = wanted.admitted.iter().flat_map(|admitted| of_recommendation(&admitted.recommendation, &workload));
+    let recommended =
+        wanted.admitted.iter().flat_map(|admitted| of_recommendation(&admitted.recommendation, &workload));
     let left = wanted.left.iter().flat_map(|left| of_left(left, &workload));
     let mut containers: Vec<ExplainedContainer> = recommended.chain(left).collect();
     containers.sort_by(|a, b| a.container.cmp(&b.container));
@@ -133,7 +143,11 @@ impl fmt::Display for Explained {
         for container in &self.containers {
             writeln!(f, "\ncontainer {}", container.container)?;
             if let Some(why) = &container.why_not {
-                writeln!(f, "  nothing recommended: {}", kubeopt_report::escape::terminal_line(&why.sentence()))?;
+                writeln!(
+                    f,
+                    "  nothing recommended: {}",
+                    kubeopt_report::escape::terminal_line(&why.sentence())
+                )?;
             }
             if let Some(member) = &container.member {
                 show_usage(f, &member.usage)?;

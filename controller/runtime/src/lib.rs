@@ -31,8 +31,8 @@ pub mod trace;
 pub mod wanted;
 pub mod wiring;
 
-pub use pipeline::{PassReport, pass, plan};
 pub use kubeopt_report::escape::terminal_line;
+pub use pipeline::{PassReport, pass, plan};
 
 use kubeopt_model::Problem;
 

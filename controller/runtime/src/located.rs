@@ -60,7 +60,10 @@ impl Edges {
         sites.notes.dedup();
         let mut by_branch: BTreeMap<BranchKey, Vec<Source>> = BTreeMap::new();
         for source in sites.sources.values().flatten() {
-            by_branch.entry((source.repository.clone(), source.branch.clone())).or_default().push(source.clone());
+            by_branch
+                .entry((source.repository.clone(), source.branch.clone()))
+                .or_default()
+                .push(source.clone());
         }
         self.progress.stage("tracing repositories", Some(by_branch.len() as u64));
         for (key, sources) in by_branch {
@@ -74,13 +77,21 @@ impl Edges {
         sites
     }
 
-    async fn trace_branch(&self, key: &BranchKey, sources: &[&Source]) -> Result<Arc<RepositoryTrace>, Problem> {
+    async fn trace_branch(
+        &self,
+        key: &BranchKey,
+        sources: &[&Source],
+    ) -> Result<Arc<RepositoryTrace>, Problem> {
         let remote = self.remote(&key.0).await?;
         let snapshot = self.git.fetch(&remote, key.1.as_deref()).await.map_err(|error| error.problem())?;
         let cache_key = TraceCache::key(&snapshot, sources);
         if let Some(kept) = self.traces.get(&cache_key) {
             // The same tree under a newer commit: only the commit to build on differs.
-            return Ok(Arc::new(RepositoryTrace { snapshot, entries: kept.entries.clone(), notes: kept.notes.clone() }));
+            return Ok(Arc::new(RepositoryTrace {
+                snapshot,
+                entries: kept.entries.clone(),
+                notes: kept.notes.clone(),
+            }));
         }
         let trace = Arc::new(trace_repository(snapshot, sources, &self.renderer).await);
         self.traces.put(cache_key, Arc::clone(&trace));

@@ -65,19 +65,25 @@ fn says_almost_the_same(there: &Marker, wanted: &Marker, changes: &ChangePolicy)
         && pairs.len() == wanted.fields.len()
         && pairs.iter().all(|(a, b)| {
             a.value.before == b.value.before
-                && (both_removed(a, b) || amounts(a, b).is_some_and(|(there, wanted)| {
-                    let least = match there.resource() {
-                        Resource::Cpu => changes.ignore_below_cpu.0,
-                        Resource::Memory => changes.ignore_below_memory.0,
-                    };
-                    let delta = there.base().abs_diff(wanted.base());
-                    delta < least || (delta as f64) < changes.ignore_below_ratio * there.base() as f64
-                }))
+                && (both_removed(a, b)
+                    || amounts(a, b).is_some_and(|(there, wanted)| {
+                        let least = match there.resource() {
+                            Resource::Cpu => changes.ignore_below_cpu.0,
+                            Resource::Memory => changes.ignore_below_memory.0,
+                        };
+                        let delta = there.base().abs_diff(wanted.base());
+                        delta < least || (delta as f64) < changes.ignore_below_ratio * there.base() as f64
+                    }))
         })
 }
 
 /// Closing means "not these values": remembered until the numbers move or time passes.
-fn remembered(closed: &PullRequest, wanted: &Marker, manners: &PullRequestPolicy, now: Timestamp) -> Option<Problem> {
+fn remembered(
+    closed: &PullRequest,
+    wanted: &Marker,
+    manners: &PullRequestPolicy,
+    now: Timestamp,
+) -> Option<Problem> {
     if closed.body.trim_end().ends_with(CLOSED_BY_KUBEOPT) {
         return None;
     }
@@ -89,10 +95,11 @@ fn remembered(closed: &PullRequest, wanted: &Marker, manners: &PullRequestPolicy
     let pairs = paired(&there.fields, &wanted.fields);
     let moved = pairs.len() != wanted.fields.len()
         || pairs.iter().any(|(a, b)| {
-            !both_removed(a, b) && amounts(a, b).is_none_or(|(there, wanted)| {
-                let delta = there.base().abs_diff(wanted.base()) as f64;
-                delta * 100.0 >= f64::from(manners.reopen_moved_percent) * there.base() as f64
-            })
+            !both_removed(a, b)
+                && amounts(a, b).is_none_or(|(there, wanted)| {
+                    let delta = there.base().abs_diff(wanted.base()) as f64;
+                    delta * 100.0 >= f64::from(manners.reopen_moved_percent) * there.base() as f64
+                })
         });
     (!moved).then(|| {
         let text = format!("#{} with these values was closed by a person", closed.number);
@@ -124,7 +131,9 @@ fn amounts(a: &MarkedField, b: &MarkedField) -> Option<(Amount, Amount)> {
 
 /// What the policy says of the moment: blackout windows and limits.
 fn held(pulls: &[PullRequest], policy: &EffectivePolicy, now: Timestamp, is_update: bool) -> Option<Problem> {
-    let count = |of: &dyn Fn(&&PullRequest) -> bool| u32::try_from(pulls.iter().filter(of).count()).unwrap_or(u32::MAX);
+    let count = |of: &dyn Fn(&&PullRequest) -> bool| {
+        u32::try_from(pulls.iter().filter(of).count()).unwrap_or(u32::MAX)
+    };
     let publishing = Publishing {
         now,
         open: count(&|pull| pull.state == PullRequestState::Open),

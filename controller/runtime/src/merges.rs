@@ -4,8 +4,8 @@ use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpda
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use kubeopt_model::pull_request::{MarkedField, Marker};
 use kubeopt_model::{
-    Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp, TracedField, WorkloadId,
-    WorkloadKind,
+    Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp,
+    TracedField, WorkloadId, WorkloadKind,
 };
 use kubeopt_report::{Comment, comment_text};
 
@@ -61,6 +61,15 @@ pub struct Merges {
     pub problems: Vec<Problem>,
 }
 
+/// What one pass compares pull requests with.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    seen: &'a Seen,
+    sites: &'a Sites,
+    known: &'a [PullRequestRecord],
+    now: Timestamp,
+}
+
 impl Edges {
     /// Looks at kubeopt's pull requests in every traced repository.
     pub async fn follow_merges(&self, seen: &Seen, sites: &Sites, now: Timestamp) -> Merges {
@@ -86,10 +95,10 @@ impl Edges {
         let known = self.journal.pull_requests().await.map_err(|error| error.problem())?;
         let pulls = own_pull_requests(forge, repository).await?;
         merges.problems.extend(self.remember_again(repository, &pulls, &known, now).await?);
+        let look = Look { seen, sites, known: &known, now };
         for pull in pulls {
-            let record = known.iter().find(|record| record.repository == *repository && record.number == pull.number);
             // One that fails is tried again by the next pass; the others go on.
-            let followed = self.follow_pull_request(repository, pull, record, (seen, sites), now, merges).await;
+            let followed = self.follow_pull_request(repository, pull, &look, merges).await;
             merges.problems.extend(followed.err());
         }
         Ok(())
@@ -99,12 +108,13 @@ impl Edges {
         &self,
         repository: &RepositoryId,
         pull: PullRequest,
-        record: Option<&PullRequestRecord>,
-        (seen, sites): (&Seen, &Sites),
-        now: Timestamp,
+        look: &Look<'_>,
         merges: &mut Merges,
     ) -> Result<(), Problem> {
         let Some(marker) = Marker::find(&pull.body) else { return Ok(()) };
+        let Look { seen, sites, known, now } = *look;
+        let record =
+            known.iter().find(|record| record.repository == *repository && record.number == pull.number);
         match pull.state {
             PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
                 let merge = follow_merge(repository, pull, marker, record, seen);
@@ -179,19 +189,31 @@ impl Edges {
     }
 
     /// A merged branch of our own is cleaned up, unless a person went on with it.
-    async fn delete_merged_branch(&self, repository: &RepositoryId, pull: &PullRequest) -> Result<(), Problem> {
+    async fn delete_merged_branch(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+    ) -> Result<(), Problem> {
         let forge = self.forge(repository)?.forge.as_ref();
         let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
         if let Some(head) = head.filter(|head| is_own(head) && head.oid == pull.head_oid) {
             self.may_write()?;
             let expected = ExpectedHead::At(head.oid);
-            forge.delete_branch(repository, &pull.head_branch, &expected).await.map_err(|error| error.problem())?;
+            forge
+                .delete_branch(repository, &pull.head_branch, &expected)
+                .await
+                .map_err(|error| error.problem())?;
         }
         Ok(())
     }
 
     /// Closes a pull request of our own; gives whether it did. One that a person committed to is left to that person.
-    async fn close(&self, repository: &RepositoryId, pull: &PullRequest, reason: &str) -> Result<bool, Problem> {
+    async fn close(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+        reason: &str,
+    ) -> Result<bool, Problem> {
         let forge = self.forge(repository)?.forge.as_ref();
         let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
         if head.as_ref().is_some_and(|head| !is_own(head)) {
@@ -201,12 +223,16 @@ impl Edges {
         let comment = Comment::Closed { reason: reason.to_owned() };
         let text = comment_text(&self.templates, &comment).map_err(|error| error.problem())?;
         let body = format!("{}\n{CLOSED_BY_KUBEOPT}\n", pull.body.trim_end());
-        let update = PullRequestUpdate { body: Some(body), state: Some(WantedState::Closed), ..Default::default() };
+        let update =
+            PullRequestUpdate { body: Some(body), state: Some(WantedState::Closed), ..Default::default() };
         forge.update_pull_request(repository, pull.number, &update).await.map_err(|error| error.problem())?;
         forge.comment(repository, pull.number, &text).await.map_err(|error| error.problem())?;
         if let Some(head) = head {
             let expected = ExpectedHead::At(head.oid);
-            forge.delete_branch(repository, &pull.head_branch, &expected).await.map_err(|error| error.problem())?;
+            forge
+                .delete_branch(repository, &pull.head_branch, &expected)
+                .await
+                .map_err(|error| error.problem())?;
         }
         Ok(true)
     }

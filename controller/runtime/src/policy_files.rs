@@ -13,8 +13,11 @@ use crate::located::Sites;
 #[derive(Debug, Default)]
 pub struct PolicyFiles {
     operator: Option<PolicyFile>,
-    read: BTreeMap<(RepositoryId, String), BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>>,
+    read: BTreeMap<(RepositoryId, String), ReadFiles>,
 }
+
+/// The policy files of one branch; an error is everything that is wrong with a file.
+type ReadFiles = BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>;
 
 /// The name under which the operator's layer is shown.
 const OPERATOR_LAYER: &str = "kubeopt.yaml";
@@ -42,7 +45,12 @@ impl PolicyFiles {
     /// # Errors
     /// When one of them cannot be read, its first problem: nothing below it is edited until it is mended. The others are
     /// in [`PolicyFiles::problems`].
-    pub fn layers(&self, repository: &RepositoryId, base: &str, path: &RepoPath) -> Result<Vec<Layer>, Problem> {
+    pub fn layers(
+        &self,
+        repository: &RepositoryId,
+        base: &str,
+        path: &RepoPath,
+    ) -> Result<Vec<Layer>, Problem> {
         let mut layers: Vec<Layer> = self
             .operator
             .iter()
@@ -71,9 +79,9 @@ impl PolicyFiles {
 }
 
 fn parse(path: &RepoPath, bytes: Option<Vec<u8>>) -> Result<PolicyFile, Vec<Problem>> {
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
-        vec![unreadable(path, "the policy file is not UTF-8 text", "save it as UTF-8")]
-    })?;
+    let text = bytes
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| vec![unreadable(path, "the policy file is not UTF-8 text", "save it as UTF-8")])?;
     PolicyFile::parse(&text, path.as_str(), kubeopt_policy::PRESETS)
 }
 

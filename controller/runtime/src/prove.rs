@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeopt_gitops::render::Renderer;
 use kubeopt_manifest::compare;
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::{Amount, Change, ChangedField, EditSite, Field, FileSet, Problem, Recommendation, RepoPath, Verification};
+use kubeopt_model::{
+    Amount, Change, ChangedField, EditSite, Field, FileSet, Problem, Recommendation, RepoPath, Verification,
+};
 
 use crate::change_set::ChangeSet;
 use crate::codes;
@@ -46,10 +48,11 @@ struct Touched<'a> {
 }
 
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
-    let changed = recommendation
-        .changes
-        .iter()
-        .map(|change| Touched { field: change.field, site: &change.site, value: change.value.map(Some) });
+    let changed = recommendation.changes.iter().map(|change| Touched {
+        field: change.field,
+        site: &change.site,
+        value: change.value.map(Some),
+    });
     let removed = recommendation.removals.iter().map(|removal| Touched {
         field: removal.field,
         site: &removal.site,
@@ -65,7 +68,8 @@ fn wanted<'a>(entry: &EntryTrace, touched: &[Touched<'a>]) -> BTreeMap<ChangedFi
         .iter()
         .filter_map(|field| {
             let site = field.site.as_ref().ok()?;
-            let touched = touched.iter().find(|touched| touched.site == site && touched.field == field.field)?;
+            let touched =
+                touched.iter().find(|touched| touched.site == site && touched.field == field.field)?;
             let changed = ChangedField {
                 workload: field.workload.clone(),
                 container: field.container.clone(),
@@ -88,14 +92,20 @@ async fn prove_entry(
     let before = renderer.render(&render_request(&entry.entry, files.before)).await?;
     let after = renderer.render(&render_request(&entry.entry, files.after)).await?;
     let found: BTreeSet<ChangedField> = compare(&before.output, &after.output)?.into_iter().collect();
-    if let Some((field, site)) = wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field)) {
+    if let Some((field, site)) =
+        wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field))
+    {
         return Err(uncovered(&entry.entry.path, field, site));
     }
     let wanted: BTreeSet<ChangedField> = wanted.into_keys().collect();
     if let Some(other) = found.symmetric_difference(&wanted).next() {
         return Err(not_proven(&entry.entry.path, other, found.contains(other)));
     }
-    let by = if after.by == before.by { after.by } else { ProvenBy::Rendered(format!("{}, then {}", before.by, after.by)) };
+    let by = if after.by == before.by {
+        after.by
+    } else {
+        ProvenBy::Rendered(format!("{}, then {}", before.by, after.by))
+    };
     Ok(Verification { entry: entry.entry.path.clone(), by, changed: found.into_iter().collect() })
 }
 
@@ -118,13 +128,22 @@ fn sides(entry: &EntryTrace, change_set: &ChangeSet, trace: &RepositoryTrace) ->
 /// A limit that is set elsewhere as well: without this line, the value below it shows.
 fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem {
     let ChangedField { field, workload, container, .. } = field;
-    let text = format!("{entry}: without this line, {workload} [{container}] gets {field} from another place, such as the base of the overlay");
-    let help = format!("remove the limit there too, or say `keep` under sizing.limits.{} for this path", field.resource);
+    let text = format!(
+        "{entry}: without this line, {workload} [{container}] gets {field} from another place, such as the base of the overlay"
+    );
+    let help = format!(
+        "remove the limit there too, or say `keep` under sizing.limits.{} for this path",
+        field.resource
+    );
     Problem::new(codes::UNCOVERED, text, help).at(site.file.as_str(), Some(site.line))
 }
 
 fn not_proven(entry: &RepoPath, field: &ChangedField, unexpected: bool) -> Problem {
     let what = if unexpected { "would change as well" } else { "would not change as proposed" };
     let text = format!("{entry}: {} of {} [{}] {what}", field.field, field.workload, field.container);
-    Problem::new(codes::NOT_PROVEN, text, "report it with the output of `kubeopt plan`; nothing was published")
+    Problem::new(
+        codes::NOT_PROVEN,
+        text,
+        "report it with the output of `kubeopt plan`; nothing was published",
+    )
 }

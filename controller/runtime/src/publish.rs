@@ -72,7 +72,9 @@ impl Edges {
     async fn is_unfinished(&self, draft: &PullRequestDraft) -> Result<bool, Problem> {
         let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
         Ok(outbox.iter().any(|entry| {
-            entry.repository == draft.repository && entry.branch == draft.branch && entry.step != OutboxStep::Announced
+            entry.repository == draft.repository
+                && entry.branch == draft.branch
+                && entry.step != OutboxStep::Announced
         }))
     }
 
@@ -136,7 +138,10 @@ impl Edges {
 ///
 /// # Errors
 /// As the forge.
-pub async fn own_pull_requests(forge: &dyn Forge, repository: &RepositoryId) -> Result<Vec<PullRequest>, Problem> {
+pub async fn own_pull_requests(
+    forge: &dyn Forge,
+    repository: &RepositoryId,
+) -> Result<Vec<PullRequest>, Problem> {
     let query = PullRequestQuery::with_prefix(BRANCH_PREFIX, StateFilter::All);
     forge.pull_requests(repository, &query).await.map_err(|error| error.problem())
 }
@@ -176,7 +181,10 @@ fn update(draft: &PullRequestDraft) -> PullRequestUpdate {
 
 fn edited_by_person(draft: &PullRequestDraft, head: &BranchHead, pull: Option<&PullRequest>) -> Problem {
     let place = pull.map_or(format!("branch `{}`", draft.branch), |pull| format!("#{}", pull.number));
-    let text = format!("a person committed {} to {place}; kubeopt leaves it alone", &head.oid[..head.oid.len().min(8)]);
+    let text = format!(
+        "a person committed {} to {place}; kubeopt leaves it alone",
+        &head.oid[..head.oid.len().min(8)]
+    );
     let help = "merge or close it; or delete the branch, and kubeopt starts anew";
     Problem::new(codes::EDITED_BY_PERSON, text, help)
 }

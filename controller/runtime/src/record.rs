@@ -46,7 +46,9 @@ fn events(report: &PassReport) -> Vec<Event> {
     for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
         let (kind, text) = match merge.sync {
             Sync::Synced => ("synced", "the cluster shows all merged values".to_owned()),
-            Sync::Waiting { synced, of } => ("merged", format!("{synced} of {of} merged values show in the cluster")),
+            Sync::Waiting { synced, of } => {
+                ("merged", format!("{synced} of {of} merged values show in the cluster"))
+            }
         };
         events.push(event(kind, format!("{} #{}", merge.repository, merge.pull.number), text));
     }

@@ -1,13 +1,13 @@
 //! `scan`: what every container should ask for, as rows; writes nothing anywhere.
 
 use kubeopt_model::{Container, ForgeName, Problem, RepositoryId, Timestamp, Workload};
-use kubeopt_report::{ScanFormat, ScanReport, ScanRow, render_scan};
 use kubeopt_report::scan::{ScanMetrics, ScanPrices};
+use kubeopt_report::{ScanFormat, ScanReport, ScanRow, render_scan};
 
-use crate::edges::Edges;
-use crate::seen::Seen;
 use crate::change_set::Admitted;
+use crate::edges::Edges;
 use crate::pipeline::PassReport;
+use crate::seen::Seen;
 use crate::wanted::Left;
 
 /// A scan with what was wrong on the way.
@@ -55,12 +55,21 @@ fn table(edges: &Edges, seen: &Seen, rows: Vec<ScanRow>, at: Timestamp, seconds:
 }
 
 fn no_cluster() -> Problem {
-    Problem::new(crate::codes::NOT_CONFIGURED, "no cluster is configured", "name one with --kubeconfig or in kubeopt.yaml")
+    Problem::new(
+        crate::codes::NOT_CONFIGURED,
+        "no cluster is configured",
+        "name one with --kubeconfig or in kubeopt.yaml",
+    )
 }
 
 fn metrics(edges: &Edges, seen: &Seen, seconds: f64) -> ScanMetrics {
     ScanMetrics {
-        server: edges.clusters.iter().map(|cluster| cluster.metrics_at.as_str()).collect::<Vec<_>>().join(", "),
+        server: edges
+            .clusters
+            .iter()
+            .map(|cluster| cluster.metrics_at.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         history_days: edges.history_seconds as f64 / 86_400.0,
         samples: seen.reports.values().map(|report| report.samples).sum(),
         queries: seen.reports.values().map(|report| report.queries).sum(),
@@ -82,7 +91,9 @@ fn rows(seen: &Seen, admitted: &[Admitted], left: &[Left]) -> Vec<ScanRow> {
             rows.push(ScanRow::left(workload, container, &left.why));
         }
     }
-    rows.sort_by(|a, b| (&a.namespace, &a.workload, &a.container).cmp(&(&b.namespace, &b.workload, &b.container)));
+    rows.sort_by(|a, b| {
+        (&a.namespace, &a.workload, &a.container).cmp(&(&b.namespace, &b.workload, &b.container))
+    });
     rows
 }
 

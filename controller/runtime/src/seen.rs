@@ -21,6 +21,16 @@ pub struct Seen {
     pub partial: BTreeMap<ClusterName, String>,
 }
 
+/// Usage of one cluster on its way into history.
+struct Reading<'a> {
+    cluster: &'a ClusterEdge,
+    metrics: &'a dyn MetricsSource,
+    owners: PodOwners,
+    /// Nothing was ever read of the cluster.
+    is_first: bool,
+    report: SliceReport,
+}
+
 impl Edges {
     /// Looks at every cluster, and reads the usage that history does not cover. A cluster or server that fails leaves a
     /// problem; the others go on.
@@ -59,22 +69,27 @@ impl Edges {
             }
         };
         let slices = missing(window, &covered);
-        let is_first = covered.is_empty();
-        let mut report = SliceReport::default();
-        let owners = PodOwners::from_facts(facts);
+        let mut reading = Reading {
+            cluster,
+            metrics: metrics.as_ref(),
+            owners: PodOwners::from_facts(facts),
+            is_first: covered.is_empty(),
+            report: SliceReport::default(),
+        };
         self.progress.stage("reading usage", Some(slices.len() as u64));
         for slice in slices {
-            if let Err(problem) = self.read_slice(cluster, metrics.as_ref(), slice, &owners, is_first, &mut report).await {
+            if let Err(problem) = self.read_slice(slice, &mut reading).await {
                 seen.partial.insert(cluster.name.clone(), problem.text.clone());
                 seen.problems.push(problem);
                 break;
             }
-            if report.empty == Some(Emptiness::NoSuchMetric) {
+            if reading.report.empty == Some(Emptiness::NoSuchMetric) {
                 // Nothing is scraped: the other slices would be as empty.
                 break;
             }
             self.progress.step();
         }
+        let report = reading.report;
         seen.problems.extend(self.history.take_problems());
         if let Some(problem) = shortcoming(&cluster.name, &report) {
             let why = report.partial.clone().unwrap_or_else(|| problem.text.clone());
@@ -88,20 +103,13 @@ impl Edges {
     ///
     /// Emptiness that a wrong setting explains is not stored as the truth: while nothing was ever read it is not stored
     /// at all, later it counts as incomplete. So the hours are read again when the setting is right.
-    async fn read_slice(
-        &self,
-        cluster: &ClusterEdge,
-        metrics: &dyn MetricsSource,
-        slice: Window,
-        owners: &PodOwners,
-        is_first: bool,
-        report: &mut SliceReport,
-    ) -> Result<(), Problem> {
+    async fn read_slice(&self, slice: Window, reading: &mut Reading<'_>) -> Result<(), Problem> {
+        let Reading { cluster, metrics, owners, is_first, report } = reading;
         let mut rollup = self.history.begin(&cluster.name, slice);
         let read = metrics.read(slice, owners, &mut |series| rollup.add(series)).await;
         let read = read.map_err(|error| error.problem())?;
         let doubted = read.empty.and_then(doubt);
-        if doubted.is_some() && is_first && report.series == 0 {
+        if doubted.is_some() && *is_first && report.series == 0 {
             report.absorb(&read);
             return Ok(());
         }
@@ -128,7 +136,8 @@ impl Edges {
             let own: Vec<ContainerId> =
                 containers.iter().filter(|id| &id.workload.cluster == cluster).cloned().collect();
             let window = Window::ending(now, seconds);
-            let usage = self.history.usage(cluster, window, Some(&own)).await.map_err(|error| error.problem())?;
+            let usage =
+                self.history.usage(cluster, window, Some(&own)).await.map_err(|error| error.problem())?;
             all.extend(usage.into_iter().map(|mut usage| {
                 usage.partial = usage.partial.take().or_else(|| seen.partial.get(cluster).cloned());
                 (usage.container.clone(), usage)

@@ -32,7 +32,11 @@ impl PassReport {
 
     /// Title and body of every pull request.
     pub fn markdown(&self) -> String {
-        let texts = self.decided.proposals.iter().map(|each| format!("# {}\n\n{}\n", each.draft.title, each.draft.body));
+        let texts = self
+            .decided
+            .proposals
+            .iter()
+            .map(|each| format!("# {}\n\n{}\n", each.draft.title, each.draft.body));
         texts.collect::<Vec<_>>().join("\n")
     }
 
@@ -42,7 +46,11 @@ impl PassReport {
         let mut by_reason: BTreeMap<(String, String, Option<&str>), Vec<String>> = BTreeMap::new();
         for left in &self.decided.left {
             let containers = left.containers.iter().map(|id| id.container.to_string());
-            let key = (left.workload.to_string(), left.why.sentence(), left.why.problem().map(|problem| problem.help.as_str()));
+            let key = (
+                left.workload.to_string(),
+                left.why.sentence(),
+                left.why.problem().map(|problem| problem.help.as_str()),
+            );
             by_reason.entry(key).or_default().extend(containers);
         }
         let (mut lines, mut helped) = (Vec::new(), BTreeSet::new());
@@ -64,7 +72,11 @@ impl PassReport {
             };
             format!("merged #{} of {}: {state}", merge.pull.number, merge.repository)
         });
-        let closed = self.merges.closed.iter().map(|(repository, number, why)| format!("closed #{number} of {repository}: {why}"));
+        let closed = self
+            .merges
+            .closed
+            .iter()
+            .map(|(repository, number, why)| format!("closed #{number} of {repository}: {why}"));
         merged.chain(closed).map(|line| terminal_line(&line)).collect()
     }
 

@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kubeopt_gitops::{SkippedWhy, Snapshot};
 use kubeopt_gitops::entry::{is_kustomization, plain_resources, settle_renderer};
 use kubeopt_gitops::render::{RenderLimits, RenderRequest, Renderer};
-use kubeopt_manifest::{Closure, KustomizationKind, Marked, closure, kustomization, mark, read_back, read_sites};
+use kubeopt_gitops::{SkippedWhy, Snapshot};
+use kubeopt_manifest::{
+    Closure, KustomizationKind, Marked, closure, kustomization, mark, read_back, read_sites,
+};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{FileSet, Problem, RepoPath, Source};
@@ -49,7 +51,11 @@ pub fn entry_point(source: &Source, snapshot: &Snapshot) -> EntryPoint {
 }
 
 /// Traces the entry points of `sources`, and those that share files with them.
-pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], renderer: &Renderer) -> RepositoryTrace {
+pub async fn trace_repository(
+    snapshot: Snapshot,
+    sources: &[&Source],
+    renderer: &Renderer,
+) -> RepositoryTrace {
     let live: BTreeSet<EntryPoint> = sources.iter().map(|source| entry_point(source, &snapshot)).collect();
     let tree = match Tree::read(&snapshot) {
         Ok(tree) => tree,
@@ -83,8 +89,11 @@ struct Tree<'s> {
 
 impl<'s> Tree<'s> {
     fn read(snapshot: &'s Snapshot) -> Result<Self, Problem> {
-        let held = snapshot.files(|path| is_kustomization(path) || is_yaml(path)).map_err(|error| error.problem())?;
-        let folders = held.keys().filter(|path| is_kustomization(path)).filter_map(RepoPath::parent).collect();
+        let held = snapshot
+            .files(|path| is_kustomization(path) || is_yaml(path))
+            .map_err(|error| error.problem())?;
+        let folders =
+            held.keys().filter(|path| is_kustomization(path)).filter_map(RepoPath::parent).collect();
         Ok(Self { snapshot, held, folders })
     }
 
@@ -119,14 +128,17 @@ fn plan(tree: &Tree<'_>, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) {
     let known: BTreeSet<RepoPath> = work.keys().map(|entry| entry.path.clone()).collect();
     let mut sharing = 0;
     for path in tree.kustomizations().filter(|path| !known.contains(path)) {
-        let entry = EntryPoint { path, renderer: RendererKind::Kustomize, target_namespace: None, overlay: None };
+        let entry =
+            EntryPoint { path, renderer: RendererKind::Kustomize, target_namespace: None, overlay: None };
         let Ok(reads) = reads_of(tree, &entry) else { continue };
         if reads.is_disjoint(&shared) || is_only_a_part(&entry, &work) {
             continue;
         }
         sharing += 1;
         if sharing > SHARING_ENTRIES_MAX {
-            notes.push(format!("more than {SHARING_ENTRIES_MAX} entry points share these files; the rest was not looked at"));
+            notes.push(format!(
+                "more than {SHARING_ENTRIES_MAX} entry points share these files; the rest was not looked at"
+            ));
             break;
         }
         work.insert(entry, Ok(reads));
@@ -162,16 +174,32 @@ fn reads_of(tree: &Tree<'_>, entry: &EntryPoint) -> Result<BTreeSet<RepoPath>, P
 
 fn refuse_what_is_not_rendered(closure: Closure) -> Result<BTreeSet<RepoPath>, Problem> {
     let refuse = |what: &str, name: &str, help: &str| {
-        Err(Problem::new(crate::codes::NOT_RENDERED_HERE, format!("the overlay uses {what} `{name}`, which kubeopt does not run"), help))
+        Err(Problem::new(
+            crate::codes::NOT_RENDERED_HERE,
+            format!("the overlay uses {what} `{name}`, which kubeopt does not run"),
+            help,
+        ))
     };
     if let Some(remote) = closure.remote.first() {
-        return refuse("the remote base", remote, "copy the base into the repository, or patch its values in a file of this repository");
+        return refuse(
+            "the remote base",
+            remote,
+            "copy the base into the repository, or patch its values in a file of this repository",
+        );
     }
     if let Some(plugin) = closure.plugins.first() {
-        return refuse("the plugin", plugin, "keep resources out of what the plugin makes, in a base of its own");
+        return refuse(
+            "the plugin",
+            plugin,
+            "keep resources out of what the plugin makes, in a base of its own",
+        );
     }
     if let Some(helm) = closure.helm.first() {
-        return refuse("Helm through", &helm.to_string(), "deploy the chart with a HelmRelease or an Application of its own");
+        return refuse(
+            "Helm through",
+            &helm.to_string(),
+            "deploy the chart with a HelmRelease or an Application of its own",
+        );
     }
     Ok(closure.files)
 }
@@ -221,11 +249,18 @@ async fn rendered(
     marked: &Marked,
     renderer: &Renderer,
 ) -> Result<EntryTrace, Problem> {
-    let files = reads.iter().filter_map(|path| Some((path.clone(), marked.files.get(path)?.clone()))).collect();
+    let files =
+        reads.iter().filter_map(|path| Some((path.clone(), marked.files.get(path)?.clone()))).collect();
     let answer = renderer.render(&render_request(entry, files)).await?;
     let read = read_back(&answer.output, marked)?;
     let (fields, unread) = trace_rendered(entry, read, marked);
-    Ok(EntryTrace { entry: entry.clone(), by: answer.by, fields, unread, files: reads.iter().cloned().collect() })
+    Ok(EntryTrace {
+        entry: entry.clone(),
+        by: answer.by,
+        fields,
+        unread,
+        files: reads.iter().cloned().collect(),
+    })
 }
 
 /// The request that renders an entry point from these files.
@@ -262,7 +297,8 @@ const KEPT_MAX: usize = 100;
 impl TraceCache {
     /// The key of a trace: tree and sources. Equal keys are equal traces.
     pub fn key(snapshot: &Snapshot, sources: &[&Source]) -> String {
-        let mut entries: Vec<String> = sources.iter().map(|source| format!("{:?}", entry_point(source, snapshot))).collect();
+        let mut entries: Vec<String> =
+            sources.iter().map(|source| format!("{:?}", entry_point(source, snapshot))).collect();
         entries.sort();
         entries.dedup();
         format!("{} {} {} {}", snapshot.repository, snapshot.branch, snapshot.tree, entries.join(" "))

@@ -40,7 +40,11 @@ pub struct EntryTrace {
 }
 
 /// The fields of a rendering of marked files.
-pub fn trace_rendered(entry: &EntryPoint, read: ReadBack, marked: &Marked) -> (Vec<TracedField>, Vec<Problem>) {
+pub fn trace_rendered(
+    entry: &EntryPoint,
+    read: ReadBack,
+    marked: &Marked,
+) -> (Vec<TracedField>, Vec<Problem>) {
     let fields = read.arrivals.into_iter().map(|arrival| traced(entry, arrival, marked)).collect();
     (fields, read.problems)
 }
@@ -52,7 +56,9 @@ fn traced(entry: &EntryPoint, arrival: Arrival, marked: &Marked) -> TracedField 
             let site = &marked.marks[index].site;
             (None, Err(computed(site, &arrival)))
         }
-        Origin::Unmarked => (Amount::parse(arrival.field.resource, &arrival.text).ok(), Err(not_in_git(&arrival))),
+        Origin::Unmarked => {
+            (Amount::parse(arrival.field.resource, &arrival.text).ok(), Err(not_in_git(&arrival)))
+        }
     };
     TracedField {
         entry: entry.path.clone(),
@@ -72,15 +78,24 @@ fn of_mark(mark: &Mark, arrival: &Arrival) -> (Option<Amount>, Result<EditSite, 
         (Err(invalid), None) => {
             let text = format!("the value of {} is not a quantity: {invalid}", arrival.field);
             let help = "write a number with a unit, such as 250m or 512Mi";
-            (None, Err(Problem::new(codes::NOT_A_QUANTITY, text, help).at(mark.site.file.as_str(), Some(mark.site.line))))
+            (
+                None,
+                Err(Problem::new(codes::NOT_A_QUANTITY, text, help)
+                    .at(mark.site.file.as_str(), Some(mark.site.line))),
+            )
         }
     }
 }
 
 fn computed(site: &EditSite, arrival: &Arrival) -> Problem {
-    let text = format!("{} of {} is computed from another value on the way to the cluster", arrival.field, arrival.container);
+    let text = format!(
+        "{} of {} is computed from another value on the way to the cluster",
+        arrival.field, arrival.container
+    );
     let help = "give the container a value of its own in this overlay; kubeopt then edits that line";
-    Problem::new(codes::COMPUTED, text, help).at(site.file.as_str(), Some(site.line)).with_excerpt(site.text.clone())
+    Problem::new(codes::COMPUTED, text, help)
+        .at(site.file.as_str(), Some(site.line))
+        .with_excerpt(site.text.clone())
 }
 
 fn not_in_git(arrival: &Arrival) -> Problem {
@@ -88,7 +103,11 @@ fn not_in_git(arrival: &Arrival) -> Problem {
         "no line of the repository sets {} of {}: a generator, a remote base or a transformer does",
         arrival.field, arrival.container
     );
-    Problem::new(codes::NOT_IN_GIT, text, "set the value in a patch of this overlay; kubeopt then edits that line")
+    Problem::new(
+        codes::NOT_IN_GIT,
+        text,
+        "set the value in a patch of this overlay; kubeopt then edits that line",
+    )
 }
 
 /// The fields of a plain manifest.
@@ -96,7 +115,8 @@ pub fn trace_plain(entry: &EntryPoint, sites: Vec<SiteRead>) -> Vec<TracedField>
     sites
         .into_iter()
         .map(|read| {
-            let value = read.site.as_ref().ok().and_then(|site| Amount::parse(read.field.resource, &site.text).ok());
+            let value =
+                read.site.as_ref().ok().and_then(|site| Amount::parse(read.field.resource, &site.text).ok());
             TracedField {
                 entry: entry.path.clone(),
                 workload: read.workload,
@@ -115,8 +135,9 @@ pub fn guard_places(traces: &mut [EntryTrace], all_paths: &[RepoPath]) {
     let mut verdicts: BTreeMap<RepoPath, Option<Problem>> = BTreeMap::new();
     for field in traces.iter_mut().flat_map(|trace| &mut trace.fields) {
         let Ok(site) = &field.site else { continue };
-        let verdict =
-            verdicts.entry(site.file.clone()).or_insert_with(|| guard_place(&site.file, all_paths.iter()).err());
+        let verdict = verdicts
+            .entry(site.file.clone())
+            .or_insert_with(|| guard_place(&site.file, all_paths.iter()).err());
         if let Some(problem) = verdict {
             field.site = Err(problem.clone());
         }

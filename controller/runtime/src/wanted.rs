@@ -9,10 +9,10 @@ use kubeopt_cluster::Watched;
 use kubeopt_gitops::path_allowed;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{
-    Binding, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices, Problem, RepoPath,
-    RepositoryId, Workload, WorkloadId, WorkloadKind,
+    Binding, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices, Problem,
+    RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
-use kubeopt_policy::{AdmitContext, Admission, admit};
+use kubeopt_policy::{Admission, AdmitContext, admit};
 use kubeopt_recommend::recommend;
 
 use crate::change_set::Admitted;
@@ -56,7 +56,9 @@ pub struct Governed {
 /// left with the reason.
 pub fn locate(facts: &[&ClusterFacts], sites: &Sites, bindings: &[Binding]) -> (Vec<Unit>, Vec<Left>) {
     let (mut found, mut left) = (Vec::new(), Vec::new());
-    for workload in facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none()) {
+    for workload in
+        facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none())
+    {
         match locate_one(workload, sites, bindings) {
             Ok(candidates) => found.extend(candidates),
             Err(why) => left.push(whole(workload, why)),
@@ -88,7 +90,9 @@ fn locate_one(
     let described = entry.fields.iter().any(|field| field.workload.describes(&workload.id));
     if !described && workload.containers.iter().any(|container| container.resources != Default::default()) {
         let missing = || not_rendered(workload, &source.entry.to_string());
-        return Err(NoRecommendation::NotEditable(likely_unread(entry, workload).cloned().unwrap_or_else(missing)));
+        return Err(NoRecommendation::NotEditable(
+            likely_unread(entry, workload).cloned().unwrap_or_else(missing),
+        ));
     }
     let located = Located {
         workload,
@@ -128,7 +132,8 @@ fn whole(workload: &Workload, why: NoRecommendation) -> Left {
 
 /// Containers as the cluster alone shows them: what `scan` sizes where no repository is configured.
 pub fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> Vec<Unit> {
-    let workloads = facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none());
+    let workloads =
+        facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none());
     workloads
         .flat_map(|workload| workload.containers.iter().map(move |container| (workload, container)))
         .map(|(workload, container)| {
@@ -210,7 +215,11 @@ pub fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
     wanted
 }
 
-fn want_one(unit: &Unit, policy: &EffectivePolicy, ground: &Ground<'_>) -> Result<Admitted, NoRecommendation> {
+fn want_one(
+    unit: &Unit,
+    policy: &EffectivePolicy,
+    ground: &Ground<'_>,
+) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
     let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
     let demand = demand(unit, policy.clone(), &usage)?;
@@ -254,7 +263,8 @@ fn may_be_scaled(kind: WorkloadKind) -> bool {
 
 /// Containers of the unit that the recommendation does not speak of.
 fn left_members(unit: &Unit, admitted: &Admitted) -> Vec<Left> {
-    let spoken: Vec<&ContainerId> = admitted.recommendation.members.iter().map(|member| &member.container).collect();
+    let spoken: Vec<&ContainerId> =
+        admitted.recommendation.members.iter().map(|member| &member.container).collect();
     let silent = |candidate: &&Candidate| !spoken.contains(&&candidate.id());
     let left = unit.candidates.iter().filter(silent);
     left.map(|candidate| leave(candidate, NoRecommendation::NoUsage)).collect()

@@ -59,10 +59,15 @@ pub enum Keep {
 /// Every problem of the file.
 pub fn read_config(options: &Options) -> Result<Config, Vec<Problem>> {
     let Some(path) = &options.config else { return config_of_flags(options) };
-    let name = path.file_name().map_or_else(|| "kubeopt.yaml".into(), |name| name.to_string_lossy().into_owned());
+    let name =
+        path.file_name().map_or_else(|| "kubeopt.yaml".into(), |name| name.to_string_lossy().into_owned());
     let text = std::fs::read_to_string(path).map_err(|error| {
         let text = format!("unable to read {}: {error}", path.display());
-        vec![Problem::new(codes::CONFIG_FILE, text, "name the file with --config; a sample is examples/kubeopt.yaml")]
+        vec![Problem::new(
+            codes::CONFIG_FILE,
+            text,
+            "name the file with --config; a sample is examples/kubeopt.yaml",
+        )]
     })?;
     let mut config = Config::parse(&text, &name, kubeopt_policy::PRESETS)?;
     overrule(&mut config, options)?;
@@ -134,7 +139,9 @@ pub async fn wire(
     }
     let history: Box<dyn UsageStore> = match keep {
         Keep::Nothing => Box::new(MemoryUsage::default()),
-        Keep::State => Box::new(ParquetUsage::open(&config.store.history).map_err(|error| one(error.problem()))?),
+        Keep::State => {
+            Box::new(ParquetUsage::open(&config.store.history).map_err(|error| one(error.problem()))?)
+        }
     };
     let journal = match keep {
         Keep::Nothing => SqliteJournal::in_memory().await,
@@ -157,7 +164,10 @@ pub async fn wire(
         journal: Box::new(journal),
         forges,
         git: GitStore::open(&config.store.git).map_err(|error| one(error.problem()))?,
-        renderer: Renderer { program: program.to_owned(), kustomize: KustomizeBinary::find(options.kustomize.as_deref()).await.ok() },
+        renderer: Renderer {
+            program: program.to_owned(),
+            kustomize: KustomizeBinary::find(options.kustomize.as_deref()).await.ok(),
+        },
         bindings: config.bindings.clone(),
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),
@@ -180,7 +190,11 @@ fn selection(options: &Options) -> Result<Selection, Problem> {
     Ok(Selection { namespaces: namespaces.collect::<Result<_, _>>()? })
 }
 
-async fn cluster_edge(cluster: &ClusterConfig, options: &Options, keep: Keep) -> Result<ClusterEdge, Problem> {
+async fn cluster_edge(
+    cluster: &ClusterConfig,
+    options: &Options,
+    keep: Keep,
+) -> Result<ClusterEdge, Problem> {
     let connected = connect(cluster, options.context.as_deref()).await?;
     let metrics = match &cluster.prometheus {
         Some(prometheus) => Some(metrics_source(prometheus, selector(prometheus, options, keep)?)?),
@@ -190,7 +204,10 @@ async fn cluster_edge(cluster: &ClusterConfig, options: &Options, keep: Keep) ->
         name: cluster.name.clone(),
         facts: Box::new(Listed(connected)),
         metrics,
-        metrics_at: cluster.prometheus.as_ref().map_or_else(|| "no metrics source".to_owned(), |p| p.url.to_string()),
+        metrics_at: cluster
+            .prometheus
+            .as_ref()
+            .map_or_else(|| "no metrics source".to_owned(), |p| p.url.to_string()),
         prices: prices(&cluster.prices)?,
     })
 }
@@ -230,7 +247,8 @@ fn metrics_source(config: &PrometheusConfig, selector: Selector) -> Result<Box<d
     let mut policy = ClientPolicy::new(vec![rule]);
     policy.ca_file.clone_from(&config.ca_file);
     if let (Some(certificate), Some(key)) = (&config.client_cert_file, &config.client_key_file) {
-        policy.client_certificate = Some(ClientCertificate { certificate: certificate.clone(), key: key.clone() });
+        policy.client_certificate =
+            Some(ClientCertificate { certificate: certificate.clone(), key: key.clone() });
     }
     let client = Client::new(policy).map_err(net)?;
     let mut prometheus = PrometheusOptions::new(config.url.clone());
@@ -252,14 +270,20 @@ fn selector(config: &PrometheusConfig, options: &Options, keep: Keep) -> Result<
 
 fn prices(config: &PriceConfig) -> Result<Option<Prices>, Problem> {
     let mut prices = match (config.usd_per_core_hour, config.usd_per_gib_hour) {
-        (Some(core), Some(gib)) => custom_prices(core, gib, "as configured").map_err(|error| error.problem())?,
+        (Some(core), Some(gib)) => {
+            custom_prices(core, gib, "as configured").map_err(|error| error.problem())?
+        }
         _ => default_prices(),
     };
     if !config.discount.is_zero() {
         let pays = rust_decimal::Decimal::ONE - config.discount;
         prices.usd_per_core_hour *= pays;
         prices.usd_per_gib_hour *= pays;
-        prices.basis = format!("{} less {} % discount", prices.basis, (config.discount * rust_decimal::Decimal::ONE_HUNDRED).normalize());
+        prices.basis = format!(
+            "{} less {} % discount",
+            prices.basis,
+            (config.discount * rust_decimal::Decimal::ONE_HUNDRED).normalize()
+        );
     }
     Ok(Some(prices))
 }
@@ -268,7 +292,8 @@ fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {
     match &forge.kind {
         ForgeKind::Gitea { url, token_file } | ForgeKind::Forgejo { url, token_file } => {
             let token = SecretSource::File(token_file.clone());
-            let gitea = GiteaForge::new(GiteaConfig::new(url.clone(), token.clone())).map_err(|error| error.problem())?;
+            let gitea = GiteaForge::new(GiteaConfig::new(url.clone(), token.clone()))
+                .map_err(|error| error.problem())?;
             // Git over HTTP takes the token as the password of any user.
             let auth = Auth::Basic { user: "kubeopt".to_owned(), password: token };
             let rule = HostRule::for_url(url).map_err(|error| error.problem())?.with_auth(auth);

@@ -38,7 +38,8 @@ pub(super) fn demands(removing: &Removing<'_>) -> Option<String> {
             }
             None => (qos_class([&member.resources.before]), qos_class([&member.resources.after])),
         };
-        (before != after).then(|| format!("the pod's class stays {before}; without this limit it would be {after}"))
+        (before != after)
+            .then(|| format!("the pod's class stays {before}; without this limit it would be {after}"))
     })
 }
 

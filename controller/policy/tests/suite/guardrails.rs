@@ -227,7 +227,11 @@ fn a_limit_that_its_namespace_or_its_class_demands_stays() {
         range
     };
     for (ranges, quotas, text) in [
-        (vec![range(Some(4000), None, None)], vec![], "LimitRange payments/bounds would set a cpu limit of 4000m in its place"),
+        (
+            vec![range(Some(4000), None, None)],
+            vec![],
+            "LimitRange payments/bounds would set a cpu limit of 4000m in its place",
+        ),
         (vec![range(None, Some(4000), None)], vec![], "LimitRange payments/bounds demands a cpu limit"),
         (vec![range(None, None, Some(9000))], vec![], "LimitRange payments/bounds demands a cpu limit"),
         (

@@ -66,7 +66,11 @@ mod tests {
         let mut case = Case::serving();
         case.cpu_samples = vec![250.0; 100];
         let sizing = size(&case.evidence(), &case.policy);
-        let said = sizing.reasons.iter().find(|reason| reason.rule == "cpu-quantile").map(|r| r.text.as_str());
-        assert!(said.is_some_and(|text| text.contains("days 250m") && text.contains("highest 250m")), "{said:?}");
+        let said =
+            sizing.reasons.iter().find(|reason| reason.rule == "cpu-quantile").map(|r| r.text.as_str());
+        assert!(
+            said.is_some_and(|text| text.contains("days 250m") && text.contains("highest 250m")),
+            "{said:?}"
+        );
     }
 }

@@ -64,7 +64,14 @@ pub(super) const WORKLOADS: &[DemoWorkload] = &[
         files: &["apps/payments/ledger.yaml"],
         containers: &[(
             "postgres",
-            Shape { cpu_base: 900.0, cpu_day: 800.0, memory_base: 3600.0, memory_day: 380.0, oom_days_ago: Some(3), ..STEADY },
+            Shape {
+                cpu_base: 900.0,
+                cpu_day: 800.0,
+                memory_base: 3600.0,
+                memory_day: 380.0,
+                oom_days_ago: Some(3),
+                ..STEADY
+            },
         )],
         scaled_on_cpu: false,
     },
@@ -83,7 +90,10 @@ pub(super) const WORKLOADS: &[DemoWorkload] = &[
         name: "web",
         replicas: 2,
         files: &["apps/payments/web.yaml"],
-        containers: &[("web", Shape { cpu_base: 90.0, cpu_day: 80.0, memory_base: 250.0, memory_day: 60.0, ..STEADY })],
+        containers: &[(
+            "web",
+            Shape { cpu_base: 90.0, cpu_day: 80.0, memory_base: 250.0, memory_day: 60.0, ..STEADY },
+        )],
         scaled_on_cpu: true,
     },
     DemoWorkload {
@@ -92,7 +102,10 @@ pub(super) const WORKLOADS: &[DemoWorkload] = &[
         name: "cart",
         replicas: 2,
         files: &["apps/storefront/base/cart.yaml", "apps/storefront/overlays/prod/cart-resources.yaml"],
-        containers: &[("cart", Shape { cpu_base: 50.0, cpu_day: 110.0, memory_base: 290.0, memory_day: 90.0, ..STEADY })],
+        containers: &[(
+            "cart",
+            Shape { cpu_base: 50.0, cpu_day: 110.0, memory_base: 290.0, memory_day: 90.0, ..STEADY },
+        )],
         scaled_on_cpu: false,
     },
 ];
@@ -138,7 +151,9 @@ fn running(demo: &DemoWorkload, snapshot: &Snapshot) -> Result<Workload, Problem
     for file in demo.files {
         let path = RepoPath::new(file).expect("the demo's paths are literals that a test reads");
         let bytes = snapshot.read(&path).map_err(|error| error.problem())?.unwrap_or_default();
-        for found in workloads(&bytes)?.containers.iter().filter(|found| found.workload.name.as_str() == demo.name) {
+        for found in
+            workloads(&bytes)?.containers.iter().filter(|found| found.workload.name.as_str() == demo.name)
+        {
             let merged = resources.entry(found.container.to_string()).or_default();
             for field in Field::ALL {
                 if let Some(amount) = found.resources.get(field) {
@@ -204,7 +219,8 @@ mod tests {
                 let found = demo.files.iter().any(|file| {
                     let bytes = &files[&RepoPath::new(file).unwrap()];
                     let read = workloads(bytes).unwrap().containers;
-                    read.iter().any(|c| c.container.as_str() == *name && c.workload.name.as_str() == demo.name)
+                    read.iter()
+                        .any(|c| c.container.as_str() == *name && c.workload.name.as_str() == demo.name)
                 });
                 assert!(found, "{}/{name}", demo.name);
             }

@@ -52,7 +52,8 @@ impl ForgePages {
         let pulls = self.forge().pull_requests(repository, &query).await.map_err(|error| error.problem())?;
         let mut cards = Vec::new();
         for pull in pulls.into_iter().rev() {
-            let comments = self.forge().comments(repository, pull.number).await.map_err(|error| error.problem())?;
+            let comments =
+                self.forge().comments(repository, pull.number).await.map_err(|error| error.problem())?;
             cards.push(PullRequestCard {
                 owner: repository.owner.clone(),
                 name: repository.name.clone(),
@@ -191,7 +192,11 @@ impl Pages for ForgePages {
                 content_type: "text/css; charset=utf-8",
                 body: Cow::Borrowed(STYLE_CSS.as_bytes()),
             },
-            Asset { path: FAVICON_PATH, content_type: "image/svg+xml", body: Cow::Borrowed(FAVICON_SVG.as_bytes()) },
+            Asset {
+                path: FAVICON_PATH,
+                content_type: "image/svg+xml",
+                body: Cow::Borrowed(FAVICON_SVG.as_bytes()),
+            },
         ]
     }
 }

@@ -27,7 +27,9 @@ embedded!(
 pub(super) fn files() -> FileSet {
     FILES
         .iter()
-        .map(|(path, bytes)| (RepoPath::new(path).expect("embedded paths are literals that a test reads"), bytes.to_vec()))
+        .map(|(path, bytes)| {
+            (RepoPath::new(path).expect("embedded paths are literals that a test reads"), bytes.to_vec())
+        })
         .collect()
 }
 

@@ -39,7 +39,8 @@ pub(super) fn recorded(now: Timestamp) -> RecordedMetrics {
         for (name, shape) in workload.containers {
             let container = ContainerId {
                 workload: workload_id(workload),
-                container: ContainerName::new(*name).expect("the demo's names are literals that a test reads"),
+                container: ContainerName::new(*name)
+                    .expect("the demo's names are literals that a test reads"),
             };
             add(&mut metrics, &container, shape, workload.replicas, end);
         }
@@ -50,11 +51,18 @@ pub(super) fn recorded(now: Timestamp) -> RecordedMetrics {
 fn add(metrics: &mut RecordedMetrics, container: &ContainerId, shape: &Shape, replicas: u32, end: i64) {
     if let Some(days) = shape.oom_days_ago {
         let limit = Some(Bytes::mebi(4096));
-        metrics.oom_kills.push(OomKill { container: container.clone(), at_unix_s: end - days * DAY_S, limit });
+        metrics.oom_kills.push(OomKill {
+            container: container.clone(),
+            at_unix_s: end - days * DAY_S,
+            limit,
+        });
     }
     let pods = if shape.weekly_job { RUN_DAYS_AGO.len() as u32 } else { replicas };
     for replica in 0..pods {
-        let seed = container.to_string().bytes().fold(u64::from(replica), |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+        let seed = container
+            .to_string()
+            .bytes()
+            .fold(u64::from(replica), |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
         let mut noise = Noise(seed);
         let (mut cpu, mut memory) = (Vec::new(), Vec::new());
         let mut at = end - DAYS * DAY_S;
@@ -62,7 +70,10 @@ fn add(metrics: &mut RecordedMetrics, container: &ContainerId, shape: &Shape, re
             if !shape.weekly_job || runs_at(at, end, replica) {
                 let busy = busy(at);
                 let burst = if noise.next() > 0.995 { 1.35 } else { 1.0 };
-                cpu.push((at, (shape.cpu_base + shape.cpu_day * busy) * burst * (0.92 + 0.16 * noise.next())));
+                cpu.push((
+                    at,
+                    (shape.cpu_base + shape.cpu_day * busy) * burst * (0.92 + 0.16 * noise.next()),
+                ));
                 let mebi = shape.memory_base + shape.memory_day * busy * (0.9 + 0.1 * noise.next());
                 memory.push((at, mebi * MIB as f64));
             }
@@ -70,7 +81,12 @@ fn add(metrics: &mut RecordedMetrics, container: &ContainerId, shape: &Shape, re
         }
         let pod = pod_name(container, replica);
         for (signal, points) in [(Signal::CpuMillicores, cpu), (Signal::MemoryBytes, memory)] {
-            metrics.series.push(UsageSeries { container: container.clone(), pod: pod.clone(), signal, points });
+            metrics.series.push(UsageSeries {
+                container: container.clone(),
+                pod: pod.clone(),
+                signal,
+                points,
+            });
         }
     }
 }

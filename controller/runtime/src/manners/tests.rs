@@ -77,7 +77,9 @@ fn leaves_an_open_one_in_peace_while_the_numbers_hardly_move() {
 #[test]
 fn a_closed_one_means_not_these_values_until_they_move_or_time_passes() {
     let closed = |age| [pull(4, PullRequestState::Closed, "400m", age)];
-    assert!(matches!(verdict("400m", &closed(DAY)), Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
+    assert!(
+        matches!(verdict("400m", &closed(DAY)), Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON)
+    );
     assert!(matches!(verdict("480m", &closed(DAY)), Verdict::Wait(_)));
     assert_eq!(verdict("500m", &closed(DAY)), Verdict::Open);
     assert_eq!(verdict("400m", &closed(61 * DAY)), Verdict::Open);
@@ -98,10 +100,22 @@ fn a_merged_one_does_not_stand_in_the_way() {
 #[test]
 fn waits_at_the_limits_and_says_which() {
     let others = |n: u64, state, age| -> Vec<PullRequest> {
-        (1..=n).map(|k| PullRequest { head_branch: format!("kubeopt/o-{k}"), ..pull(k, state, "1m", age) }).collect()
+        (1..=n)
+            .map(|k| PullRequest { head_branch: format!("kubeopt/o-{k}"), ..pull(k, state, "1m", age) })
+            .collect()
     };
     let open = verdict("400m", &others(5, PullRequestState::Open, DAY));
     assert!(matches!(open, Verdict::Wait(problem) if problem.text.contains("5 of 5 pull requests are open")));
     let fresh = verdict("400m", &others(2, PullRequestState::Merged, 60));
     assert!(matches!(fresh, Verdict::Wait(problem) if problem.text.contains("in the last hour")));
+}
+
+#[test]
+fn a_field_that_goes_is_the_same_proposal_until_it_comes_back() {
+    let there = pull(7, PullRequestState::Closed, "", 86_400);
+    let policy = EffectivePolicy::default();
+    let now = Timestamp::from_second(NOW).unwrap();
+    let remembered = judge(&draft(""), std::slice::from_ref(&there), &policy, now);
+    assert!(matches!(remembered, Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
+    assert_eq!(judge(&draft("310m"), &[there], &policy, now), Verdict::Open);
 }

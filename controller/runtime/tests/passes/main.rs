@@ -8,6 +8,7 @@ mod database;
 mod doubles;
 mod forges;
 mod life_cycle;
+mod limits;
 mod metrics;
 mod overlays;
 mod policies;
