@@ -1,7 +1,7 @@
 //! The two tables of usage and what is computed on them: the only place that names columns.
 //!
 //! `bins`: series, hour, bin, count. How many samples of an hour fall into a bin of the sketch. Long, so that merging is
-//! `group_by(...).sum(count)`.
+//! sorting and adding up.
 //! `pods`: series, pod, hour, samples, first, last, sum, max, max_at. One row per pod and hour.
 //! `series` and `pod` are hashes; the ledger of the day (see `day`) says whose. Times are seconds since the epoch.
 
@@ -14,11 +14,14 @@ use crate::error::HistoryError;
 /// The bin of values that count as zero.
 pub(super) const ZERO_BIN: i32 = i32::MIN;
 
-/// Rows that are merged at once: some 2 MB of rows, and 10 MB beside them.
-const PART_ROWS: u64 = 1 << 16;
-
-/// Most parts: each is a pass over the series' column.
-const PARTS_MAX: u64 = 64;
+/// What counts are added up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Series, hour and bin.
+    Hour,
+    /// Series and bin.
+    Series,
+}
 
 /// Rows of `bins`, in columns.
 #[derive(Debug, Default)]
@@ -82,66 +85,38 @@ impl BinRows {
             Int32Chunked::from_vec("bin".into(), self.bin).into_column(),
             UInt32Chunked::from_vec("count".into(), self.count).into_column(),
         ])?;
-        merged_bins(&table, &["series", "hour", "bin"])
+        merged_bins(&table, By::Hour)
     }
 }
 
-/// Counts added up by `keys`, of which the first is the series.
-pub(super) fn merged_bins(bins: &DataFrame, keys: &[&str]) -> Result<DataFrame, HistoryError> {
-    if bins.is_empty() {
-        return Ok(bins.select(keys.iter().copied().chain(["count"]))?);
-    }
-    in_parts(bins, |part| added_up(part, keys))
-}
-
-/// The same by series, hour and bin, with the rows of each series together and in order: long runs compress well, and
-/// each hour's bins stand side by side.
-pub(super) fn merged_sorted_bins(bins: &DataFrame) -> Result<DataFrame, HistoryError> {
-    let keys = ["series", "hour", "bin"];
-    if bins.is_empty() {
-        return Ok(bins.clone());
-    }
-    in_parts(bins, |part| Ok(added_up(part, &keys)?.sort(keys, SortMultipleOptions::default())?))
-}
-
-/// Works on the rows of some series after the other: what the engine needs beside the rows is several times as large as
-/// the rows, and a part needs only a part of it.
-fn in_parts(
-    bins: &DataFrame,
-    work: impl Fn(&DataFrame) -> Result<DataFrame, HistoryError>,
-) -> Result<DataFrame, HistoryError> {
-    let parts = (bins.height() as u64 / PART_ROWS).clamp(1, PARTS_MAX);
-    if parts == 1 {
-        return work(bins);
-    }
-    let mut all: Option<DataFrame> = None;
-    for part in 0..parts {
-        let of_part = bins.column("series")?.u64()?.iter().map(|id| id.is_some_and(|id| id % parts == part));
-        let mask = BooleanChunked::from_iter_values("keep".into(), of_part);
-        let done = work(&bins.filter(&mask)?)?;
-        match &mut all {
-            Some(all) => {
-                all.vstack_mut(&done)?;
-            }
-            None => all = Some(done),
+/// Counts added up by series, hour and bin, or by series and bin where the table has no hour or `keys` names none; the
+/// rows of each series together and in order: long runs compress well, and each hour's bins stand side by side.
+///
+/// By hand and not by the engine's `group_by`, which needs several times as much beside the rows.
+pub(super) fn merged_bins(bins: &DataFrame, by: By) -> Result<DataFrame, HistoryError> {
+    let mut rows: Vec<(u64, i64, i32, u32)> = Vec::with_capacity(bins.height());
+    each_bin(bins, |series, hour, bin, count| {
+        let hour = if by == By::Hour { hour } else { 0 };
+        rows.push((series, hour, bin, count));
+    })?;
+    // Stable, as that sort makes use of what is in order already: tables below each other are, each in itself.
+    rows.sort_by_key(|(series, hour, bin, _)| (*series, *hour, *bin));
+    rows.dedup_by(|next, kept| {
+        let same = (next.0, next.1, next.2) == (kept.0, kept.1, kept.2);
+        if same {
+            kept.3 = kept.3.saturating_add(next.3);
         }
+        same
+    });
+    let mut columns =
+        vec![UInt64Chunked::from_iter_values("series".into(), rows.iter().map(|row| row.0)).into_column()];
+    if by == By::Hour {
+        columns
+            .push(Int64Chunked::from_iter_values("hour".into(), rows.iter().map(|row| row.1)).into_column());
     }
-    let mut all = all.unwrap_or_else(|| bins.clear());
-    all.as_single_chunk();
-    Ok(all)
-}
-
-#[allow(
-    deprecated,
-    reason = "the eager group-by; the lazy one doubles the build time of polars for nothing gained"
-)]
-fn added_up(bins: &DataFrame, keys: &[&str]) -> Result<DataFrame, HistoryError> {
-    if bins.is_empty() {
-        return Ok(bins.select(keys.iter().copied().chain(["count"]))?);
-    }
-    let mut merged = bins.group_by(keys.iter().copied())?.select(["count"]).sum()?;
-    merged.rename("count_sum", "count".into())?;
-    Ok(merged)
+    columns.push(Int32Chunked::from_iter_values("bin".into(), rows.iter().map(|row| row.2)).into_column());
+    columns.push(UInt32Chunked::from_iter_values("count".into(), rows.iter().map(|row| row.3)).into_column());
+    Ok(DataFrame::new(columns)?)
 }
 
 /// Rows of `pods` as a table.
@@ -165,23 +140,39 @@ pub(super) fn pods_table(rows: &[PodHour]) -> Result<DataFrame, HistoryError> {
     ])?)
 }
 
-/// `pods` merged by pod: first and last sight, samples, sum of the values.
-#[allow(deprecated, reason = "see added_up")]
+/// `pods` merged by pod: first and last sight, samples, sum of the values; in the order of series and pods.
 pub(super) fn merged_pods(pods: &DataFrame) -> Result<DataFrame, HistoryError> {
-    if pods.is_empty() {
-        return Ok(pods.select(["series", "pod", "samples", "sum", "first", "last"])?);
+    let ids = pods.column("series")?.u64()?.iter().zip(pods.column("pod")?.u64()?.iter());
+    let times = pods.column("first")?.i64()?.iter().zip(pods.column("last")?.i64()?.iter());
+    let figures = pods.column("samples")?.u32()?.iter().zip(pods.column("sum")?.f64()?.iter());
+    let mut rows: Vec<(u64, PodSpan)> = Vec::with_capacity(pods.height());
+    for ((series, pod), ((first, last), (samples, sum))) in ids.zip(times.zip(figures)) {
+        if let (Some(series), Some(pod), Some(first), Some(last), Some(samples), Some(sum)) =
+            (series, pod, first, last, samples, sum)
+        {
+            rows.push((pod, PodSpan { series, samples, first, last, sum }));
+        }
     }
-    let groups = pods.group_by(["series", "pod"])?;
-    let mut merged = groups.clone().select(["samples", "sum"]).sum()?;
-    let first = groups.clone().select(["first"]).min()?;
-    let last = groups.select(["last"]).max()?;
-    merged.rename("samples_sum", "samples".into())?.rename("sum_sum", "sum".into())?;
-    let mut first = first.column("first_min")?.clone();
-    let mut last = last.column("last_max")?.clone();
-    first.rename("first".into());
-    last.rename("last".into());
-    merged.with_column(first)?.with_column(last)?;
-    Ok(merged)
+    rows.sort_by_key(|(pod, span)| (span.series, *pod));
+    rows.dedup_by(|(pod, next), (kept_pod, kept)| {
+        let same = (next.series, *pod) == (kept.series, *kept_pod);
+        if same {
+            kept.samples = kept.samples.saturating_add(next.samples);
+            kept.sum += next.sum;
+            kept.first = kept.first.min(next.first);
+            kept.last = kept.last.max(next.last);
+        }
+        same
+    });
+    let spans = || rows.iter().map(|(_, span)| span);
+    Ok(DataFrame::new(vec![
+        UInt64Chunked::from_iter_values("series".into(), spans().map(|span| span.series)).into_column(),
+        UInt64Chunked::from_iter_values("pod".into(), rows.iter().map(|(pod, _)| *pod)).into_column(),
+        UInt32Chunked::from_iter_values("samples".into(), spans().map(|span| span.samples)).into_column(),
+        Float64Chunked::from_iter_values("sum".into(), spans().map(|span| span.sum)).into_column(),
+        Int64Chunked::from_iter_values("first".into(), spans().map(|span| span.first)).into_column(),
+        Int64Chunked::from_iter_values("last".into(), spans().map(|span| span.last)).into_column(),
+    ])?)
 }
 
 /// One table under the other, in chunks.

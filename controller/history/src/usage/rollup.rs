@@ -8,7 +8,7 @@ use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
 use sha2::{Digest, Sha256};
 
-use super::frame::{self, BinRows, PodHour, ZERO_BIN};
+use super::frame::{self, BinRows, By, PodHour, ZERO_BIN};
 use super::{HOUR_S, STEP_S};
 use crate::error::HistoryError;
 
@@ -94,7 +94,7 @@ impl Rollup {
         self.merge()?;
         Ok(Slice {
             window: self.window,
-            bins: frame::merged_sorted_bins(&self.bins)?,
+            bins: frame::merged_bins(&self.bins, By::Hour)?,
             pods: frame::pods_table(&self.pods)?,
             containers: self.containers,
             partial,

@@ -11,7 +11,7 @@ use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
 
 use super::day::{Ledger, Tables};
-use super::frame::{self, PodSpan, ZERO_BIN};
+use super::frame::{self, By, PodSpan, ZERO_BIN};
 use super::rollup::{series_id, steps_between};
 use super::{HOUR_S, STEP_S};
 use crate::error::HistoryError;
@@ -78,8 +78,8 @@ impl Summary {
             }
         })?;
         self.add_hours(&bins, &pods)?;
-        let bins = frame::merged_bins(&bins, &["series", "bin"])?;
-        self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins)?, &["series", "bin"])?;
+        let bins = frame::merged_bins(&bins, By::Series)?;
+        self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins)?, By::Series)?;
         let pods = frame::merged_pods(&pods)?;
         let columns = ["series", "pod", "samples", "sum", "first", "last"];
         self.pods =
