@@ -258,6 +258,9 @@ async fn answers_probes(all: &Installation) {
     assert!(value("kubeopt_passes_total{result=\"done\"}") >= 5.0);
     assert!(value("kubeopt_prometheus_samples_total") > 0.0);
     assert!(value("kubeopt_savings_dollars{basis=\"estimated\"}") > 0.0);
+    assert!(value("kubeopt_forge_requests_total{forge=\"gitea\",answer=\"ok\"}") > 0.0);
+    let pull_requests = |state| value(&format!("kubeopt_pull_requests{{state=\"{state}\"}}"));
+    assert_eq!(pull_requests("open") + pull_requests("merged"), 1.0);
 }
 
 /// Neither allowed to nor done.

@@ -96,4 +96,10 @@ pub trait Forge: Send + Sync {
         name: &str,
         expected: &ExpectedHead,
     ) -> Result<(), ForgeError>;
+
+    /// Requests since the last call, by the status that answered them; none of them where nothing is requested over a
+    /// network.
+    fn take_tally(&self) -> Vec<(Option<u16>, u64)> {
+        Vec::new()
+    }
 }

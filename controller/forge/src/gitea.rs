@@ -93,6 +93,10 @@ impl GiteaForge {
 
 #[async_trait]
 impl Forge for GiteaForge {
+    fn take_tally(&self) -> Vec<(Option<u16>, u64)> {
+        self.calls.take_tally()
+    }
+
     async fn repository(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ForgeError> {
         branches::repository(&self.calls, repository).await
     }

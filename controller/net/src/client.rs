@@ -14,6 +14,7 @@ use crate::policy::{ClientPolicy, HostRule, shown};
 use crate::request::{Repeat, Request};
 use crate::response::{Answer, Response};
 use crate::retry::{is_worth_repeating, retry_after};
+use crate::tally::Tally;
 use crate::transport::{Transport, send_error};
 
 /// Most redirects of one request; browsers follow 20, but an API that needs more than a few is misconfigured.
@@ -29,6 +30,7 @@ struct Inner {
     policy: ClientPolicy,
     transport: Transport,
     remembered: Remembered,
+    tally: Tally,
 }
 
 impl std::fmt::Debug for Client {
@@ -44,7 +46,8 @@ impl Client {
     /// [`NetError::CertificateUnusable`] when a named CA or client certificate file cannot be used.
     pub fn new(policy: ClientPolicy) -> Result<Self, NetError> {
         let transport = Transport::new(&policy)?;
-        Ok(Self { inner: Arc::new(Inner { policy, transport, remembered: Remembered::default() }) })
+        let (remembered, tally) = (Remembered::default(), Tally::default());
+        Ok(Self { inner: Arc::new(Inner { policy, transport, remembered, tally }) })
     }
 
     /// Sends a request and gives the answer, whatever its status, with its body unread.
@@ -97,6 +100,12 @@ impl Client {
             self.inner.remembered.keep(&url, &answer);
         }
         Ok(answer)
+    }
+
+    /// What came of the requests that this client and its clones have made since the last call, repetitions and
+    /// redirects included.
+    pub fn take_tally(&self) -> Vec<(Option<u16>, u64)> {
+        self.inner.tally.take()
     }
 
     /// GET, 2xx, JSON.
@@ -155,7 +164,9 @@ impl Client {
         if let Some(body) = request.body.as_ref().filter(|_| hop.method == request.method) {
             builder = builder.body(body.clone());
         }
-        let response = builder.send().await.map_err(|error| send_error(host.clone(), &error))?;
+        let sent = builder.send().await.map_err(|error| send_error(host.clone(), &error));
+        self.inner.tally.count(sent.as_ref().ok().map(|response| response.status().as_u16()));
+        let response = sent?;
         tracing::debug!(method = %hop.method, url = shown(&hop.url), status = response.status().as_u16(), "answered");
         let limit_bytes = request.max_body_bytes.unwrap_or(policy.max_body_bytes);
         if response.content_length().is_some_and(|length| length > limit_bytes) {

@@ -25,6 +25,7 @@ pub mod retry;
 pub mod secret;
 
 mod conditional;
+mod tally;
 mod transport;
 
 pub use client::Client;

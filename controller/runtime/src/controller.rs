@@ -6,12 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kubeopt_api::Config;
 use kubeopt_cluster::{Cluster, Leadership, LeaseTiming, Watches};
+use kubeopt_history::RecordedState;
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
-use kubeopt_server::metrics::{PassResult, SavingsBasis};
+use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness};
 use tokio::sync::watch;
 
-use crate::edges::{Edges, FactsSource, Permit};
+use crate::edges::{Edges, FactsSource, GitAccess, Permit};
 use crate::pipeline::{PassReport, pass};
 use crate::publish::Published;
 use crate::wiring::connect;
@@ -152,6 +153,7 @@ async fn passes(
         }
         let begun = std::time::Instant::now();
         let outcome = one_pass(edges, instruments).await;
+        count_forge_requests(&instruments.metrics, edges);
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
         if until == Until::FirstPass {
             return outcome;
@@ -180,6 +182,7 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
         Ok(report) => {
             log_report(&report);
             measure(&instruments.metrics, &report);
+            measure_pull_requests(&instruments.metrics, edges).await;
             count(instruments, PassResult::Done, begun);
             instruments.readiness.ready();
             Ok(())
@@ -253,5 +256,30 @@ fn measure(metrics: &Metrics, report: &PassReport) {
         costs.filter_map(|recommendation| recommendation.cost()).map(|cost| -cost.delta()).sum();
     if let Some(dollars) = rust_decimal::prelude::ToPrimitive::to_f64(&saved.0) {
         metrics.set_savings_dollars(SavingsBasis::Estimated, dollars);
+    }
+}
+
+/// Where the pull requests stand that the journal knows of. After its loss they are learned anew from the forge.
+async fn measure_pull_requests(metrics: &Metrics, edges: &Edges) {
+    let Ok(records) = edges.journal.pull_requests().await else { return };
+    for (shown, states) in [
+        (PullRequestState::Open, &[RecordedState::Open][..]),
+        (PullRequestState::Merged, &[RecordedState::Merged, RecordedState::Synced]),
+        (PullRequestState::Closed, &[RecordedState::Closed]),
+    ] {
+        let number = records.iter().filter(|record| states.contains(&record.state)).count();
+        metrics.set_pull_requests(shown, i64::try_from(number).unwrap_or(i64::MAX));
+    }
+}
+
+fn count_forge_requests(metrics: &Metrics, edges: &Edges) {
+    for (name, edge) in &edges.forges {
+        let by_git = match &edge.git {
+            GitAccess::Http { client, .. } => client.take_tally(),
+            GitAccess::Local => Vec::new(),
+        };
+        for (status, number) in edge.forge.take_tally().into_iter().chain(by_git) {
+            metrics.count_forge_requests(name.as_str(), status, number);
+        }
     }
 }

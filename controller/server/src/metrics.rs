@@ -178,15 +178,15 @@ impl Metrics {
         self.prometheus_samples.inc_by(samples);
     }
 
-    /// A forge was asked; `forge` is its name in the configuration, `status` what it answered, if it did.
-    pub fn count_forge_request(&self, forge: &str, status: Option<u16>) {
+    /// A forge was asked so many times; `forge` is its name in the configuration, `status` what it answered, if it did.
+    pub fn count_forge_requests(&self, forge: &str, status: Option<u16>, number: u64) {
         let answer = match status {
             None => Answer::Missing,
             Some(..400) => Answer::Ok,
             Some(400..500) => Answer::Refused,
             Some(500..) => Answer::Fault,
         };
-        self.forge_requests.get_or_create(&ForgeLabels { forge: forge.to_owned(), answer }).inc();
+        self.forge_requests.get_or_create(&ForgeLabels { forge: forge.to_owned(), answer }).inc_by(number);
     }
 
     /// A problem was met; `code` is one of docs/errors.md, a closed set.
@@ -273,8 +273,8 @@ mod tests {
         metrics.set_pull_requests(PullRequestState::Open, 2);
         metrics.set_savings_dollars(SavingsBasis::Estimated, 110.5);
         metrics.count_problem("E-OBS-001");
-        metrics.count_forge_request("a\"b\n", Some(503));
-        metrics.count_forge_request("gitea", None);
+        metrics.count_forge_requests("a\"b\n", Some(503), 1);
+        metrics.count_forge_requests("gitea", None, 1);
         let text = metrics.text().unwrap();
         for (name, help) in METRICS {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");

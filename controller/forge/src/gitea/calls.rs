@@ -30,6 +30,11 @@ pub(super) enum Paging {
 }
 
 impl Calls {
+    /// What came of requests since the last call.
+    pub(super) fn take_tally(&self) -> Vec<(Option<u16>, u64)> {
+        self.client.take_tally()
+    }
+
     pub(super) fn new(client: Client, root: Url, pacing: Pacing) -> Self {
         Self { client, root, pacing }
     }

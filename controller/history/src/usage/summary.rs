@@ -3,7 +3,7 @@
 //! Each day is merged into running tables of one row per series and bin, and per series and pod, so that memory does not
 //! grow with the length of the window. Samples count alike, so a pod that lived for minutes weighs minutes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage, Signal};
 use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window};
@@ -78,12 +78,13 @@ impl Summary {
             }
         })?;
         self.add_hours(&bins, &pods)?;
-        let bins = frame::merged_bins(&bins, By::Series)?;
-        self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins)?, By::Series)?;
-        let pods = frame::merged_pods(&pods)?;
-        let columns = ["series", "pod", "samples", "sum", "first", "last"];
-        self.pods =
-            frame::merged_pods(&frame::stacked(self.pods, &pods.select(columns)?)?)?.select(columns)?;
+        let bins_of_day = frame::merged_bins(&bins, By::Series)?;
+        // The day as read is the largest table of all.
+        drop(bins);
+        self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins_of_day)?, By::Series)?;
+        let pods_of_day = frame::merged_pods(&pods)?;
+        drop(pods);
+        self.pods = frame::merged_pods(&frame::stacked(self.pods, &pods_of_day)?)?;
         Ok(self)
     }
 
@@ -93,16 +94,24 @@ impl Summary {
             let highest = maxima.entry((series, at.div_euclid(HOUR_S) * HOUR_S)).or_insert(max);
             *highest = highest.max(max);
         })?;
-        let mut sketches: BTreeMap<(u64, i64), Vec<(i32, u32)>> = BTreeMap::new();
-        frame::each_bin(bins, |series, hour, bin, count| {
-            sketches.entry((series, hour)).or_default().push((bin, count));
-        })?;
-        for ((series, hour), bins) in sketches {
-            let sketch = sketch_of(&bins);
-            let max = maxima.get(&(series, hour)).copied().unwrap_or_default();
+        let hours = &mut self.hours;
+        let mut end_hour = |(series, at_unix_s): (u64, i64), bins: &[(i32, u32)]| {
+            let max = maxima.get(&(series, at_unix_s)).copied().unwrap_or_default();
             // The sketch is within one per cent; the exact maximum bounds it.
-            let p95 = sketch.quantile(0.95).unwrap_or_default().min(max);
-            self.hours.entry(series).or_default().push(HourPoint { at_unix_s: hour, p95, max });
+            let p95 = sketch_of(bins).quantile(0.95).unwrap_or_default().min(max);
+            hours.entry(series).or_default().push(HourPoint { at_unix_s, p95, max });
+        };
+        // An hour comes in one slice, and its bins stand together: one hour is held at a time.
+        let (mut open, mut of_hour) = (None, Vec::new());
+        frame::each_bin(bins, |series, hour, bin, count| {
+            if let Some(ended) = open.replace((series, hour)).filter(|ended| *ended != (series, hour)) {
+                end_hour(ended, &of_hour);
+                of_hour.clear();
+            }
+            of_hour.push((bin, count));
+        })?;
+        if let Some(ended) = open {
+            end_hour(ended, &of_hour);
         }
         Ok(())
     }
@@ -120,6 +129,11 @@ impl Summary {
             for span in frame::pod_spans(&self.pods)? {
                 spans.entry(span.series).or_default().push(span);
             }
+        }
+        for hours in self.hours.values_mut() {
+            // Slices of one day stand in its file as they came.
+            hours.sort_unstable_by_key(|hour| hour.at_unix_s);
+            hours.shrink_to_fit();
         }
         let partial = self.partial.take().or_else(|| self.gap());
         let containers = std::mem::take(&mut self.containers);
