@@ -89,6 +89,7 @@ fn source(number: usize, entry: RepoPath, renderer: RendererKind, repository: &R
         renderer,
         target_namespace: None,
         overlay: None,
+        release: None,
         known_from: KnownFrom::Configured,
     }
 }

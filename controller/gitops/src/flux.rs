@@ -84,6 +84,7 @@ fn mapped(workload: &Workload, mappings: &[SourceMapping]) -> Option<Source> {
         renderer: mapping.renderer,
         target_namespace: None,
         overlay: None,
+        release: None,
         known_from: KnownFrom::Configured,
     })
 }
@@ -112,6 +113,7 @@ fn from_flux(
         renderer: RendererKind::Kustomize,
         target_namespace: kustomization.target_namespace.clone(),
         overlay: kustomization.overlay.clone(),
+        release: None,
         known_from: KnownFrom::Applied(AppliedBy::FluxKustomization {
             namespace: namespace.clone(),
             name: name.clone(),

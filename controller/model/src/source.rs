@@ -8,6 +8,7 @@ use crate::binding::ForgeName;
 use crate::names::{ClusterName, ContainerName, Namespace, ObjectName};
 use crate::problem::Problem;
 use crate::quantity::{Amount, Field};
+use crate::release::Release;
 use crate::workload::{AppliedBy, WorkloadId, WorkloadKind};
 
 /// A repository on a configured forge.
@@ -144,6 +145,8 @@ pub enum RendererKind {
     Plain,
     /// kustomize.
     Kustomize,
+    /// Helm: the folder is a chart.
+    Helm,
 }
 
 impl fmt::Display for RendererKind {
@@ -151,6 +154,7 @@ impl fmt::Display for RendererKind {
         f.write_str(match self {
             Self::Plain => "plain",
             Self::Kustomize => "kustomize",
+            Self::Helm => "helm",
         })
     }
 }
@@ -182,6 +186,9 @@ pub struct Source {
     pub target_namespace: Option<Namespace>,
     /// Patches and the like that the GitOps object adds on top, as YAML of a kustomization fragment.
     pub overlay: Option<String>,
+    /// The release that the chart in the folder is rendered as, for [`RendererKind::Helm`].
+    #[serde(default)]
+    pub release: Option<Release>,
     /// How it became known.
     pub known_from: KnownFrom,
 }
