@@ -90,6 +90,7 @@ fn source(number: usize, entry: RepoPath, renderer: RendererKind, repository: &R
         target_namespace: None,
         overlay: None,
         release: None,
+        files: kubeopt_model::source::FilesBelow::All,
         known_from: KnownFrom::Configured,
     }
 }

@@ -85,6 +85,7 @@ fn mapped(workload: &Workload, mappings: &[SourceMapping]) -> Option<Source> {
         target_namespace: None,
         overlay: None,
         release: None,
+        files: kubeopt_model::source::FilesBelow::All,
         known_from: KnownFrom::Configured,
     })
 }
@@ -114,6 +115,7 @@ fn from_flux(
         target_namespace: kustomization.target_namespace.clone(),
         overlay: kustomization.overlay.clone(),
         release: None,
+        files: kubeopt_model::source::FilesBelow::All,
         known_from: KnownFrom::Applied(AppliedBy::FluxKustomization {
             namespace: namespace.clone(),
             name: name.clone(),

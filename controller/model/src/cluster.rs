@@ -1,11 +1,13 @@
 //! What one look at a cluster gives: the facts that the later stages work on.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::names::{ClusterName, ContainerName, Namespace, ObjectName};
 use crate::problem::Problem;
 use crate::quantity::{Bytes, MilliCores};
-use crate::workload::{ResourceList, Workload, WorkloadId};
+use crate::workload::{AppliedBy, ResourceList, Workload, WorkloadId};
 
 /// A pod, reduced to what joins usage to its workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +141,74 @@ pub enum GitReference {
     Pinned(String),
 }
 
+/// Kinds of GitOps objects that are held as they are written, because kubeopt reads many fields of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum GitOpsKind {
+    /// `helm.toolkit.fluxcd.io` HelmRelease
+    HelmRelease,
+    /// `source.toolkit.fluxcd.io` HelmChart
+    HelmChart,
+    /// `source.toolkit.fluxcd.io` HelmRepository
+    HelmRepository,
+    /// `source.toolkit.fluxcd.io` OCIRepository
+    #[serde(rename = "OCIRepository")]
+    OciRepository,
+    /// `source.toolkit.fluxcd.io` ExternalArtifact
+    ExternalArtifact,
+    /// `source.extensions.fluxcd.io` ArtifactGenerator
+    ArtifactGenerator,
+    /// `argoproj.io` Application
+    Application,
+    /// `argoproj.io` ApplicationSet
+    ApplicationSet,
+    /// The ConfigMap `argocd-cm`: its spec is the data that says how Argo CD marks what it applies.
+    ArgoSettings,
+}
+
+impl GitOpsKind {
+    /// The `kind` of the object.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HelmRelease => "HelmRelease",
+            Self::HelmChart => "HelmChart",
+            Self::HelmRepository => "HelmRepository",
+            Self::OciRepository => "OCIRepository",
+            Self::ExternalArtifact => "ExternalArtifact",
+            Self::ArtifactGenerator => "ArtifactGenerator",
+            Self::Application => "Application",
+            Self::ApplicationSet => "ApplicationSet",
+            Self::ArgoSettings => "ConfigMap",
+        }
+    }
+}
+
+/// A GitOps object, as it is written. Bounded in size when it is read.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GitOpsObject {
+    /// Kind.
+    pub kind: GitOpsKind,
+    /// Namespace.
+    pub namespace: Namespace,
+    /// Name.
+    pub name: ObjectName,
+    /// Who applied the object itself: the way to where it is written in Git.
+    pub applied_by: Option<AppliedBy>,
+    /// Its owner references: kind and name.
+    pub owners: Vec<(String, String)>,
+    /// `spec`, but for what nothing reads; may hold passwords.
+    pub spec: serde_json::Value,
+    /// The fields of `status` that are read.
+    pub status: serde_json::Value,
+}
+
+impl fmt::Debug for GitOpsObject {
+    /// Without the spec: values of charts hold passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}/{} by {:?}: ***", self.kind.as_str(), self.namespace, self.name, self.applied_by)
+    }
+}
+
 /// One look at one cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterFacts {
@@ -158,6 +228,9 @@ pub struct ClusterFacts {
     pub kustomizations: Vec<FluxKustomization>,
     /// Flux GitRepositories.
     pub git_repositories: Vec<FluxGitRepository>,
+    /// Other objects of Flux and Argo CD, sorted by kind, namespace and name.
+    #[serde(default)]
+    pub gitops_objects: Vec<GitOpsObject>,
     /// What could not be seen (a kind that may not be listed, an object that could not be read), with its help.
     pub unseen: Vec<Problem>,
 }
@@ -174,8 +247,20 @@ impl ClusterFacts {
             quotas: Vec::new(),
             kustomizations: Vec::new(),
             git_repositories: Vec::new(),
+            gitops_objects: Vec::new(),
             unseen: Vec::new(),
         }
+    }
+
+    /// The GitOps objects of a kind.
+    pub fn gitops(&self, kind: GitOpsKind) -> impl Iterator<Item = &GitOpsObject> {
+        self.gitops_objects.iter().filter(move |object| object.kind == kind)
+    }
+
+    /// One GitOps object.
+    pub fn gitops_object(&self, kind: GitOpsKind, namespace: &str, name: &str) -> Option<&GitOpsObject> {
+        self.gitops(kind)
+            .find(|object| object.namespace.as_str() == namespace && object.name.as_str() == name)
     }
 
     /// The workload with this id.

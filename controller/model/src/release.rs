@@ -33,7 +33,7 @@ pub struct Release {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReleaseObject {
-    /// `HelmRelease` or `Application`.
+    /// `HelmRelease`, `Application` or `ApplicationSet`.
     pub kind: ReleaseKind,
     /// Its namespace; none where the manifest leaves it to the one who applies it.
     pub namespace: Option<Namespace>,
@@ -58,6 +58,8 @@ pub enum ReleaseKind {
     HelmRelease,
     /// `argoproj.io` Application with a Helm source
     Application,
+    /// `argoproj.io` ApplicationSet whose template has a Helm source; its name and values may hold placeholders
+    ApplicationSet,
 }
 
 impl fmt::Display for ReleaseKind {
@@ -65,6 +67,7 @@ impl fmt::Display for ReleaseKind {
         f.write_str(match self {
             Self::HelmRelease => "HelmRelease",
             Self::Application => "Application",
+            Self::ApplicationSet => "ApplicationSet",
         })
     }
 }

@@ -165,8 +165,28 @@ impl fmt::Display for RendererKind {
 pub enum KnownFrom {
     /// The label of a GitOps controller, followed to its objects.
     Applied(AppliedBy),
+    /// The annotation `kubeopt.dev/source` of the workload.
+    Annotated,
     /// `sources:` of the controller's configuration.
     Configured,
+}
+
+/// Which files of a plain folder are manifests.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FilesBelow {
+    /// All YAML files at and below the folder, as Flux takes them.
+    #[default]
+    All,
+    /// YAML and JSON files as a directory source of Argo CD takes them.
+    Directory {
+        /// Subfolders too.
+        recurse: bool,
+        /// A glob that a path below the folder must match; `*` crosses folders. Empty is none.
+        include: String,
+        /// A glob that a path below the folder must not match. Empty is none.
+        exclude: String,
+    },
 }
 
 /// One entry point of one branch of one repository, applied to one cluster.
@@ -189,6 +209,9 @@ pub struct Source {
     /// The release that the chart in the folder is rendered as, for [`RendererKind::Helm`].
     #[serde(default)]
     pub release: Option<Release>,
+    /// Which files of the folder are manifests, for [`RendererKind::Plain`].
+    #[serde(default)]
+    pub files: FilesBelow,
     /// How it became known.
     pub known_from: KnownFrom,
 }

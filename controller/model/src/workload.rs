@@ -321,6 +321,32 @@ pub enum AppliedBy {
         /// Name of the HelmRelease.
         name: ObjectName,
     },
+    /// `status.resources` of an Argo CD Application, its tracking annotation, or its instance label.
+    ArgoApplication {
+        /// Namespace of the Application.
+        namespace: Namespace,
+        /// Name of the Application.
+        name: ObjectName,
+    },
+    /// No GitOps controller: an object of a kind that kubeopt does not know, whose controller made the workload.
+    Object {
+        /// Its kind: `Prometheus`.
+        kind: String,
+        /// Its name, in the workload's namespace.
+        name: String,
+    },
+}
+
+impl fmt::Display for AppliedBy {
+    /// `Flux Kustomization flux-system/apps`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FluxKustomization { namespace, name } => write!(f, "Flux Kustomization {namespace}/{name}"),
+            Self::FluxHelmRelease { namespace, name } => write!(f, "Flux HelmRelease {namespace}/{name}"),
+            Self::ArgoApplication { namespace, name } => write!(f, "Argo CD Application {namespace}/{name}"),
+            Self::Object { kind, name } => write!(f, "{kind} {name}"),
+        }
+    }
 }
 
 /// A workload as the cluster shows it, pruned to what sizing needs.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::source::KnownFrom;
+use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{
     ClusterFacts, ContainerId, NoRecommendation, Prices, Problem, Recommendation, RepositoryId, Timestamp,
     Verification,
@@ -218,8 +219,11 @@ fn delivered_by(change_set: &ChangeSet, sites: &Sites) -> Option<&'static str> {
     let members = change_set.recommendations.iter().flat_map(|recommendation| &recommendation.members);
     let applied = members.filter_map(|member| sites.sources.get(&member.container.workload)?.as_ref().ok());
     applied.map(|source| &source.known_from).find_map(|known_from| match known_from {
-        KnownFrom::Applied(_) => Some("Flux"),
-        KnownFrom::Configured => None,
+        KnownFrom::Applied(AppliedBy::FluxKustomization { .. } | AppliedBy::FluxHelmRelease { .. }) => {
+            Some("Flux")
+        }
+        KnownFrom::Applied(AppliedBy::ArgoApplication { .. }) => Some("Argo CD"),
+        KnownFrom::Applied(AppliedBy::Object { .. }) | KnownFrom::Annotated | KnownFrom::Configured => None,
     })
 }
 
