@@ -109,8 +109,8 @@ fn golden() -> Allowed {
         include_str!("../golden/rules.txt").lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
     {
         let parts: Vec<&str> = line.split_whitespace().collect();
-        let [place, verbs, resource] = parts[..] else { panic!("not a rule: {line}") };
-        allowed.insert(format!("{place} {resource}"), verbs.split(',').map(str::to_owned).collect());
+        let [place, verbs, resource @ ..] = &parts[..] else { panic!("not a rule: {line}") };
+        allowed.insert(format!("{place} {}", resource.join(" ")), verbs.split(',').map(str::to_owned).collect());
     }
     allowed
 }

@@ -13,6 +13,7 @@ use kubeopt_model::{
     ClusterFacts, ClusterName, Namespace, ObjectName, Problem, Workload, WorkloadId, WorkloadKind,
 };
 
+use crate::applied::Appliers;
 use crate::codes;
 use crate::error::told;
 use crate::kinds::Watched;
@@ -64,16 +65,26 @@ fn not_an_object(kind: Watched, error: &serde_json::Error) -> Problem {
 /// The facts that these objects tell. Lists are sorted, quarantined objects are told in `unseen`.
 pub fn facts_from(objects: &Objects) -> ClusterFacts {
     let joints = Joints::of(objects);
+    let appliers = Appliers::of(objects);
     let mut facts = ClusterFacts::empty(objects.cluster.clone());
     for seen in objects.seen.iter().filter_map(|seen| seen.as_ref().as_ref().ok()) {
         match seen {
-            Seen::Workload(workload) => facts.workloads.push(joints.workload(workload)),
+            Seen::Workload(workload, hints) => {
+                let mut workload = joints.workload(workload);
+                workload.applied_by = appliers.of_workload(&workload, hints);
+                facts.workloads.push(workload);
+            }
             Seen::Pod(pod, owner) => facts.pods.push(joints.pod(pod, owner)),
             Seen::Node(node) => facts.nodes.push(node.clone()),
             Seen::LimitRange(range) => facts.limit_ranges.push(range.clone()),
             Seen::Quota(quota) => facts.quotas.push(quota.clone()),
             Seen::Kustomization(kustomization) => facts.kustomizations.push(kustomization.as_ref().clone()),
             Seen::GitRepository(repository) => facts.git_repositories.push(repository.clone()),
+            Seen::GitOps(object, hints, labels) => {
+                let mut object = object.as_ref().clone();
+                object.applied_by = appliers.of_object(&object, hints, labels);
+                facts.gitops_objects.push(object);
+            }
             Seen::Borrower { .. } | Seen::ReplicaSet { .. } | Seen::Scaler(..) | Seen::Nothing => {}
         }
     }
@@ -91,6 +102,9 @@ fn sort(facts: &mut ClusterFacts) {
     facts.quotas.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     facts.kustomizations.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     facts.git_repositories.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    facts
+        .gitops_objects
+        .sort_by(|a, b| (a.kind, &a.namespace, &a.name).cmp(&(b.kind, &b.namespace, &b.name)));
 }
 
 fn quarantined(objects: &Objects) -> Vec<Problem> {
@@ -143,7 +157,7 @@ impl<'a> Joints<'a> {
             Seen::ReplicaSet { namespace, name, owner } => {
                 self.replica_sets.insert((namespace, name), owner);
             }
-            Seen::Workload(workload) => {
+            Seen::Workload(workload, _) => {
                 if let Some(owner) = &workload.owner {
                     self.cron_jobs.insert(&workload.id, owner);
                 }
@@ -159,6 +173,7 @@ impl<'a> Joints<'a> {
             | Seen::Quota(_)
             | Seen::Kustomization(_)
             | Seen::GitRepository(_)
+            | Seen::GitOps(..)
             | Seen::Nothing => {}
         }
     }

@@ -1,9 +1,14 @@
 //! The kinds that are looked at. The chart's ClusterRole allows reading these and nothing else.
 
 use kube::core::{ApiResource, GroupVersionKind};
+use kubeopt_model::cluster::GitOpsKind;
 use kubeopt_model::{ClusterFacts, Problem, WorkloadKind};
 
 use crate::codes;
+
+/// The name of Argo CD's settings, the same in every installation
+/// (`github.com/argoproj/argo-cd/common/common.go`, `ArgoCDConfigMapName`).
+pub(crate) const ARGO_SETTINGS: &str = "argocd-cm";
 
 /// A kind that is listed and watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,11 +41,29 @@ pub enum Watched {
     Kustomizations,
     /// `source.toolkit.fluxcd.io/v1` gitrepositories
     GitRepositories,
+    /// `helm.toolkit.fluxcd.io/v2` helmreleases
+    HelmReleases,
+    /// `source.toolkit.fluxcd.io/v1` helmcharts
+    HelmCharts,
+    /// `source.toolkit.fluxcd.io/v1` helmrepositories
+    HelmRepositories,
+    /// `source.toolkit.fluxcd.io/v1` ocirepositories
+    OciRepositories,
+    /// `source.toolkit.fluxcd.io/v1` externalartifacts
+    ExternalArtifacts,
+    /// `source.extensions.fluxcd.io/v1beta1` artifactgenerators
+    ArtifactGenerators,
+    /// `argoproj.io/v1alpha1` applications
+    Applications,
+    /// `argoproj.io/v1alpha1` applicationsets
+    ApplicationSets,
+    /// `v1` configmaps of the name `argocd-cm`, and no other: they say how Argo CD marks what it applies
+    ArgoSettings,
 }
 
 impl Watched {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::Deployments,
         Self::StatefulSets,
         Self::DaemonSets,
@@ -55,6 +78,15 @@ impl Watched {
         Self::Rollouts,
         Self::Kustomizations,
         Self::GitRepositories,
+        Self::HelmReleases,
+        Self::HelmCharts,
+        Self::HelmRepositories,
+        Self::OciRepositories,
+        Self::ExternalArtifacts,
+        Self::ArtifactGenerators,
+        Self::Applications,
+        Self::ApplicationSets,
+        Self::ArgoSettings,
     ];
 
     /// The kind that a document's `apiVersion` and `kind` name, whatever its version.
@@ -80,6 +112,21 @@ impl Watched {
             Self::Rollouts => ("argoproj.io", "v1alpha1", "Rollout", "rollouts"),
             Self::Kustomizations => ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization", "kustomizations"),
             Self::GitRepositories => ("source.toolkit.fluxcd.io", "v1", "GitRepository", "gitrepositories"),
+            Self::HelmReleases => ("helm.toolkit.fluxcd.io", "v2", "HelmRelease", "helmreleases"),
+            Self::HelmCharts => ("source.toolkit.fluxcd.io", "v1", "HelmChart", "helmcharts"),
+            Self::HelmRepositories => {
+                ("source.toolkit.fluxcd.io", "v1", "HelmRepository", "helmrepositories")
+            }
+            Self::OciRepositories => ("source.toolkit.fluxcd.io", "v1", "OCIRepository", "ocirepositories"),
+            Self::ExternalArtifacts => {
+                ("source.toolkit.fluxcd.io", "v1", "ExternalArtifact", "externalartifacts")
+            }
+            Self::ArtifactGenerators => {
+                ("source.extensions.fluxcd.io", "v1beta1", "ArtifactGenerator", "artifactgenerators")
+            }
+            Self::Applications => ("argoproj.io", "v1alpha1", "Application", "applications"),
+            Self::ApplicationSets => ("argoproj.io", "v1alpha1", "ApplicationSet", "applicationsets"),
+            Self::ArgoSettings => ("", "v1", "ConfigMap", "configmaps"),
         }
     }
 
@@ -108,7 +155,45 @@ impl Watched {
 
     /// Comes with a CRD, so that a cluster without it is nothing unusual.
     pub fn is_optional(self) -> bool {
-        matches!(self, Self::Rollouts | Self::Kustomizations | Self::GitRepositories)
+        self == Self::Rollouts
+            || self == Self::Kustomizations
+            || self == Self::GitRepositories
+            || (self != Self::ArgoSettings && self.gitops().is_some())
+    }
+
+    /// The kind of GitOps object that is held as it is written, if it is one.
+    pub(crate) fn gitops(self) -> Option<GitOpsKind> {
+        match self {
+            Self::HelmReleases => Some(GitOpsKind::HelmRelease),
+            Self::HelmCharts => Some(GitOpsKind::HelmChart),
+            Self::HelmRepositories => Some(GitOpsKind::HelmRepository),
+            Self::OciRepositories => Some(GitOpsKind::OciRepository),
+            Self::ExternalArtifacts => Some(GitOpsKind::ExternalArtifact),
+            Self::ArtifactGenerators => Some(GitOpsKind::ArtifactGenerator),
+            Self::Applications => Some(GitOpsKind::Application),
+            Self::ApplicationSets => Some(GitOpsKind::ApplicationSet),
+            Self::ArgoSettings => Some(GitOpsKind::ArgoSettings),
+            Self::Deployments
+            | Self::StatefulSets
+            | Self::DaemonSets
+            | Self::ReplicaSets
+            | Self::Jobs
+            | Self::CronJobs
+            | Self::Pods
+            | Self::Nodes
+            | Self::Scalers
+            | Self::LimitRanges
+            | Self::Quotas
+            | Self::Rollouts
+            | Self::Kustomizations
+            | Self::GitRepositories => None,
+        }
+    }
+
+    /// The one name that is asked for, where the others of the kind are none of kubeopt's business: the permission is
+    /// bound to it too, and the API server takes it as a field selector.
+    pub fn only_named(self) -> Option<&'static str> {
+        (self == Self::ArgoSettings).then_some(ARGO_SETTINGS)
     }
 
     /// Of a ReplicaSet only its owner is used, which is in its metadata.
@@ -119,6 +204,11 @@ impl Watched {
     /// Objects of the kind live in namespaces.
     pub fn is_namespaced(self) -> bool {
         self != Self::Nodes
+    }
+
+    /// What a list or a watch of the kind asks for.
+    pub(crate) fn field_selector(self) -> Option<String> {
+        self.only_named().map(|name| format!("metadata.name={name}"))
     }
 
     /// The workload kind of its objects, if they are workloads.
@@ -148,8 +238,9 @@ impl Watched {
     /// The API server answered 403.
     pub(crate) fn forbidden(self) -> Problem {
         let resource = self.resource();
+        let asked = self.only_named().map_or_else(|| resource.clone(), |name| format!("{resource}/{name}"));
         let help = format!(
-            "allow get, list and watch on {resource} as the ClusterRole of the chart does; `kubectl auth can-i list {resource} -A` tells"
+            "allow get, list and watch on {asked} as the ClusterRole of the chart does; `kubectl auth can-i list {asked} -A` tells"
         );
         Problem::new(codes::FORBIDDEN, format!("kubeopt may not list {resource}"), help).at(resource, None)
     }

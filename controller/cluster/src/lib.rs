@@ -11,6 +11,7 @@
 //! do ([`Cluster::review_rules`]). It must not know what is done with the facts: no usage, no prices, no repositories.
 //! It has no code that writes a workload.
 
+mod applied;
 mod codes;
 mod connect;
 mod error;

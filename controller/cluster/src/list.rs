@@ -131,7 +131,8 @@ async fn list_kind(cluster: &Cluster, kind: Watched) -> kube::Result<List> {
 async fn list_pages<K: Fetched>(cluster: &Cluster, kind: Watched) -> kube::Result<List> {
     let api = Api::<K>::all_with(cluster.client(), &kind.api_resource());
     let mut list = List { readings: Vec::new(), cut: false };
-    let mut params = ListParams::default().limit(PAGE_OBJECTS);
+    let mut params = ListParams { field_selector: kind.field_selector(), ..ListParams::default() };
+    params.limit = Some(PAGE_OBJECTS);
     loop {
         let page = match tokio::time::timeout(PAGE_TIMEOUT, api.list(&params)).await {
             Ok(page) => page?,

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod flux;
+mod gitops;
 mod nodes;
 mod pods;
 mod scalers;
@@ -20,7 +21,7 @@ use serde::de::DeserializeOwned;
 use crate::codes;
 use crate::error::shortened;
 use crate::kinds::Watched;
-use crate::seen::{Owner, Reading, Seen};
+use crate::seen::{Marks, Owner, Reading, Seen};
 
 /// All annotations of one object together: the limit of Kubernetes itself (`TotalAnnotationSizeLimitB` in
 /// `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`). Only a broken or hostile API server sends more.
@@ -35,6 +36,12 @@ const LABELS_BYTES_MAX: usize = 32 * 1024;
 
 /// Annotations with this prefix are meant for kubeopt; no other is kept.
 const OWN_PREFIX: &str = "kubeopt.dev/";
+
+/// What Argo CD leaves on what it applies: which Application, and which object it meant.
+const ARGO_TRACKING: &str = "argocd.argoproj.io/tracking-id";
+
+/// Which installation of Argo CD applied it, where installations share a cluster.
+const ARGO_INSTALLATION: &str = "argocd.argoproj.io/installation-id";
 
 /// Why an object is left out.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +97,15 @@ fn seen(kind: Watched, cluster: &ClusterName, object: DynamicObject) -> Result<S
         Watched::Quotas => bounds::read_quota(&object),
         Watched::Kustomizations => flux::read_kustomization(&object),
         Watched::GitRepositories => flux::read_git_repository(&object),
+        Watched::HelmReleases
+        | Watched::HelmCharts
+        | Watched::HelmRepositories
+        | Watched::OciRepositories
+        | Watched::ExternalArtifacts
+        | Watched::ArtifactGenerators
+        | Watched::Applications
+        | Watched::ApplicationSets
+        | Watched::ArgoSettings => gitops::read(object, kind),
     }
 }
 
@@ -100,6 +116,7 @@ struct Object {
     name: ObjectName,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    marks: Marks,
     owners: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>,
     data: serde_json::Value,
 }
@@ -107,10 +124,14 @@ struct Object {
 impl Object {
     fn check(kind: Watched, cluster: &ClusterName, object: DynamicObject) -> Result<Self, Unreadable> {
         let metadata = object.metadata;
-        let annotations = metadata.annotations.unwrap_or_default();
+        let mut annotations = metadata.annotations.unwrap_or_default();
         let labels = metadata.labels.unwrap_or_default();
         within("annotations", &annotations, ANNOTATIONS_BYTES_MAX)?;
         within("labels", &labels, LABELS_BYTES_MAX)?;
+        let marks = Marks {
+            tracking: annotations.remove(ARGO_TRACKING),
+            installation: annotations.remove(ARGO_INSTALLATION),
+        };
         let own: BTreeMap<_, _> =
             annotations.into_iter().filter(|(key, _)| key.starts_with(OWN_PREFIX)).collect();
         within("annotations under kubeopt.dev/", &own, OWN_ANNOTATIONS_BYTES_MAX)?;
@@ -124,6 +145,7 @@ impl Object {
             name: ObjectName::new(metadata.name.ok_or(Unreadable::Missing("name"))?)?,
             labels,
             annotations: own,
+            marks,
             owners: metadata.owner_references.unwrap_or_default(),
             data: object.data,
         })
@@ -165,6 +187,13 @@ impl Object {
         }
         self.refers_to(Some(&owner.api_version), &owner.kind, &owner.name)
             .map_or(Owner::Other, Owner::Workload)
+    }
+
+    /// The controller, where it is an object of a kind that kubeopt does not size: kind and name.
+    fn foreign_controller(&self) -> Option<(String, String)> {
+        let owner = self.owners.iter().find(|owner| owner.controller == Some(true))?;
+        let foreign = self.owner() == Owner::Other;
+        foreign.then(|| (shortened(&owner.kind), shortened(&owner.name)))
     }
 
     /// `spec` or `status`.
@@ -267,7 +296,7 @@ mod tests {
     fn only_annotations_for_kubeopt_are_kept() {
         let metadata = json!({"name": "web", "namespace": "shop", "labels": {"app": "web"},
             "annotations": {"kubeopt.dev/enabled": "false", "kubectl.kubernetes.io/last-applied-configuration": "{}"}});
-        let Seen::Workload(workload) = deployment(metadata, "250m").unwrap() else {
+        let Seen::Workload(workload, _) = deployment(metadata, "250m").unwrap() else {
             panic!("not a workload")
         };
         assert_eq!(

@@ -4,11 +4,14 @@
 //! facts that are made of them, so 1,000 pods are about 2 MB. The object as the API sends it is 5 to 15 kB.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::runtime::reflector::Lookup;
-use kubeopt_model::cluster::{FluxGitRepository, FluxKustomization, LimitRange, Node, Pod, Quota};
-use kubeopt_model::workload::Scaler;
+use kubeopt_model::cluster::{
+    FluxGitRepository, FluxKustomization, GitOpsObject, LimitRange, Node, Pod, Quota,
+};
+use kubeopt_model::workload::{AppliedBy, Scaler};
 use kubeopt_model::{Namespace, ObjectName, Problem, Workload, WorkloadId};
 
 /// The controller of an object, as its `ownerReferences` tell.
@@ -22,11 +25,31 @@ pub(crate) enum Owner {
     Other,
 }
 
+/// The annotations by which Argo CD knows what it applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// `argocd.argoproj.io/tracking-id`
+    pub(crate) tracking: Option<String>,
+    /// `argocd.argoproj.io/installation-id`
+    pub(crate) installation: Option<String>,
+}
+
+/// What an object says about who applied it; what others say of it is joined later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Hints {
+    /// What Argo CD left.
+    pub(crate) marks: Marks,
+    /// Who the labels of Flux name.
+    pub(crate) flux: Option<AppliedBy>,
+    /// The object of a foreign kind that controls it: kind and name.
+    pub(crate) controller: Option<(String, String)>,
+}
+
 /// One object, reduced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// A workload; its scaler is joined later.
-    Workload(Box<Workload>),
+    /// A workload; its scaler and who applied it are joined later.
+    Workload(Box<Workload>, Box<Hints>),
     /// A Rollout without a template of its own: it runs the template of a Deployment.
     Borrower {
         /// The Rollout.
@@ -59,6 +82,8 @@ pub(crate) enum Seen {
     Kustomization(Box<FluxKustomization>),
     /// A Flux GitRepository.
     GitRepository(FluxGitRepository),
+    /// Another object of Flux or Argo CD, with its labels; who applied it is joined later.
+    GitOps(Box<GitOpsObject>, Box<Hints>, BTreeMap<String, String>),
     /// An object that says nothing about sizing: an HPA of a custom kind, a quota of Services.
     Nothing,
 }

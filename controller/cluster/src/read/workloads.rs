@@ -7,7 +7,7 @@ use kubeopt_model::{Namespace, ObjectName, Workload, WorkloadKind};
 
 use super::{Object, Unreadable, count, template};
 use crate::kinds::Watched;
-use crate::seen::{Owner, Seen};
+use crate::seen::{Hints, Owner, Seen};
 use crate::wire;
 
 /// Label that kustomize-controller leaves on what it applies, with `/name` and `/namespace`.
@@ -44,16 +44,22 @@ pub(super) fn read(object: Object, kind: Watched) -> Result<Seen, Unreadable> {
         }
         Owner::Workload(_) | Owner::ReplicaSet(_) | Owner::Other => None,
     };
-    Ok(Seen::Workload(Box::new(Workload {
+    let hints = Hints {
+        flux: applied_by(&object.labels)?,
+        controller: if owner.is_none() { object.foreign_controller() } else { None },
+        marks: object.marks,
+    };
+    let workload = Workload {
         id,
         replicas,
         containers: template::containers(&template.spec)?,
         scaler: None,
-        applied_by: applied_by(&object.labels)?,
+        applied_by: None,
         owner,
         labels: object.labels,
         annotations: object.annotations,
-    })))
+    };
+    Ok(Seen::Workload(Box::new(workload), Box::new(hints)))
 }
 
 fn replicas(object: &Object, kind: WorkloadKind, spec: &wire::WorkloadSpec) -> Result<u32, Unreadable> {
@@ -71,7 +77,7 @@ fn replicas(object: &Object, kind: WorkloadKind, spec: &wire::WorkloadSpec) -> R
 }
 
 /// Labels are the tenant's to write: what they say is a hint for the search of the source, never a permission.
-fn applied_by(labels: &BTreeMap<String, String>) -> Result<Option<AppliedBy>, Unreadable> {
+pub(super) fn applied_by(labels: &BTreeMap<String, String>) -> Result<Option<AppliedBy>, Unreadable> {
     let pair = |prefix: &str| -> Result<Option<(Namespace, ObjectName)>, Unreadable> {
         let (namespace, name) =
             (labels.get(&format!("{prefix}/namespace")), labels.get(&format!("{prefix}/name")));
@@ -97,7 +103,7 @@ mod tests {
 
     fn workload(kind: Watched, object: Value) -> Workload {
         match read_json(kind, object) {
-            Ok(Seen::Workload(workload)) => *workload,
+            Ok(Seen::Workload(workload, _)) => *workload,
             other => panic!("not a workload: {other:?}"),
         }
     }

@@ -62,7 +62,11 @@ impl Keeper {
 
     /// Lists and watches until the watch cannot go on; what is left then is how the kind stands.
     async fn follow<K: Fetched>(&mut self, api: &Api<K>) -> State {
-        let config = watcher::Config { page_size: Some(PAGE_OBJECTS), ..watcher::Config::default() };
+        let config = watcher::Config {
+            page_size: Some(PAGE_OBJECTS),
+            field_selector: self.kind.field_selector(),
+            ..watcher::Config::default()
+        };
         let mut events = pin!(watcher(api.clone(), config));
         while let Some(event) = events.next().await {
             match event {

@@ -28,6 +28,8 @@ struct Inner {
     /// Open watches by path.
     watches: BTreeMap<String, mpsc::UnboundedSender<Bytes>>,
     calls: Vec<String>,
+    /// Path and query of lists.
+    queries: Vec<(String, String)>,
 }
 
 /// An answer to a list. The last one of a path is given again and again.
@@ -43,7 +45,7 @@ pub(crate) enum Answer {
 pub(crate) const EMPTY: Answer = Answer::Page(Vec::new(), None);
 
 /// The paths of the kinds that every cluster has.
-pub(crate) const BUILT_IN: [&str; 11] = [
+pub(crate) const BUILT_IN: [&str; 12] = [
     "/apis/apps/v1/deployments",
     "/apis/apps/v1/statefulsets",
     "/apis/apps/v1/daemonsets",
@@ -55,6 +57,7 @@ pub(crate) const BUILT_IN: [&str; 11] = [
     "/apis/autoscaling/v2/horizontalpodautoscalers",
     "/api/v1/limitranges",
     "/api/v1/resourcequotas",
+    "/api/v1/configmaps",
 ];
 
 impl Fake {
@@ -106,6 +109,17 @@ impl Fake {
         self.inner.lock().unwrap().calls.iter().filter(|call| *call == path).count()
     }
 
+    /// What lists of a path selected, page sizes left out.
+    pub(crate) fn queries_of(&self, path: &str) -> Vec<String> {
+        let inner = self.inner.lock().unwrap();
+        let own = inner.queries.iter().filter(|(of, _)| of == path);
+        own.map(|(_, query)| {
+            let parts = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("limit="));
+            parts.collect::<Vec<_>>().join("&")
+        })
+        .collect()
+    }
+
     fn list(&self, path: &str) -> Answer {
         let mut inner = self.inner.lock().unwrap();
         inner.calls.push(path.to_owned());
@@ -132,6 +146,8 @@ async fn handle(State(fake): State<Fake>, request: Request) -> Response {
     if request.uri().query().is_some_and(|query| query.contains("watch=true")) {
         return fake.watch(path);
     }
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    fake.inner.lock().unwrap().queries.push((path.to_owned(), query));
     match fake.list(path) {
         Answer::Page(items, next) => {
             let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1", "continue": next},

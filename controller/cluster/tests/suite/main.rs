@@ -97,6 +97,14 @@ async fn a_cluster_that_answers_nothing_is_an_error_and_not_an_empty_cluster() {
         KUSTOMIZATIONS,
         "/apis/source.toolkit.fluxcd.io/v1/gitrepositories",
         "/apis/argoproj.io/v1alpha1/rollouts",
+        "/apis/argoproj.io/v1alpha1/applications",
+        "/apis/argoproj.io/v1alpha1/applicationsets",
+        "/apis/helm.toolkit.fluxcd.io/v2/helmreleases",
+        "/apis/source.toolkit.fluxcd.io/v1/helmcharts",
+        "/apis/source.toolkit.fluxcd.io/v1/helmrepositories",
+        "/apis/source.toolkit.fluxcd.io/v1/ocirepositories",
+        "/apis/source.toolkit.fluxcd.io/v1/externalartifacts",
+        "/apis/source.extensions.fluxcd.io/v1beta1/artifactgenerators",
     ];
     for path in BUILT_IN.into_iter().chain(flux_and_argo) {
         fake.answer(path, [Answer::Refuse(401)]);
@@ -104,6 +112,34 @@ async fn a_cluster_that_answers_nothing_is_an_error_and_not_an_empty_cluster() {
     let error = fake.cluster().list_once().await.unwrap_err();
     assert_eq!(error.code(), "E-CLU-002");
     assert!(error.problem().text.contains("refused with 401"), "{}", error.problem().text);
+}
+
+#[tokio::test]
+async fn an_application_that_comes_later_explains_what_was_there_before() {
+    const APPLICATIONS: &str = "/apis/argoproj.io/v1alpha1/applications";
+    let fake = Fake::start().await;
+    fake.answer(DEPLOYMENTS, [Answer::Page(vec![deployment("web", "1")], None)]);
+    fake.answer(APPLICATIONS, [EMPTY]);
+    let mut watches = Watches::start(&fake.cluster());
+    assert!(watches.wait_until_synced(DEADLINE).await);
+    assert_eq!(watches.facts().workloads[0].applied_by, None);
+    until_watched(&fake, APPLICATIONS).await;
+    let listed = json!([{"group": "apps", "kind": "Deployment", "namespace": "shop", "name": "web"}]);
+    let application = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": "shop", "namespace": "argocd", "resourceVersion": "3"},
+        "spec": {"destination": {"name": "in-cluster"}}, "status": {"resources": listed}});
+    fake.send(APPLICATIONS, "ADDED", &application);
+    let facts = until(&mut watches, "the application", |facts| !facts.gitops_objects.is_empty()).await;
+    let by = facts.workloads[0].applied_by.as_ref().map(ToString::to_string);
+    assert_eq!(by.as_deref(), Some("Argo CD Application argocd/shop"));
+    assert_eq!(fake.cluster().list_once().await.unwrap().gitops_objects, []);
+}
+
+#[tokio::test]
+async fn of_all_config_maps_only_the_settings_of_argo_cd_are_asked_for() {
+    let fake = Fake::start().await;
+    fake.cluster().list_once().await.unwrap();
+    assert_eq!(fake.queries_of("/api/v1/configmaps"), ["fieldSelector=metadata.name%3Dargocd-cm"]);
 }
 
 #[tokio::test]
