@@ -30,4 +30,6 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-SRC-026", "a kustomization refers to a path outside of the repository"),
     ("E-SRC-027", "a kustomization reads more files than kubeopt follows"),
     ("E-SRC-028", "a limit is written in a form that kubeopt does not remove"),
+    ("E-SRC-029", "a value stands already where one shall be created"),
+    ("E-SRC-030", "no key can be created at this place"),
 ];

@@ -57,7 +57,17 @@ pub(crate) fn containers(stream: &Stream) -> (Vec<PodContainer>, Vec<Unread>) {
     (found, unread)
 }
 
+/// Whether a merge key of a mapping gives a key that the mapping itself does not have.
+pub(crate) fn is_merged(stream: &Stream, mapping: NodeId, key: &str) -> bool {
+    Spot { node: mapping, detour: None }.merged_key(stream, key).is_some()
+}
+
 impl PodContainer {
+    /// The container's mapping.
+    pub(crate) fn spot(&self) -> &Spot {
+        &self.spot
+    }
+
     /// The scalar that sets a field, if it is set.
     pub(crate) fn field(&self, stream: &Stream, field: Field) -> Option<Spot> {
         let spot = self

@@ -2,7 +2,7 @@
 //!
 //! It knows the reasons only; where they hold is decided by the stages that return them.
 
-use kubeopt_model::{Problem, RepoPath};
+use kubeopt_model::{Amount, Problem, RepoPath, Resource};
 
 /// A reason of this crate. Users see it as a [`Problem`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,6 +91,12 @@ pub(crate) enum Refusal {
     /// A limit that stays.
     #[error("the limit is not removed: {reason}")]
     NotRemoved { reason: &'static str },
+    /// A value where one shall be created.
+    #[error("{path} is set already, to `{found}`")]
+    AlreadySet { path: String, found: String },
+    /// A place that takes no key.
+    #[error("no key is created here: {reason}")]
+    NotCreated { reason: &'static str },
 }
 
 /// Line numbers as a sentence names them: `line 3`, `lines 3, 9 and 4 more`.
@@ -155,6 +161,8 @@ impl Refusal {
             Self::OutsideReference { .. } => "E-SRC-026",
             Self::TooManyFiles { .. } => "E-SRC-027",
             Self::NotRemoved { .. } => "E-SRC-028",
+            Self::AlreadySet { .. } => "E-SRC-029",
+            Self::NotCreated { .. } => "E-SRC-030",
         }
     }
 
@@ -165,7 +173,7 @@ impl Refusal {
             Self::NotText => "save the file as UTF-8",
             Self::LfsPointer => "take the manifest out of Git LFS: manifests are small text",
             Self::Template { .. } => {
-                "put the value in a file of its own, such as a values file or a kustomize patch, in plain YAML"
+                "put the value in plain YAML, in a values file or a kustomize patch; in a template, as a literal on its own line"
             }
             Self::NotYaml { .. } => "repair the YAML at this line, then run kubeopt again",
             Self::Sops => {
@@ -203,7 +211,15 @@ impl Refusal {
             Self::NotRemoved { .. } => {
                 "remove the key by hand, or say `keep` under sizing.limits for this path"
             }
+            Self::AlreadySet { .. } => "run kubeopt again, so that it edits the value that is there",
+            Self::NotCreated { .. } => "write the key by hand once; kubeopt edits it from then on",
         }
+    }
+
+    /// An amount of one resource for a value of another.
+    pub(crate) fn other_resource(amount: Amount, value: Resource) -> Self {
+        let reason = format!("{amount} is an amount of {}, not of {value}", amount.resource());
+        Self::NotQuantity { reason }
     }
 
     /// What users see, without a place.
@@ -278,6 +294,8 @@ mod tests {
             Refusal::OutsideReference { reference: text() },
             Refusal::TooManyFiles { limit: 1 },
             Refusal::NotRemoved { reason: "r" },
+            Refusal::AlreadySet { path: text(), found: text() },
+            Refusal::NotCreated { reason: "r" },
         ]
     }
 

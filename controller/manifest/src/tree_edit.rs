@@ -20,6 +20,35 @@ pub(crate) fn edited_tree(text: &Text<'_>, replacements: &[Replacement<'_>]) -> 
         .unwrap_or_else(|_| Err(unproven("the editor gave up")))
 }
 
+/// Whether the editor, too, reads these texts at these places: document from 1, path, text without quotes. A path into
+/// the text of a block is left to the other parser.
+pub(crate) fn reads_as(text: &Text<'_>, wanted: &[(usize, &FieldPath, &str)]) -> Result<(), Refusal> {
+    let read = || {
+        let file = YamlFile::from_str(&text.body).map_err(|_| unproven("the editor cannot read the file"))?;
+        let roots: Vec<Option<YamlNode>> = file
+            .documents()
+            .map(|document| {
+                document
+                    .as_mapping()
+                    .map(YamlNode::Mapping)
+                    .or_else(|| document.as_sequence().map(YamlNode::Sequence))
+            })
+            .collect();
+        for (document, path, text) in wanted {
+            let root = document.checked_sub(1).and_then(|at| roots.get(at)?.clone());
+            let root = root.ok_or_else(|| unproven("the editor sees no such document"))?;
+            let scalar = descend(root, path).ok_or_else(|| unproven("the editor does not find the value"))?;
+            let raw = scalar.value();
+            let is_block = raw.starts_with(['|', '>']) || raw.contains('\n');
+            if !is_block && raw.trim_matches(['"', '\'']) != *text {
+                return Err(unproven("the editor reads another value"));
+            }
+        }
+        Ok(())
+    };
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(unproven("the editor gave up")))
+}
+
 fn unproven(reason: &str) -> Refusal {
     Refusal::Unproven { reason: reason.to_owned() }
 }

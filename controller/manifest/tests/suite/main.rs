@@ -4,6 +4,7 @@
 
 mod cases;
 mod compare;
+mod creations;
 mod marks;
 mod properties;
 mod sites;
