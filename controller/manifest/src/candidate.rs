@@ -1,7 +1,8 @@
 //! Every scalar of a file that may set a CPU or memory field, and why it may not be edited, if so.
 //!
 //! A candidate is found by its path alone (`...resources.requests|limits.cpu|memory`), in workloads, patches and
-//! custom resources alike. It does not say which workload it feeds: that is what marking and rendering find out.
+//! custom resources alike, and within values of charts by the spelling of its key. It does not say which workload it
+//! feeds: that is what marking and rendering find out.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,11 +12,17 @@ use yaml_rust2::scanner::TScalarStyle;
 
 use crate::guard::{document_refusal, variable_in};
 use crate::refusal::{Lines, Refusal, shortened};
+use crate::role::FileRole;
+use crate::scope::{Hosted, Scope};
 use crate::stream::{Kind, NodeId};
+use crate::values_key::{helm_path, values_field};
 use crate::yaml_text::YamlText;
 
 /// Longer keys are not followed; Kubernetes' own keys have at most 317 (prefix, slash, name).
 const KEY_BYTES_MAX: usize = 1024;
+
+/// Texts within texts that are followed: a patch in a kustomization, of an Application with values as text, is two.
+const HOST_LEVELS_MAX: usize = 3;
 
 /// Longer JSON pointers are not followed; the path to a container's CPU request has about 80.
 const POINTER_BYTES_MAX: usize = 4096;
@@ -25,11 +32,11 @@ const POINTER_BYTES_MAX: usize = 4096;
 pub(crate) struct Candidate {
     /// Document, counted from 1.
     pub(crate) document: usize,
-    /// Path within the document; into an inline patch it goes on within the patch.
+    /// Path within the document; into YAML that stands as text in a scalar it goes on within that text.
     pub(crate) path: FieldPath,
     /// The field that it sets.
     pub(crate) field: Field,
-    /// Its node, for candidates that are no part of an inline patch.
+    /// Its node, for candidates that are not within the text of another scalar.
     pub(crate) node: Option<NodeId>,
     /// The value as written, without quotes; an alias with its `*`.
     pub(crate) text: String,
@@ -39,8 +46,10 @@ pub(crate) struct Candidate {
     pub(crate) span: Option<Range<usize>>,
     /// The event that carries it.
     pub(crate) event: usize,
-    /// For a value in an inline patch: its bytes within the value of that event.
+    /// For a value in the text of another scalar: its bytes within the value of that event.
     pub(crate) within: Option<Range<usize>>,
+    /// It is part of a chart's values, which a template may compute with.
+    pub(crate) in_values: bool,
     /// Why it is not edited.
     pub(crate) blocked: Option<Refusal>,
 }
@@ -63,15 +72,13 @@ impl Candidate {
     }
 }
 
-/// All candidates of a file, in the order of the text.
-pub(crate) fn candidates(file: &RepoPath, yaml: &YamlText<'_>) -> Vec<Candidate> {
+/// All candidates of a file, in the order of the text. Values have all that manifests have, and more: who looks for the
+/// place of an edit takes that role.
+pub(crate) fn candidates(file: &RepoPath, yaml: &YamlText<'_>, role: FileRole) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (at, root) in yaml.stream.documents.iter().enumerate() {
-        let mut walk = Walk::new(yaml, at + 1);
+        let mut walk = Walk::new(yaml, at + 1, Scope::of(file, role, &yaml.stream, *root), 0);
         walk.node(*root);
-        if is_kustomization(file, yaml, *root) {
-            walk.inline_patches(*root);
-        }
         let refusal = if walk.found.is_empty() { None } else { document_refusal(&yaml.stream, *root) };
         found.extend(walk.found.into_iter().map(|mut candidate| {
             candidate.blocked = refusal.clone().or(candidate.blocked);
@@ -85,9 +92,12 @@ pub(crate) fn candidates(file: &RepoPath, yaml: &YamlText<'_>) -> Vec<Candidate>
 struct Walk<'w, 'a> {
     yaml: &'w YamlText<'a>,
     document: usize,
+    scope: Scope,
+    /// Texts around this one.
+    level: usize,
     /// The path in the file.
     steps: Vec<Step>,
-    /// The path in the object that the file describes; differs within JSON patches.
+    /// The path in the object that the file describes; differs within JSON patches and parameters.
     meaning: Vec<String>,
     /// Lines of aliases of the nodes around.
     shared: Vec<usize>,
@@ -95,8 +105,9 @@ struct Walk<'w, 'a> {
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
-    fn new(yaml: &'w YamlText<'a>, document: usize) -> Self {
-        Self { yaml, document, steps: Vec::new(), meaning: Vec::new(), shared: Vec::new(), found: Vec::new() }
+    fn new(yaml: &'w YamlText<'a>, document: usize, scope: Scope, level: usize) -> Self {
+        let (steps, meaning, shared, found) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { yaml, document, scope, level, steps, meaning, shared, found }
     }
 
     fn node(&mut self, id: NodeId) {
@@ -116,7 +127,7 @@ impl<'w, 'a> Walk<'w, 'a> {
     }
 
     fn mapping(&mut self, id: NodeId, entries: &[(NodeId, NodeId)]) {
-        let pointer = self.patched_path(id);
+        let pointer = self.patched_path(id).or_else(|| self.parameter_path(id));
         for (key, value) in entries {
             let Some(name) = self.yaml.stream.scalar(*key).filter(|name| name.len() <= KEY_BYTES_MAX) else {
                 continue;
@@ -147,12 +158,24 @@ impl<'w, 'a> Walk<'w, 'a> {
         Some(pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect())
     }
 
+    /// The path within the values that a parameter of a Helm source sets.
+    fn parameter_path(&self, id: NodeId) -> Option<Vec<String>> {
+        if !self.scope.is_parameter(&self.meaning) {
+            return None;
+        }
+        helm_path(self.yaml.stream.text(id, "name")?)
+    }
+
     fn leaf(&mut self, id: NodeId) {
-        let Some(field) = field_of(&self.meaning) else { return };
         let (stream, node) = (&self.yaml.stream, self.yaml.stream.node(id));
+        if let Some(hosted) = self.scope.hosts(&self.meaning) {
+            return self.hosted_text(id, hosted);
+        }
         if stream.is_null(id) || stream.scalar(id).is_none() {
             return;
         }
+        let values = self.scope.values_begin(&self.meaning).and_then(|begin| self.meaning.get(begin..));
+        let Some(field) = field_of(&self.meaning).or_else(|| self.values_field(id, values?)) else { return };
         let span = self.yaml.span(id);
         let text = match (&node.kind, &span) {
             (Kind::Scalar(value, _), _) => value.clone(),
@@ -167,6 +190,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             line: node.at.line,
             event: node.event,
             within: None,
+            in_values: self.scope.is_in_values(&self.meaning),
             blocked: self.blocked(id, &text, field, span.is_some()),
             text,
             span,
@@ -196,58 +220,42 @@ impl<'w, 'a> Walk<'w, 'a> {
         (!has_span).then_some(Refusal::Form { form: "with escapes or over several lines" })
     }
 
-    /// Patches that a kustomization holds as text.
-    fn inline_patches(&mut self, root: NodeId) {
-        for (list, key) in
-            [("patches", Some("patch")), ("patchesJson6902", Some("patch")), ("patchesStrategicMerge", None)]
-        {
-            let Some(items) = self.yaml.stream.get(root, list) else { continue };
-            for (at, item) in self.yaml.stream.items(items).to_vec().into_iter().enumerate() {
-                let mut steps = vec![Step::from(list), Step::Index(at)];
-                steps.extend(key.map(Step::from));
-                // An alias repeats an item that was looked at where it is written.
-                if let Kind::Alias(_) = self.yaml.stream.node(item).kind {
-                    continue;
-                }
-                let host = match key {
-                    Some(key) => self.yaml.stream.get(item, key),
-                    None => Some(item),
-                };
-                if let Some(host) = host {
-                    self.shared.clone_from(&self.yaml.stream.node(item).users);
-                    self.inline_patch(&steps, host);
-                    self.shared.clear();
-                }
-            }
-        }
+    /// The field of a value of a chart whose key says so in a spelling of its own; only what is a quantity now.
+    fn values_field(&self, id: NodeId, path: &[String]) -> Option<Field> {
+        let value = self.yaml.stream.scalar(id)?;
+        values_field(path).filter(|field| Amount::parse(field.resource, value).is_ok())
     }
 
-    fn inline_patch(&mut self, steps: &[Step], host: NodeId) {
+    /// YAML that stands as text in a scalar: inline patches, values of charts. An alias repeats a text that was looked
+    /// at where it is written.
+    fn hosted_text(&mut self, host: NodeId, hosted: Hosted) {
         let Kind::Scalar(value, style) = &self.yaml.stream.node(host).kind else { return };
+        if self.level >= HOST_LEVELS_MAX {
+            return;
+        }
         let Ok(inner) = YamlText::inner(value.clone()) else { return };
-        let mut shared = self.shared.clone();
-        shared.extend(&self.yaml.stream.node(host).users);
         for (at, root) in inner.stream.documents.iter().enumerate() {
-            let mut walk = Walk::new(&inner, at + 1);
-            walk.shared.clone_from(&shared);
+            let scope = Scope::hosted(hosted, &inner.stream, *root);
+            let mut walk = Walk::new(&inner, at + 1, scope, self.level + 1);
+            walk.shared.clone_from(&self.shared);
             walk.node(*root);
-            let refusal = document_refusal(&inner.stream, *root);
-            // Several documents in one inline patch would make paths ambiguous.
+            let refusal = if walk.found.is_empty() { None } else { document_refusal(&inner.stream, *root) };
+            // Several documents in one text would make paths ambiguous.
             let form = (inner.stream.documents.len() > 1 || *style != TScalarStyle::Literal)
-                .then_some(Refusal::Form { form: "in an inline patch that is not one literal block (`|`)" });
+                .then_some(Refusal::Form { form: no_block(hosted) });
             for candidate in walk.found {
                 let blocked = refusal.clone().or_else(|| form.clone());
-                self.found.push(self.hosted(candidate, steps, host, &inner, blocked));
+                self.found.push(self.hosted(candidate, host, hosted, &inner, blocked));
             }
         }
     }
 
-    /// The candidate of an inline patch as a candidate of the file.
+    /// The candidate of such a text as a candidate of the file.
     fn hosted(
         &self,
         inside: Candidate,
-        steps: &[Step],
         host: NodeId,
+        hosted: Hosted,
         inner: &YamlText<'_>,
         blocked: Option<Refusal>,
     ) -> Candidate {
@@ -257,16 +265,14 @@ impl<'w, 'a> Walk<'w, 'a> {
             let start = outer(span.start)?;
             Some(start..start + span.len())
         });
-        let unplaced = span
-            .is_none()
-            .then_some(Refusal::Form { form: "in an inline patch whose lines are not in the file" });
+        let unplaced = span.is_none().then_some(Refusal::Form { form: unplaced(hosted) });
         let line = match &span {
             Some(span) => self.yaml.text.position(span.start).line,
             None => host_node.at.line,
         };
         Candidate {
             document: self.document,
-            path: FieldPath(steps.iter().cloned().chain(inside.path.0).collect()),
+            path: FieldPath(self.steps.iter().cloned().chain(inside.path.0).collect()),
             node: None,
             line,
             event: host_node.event,
@@ -294,13 +300,18 @@ fn field_of(path: &[String]) -> Option<Field> {
     Some(Field { bound, resource })
 }
 
-/// Whether a document is a kustomization or component.
-fn is_kustomization(file: &RepoPath, yaml: &YamlText<'_>, root: NodeId) -> bool {
-    crate::kustomize::FILE_NAMES.contains(&file.file_name())
-        || yaml
-            .stream
-            .text(root, "apiVersion")
-            .is_some_and(|version| version.starts_with("kustomize.config.k8s.io/"))
+fn no_block(hosted: Hosted) -> &'static str {
+    match hosted {
+        Hosted::Patch => "in an inline patch that is not one literal block (`|`)",
+        Hosted::Values => "in text that is not one literal block (`|`)",
+    }
+}
+
+fn unplaced(hosted: Hosted) -> &'static str {
+    match hosted {
+        Hosted::Patch => "in an inline patch whose lines are not in the file",
+        Hosted::Values => "in text whose lines are not in the file",
+    }
 }
 
 /// The candidates by their place, for edits that name one.

@@ -11,21 +11,49 @@ use crate::candidate::{Candidate, by_place, candidates};
 use crate::guard::guard_file;
 use crate::refusal::{Refusal, shortened};
 use crate::replace::{Replacement, replaced};
+use crate::role::FileRole;
+use crate::template::{edit_template, is_below_templates, is_template};
 use crate::text::{Splice, splice};
 use crate::tree_edit::edited_tree;
+use crate::written::written;
 use crate::yaml_text::YamlText;
 
 /// Sets the values at the given sites. Quotes, comments, line ends, byte order mark, anchors and all other bytes stay;
-/// a value that is already there in another notation is left as it is, so that editing twice changes nothing.
+/// a value that is already there in another notation is left as it is, so that editing twice changes nothing. In a template
+/// of a chart a literal is edited as text, whose only proof is the rendering.
 ///
 /// # Errors
 /// The first reason why a value is not edited, with its line: see [`crate::codes::CODES`].
 pub fn edit(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit]) -> Result<Vec<u8>, Problem> {
+    if !is_below_templates(path) || !is_template(bytes) {
+        return edit_yaml(path, bytes, edits, Lines::MayMove);
+    }
+    // A folder may have that name without being part of a chart, and some templates read as YAML: what is a place in
+    // YAML is edited as such, with its stronger proof.
+    match edit_yaml(path, bytes, edits, Lines::Exact) {
+        Err(problem) if is_for_text(&problem) => edit_template(path, bytes, edits),
+        edited => edited,
+    }
+}
+
+/// Whether the line of a site must be that of the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Exact,
+    MayMove,
+}
+
+/// No YAML, a template, or no such place.
+fn is_for_text(problem: &Problem) -> bool {
+    ["E-SRC-004", "E-SRC-005", "E-SRC-015"].contains(&problem.code.as_str())
+}
+
+fn edit_yaml(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit], lines: Lines) -> Result<Vec<u8>, Problem> {
     guard_file(path, bytes)?;
     let yaml =
         YamlText::read(bytes).map_err(|unreadable| unreadable.refusal.at(path, unreadable.line, ""))?;
-    let candidates = candidates(path, &yaml);
-    let replacements = replacements(path, &yaml, &candidates, edits)?;
+    let candidates = candidates(path, &yaml, FileRole::Values);
+    let replacements = replacements(path, &yaml, &candidates, edits, lines)?;
     if replacements.is_empty() {
         return Ok(bytes.to_vec());
     }
@@ -40,6 +68,7 @@ fn replacements<'c>(
     yaml: &YamlText<'_>,
     candidates: &'c [Candidate],
     edits: &[FieldEdit],
+    lines: Lines,
 ) -> Result<Vec<Replacement<'c>>, Problem> {
     let places = by_place(candidates);
     let mut wanted: BTreeMap<(usize, usize), (&'c Candidate, Amount)> = BTreeMap::new();
@@ -48,9 +77,9 @@ fn replacements<'c>(
         let at = |refusal: Refusal, line: usize| refusal.at(path, line, yaml.text.line(line));
         let missing =
             || Refusal::Missing { path: shortened(&site.path.to_string()), document: site.document };
-        let Some(candidate) = places.get(&(site.document, &site.path)).copied() else {
-            return Err(at(missing(), site.line));
-        };
+        let candidate = places.get(&(site.document, &site.path)).copied();
+        let candidate = candidate.filter(|found| lines == Lines::MayMove || found.line == site.line);
+        let Some(candidate) = candidate else { return Err(at(missing(), site.line)) };
         if let Some(refusal) = refused(candidate, edit) {
             return Err(at(refusal, candidate.line));
         }
@@ -67,20 +96,11 @@ fn replacements<'c>(
         Amount::parse(candidate.field.resource, &candidate.text).ok() != Some(*after)
     });
     Ok(changes
-        .map(|(candidate, after)| Replacement { candidate, with: written(&candidate.text, after) })
+        .map(|(candidate, after)| Replacement {
+            candidate,
+            with: written(&candidate.text, after, candidate.in_values),
+        })
         .collect())
-}
-
-/// The amount in the notation of what stood there: whole cores stay whole cores (`2` becomes `3`, not `3000m`).
-fn written(before: &str, after: Amount) -> String {
-    /// Millicores of a core.
-    const CORE: u64 = 1000;
-    match after {
-        Amount::Cpu(cpu) if !before.ends_with('m') && cpu.0 >= CORE && cpu.0.is_multiple_of(CORE) => {
-            (cpu.0 / CORE).to_string()
-        }
-        Amount::Cpu(_) | Amount::Memory(_) => after.to_string(),
-    }
 }
 
 fn refused(candidate: &Candidate, edit: &FieldEdit) -> Option<Refusal> {
@@ -91,14 +111,8 @@ fn refused(candidate: &Candidate, edit: &FieldEdit) -> Option<Refusal> {
         let (expected, found) = (shortened(&edit.site.text), shortened(&candidate.text));
         return Some(Refusal::Stale { expected, found });
     }
-    (candidate.field.resource != edit.after.resource()).then(|| Refusal::NotQuantity {
-        reason: format!(
-            "{} is an amount of {}, not of {}",
-            edit.after,
-            edit.after.resource(),
-            candidate.field.resource
-        ),
-    })
+    let resource = candidate.field.resource;
+    (resource != edit.after.resource()).then(|| Refusal::other_resource(edit.after, resource))
 }
 
 /// The editor's own result must be the same bytes.
@@ -123,7 +137,7 @@ fn only_these_values(
 ) -> Result<(), Refusal> {
     let unproven = |reason: &str| Refusal::Unproven { reason: reason.to_owned() };
     let yaml = YamlText::read(after).map_err(|unreadable| unproven(&unreadable.refusal.to_string()))?;
-    let seen = candidates(path, &yaml);
+    let seen = candidates(path, &yaml, FileRole::Values);
     let expected = before.iter().map(|candidate| {
         let new = replacements.iter().find(|one| std::ptr::eq(one.candidate, candidate));
         (candidate.document, &candidate.path, new.map_or(candidate.text.as_str(), |one| one.with.as_str()))

@@ -8,6 +8,7 @@ use kubeopt_model::{Problem, RepoPath};
 use yaml_rust2::scanner::TScalarStyle;
 
 use crate::refusal::{Refusal, shortened};
+use crate::role::FileRole;
 use crate::stream::{Kind, NodeId, Stream};
 use crate::text::Text;
 use crate::yaml_text::YamlText;
@@ -41,6 +42,18 @@ pub fn guard_file(path: &RepoPath, bytes: &[u8]) -> Result<(), Problem> {
 /// # Errors
 /// The reason, with the file.
 pub fn guard_place<'a>(path: &RepoPath, all: impl IntoIterator<Item = &'a RepoPath>) -> Result<(), Problem> {
+    guard_place_as(path, FileRole::Manifest, all)
+}
+
+/// As [`guard_place`], for a file whose role is known: a template of a chart is refused to none who asks as such.
+///
+/// # Errors
+/// The reason, with the file.
+pub fn guard_place_as<'a>(
+    path: &RepoPath,
+    role: FileRole,
+    all: impl IntoIterator<Item = &'a RepoPath>,
+) -> Result<(), Problem> {
     let parts: Vec<&str> = path.as_str().split('/').collect();
     if let Some(ci) = ci_path(&parts) {
         return Err(Refusal::CiPath { path: ci.to_owned() }.of_file(path));
@@ -48,7 +61,7 @@ pub fn guard_place<'a>(path: &RepoPath, all: impl IntoIterator<Item = &'a RepoPa
     if parts.last() == Some(&"gotk-components.yaml") {
         return Err(Refusal::Generated { header: "gotk-components.yaml".to_owned() }.of_file(path));
     }
-    let owners = owners(&parts);
+    let owners = owners(&parts, role);
     let found: BTreeSet<&RepoPath> =
         all.into_iter().filter(|file| owners.contains_key(file.as_str())).collect();
     match found.first().and_then(|file| owners.get(file.as_str())) {
@@ -98,7 +111,7 @@ fn ci_path<'a>(parts: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Files that, if they exist, own the path, and what that means.
-fn owners(parts: &[&str]) -> HashMap<String, Refusal> {
+fn owners(parts: &[&str], role: FileRole) -> HashMap<String, Refusal> {
     let mut owners = HashMap::new();
     for (at, part) in parts.iter().enumerate().take(parts.len().saturating_sub(1)) {
         let beside = |name: &str| {
@@ -110,7 +123,7 @@ fn owners(parts: &[&str]) -> HashMap<String, Refusal> {
                 let generator = beside("jsonnetfile.json");
                 owners.insert(generator.clone(), Refusal::GeneratorBeside { generator });
             }
-            "templates" => {
+            "templates" if role != FileRole::Template => {
                 owners.insert(beside("Chart.yaml"), Refusal::Template { found: beside("Chart.yaml") });
             }
             _ => {}
@@ -133,7 +146,7 @@ pub(crate) fn content_refusal(yaml: &YamlText<'_>) -> Option<(Refusal, usize)> {
 }
 
 /// A comment at the head of a file by which generators mark their output.
-fn generated_header(text: &Text<'_>) -> Option<(Refusal, usize)> {
+pub(crate) fn generated_header(text: &Text<'_>) -> Option<(Refusal, usize)> {
     const SIGNS: [&str; 7] = [
         "code generated",
         "do not edit",

@@ -3,23 +3,18 @@
 //! Rendering the marked files and reading them back ([`crate::read_back`]) tells which value feeds which container,
 //! whatever the renderer does. Knows nothing of renderers and decides nothing about editing.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use kubeopt_model::{Amount, EditSite, Field, FileSet, Problem, RepoPath, Resource};
+use kubeopt_model::{Amount, EditSite, Field, FileSet, Problem, RepoPath};
 
 use crate::candidate::{Candidate, candidates};
-use crate::guard::{guard_file, guard_place};
+use crate::guard::{guard_file, guard_place_as};
 use crate::kustomize::FILE_NAMES;
 use crate::refusal::Refusal;
 use crate::replace::{Replacement, replaced};
-use crate::text::Text;
+use crate::role::FileRole;
+use crate::template::{guard_template, is_template, literals};
+use crate::text::{Splice, Text};
+use crate::watermark::Numbers;
 use crate::yaml_text::YamlText;
-
-/// The first CPU mark in millicores: a thousand cores for one container, which nobody asks for.
-const CPU_MARK_FIRST: u64 = 1_000_003;
-
-/// The first memory mark in KiB: about 954 GiB for one container. The suffix keeps it a text in every YAML dialect.
-const MEMORY_MARK_FIRST_KIB: u64 = 1_000_000_003;
 
 /// Bytes of a file that is marked. More than is edited, so that the line of a value that is not edited can be named.
 const MARKED_FILE_BYTES_MAX: usize = 8 << 20;
@@ -55,55 +50,69 @@ pub struct Marked {
 /// Replaces every candidate value of every YAML file by a unique quantity; all other bytes stay.
 ///
 /// Candidates are the scalars at `...resources.requests|limits.cpu|memory` of any mapping (workloads, strategic merge
-/// patches, custom resources), values of JSON patches whose path leads there, and both within inline patches.
-pub fn mark(files: &FileSet) -> Marked {
-    let mut marker = Marker { marked: Marked::default(), next: BTreeMap::new(), taken: taken(files) };
+/// patches, custom resources), values of JSON patches whose path leads there, and both within inline patches. Within
+/// values of charts (files of values, `spec.values` of a HelmRelease, `valuesObject`, `values: |` and `parameters` of an
+/// Application, values in a ConfigMap) they are all quantities whose key says so in any usual spelling; their marks keep
+/// the shape of what they replace. In templates they are plain literals on lines of their own under `requests:` and
+/// `limits:`.
+pub fn mark(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole) -> Marked {
+    let mut marker = Marker { marked: Marked::default(), numbers: Numbers::beside(files), files };
     for (path, bytes) in files {
-        let marked = if is_yaml(path) { marker.file(path, bytes, files) } else { None };
+        let marked = marker.file(path, bytes, role(path));
         marker.marked.files.insert(path.clone(), marked.unwrap_or_else(|| bytes.clone()));
     }
     marker.marked
 }
 
-fn is_yaml(path: &RepoPath) -> bool {
+/// Whether a file may be marked, by its name alone.
+fn is_read(path: &RepoPath, role: FileRole) -> bool {
     let name = path.file_name();
-    name.ends_with(".yaml") || name.ends_with(".yml") || FILE_NAMES.contains(&name)
+    let is_yaml = name.ends_with(".yaml") || name.ends_with(".yml");
+    match role {
+        FileRole::Manifest => is_yaml || FILE_NAMES.contains(&name),
+        FileRole::Values => true,
+        FileRole::Template => is_yaml || name.ends_with(".tpl"),
+    }
 }
 
-/// No candidate without this key. Looking for it first saves the parsing of large files such as CRDs.
-fn may_hold_candidates(bytes: &[u8]) -> bool {
-    const KEY: &[u8] = b"resources";
-    bytes.windows(KEY.len()).any(|window| window == KEY)
+/// No candidate without these words. Looking for them first saves the parsing of large files such as CRDs.
+fn may_hold_candidates(bytes: &[u8], role: FileRole) -> bool {
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    let has_place = match role {
+        FileRole::Manifest => has(b"resources") || has(b"values") || has(b"helm"),
+        FileRole::Values | FileRole::Template => true,
+    };
+    has_place && (has(b"cpu") || has(b"mem"))
 }
 
-/// The numbers that stand in the files already, so that no mark equals one of them.
-fn taken(files: &FileSet) -> BTreeSet<u64> {
-    files
-        .values()
-        .flat_map(|bytes| bytes.split(|byte| !byte.is_ascii_digit()))
-        .filter(|digits| (7..=12).contains(&digits.len()))
-        .filter_map(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
-        .collect()
-}
-
-struct Marker {
+struct Marker<'f> {
     marked: Marked,
-    /// The next number for each resource.
-    next: BTreeMap<Resource, u64>,
-    taken: BTreeSet<u64>,
+    numbers: Numbers,
+    files: &'f FileSet,
 }
 
-impl Marker {
+impl Marker<'_> {
     /// The marked bytes; none where there is nothing to mark.
-    fn file(&mut self, path: &RepoPath, bytes: &[u8], files: &FileSet) -> Option<Vec<u8>> {
+    fn file(&mut self, path: &RepoPath, bytes: &[u8], role: FileRole) -> Option<Vec<u8>> {
+        if !is_read(path, role) {
+            return None;
+        }
         if bytes.len() > MARKED_FILE_BYTES_MAX {
             let refusal = Refusal::FileTooLarge { bytes: bytes.len(), limit: MARKED_FILE_BYTES_MAX };
             self.marked.unread.push(refusal.of_file(path));
             return None;
         }
-        if !may_hold_candidates(bytes) {
+        if !may_hold_candidates(bytes, role) {
             return None;
         }
+        if role == FileRole::Template && is_template(bytes) {
+            self.template(path, bytes)
+        } else {
+            self.yaml(path, bytes, role)
+        }
+    }
+
+    fn yaml(&mut self, path: &RepoPath, bytes: &[u8], role: FileRole) -> Option<Vec<u8>> {
         let yaml = match YamlText::read(bytes) {
             Ok(yaml) => yaml,
             Err(unreadable) => {
@@ -113,12 +122,44 @@ impl Marker {
                 return None;
             }
         };
-        let candidates = candidates(path, &yaml);
+        let candidates = candidates(path, &yaml, role);
         if candidates.is_empty() {
             return None;
         }
-        let guarded = guard_place(path, files.keys()).and_then(|()| guard_file(path, bytes)).err();
+        let guarded =
+            guard_place_as(path, role, self.files.keys()).and_then(|()| guard_file(path, bytes)).err();
         self.candidates(path, &yaml, &candidates, guarded.as_ref())
+    }
+
+    /// A template is no YAML yet: its literals are found and replaced as text.
+    fn template(&mut self, path: &RepoPath, bytes: &[u8]) -> Option<Vec<u8>> {
+        let text = match Text::read(bytes) {
+            Ok(text) => text,
+            Err(refusal) => {
+                self.marked.unread.push(refusal.of_file(path));
+                return None;
+            }
+        };
+        let guarded = guard_place_as(path, FileRole::Template, self.files.keys())
+            .and_then(|()| guard_template(path, bytes))
+            .err();
+        let mut splices = Vec::new();
+        for literal in literals(&text) {
+            let (quantity, amount) = self.numbers.shaped(literal.field.resource, &literal.text);
+            let excerpt = text.line(literal.line).trim_end();
+            let at = |problem: &Problem| {
+                problem.clone().at(path.as_str(), Some(literal.line)).with_excerpt(excerpt)
+            };
+            splices.push(Splice { span: literal.span.clone(), with: quantity.clone() });
+            self.marked.marks.push(Mark {
+                quantity,
+                amount,
+                site: literal.site(path),
+                field: literal.field,
+                refusal: guarded.as_ref().map(at),
+            });
+        }
+        (!splices.is_empty()).then(|| text.spliced(&splices))
     }
 
     fn candidates(
@@ -139,7 +180,7 @@ impl Marker {
                 self.marked.unmarked.push((candidate.site(path), problem));
                 continue;
             }
-            let (quantity, amount) = self.unique(candidate.field.resource);
+            let (quantity, amount) = self.unique(candidate);
             replacements.push(Replacement { candidate, with: quantity.clone() });
             marks.push(Mark {
                 quantity,
@@ -166,18 +207,13 @@ impl Marker {
     }
 
     /// A quantity that stands nowhere else.
-    fn unique(&mut self, resource: Resource) -> (String, Amount) {
-        let (first, suffix, scale) = match resource {
-            Resource::Cpu => (CPU_MARK_FIRST, "m", 1),
-            Resource::Memory => (MEMORY_MARK_FIRST_KIB, "Ki", 1024),
-        };
-        let next = self.next.entry(resource).or_insert(first);
-        while self.taken.contains(next) {
-            *next += 1;
+    fn unique(&mut self, candidate: &Candidate) -> (String, Amount) {
+        let resource = candidate.field.resource;
+        if candidate.in_values {
+            self.numbers.shaped(resource, &candidate.text)
+        } else {
+            self.numbers.plain(resource)
         }
-        let number = *next;
-        *next += 1;
-        (format!("{number}{suffix}"), Amount::from_base(resource, number * scale))
     }
 }
 

@@ -2,14 +2,13 @@
 //!
 //! The other half of [`crate::mark`]. Knows nothing of how the rendering was made.
 
-use std::collections::HashMap;
-
 use kubeopt_model::source::RenderedWorkload;
 use kubeopt_model::workload::ContainerRole;
-use kubeopt_model::{Amount, ContainerName, Field, Problem};
+use kubeopt_model::{ContainerName, Field, Problem};
 
 use crate::mark::Marked;
 use crate::rendered::{RenderedContainer, workloads};
+use crate::transform::{KnownMarks, Transform};
 
 /// One field that is set in the marked rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +28,13 @@ pub struct Arrival {
 }
 
 /// What set a rendered field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// The mark with this index in [`Marked::marks`]. Several fields may have the same.
     Mark(usize),
-    /// A text made from this mark: the value is computed, and setting the mark's site does not set the field.
-    Transformed(usize),
+    /// Made from this mark: the value is computed, and setting the mark's site does not set the field to the same. One
+    /// mark may arrive unchanged at one field and changed at another.
+    Transformed(usize, Transform),
     /// No mark: a generator, a default, or a form that was not marked. The text is the real value.
     Unmarked,
 }
@@ -49,45 +49,19 @@ pub struct ReadBack {
 }
 
 /// Finds the marks in a rendering of the marked files. Amounts are compared, not texts: a renderer may write the same
-/// quantity in another notation.
+/// quantity in another notation. What a template made of a mark (`{}m`, times 1000) is recognised by its digits and by its
+/// prime; a sum is not.
 ///
 /// # Errors
 /// As [`workloads`].
 pub fn read_back(rendered: &[u8], marked: &Marked) -> Result<ReadBack, Problem> {
     let rendered = workloads(rendered)?;
-    let known = KnownMarks::of(marked);
+    let known = KnownMarks::of(&marked.marks);
     let arrivals = rendered.containers.iter().flat_map(|container| arrivals(container, &known)).collect();
     Ok(ReadBack { arrivals, problems: rendered.problems })
 }
 
-struct KnownMarks {
-    by_amount: HashMap<Amount, usize>,
-    by_number: HashMap<String, usize>,
-}
-
-impl KnownMarks {
-    fn of(marked: &Marked) -> Self {
-        let marks = || marked.marks.iter().enumerate();
-        let number = |quantity: &str| quantity.chars().take_while(char::is_ascii_digit).collect();
-        Self {
-            by_amount: marks().map(|(at, mark)| (mark.amount, at)).collect(),
-            by_number: marks().map(|(at, mark)| (number(&mark.quantity), at)).collect(),
-        }
-    }
-
-    fn origin(&self, field: Field, text: &str) -> Origin {
-        let same = Amount::parse(field.resource, text).ok().and_then(|amount| self.by_amount.get(&amount));
-        let within =
-            || text.split(|c: char| !c.is_ascii_digit()).find_map(|digits| self.by_number.get(digits));
-        match (same, within()) {
-            (Some(mark), _) => Origin::Mark(*mark),
-            (None, Some(mark)) => Origin::Transformed(*mark),
-            (None, None) => Origin::Unmarked,
-        }
-    }
-}
-
-fn arrivals(container: &RenderedContainer, known: &KnownMarks) -> Vec<Arrival> {
+fn arrivals(container: &RenderedContainer, known: &KnownMarks<'_>) -> Vec<Arrival> {
     let arrival = |field: Field| {
         let text = container.texts.get(&field)?;
         Some(Arrival {
@@ -108,6 +82,7 @@ mod tests {
 
     use super::*;
     use crate::mark::mark;
+    use crate::role::FileRole;
 
     const API: &str = "apiVersion: apps/v1
 kind: Deployment
@@ -117,7 +92,8 @@ spec: {template: {spec: {containers: [{name: api, resources: {requests: {cpu: 1,
 
     fn marked() -> (Marked, String) {
         let path = RepoPath::new("api.yaml").expect("a path");
-        let marked = mark(&FileSet::from([(path.clone(), API.as_bytes().to_vec())]));
+        let files = FileSet::from([(path.clone(), API.as_bytes().to_vec())]);
+        let marked = mark(&files, &|_| FileRole::Manifest);
         let text = String::from_utf8(marked.files[&path].clone()).expect("text");
         (marked, text)
     }
@@ -126,7 +102,7 @@ spec: {template: {spec: {containers: [{name: api, resources: {requests: {cpu: 1,
     fn a_plain_manifest_is_its_own_rendering() {
         let (marked, text) = marked();
         let back = read_back(text.as_bytes(), &marked).expect("text");
-        let seen: Vec<_> = back.arrivals.iter().map(|a| (a.field, a.from)).collect();
+        let seen: Vec<_> = back.arrivals.iter().map(|a| (a.field, a.from.clone())).collect();
         assert_eq!(
             seen,
             [
@@ -144,8 +120,9 @@ spec: {template: {spec: {containers: [{name: api, resources: {requests: {cpu: 1,
         let (marked, text) = marked();
         let other = text.replace("1000003m", "1000.003").replace("1000000003Ki", "x1000000003Ki");
         let back = read_back(other.as_bytes(), &marked).expect("text");
-        let seen: Vec<_> = back.arrivals.iter().map(|a| a.from).collect();
-        assert_eq!(seen, [Origin::Mark(0), Origin::Transformed(1), Origin::Mark(2)]);
+        let seen: Vec<_> = back.arrivals.iter().map(|a| a.from.clone()).collect();
+        let written = Transform::Affix { before: "x".to_owned(), after: String::new() };
+        assert_eq!(seen, [Origin::Mark(0), Origin::Transformed(1, written), Origin::Mark(2)]);
         let plain = read_back(API.as_bytes(), &marked).expect("text");
         assert!(plain.arrivals.iter().all(|arrival| arrival.from == Origin::Unmarked));
     }

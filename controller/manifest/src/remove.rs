@@ -12,6 +12,7 @@ use crate::candidate::{Candidate, by_place, candidates};
 use crate::cut::{Entry, cuts};
 use crate::guard::guard_file;
 use crate::refusal::{Refusal, shortened};
+use crate::role::FileRole;
 use crate::stream::{Kind, Stream};
 use crate::yaml_text::YamlText;
 
@@ -33,7 +34,7 @@ pub fn remove(path: &RepoPath, bytes: &[u8], sites: &[EditSite]) -> Result<Vec<u
 /// The keys to cut, in an order in which each place stays valid: a mapping that loses all its entries goes whole.
 fn steps(path: &RepoPath, bytes: &[u8], sites: &[EditSite]) -> Result<Vec<(usize, FieldPath)>, Problem> {
     let yaml = read(path, bytes)?;
-    let candidates = candidates(path, &yaml);
+    let candidates = candidates(path, &yaml, FileRole::Values);
     let places = by_place(&candidates);
     let mut by_mapping: BTreeMap<(usize, FieldPath), BTreeSet<FieldPath>> = BTreeMap::new();
     for site in sites {
@@ -78,7 +79,12 @@ fn refused(stream: &Stream, candidate: &Candidate, site: &EditSite) -> Option<Re
         return Some(kept("only limits are ever removed, never requests"));
     }
     if candidate.node.is_none() {
-        return Some(kept("it stands in an inline patch, and without it the value of the base would show"));
+        return Some(kept(
+            "it stands in the text of another value, and without it the value below would show",
+        ));
+    }
+    if !ends_in_limits(&candidate.path) {
+        return Some(kept("its key is a chart's own, and what its absence means is for the chart to say"));
     }
     in_json_patch(stream, candidate.document, &candidate.path)
         .then(|| kept("it is the value of a JSON patch, which sets it as a whole"))
@@ -86,6 +92,12 @@ fn refused(stream: &Stream, candidate: &Candidate, site: &EditSite) -> Option<Re
 
 fn kept(reason: &'static str) -> Refusal {
     Refusal::NotRemoved { reason }
+}
+
+/// The path ends in `limits` and one resource.
+fn ends_in_limits(path: &FieldPath) -> bool {
+    let [.., Step::Key(limits), Step::Key(_)] = path.0.as_slice() else { return false };
+    limits == "limits"
 }
 
 /// Whether a mapping on the way is an operation of a JSON patch (RFC 6902).

@@ -12,6 +12,7 @@ use crate::candidate::{Candidate, candidates};
 use crate::guard::guard_file;
 use crate::pods::{PodContainer, Spot, containers};
 use crate::refusal::Refusal;
+use crate::role::FileRole;
 use crate::stream::NodeId;
 use crate::text::Text;
 use crate::yaml_text::YamlText;
@@ -41,7 +42,7 @@ pub fn read_sites(file: &RepoPath, bytes: &[u8]) -> Result<Vec<SiteRead>, Proble
         unreadable.refusal.at(file, unreadable.line, &excerpt)
     })?;
     let guarded = guard_file(file, bytes);
-    let candidates = candidates(file, &yaml);
+    let candidates = candidates(file, &yaml, FileRole::Manifest);
     let by_node: HashMap<NodeId, &Candidate> =
         candidates.iter().filter_map(|candidate| Some((candidate.node?, candidate))).collect();
     let (containers, _) = containers(&yaml.stream);

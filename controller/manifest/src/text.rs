@@ -46,6 +46,11 @@ impl<'a> Text<'a> {
         Text { starts: line_starts(&text), body: Cow::Owned(text), has_bom: false }
     }
 
+    /// How many lines there are; the last may be empty.
+    pub(crate) fn lines(&self) -> usize {
+        self.starts.len()
+    }
+
     /// The line with its line end; empty beyond the end.
     pub(crate) fn line(&self, line: usize) -> &str {
         &self.body[self.line_span(line)]

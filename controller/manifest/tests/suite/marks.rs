@@ -1,12 +1,13 @@
 //! What is marked, in every form that real repositories use, and what is left alone.
 
-use kubeopt_manifest::{Marked, Origin, mark, read_back};
+use kubeopt_manifest::{FileRole, Marked, Origin, mark, read_back};
 use kubeopt_model::FileSet;
 
 use crate::path;
 
 fn marked(files: &[(&str, &str)]) -> Marked {
-    mark(&files.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec())).collect::<FileSet>())
+    let files = files.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec())).collect::<FileSet>();
+    mark(&files, &|_| FileRole::Manifest)
 }
 
 fn text_of(marked: &Marked, name: &str) -> String {
@@ -139,7 +140,7 @@ spec:
 ";
     let marked = marked(&[("db.yaml", text)]);
     let back = read_back(&marked.files[&path("db.yaml")], &marked).expect("text");
-    let seen: Vec<_> = back.arrivals.iter().map(|a| (a.container.as_str(), a.from)).collect();
+    let seen: Vec<_> = back.arrivals.iter().map(|a| (a.container.as_str(), a.from.clone())).collect();
     assert_eq!(seen, [("a", Origin::Mark(0)), ("b", Origin::Mark(0))]);
     assert_eq!(marked.marks[0].refusal.as_ref().map(|problem| problem.code.as_str()), Some("E-SRC-009"));
 }

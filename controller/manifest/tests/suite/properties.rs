@@ -1,7 +1,7 @@
 //! What holds for every text: no panic, no byte changed outside of the values, and edits that can be undone.
 
 use kubeopt_manifest::{
-    closure, compare, edit, guard_file, guard_place, kustomization, mark, read_back, read_sites, workloads,
+    FileRole, closure, compare, edit, guard_file, guard_place, kustomization, mark, read_back, read_sites, workloads,
 };
 use kubeopt_model::{Amount, Change, FieldEdit, FileSet, MilliCores};
 use proptest::prelude::*;
@@ -37,12 +37,14 @@ fn everything(bytes: &[u8]) {
     let _ = compare(bytes, bytes);
     let _ = closure(&mut |_| Some(bytes.to_vec()), &path("a"));
     let files = FileSet::from([(file.clone(), bytes.to_vec())]);
-    let marked = mark(&files);
-    let _ = read_back(&marked.files[&file], &marked);
-    let edits = marked.marks.iter().map(|mark| FieldEdit { site: mark.site.clone(), after: mark.amount });
-    for one in edits {
-        if let Ok(after) = edit(&file, bytes, std::slice::from_ref(&one)) {
-            assert_ne!(after, bytes, "a mark is never the present value");
+    for role in [FileRole::Manifest, FileRole::Values, FileRole::Template] {
+        let marked = mark(&files, &|_| role);
+        let _ = read_back(&marked.files[&file], &marked);
+        let edits = marked.marks.iter().map(|mark| FieldEdit { site: mark.site.clone(), after: mark.amount });
+        for one in edits {
+            if let Ok(after) = edit(&file, bytes, std::slice::from_ref(&one)) {
+                assert_ne!(after, bytes, "a mark is never the present value");
+            }
         }
     }
     let _ = read_sites(&file, bytes);
