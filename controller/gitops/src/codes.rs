@@ -4,14 +4,23 @@
 pub const CODES: &[(&str, &str)] = &[
     (SOURCE_UNKNOWN, "nothing tells which repository the workload comes from"),
     (SOURCE_PINNED, "the source follows a tag, commit or version range, which no pull request can change"),
-    (SOURCE_HELM, "the workload is applied by a Flux HelmRelease, which this version does not render"),
+    (SOURCE_HELM, "the Flux HelmRelease that applied the workload was not seen"),
     (KUSTOMIZATION_MISSING, "the Flux Kustomization that the workload's labels name was not seen"),
     (GIT_REPOSITORY_MISSING, "the Flux GitRepository that the Kustomization names was not seen"),
-    (SOURCE_KIND, "the Flux Kustomization takes its files from something other than a GitRepository"),
+    (SOURCE_KIND, "the Flux Kustomization takes its files from a kind of source that is not followed"),
     (REPOSITORY_UNKNOWN, "the URL of the Git repository belongs to no configured forge"),
     (SOURCE_PATH, "the path of the source is not a path within its repository"),
     (NOT_BOUND, "no binding allows edits of this repository for this namespace"),
     (PATH_NOT_ALLOWED, "the file is outside the paths that the bindings allow"),
+    (APPLICATION_MISSING, "the Argo CD Application that applied the workload was not seen"),
+    (OBJECT_NOT_IN_GIT, "the object that describes the workload is applied by nobody who takes it from Git"),
+    (SOURCE_PLUGIN, "a plugin or jsonnet makes the manifests, which kubeopt does not run"),
+    (SOURCE_GENERATED, "an ApplicationSet makes the Application, so its values are written elsewhere"),
+    (MADE_BY_OBJECT, "another object's controller made the workload"),
+    (ANNOTATION, "the annotation kubeopt.dev/source cannot be read, or names what it may not"),
+    (RELEASE, "an object that describes a Helm release cannot be read"),
+    (ARTIFACT, "an artifact does not tell from which Git repository and folder it was made"),
+    (APPLICATION, "an Argo CD Application names no source that can be read"),
     (REPOSITORY_NOT_FOUND, "the repository does not exist, or its credentials may not see it"),
     (BRANCH_NOT_FOUND, "the branch does not exist in the repository"),
     (REPOSITORY_EMPTY, "the repository has no commit"),
@@ -46,6 +55,15 @@ pub(crate) const REPOSITORY_UNKNOWN: &str = "E-SRC-107";
 pub(crate) const SOURCE_PATH: &str = "E-SRC-108";
 pub(crate) const NOT_BOUND: &str = "E-SRC-109";
 pub(crate) const PATH_NOT_ALLOWED: &str = "E-SRC-110";
+pub(crate) const APPLICATION_MISSING: &str = "E-SRC-111";
+pub(crate) const OBJECT_NOT_IN_GIT: &str = "E-SRC-112";
+pub(crate) const SOURCE_PLUGIN: &str = "E-SRC-113";
+pub(crate) const SOURCE_GENERATED: &str = "E-SRC-114";
+pub(crate) const MADE_BY_OBJECT: &str = "E-SRC-115";
+pub(crate) const ANNOTATION: &str = "E-SRC-116";
+pub(crate) const RELEASE: &str = "E-SRC-117";
+pub(crate) const ARTIFACT: &str = "E-SRC-118";
+pub(crate) const APPLICATION: &str = "E-SRC-119";
 
 pub(crate) const REPOSITORY_NOT_FOUND: &str = "E-SRC-120";
 pub(crate) const BRANCH_NOT_FOUND: &str = "E-SRC-121";

@@ -64,7 +64,9 @@ fn resolve(
     let source = match &workload.applied_by {
         Some(AppliedBy::FluxKustomization { namespace, name }) => from_flux(facts, namespace, name, locate)?,
         Some(AppliedBy::FluxHelmRelease { namespace, name }) => return Err(helm(namespace, name)),
-        None => mapped(workload, mappings).ok_or_else(|| unknown(workload))?,
+        Some(AppliedBy::ArgoApplication { .. } | AppliedBy::Object { .. }) | None => {
+            mapped(workload, mappings).ok_or_else(|| unknown(workload))?
+        }
     };
     allow::bound(bindings, &workload.id.cluster, &workload.id.namespace, &source.repository)?;
     Ok(source)

@@ -1,0 +1,185 @@
+//! Helm releases, from the objects that describe them: HelmReleases of Flux, Applications of Argo CD, templates of
+//! ApplicationSets. Pure: reads rendered YAML or objects of a cluster, renders nothing and reads no file.
+//!
+//! The way of a value from low to high is that of the controllers: for Flux `valuesFiles` of the chart, `valuesFrom` in
+//! order, `values`, then `valuesFrom` with a `targetPath`; for Argo CD `valueFiles` in order, `values` or
+//! `valuesObject`, then `parameters`.
+
+mod argo;
+mod beside;
+mod documents;
+mod flux;
+
+use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
+use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject, ValuesLayer};
+use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Release};
+use serde_json::Value;
+
+use crate::codes;
+use beside::Beside;
+use documents::Documents;
+
+pub(crate) use argo::{effective_sources, is_published, release_of_source};
+
+/// Releases that one rendering may describe. Each is rendered on its own; a folder of this many is a whole fleet.
+const RELEASES_MAX: usize = 2000;
+
+/// Every release that rendered YAML describes, in the order of its documents, and what could not be read. A document
+/// that is broken is a problem beside the others.
+///
+/// Values and sources that are among the same documents are filled in: a ConfigMap of `valuesFrom` is
+/// [`ValuesLayer::Inline`], the URL of a HelmRepository is [`Origin::Url`]. What is elsewhere stays named, see
+/// [`settle_origins`].
+pub fn releases(rendered: &[u8]) -> (Vec<Release>, Vec<Problem>) {
+    let documents = Documents::read(rendered);
+    let mut problems = documents.problems.clone();
+    let mut found = Vec::new();
+    for document in &documents.described {
+        let described = Described {
+            namespace: document.namespace.as_deref(),
+            name: &document.name,
+            spec: document.spec(),
+        };
+        let read = match document.kind.as_str() {
+            "HelmRelease" => flux::release(&described, &documents).map(|release| vec![release]),
+            "Application" => argo::releases(&described),
+            "ApplicationSet" => argo::releases_of_template(&described),
+            _ => continue,
+        };
+        match read {
+            Ok(releases) => found.extend(releases),
+            Err(why) => problems.push(unreadable(&document.kind, &described, &why)),
+        }
+    }
+    if found.len() > RELEASES_MAX {
+        let text = format!("{} of {} Helm releases are left out", found.len() - RELEASES_MAX, found.len());
+        problems.push(Problem::new(codes::RELEASE, text, "split the folder into several entry points"));
+        found.truncate(RELEASES_MAX);
+    }
+    (found, problems)
+}
+
+/// The releases that a live object describes, with sources taken from the same cluster. A HelmRelease gives one, an
+/// Application one for each Helm source that says so itself, an ApplicationSet those of its template, any other kind
+/// none.
+///
+/// # Errors
+/// `E-SRC-117` where its spec cannot be read.
+pub fn release_of_object(object: &GitOpsObject, facts: &ClusterFacts) -> Result<Vec<Release>, Problem> {
+    let described = Described {
+        namespace: Some(object.namespace.as_str()),
+        name: object.name.as_str(),
+        spec: &object.spec,
+    };
+    let read = match object.kind {
+        GitOpsKind::HelmRelease => flux::release(&described, facts).map(|release| vec![release]),
+        GitOpsKind::Application => argo::releases(&described),
+        GitOpsKind::ApplicationSet => argo::releases_of_template(&described),
+        GitOpsKind::HelmChart
+        | GitOpsKind::HelmRepository
+        | GitOpsKind::OciRepository
+        | GitOpsKind::ExternalArtifact
+        | GitOpsKind::ArtifactGenerator
+        | GitOpsKind::ArgoSettings => Ok(Vec::new()),
+    };
+    read.map_err(|why| unreadable(object.kind.as_str(), &described, &why))
+}
+
+/// The release with every Flux source that the cluster has followed to its URL, its chart and its files of values.
+#[must_use]
+pub fn settle_origins(mut release: Release, facts: &ClusterFacts) -> Release {
+    let namespace = release.object.as_ref().and_then(|object| object.namespace.clone());
+    let namespace = namespace.or_else(|| release.namespace.clone());
+    let Some((kind, of, name)) = flux_source(&release.chart) else { return release };
+    let of = of.or(namespace);
+    let asked = flux::Referred {
+        kind,
+        namespace: of.as_ref().map(Namespace::as_str),
+        name,
+        chart: match &release.chart {
+            ChartRef::Folder { path, .. } => path.as_str().to_owned(),
+            ChartRef::Published { name, .. } => name.clone(),
+            ChartRef::Unknown(_) => String::new(),
+        },
+        version: match &release.chart {
+            ChartRef::Published { version, .. } => version.clone(),
+            ChartRef::Folder { .. } | ChartRef::Unknown(_) => None,
+        },
+    };
+    let (chart, files) = flux::chart_of_source(&asked, facts as &dyn Beside);
+    release.chart = chart;
+    // A HelmChart that was not among the rendered documents brings its files of values along.
+    release.values.splice(0..0, files);
+    release
+}
+
+/// Whether the path of a file of values stands for several: Argo CD expands `*`, `?` and `[`, in lexical order, in
+/// place.
+pub fn has_glob(path: &str) -> bool {
+    path.contains(['*', '?', '[', '{'])
+}
+
+fn flux_source(chart: &ChartRef) -> Option<(String, Option<Namespace>, String)> {
+    match chart {
+        ChartRef::Folder { origin: Origin::FluxSource(kind, namespace, name), .. }
+        | ChartRef::Published { origin: Origin::FluxSource(kind, namespace, name), .. } => {
+            Some((kind.clone(), namespace.clone(), name.clone()))
+        }
+        ChartRef::Folder { .. } | ChartRef::Published { .. } | ChartRef::Unknown(_) => None,
+    }
+}
+
+/// An object that describes a release.
+pub(crate) struct Described<'a> {
+    pub(crate) namespace: Option<&'a str>,
+    pub(crate) name: &'a str,
+    pub(crate) spec: &'a Value,
+}
+
+impl Described<'_> {
+    fn object(&self, kind: ReleaseKind) -> Result<ReleaseObject, String> {
+        Ok(ReleaseObject {
+            kind,
+            namespace: self.namespace.map(namespace).transpose()?,
+            name: ObjectName::new(self.name).map_err(|error| error.to_string())?,
+        })
+    }
+}
+
+/// A text of a mapping; none where it is absent, empty, or no text.
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// The elements of a list; none where it is absent.
+pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn namespace(text: &str) -> Result<Namespace, String> {
+    Namespace::new(text).map_err(|error| error.to_string())
+}
+
+/// A mapping as one layer; JSON, because it is YAML whose texts nobody reads as numbers.
+fn inline(value: &Value) -> Option<ValuesLayer> {
+    let filled = value.as_object().is_some_and(|map| !map.is_empty());
+    filled.then(|| ValuesLayer::Inline(value.to_string()))
+}
+
+fn unreadable(kind: &str, described: &Described<'_>, why: &str) -> Problem {
+    let place = described.namespace.map_or_else(String::new, |namespace| format!("{namespace}/"));
+    Problem::new(
+        codes::RELEASE,
+        format!("{kind} {place}{} is left out: {why}", described.name),
+        "correct the object in its source; all others are used meanwhile",
+    )
+}
+
+/// A file of values in a chart's own folder or repository.
+fn file(base: FileBase, path: &str, optional: bool, instead_of_defaults: bool) -> ValuesLayer {
+    ValuesLayer::File { base, path: path.to_owned(), optional, instead_of_defaults }
+}
+
+#[cfg(test)]
+#[path = "release_tests.rs"]
+mod tests;

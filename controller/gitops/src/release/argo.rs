@@ -1,0 +1,183 @@
+//! Helm sources of Argo CD's Applications (`github.com/argoproj/argo-cd/docs/user-guide/helm.md`,
+//! `docs/user-guide/multiple_sources.md`).
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::release::{
+    ChartRef, FileBase, Origin, Parameter, ReleaseKind, ReleaseObject, ValuesLayer,
+};
+use kubeopt_model::{Release, RepoPath};
+use serde_json::Value;
+
+use super::{Described, file, inline, list, namespace, text};
+
+/// The releases of an Application: one for each source that says itself that it is Helm.
+pub(super) fn releases(described: &Described<'_>) -> Result<Vec<Release>, String> {
+    let object = described.object(ReleaseKind::Application)?;
+    of_spec(described, object, described.spec)
+}
+
+/// The releases of an ApplicationSet's template. Placeholders stay as they are written.
+pub(super) fn releases_of_template(described: &Described<'_>) -> Result<Vec<Release>, String> {
+    let object = described.object(ReleaseKind::ApplicationSet)?;
+    let template = described.spec.get("template").unwrap_or(&Value::Null);
+    let name = template.pointer("/metadata/name").and_then(Value::as_str).unwrap_or(described.name);
+    let child = Described { namespace: described.namespace, name, spec: described.spec };
+    of_spec(&child, object, template.get("spec").unwrap_or(&Value::Null))
+}
+
+fn of_spec(described: &Described<'_>, object: ReleaseObject, spec: &Value) -> Result<Vec<Release>, String> {
+    let sources = effective_sources(spec);
+    let helm = sources
+        .iter()
+        .filter(|source| is_published(source) || source.get("helm").is_some_and(Value::is_object));
+    let application = Application {
+        object: Some(object),
+        name: described.name,
+        destination: spec.pointer("/destination/namespace").and_then(Value::as_str),
+    };
+    helm.map(|source| release_of(&application, source, &sources)).collect()
+}
+
+/// The sources that count, the lowest first: the dry source of a hydrator, else `sources`, else `source`.
+pub(crate) fn effective_sources(spec: &Value) -> Vec<&Value> {
+    if let Some(dry) = spec.pointer("/sourceHydrator/drySource").filter(|dry| dry.is_object()) {
+        return vec![dry];
+    }
+    let several = list(spec, "sources");
+    if !several.is_empty() {
+        return several.iter().collect();
+    }
+    spec.get("source").filter(|source| source.is_object()).into_iter().collect()
+}
+
+/// The source is a chart that a repository of charts publishes.
+pub(crate) fn is_published(source: &Value) -> bool {
+    text(source, "chart").is_some() || text(source, "repoURL").is_some_and(|url| url.starts_with("oci://"))
+}
+
+/// The release of one source of a live Application that its status calls Helm.
+pub(crate) fn release_of_source(
+    described: &Described<'_>,
+    object: Option<ReleaseObject>,
+    source: &Value,
+) -> Result<Release, String> {
+    let sources = effective_sources(described.spec);
+    let application = Application {
+        object,
+        name: described.name,
+        destination: described.spec.pointer("/destination/namespace").and_then(Value::as_str),
+    };
+    release_of(&application, source, &sources)
+}
+
+struct Application<'a> {
+    object: Option<ReleaseObject>,
+    name: &'a str,
+    destination: Option<&'a str>,
+}
+
+fn release_of(application: &Application<'_>, source: &Value, all: &[&Value]) -> Result<Release, String> {
+    let helm = source.get("helm").unwrap_or(&Value::Null);
+    let into = text(helm, "namespace").or(application.destination);
+    // In a template the namespace may be a placeholder, which is no namespace yet.
+    let into = into.filter(|text| !text.contains("{{")).map(namespace).transpose()?;
+    Ok(Release {
+        object: application.object.clone(),
+        name: text(helm, "releaseName").unwrap_or(application.name).to_owned(),
+        namespace: into,
+        chart: chart(source)?,
+        values: values(application, helm, all),
+        parameters: list(helm, "parameters")
+            .iter()
+            .filter_map(|entry| parameter(application, entry))
+            .collect(),
+        changed_after: source
+            .get("plugin")
+            .filter(|plugin| plugin.is_object())
+            .map(|_| "a config management plugin renders the source".to_owned()),
+    })
+}
+
+fn chart(source: &Value) -> Result<ChartRef, String> {
+    let url = text(source, "repoURL").ok_or("a source has no `repoURL`")?;
+    if !is_published(source) {
+        let path = text(source, "path").unwrap_or_default();
+        let path = RepoPath::new(path.trim_start_matches('/')).map_err(|error| error.to_string())?;
+        return Ok(ChartRef::Folder { origin: Origin::Url(url.to_owned()), path });
+    }
+    // A registry is written without a scheme where Argo CD knows it by its settings.
+    let url = if url.contains("://") { url.to_owned() } else { format!("oci://{url}") };
+    Ok(ChartRef::Published {
+        origin: Origin::Url(url),
+        name: text(source, "chart").unwrap_or_default().to_owned(),
+        version: text(source, "targetRevision").filter(|version| *version != "*").map(str::to_owned),
+    })
+}
+
+/// The lowest layer first. `valuesObject` does not come on top of `values`, it stands in its place.
+fn values(application: &Application<'_>, helm: &Value, all: &[&Value]) -> Vec<ValuesLayer> {
+    let optional = helm.get("ignoreMissingValueFiles").and_then(Value::as_bool).unwrap_or(false);
+    let named: BTreeMap<&str, &str> =
+        all.iter().filter_map(|source| Some((text(source, "ref")?, text(source, "repoURL")?))).collect();
+    let written = list(helm, "valueFiles").iter().filter_map(Value::as_str);
+    let mut layers: Vec<ValuesLayer> = written
+        .map(|written| values_file(&replace_names(application, written, &named), &named, optional))
+        .collect();
+    match helm.get("valuesObject").filter(|value| value.is_object()) {
+        Some(object) => layers.extend(inline(object)),
+        None => layers.extend(text(helm, "values").map(|text| ValuesLayer::Inline(text.to_owned()))),
+    }
+    let from_files = list(helm, "fileParameters").iter().filter_map(|entry| {
+        let what = format!("file {}, for {}", text(entry, "path")?, text(entry, "name")?);
+        Some(ValuesLayer::Elsewhere { what, optional: false })
+    });
+    layers.extend(from_files);
+    layers
+}
+
+/// `$ref/path` counts from the root of the source that carries the name, `/path` from the root of the chart's
+/// repository, any other path from the chart.
+fn values_file(written: &str, named: &BTreeMap<&str, &str>, optional: bool) -> ValuesLayer {
+    if let Some(reference) = written.strip_prefix('$') {
+        let (name, path) = reference.split_once('/').unwrap_or((reference, ""));
+        if let Some(url) = named.get(name) {
+            return file(FileBase::Root(Origin::Url((*url).to_owned())), path, optional, false);
+        }
+        let what = format!("{written}, which no source is called");
+        return ValuesLayer::Elsewhere { what, optional };
+    }
+    if let Some((scheme, rest)) = written.split_once("://") {
+        // Whoever can log in is named before an `@`.
+        let shown = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+        return ValuesLayer::Elsewhere { what: format!("{scheme}://{shown}"), optional };
+    }
+    match written.strip_prefix('/') {
+        Some(path) => file(FileBase::ChartRepository, path, optional, false),
+        None => file(FileBase::Chart, written, optional, false),
+    }
+}
+
+/// The names that Argo CD puts into paths and parameters; a source that is called like one of them comes first.
+fn replace_names(application: &Application<'_>, written: &str, named: &BTreeMap<&str, &str>) -> String {
+    let mut replaced = written.to_owned();
+    let names = [
+        // The longer name first: the other is its beginning.
+        ("ARGOCD_APP_NAMESPACE", application.destination),
+        ("ARGOCD_APP_NAME", Some(application.name)),
+    ];
+    for (name, value) in names {
+        let Some(value) = value.filter(|_| !named.contains_key(name)) else { continue };
+        replaced = replaced.replace(&format!("${{{name}}}"), value).replace(&format!("${name}"), value);
+    }
+    replaced
+}
+
+fn parameter(application: &Application<'_>, entry: &Value) -> Option<Parameter> {
+    let value = text(entry, "value").unwrap_or_default();
+    Some(Parameter {
+        name: text(entry, "name")?.to_owned(),
+        value: replace_names(application, value, &BTreeMap::new()),
+        force_string: entry.get("forceString").and_then(Value::as_bool).unwrap_or(false),
+    })
+}
