@@ -178,7 +178,7 @@ impl Scan {
         let found = if has_action { None } else { self.literal(line, key, value) };
         if found.is_none() && self.open.len() < LEVELS_MAX {
             self.open.push((column, key.to_owned()));
-            self.block = value.starts_with(['|', '>']).then_some(column);
+            self.block = value.trim_start().starts_with(['|', '>']).then_some(column);
         }
         let start = text.line_span(line).start;
         found.map(|(literal, offset)| {

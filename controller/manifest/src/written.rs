@@ -2,22 +2,21 @@
 //!
 //! Amounts in, text out. What the amount shall be is decided elsewhere.
 
-use kubeopt_model::quantity::{GIB, KIB, MIB};
-use kubeopt_model::{Amount, Bytes, MilliCores};
+use kubeopt_model::{Amount, MilliCores};
 
 /// Millicores of a core.
 const CORE: u64 = 1000;
 
 /// The amount in the notation of what stood there: whole cores stay whole cores (`2` becomes `3`, not `3000m`). Values
-/// of charts are kept closer still, because a template may rely on the form: bytes without a suffix stay so, `512Mi`
-/// becomes `1024Mi` and `0.5` becomes `0.31`.
+/// of charts are kept closer still, because a template may rely on the form: bytes without a suffix stay without, and
+/// `0.5` becomes `0.31`.
 pub(crate) fn written(before: &str, after: Amount, in_values: bool) -> String {
     match after {
         Amount::Cpu(cpu) if !before.ends_with('m') && cpu.0 >= CORE && cpu.0.is_multiple_of(CORE) => {
             (cpu.0 / CORE).to_string()
         }
         Amount::Cpu(cpu) if in_values && before.contains('.') && is_number(before) => cores(cpu),
-        Amount::Memory(bytes) if in_values => with_suffix_of(before, bytes),
+        Amount::Memory(bytes) if in_values && is_number(before) => bytes.0.to_string(),
         Amount::Cpu(_) | Amount::Memory(_) => after.to_string(),
     }
 }
@@ -30,21 +29,6 @@ fn is_number(text: &str) -> bool {
 fn cores(cpu: MilliCores) -> String {
     let text = format!("{}.{:03}", cpu.0 / CORE, cpu.0 % CORE);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-fn with_suffix_of(before: &str, bytes: Bytes) -> String {
-    let suffix = before.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let unit = match suffix {
-        "" => Some(1),
-        "Ki" => Some(KIB),
-        "Mi" => Some(MIB),
-        "Gi" => Some(GIB),
-        _ => None,
-    };
-    match unit.filter(|unit| bytes.0.is_multiple_of(*unit)) {
-        Some(unit) => format!("{}{suffix}", bytes.0 / unit),
-        None => bytes.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -61,7 +45,7 @@ mod tests {
             (Resource::Cpu, "1", "310m", "310m", "310m"),
             (Resource::Cpu, "0.5", "310m", "310m", "0.31"),
             (Resource::Cpu, "0.5", "2", "2", "2"),
-            (Resource::Memory, "512Mi", "1Gi", "1Gi", "1024Mi"),
+            (Resource::Memory, "512Mi", "1Gi", "1Gi", "1Gi"),
             (Resource::Memory, "1Gi", "1184Mi", "1184Mi", "1184Mi"),
             (Resource::Memory, "134217728", "256Mi", "256Mi", "268435456"),
             (Resource::Memory, "1e9", "256Mi", "256Mi", "256Mi"),

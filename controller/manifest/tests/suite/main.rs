@@ -5,9 +5,13 @@
 mod cases;
 mod compare;
 mod creations;
+mod hostile;
 mod marks;
 mod properties;
 mod sites;
+mod templates;
+mod transforms;
+mod values;
 
 use kubeopt_model::{Amount, EditSite, FieldPath, RepoPath, Step};
 
