@@ -162,8 +162,7 @@ fn groups<'w>(
         let fresh = match place.spot {
             Spot::Hosted(_) => None,
             Spot::Mapping(_) | Spot::Sequence(_) | Spot::Null(_) | Spot::Blank => Some(
-                Fresh::along(&one.path[place.existing..], one.text)
-                    .ok_or_else(|| one.failed(not_created("the list has no such item")))?,
+                Fresh::along(&one.path[place.existing..], one.text).ok_or_else(|| one.failed(no_item()))?,
             ),
         };
         match groups.entry((one.document, place.spot)) {
@@ -202,27 +201,34 @@ impl Styles {
     }
 }
 
-/// Why nothing can be created at a place; nothing where a single value could be.
-pub(crate) fn refusal_at(
+/// The place where a path begins to be missing, if a value can be created there. One answer holds for all paths whose
+/// places have the same spot.
+///
+/// # Errors
+/// Why none can.
+pub(crate) fn creatable(
     yaml: &YamlText<'_>,
     styles: &mut Styles,
     document: usize,
     path: &[Step],
-) -> Option<Refusal> {
-    let site =
-        EditSite { line: 1, document, path: FieldPath(path.to_vec()), ..EditSite::live_only(String::new()) };
-    let one = Wanted { site: &site, document, path, text: "1" };
-    let try_it = |styles: &mut Styles| {
-        let place = find(yaml, document, path)?;
-        let style = styles.of(yaml, document)?;
-        if let Spot::Hosted(host) = place.spot {
-            return hosted(yaml, host, &place, &[one]).map_err(|failed| failed.refusal).map(|_| ());
-        }
-        let fresh = Fresh::along(&path[place.existing..], "1")
-            .ok_or_else(|| not_created("the list has no such item"))?;
-        changes(yaml, &place, &fresh, &style).map(|_| ())
-    };
-    try_it(styles).err()
+) -> Result<Place, Refusal> {
+    let place = find(yaml, document, path)?;
+    let style = styles.of(yaml, document)?;
+    if let Spot::Hosted(host) = place.spot {
+        let site =
+            EditSite { document, path: FieldPath(path.to_vec()), ..EditSite::live_only(String::new()) };
+        let one = Wanted { site: &site, document, path, text: "1" };
+        return match hosted(yaml, host, &place, &[one]) {
+            Ok(_) => Ok(place),
+            Err(failed) => Err(failed.refusal),
+        };
+    }
+    let fresh = Fresh::along(&path[place.existing..], "1").ok_or_else(no_item)?;
+    changes(yaml, &place, &fresh, &style).map(|_| place)
+}
+
+fn no_item() -> Refusal {
+    not_created("the list has no such item")
 }
 
 /// Creation within the text of a literal block, as changes of the text around it.

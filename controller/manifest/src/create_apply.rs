@@ -221,9 +221,11 @@ pub(crate) fn outward(
     yaml: &YamlText<'_>,
     host: NodeId,
     inner: &YamlText<'_>,
-    planned: Vec<Planned>,
+    mut planned: Vec<Planned>,
     after: String,
 ) -> Result<Vec<Planned>, Refusal> {
+    // Around the block they all change one event, which no longer tells their order.
+    planned.sort_by_key(|one| one.change.order());
     let at = yaml.stream.node(host);
     let line_start = format!("{}{}", line_end(&yaml.text, at.at.line), " ".repeat(at.at.column));
     let mut event = match yaml.stream.events.get(at.event) {

@@ -33,6 +33,14 @@ pub(crate) struct Change {
     pub(crate) first_key: Option<String>,
 }
 
+impl Change {
+    /// By this, changes stand in the order of the text, and of two at one byte the one that is nested deeper first:
+    /// its mapping ends earlier.
+    pub(crate) fn order(&self) -> (usize, usize, usize) {
+        (self.splice.span.start, self.splice.span.end, self.gone.start)
+    }
+}
+
 /// What puts `fresh` at a place: keys into a mapping, items into a list, or a whole node where nothing was.
 pub(crate) fn changes(
     yaml: &YamlText<'_>,
@@ -55,7 +63,7 @@ pub(crate) fn changes(
 /// The events after some changes; none where they contradict each other.
 pub(crate) fn events_after(stream: &Stream, changes: &[Change]) -> Option<Vec<Event>> {
     let mut ordered: Vec<&Change> = changes.iter().collect();
-    ordered.sort_by_key(|change| change.gone.start);
+    ordered.sort_by_key(|change| (change.gone.start, change.gone.end));
     let (mut events, mut done) = (Vec::with_capacity(stream.events.len() + 16), 0);
     for change in ordered {
         events.extend_from_slice(stream.events.get(done..change.gone.start)?);
@@ -69,7 +77,7 @@ pub(crate) fn events_after(stream: &Stream, changes: &[Change]) -> Option<Vec<Ev
 /// The splices of some changes in the order of the text: what is nested deeper stands first.
 pub(crate) fn splices(changes: &[Change]) -> Vec<Splice> {
     let mut ordered: Vec<&Change> = changes.iter().collect();
-    ordered.sort_by_key(|change| (change.splice.span.start, change.splice.span.end, change.gone.start));
+    ordered.sort_by_key(|change| change.order());
     ordered.into_iter().map(|change| change.splice.clone()).collect()
 }
 

@@ -309,6 +309,19 @@ fn text_within_a_block_is_written_to_in_its_indentation() {
 }
 
 #[test]
+fn keys_that_end_at_one_byte_are_nested_as_they_should() {
+    let wanted = [("v.z.b", "1"), ("v.a.r.m", "2"), ("v.a.q", "3"), ("v.a.r.c.d", "4")];
+    let expected = |indent: &str| {
+        let lines =
+            ["a:", "  r:", "    c:", "      x: 1", "      d: 4", "    m: 2", "  q: 3", "z:", "  b: 1"];
+        lines.map(|line| format!("{indent}{line}\n")).concat()
+    };
+    let before = "  a:\n    r:\n      c:\n        x: 1\n";
+    assert_eq!(created(&format!("v:\n{before}"), &wanted), Ok(format!("v:\n{}", expected("  "))));
+    assert_eq!(created(&format!("v: |\n{before}"), &wanted), Ok(format!("v: |\n{}", expected("  "))));
+}
+
+#[test]
 fn what_must_not_be_written_to_is_refused_with_its_reason() {
     for (text, place, code, part) in [
         ("a: 1\n{{- if .x }}\nb: {}\n{{- end }}\n", "b.c", "E-SRC-004", "template"),

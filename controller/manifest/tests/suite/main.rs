@@ -9,6 +9,7 @@ mod hostile;
 mod marks;
 mod properties;
 mod sites;
+mod slots;
 mod templates;
 mod transforms;
 mod values;
