@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, btree_map};
 
 use kubeopt_model::{Amount, EditSite, FieldPath, Problem, RepoPath, Step};
 
-use crate::create_apply::{Insertion, Planned, applied, line_at, unproven};
+use crate::create_apply::{Insertion, Planned, applied, line_at, outward, unproven};
 use crate::create_fresh::{Fresh, Style};
 use crate::create_insert::{changes, events_after, splices};
 use crate::create_place::{Place, Spot, find, not_created};
-use crate::create_style::{of_document, of_nothing};
+use crate::create_style::{near, of_document, of_nothing};
 use crate::guard::{content_refusal, document_refusal, guard_file};
 use crate::refusal::{Refusal, shortened};
 use crate::stream::{NodeId, Stream};
@@ -136,7 +136,7 @@ fn plan(yaml: &YamlText<'_>, wanted: &[Wanted<'_>]) -> Result<Vec<Planned>, Fail
         match (spot, group.fresh) {
             (Spot::Hosted(host), _) => planned.extend(hosted(yaml, host, &group.place, &group.wanted)?),
             (_, Some(mut fresh)) => {
-                let nested = crate::create_style::near(yaml, &style, &group.place.around);
+                let nested = near(yaml, &style, &group.place.around);
                 fresh.sort(nested.limits_first);
                 let changes =
                     changes(yaml, &group.place, &fresh, &style).map_err(|refusal| first.failed(refusal))?;
@@ -227,6 +227,22 @@ pub(crate) fn creatable(
     changes(yaml, &place, &fresh, &style).map(|_| place)
 }
 
+/// What puts a node at the place where a path begins to be missing: the node stands for the missing steps, as a mapping
+/// of keys or a list of items.
+pub(crate) fn added(
+    yaml: &YamlText<'_>,
+    document: usize,
+    path: &[Step],
+    fresh: impl FnOnce(&Place) -> Fresh,
+) -> Result<Vec<Planned>, Refusal> {
+    let place = find(yaml, document, path)?;
+    let style = Styles::default().of(yaml, document)?;
+    let mut fresh = fresh(&place);
+    fresh.sort(near(yaml, &style, &place.around).limits_first);
+    let changes = changes(yaml, &place, &fresh, &style)?;
+    Ok(changes.into_iter().map(|change| Planned::new(document, path, &place, change)).collect())
+}
+
 fn no_item() -> Refusal {
     not_created("the list has no such item")
 }
@@ -253,7 +269,7 @@ fn hosted(
     let inner_plan = plan(&inner, &inside)?;
     let after = inner_after(&inner, &inner_plan).map_err(fail)?;
     let way = &first.path[..place.existing];
-    crate::create_apply::outward(yaml, host, &inner, inner_plan, after)
+    outward(yaml, host, &inner, inner_plan, after)
         .map(|planned| planned.into_iter().map(|one| one.below(first.document, way)).collect())
         .map_err(fail)
 }

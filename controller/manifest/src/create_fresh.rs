@@ -11,8 +11,10 @@ use crate::refusal::{Refusal, shortened};
 /// A node that is not there yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fresh {
-    /// A scalar.
+    /// An amount.
     Value(String),
+    /// A text that is no amount.
+    Name(String),
     /// Keys and values.
     Map(Vec<(String, Fresh)>),
     /// Items.
@@ -64,7 +66,7 @@ impl Fresh {
             (Self::Value(mine), Self::Value(theirs)) => {
                 Err(Refusal::Contradiction { first: shortened(mine), second: shortened(&theirs) })
             }
-            (Self::Value(_) | Self::Map(_) | Self::List(_), _) => {
+            (Self::Value(_) | Self::Name(_) | Self::Map(_) | Self::List(_), _) => {
                 Err(Refusal::NotCreated { reason: "one creation needs a value where another needs keys" })
             }
         }
@@ -90,7 +92,7 @@ impl Fresh {
     /// Lines of block style without their ends; those of a list begin with its dashes.
     pub(crate) fn lines(&self, column: usize, style: &Style) -> Vec<String> {
         match self {
-            Self::Value(text) => vec![format!("{}{}", " ".repeat(column), style.value(text).0)],
+            Self::Value(_) | Self::Name(_) => vec![format!("{}{}", " ".repeat(column), self.flow(style))],
             Self::Map(entries) => {
                 entries.iter().flat_map(|(key, node)| entry_lines(key, node, column, style)).collect()
             }
@@ -103,6 +105,7 @@ impl Fresh {
         let pad = if style.is_padded { " " } else { "" };
         match self {
             Self::Value(text) => style.value(text).0,
+            Self::Name(text) => style.key(text).0,
             Self::Map(_) => format!("{{{pad}{}{pad}}}", self.flow_inside(style).join(", ")),
             Self::List(_) => format!("[{}]", self.flow_inside(style).join(", ")),
         }
@@ -111,7 +114,7 @@ impl Fresh {
     /// The parts between the braces or brackets.
     pub(crate) fn flow_inside(&self, style: &Style) -> Vec<String> {
         match self {
-            Self::Value(text) => vec![style.value(text).0],
+            Self::Value(_) | Self::Name(_) => vec![self.flow(style)],
             Self::Map(entries) => entries
                 .iter()
                 .map(|(key, node)| format!("{}: {}", style.key(key).0, node.flow(style)))
@@ -126,6 +129,7 @@ impl Fresh {
             Self::Value(text) => {
                 return vec![Event::Scalar(text.clone(), style.value(text).1, 0, None)];
             }
+            Self::Name(text) => return vec![Event::Scalar(text.clone(), style.key(text).1, 0, None)],
             Self::Map(_) => (Event::MappingStart(0, None), Event::MappingEnd),
             Self::List(_) => (Event::SequenceStart(0, None), Event::SequenceEnd),
         };
@@ -138,7 +142,7 @@ impl Fresh {
     /// The events between those that open and close it.
     pub(crate) fn events_inside(&self, style: &Style) -> Vec<Event> {
         match self {
-            Self::Value(_) => self.events(style),
+            Self::Value(_) | Self::Name(_) => self.events(style),
             Self::Map(entries) => entries
                 .iter()
                 .flat_map(|(key, node)| {
@@ -154,7 +158,7 @@ impl Fresh {
 fn entry_lines(key: &str, node: &Fresh, column: usize, style: &Style) -> Vec<String> {
     let head = format!("{}{}:", " ".repeat(column), style.key(key).0);
     let below = match node {
-        Fresh::Value(text) => return vec![format!("{head} {}", style.value(text).0)],
+        Fresh::Value(_) | Fresh::Name(_) => return vec![format!("{head} {}", node.flow(style))],
         Fresh::Map(_) => node.lines(column + style.step, style),
         Fresh::List(_) => node.lines(column + style.list_step, style),
     };

@@ -11,7 +11,7 @@ use crate::create_extent::{
 };
 use crate::create_fresh::{Fresh, Style};
 use crate::create_place::{Place, Spot, not_created};
-use crate::create_style::{column, dash, near};
+use crate::create_style::{dash, near};
 use crate::refusal::Refusal;
 use crate::stream::{NodeId, Stream};
 use crate::text::Splice;
@@ -117,7 +117,7 @@ impl Site<'_, '_> {
             };
         }
         let splice = match (self.yaml.span(node), fresh) {
-            (Some(span), Fresh::Value(_)) => Splice { span, with: fresh.flow(&self.style) },
+            (Some(span), Fresh::Value(_) | Fresh::Name(_)) => Splice { span, with: fresh.flow(&self.style) },
             (Some(span), _) if self.place.in_flow => Splice { span, with: fresh.flow(&self.style) },
             (Some(span), _) => self.as_block(span, fresh)?,
             (None, _) => self.behind_colon(fresh)?,
@@ -130,7 +130,7 @@ impl Site<'_, '_> {
         let key = self.place.key.ok_or_else(|| not_created("an empty item of a list has no key"))?;
         let colon =
             colon_end(self.yaml, key).ok_or_else(|| not_created("the key has no colon on its line"))?;
-        if self.place.in_flow || matches!(fresh, Fresh::Value(_)) {
+        if self.place.in_flow || matches!(fresh, Fresh::Value(_) | Fresh::Name(_)) {
             return Ok(Splice { span: colon..colon, with: format!(" {}", fresh.flow(&self.style)) });
         }
         let line = line_of(&self.yaml.text, colon);
@@ -225,8 +225,9 @@ impl Site<'_, '_> {
             let dash = dash(self.yaml, last).ok_or_else(unclear)?;
             let place = self.yaml.text.position(dash);
             let is_alone = self.yaml.text.line(place.line).starts_with(&" ".repeat(place.column));
-            let content = column(self.yaml, last).unwrap_or(self.yaml.stream.node(last).at.column);
-            let style = Style { dash_width: content.saturating_sub(place.column).max(2), ..self.style };
+            let content = self.yaml.text.line(place.line).get(place.column + 1..).unwrap_or_default();
+            let gap = content.len() - content.trim_start_matches(' ').len();
+            let style = Style { dash_width: 1 + gap.max(1), ..self.style };
             if !is_alone {
                 return Err(unclear());
             }
@@ -335,7 +336,7 @@ impl Site<'_, '_> {
     fn column_below(&self, fresh: &Fresh) -> Result<usize, Refusal> {
         let step = match fresh {
             Fresh::List(_) => self.style.list_step,
-            Fresh::Map(_) | Fresh::Value(_) => self.style.step,
+            Fresh::Map(_) | Fresh::Value(_) | Fresh::Name(_) => self.style.step,
         };
         match self.place.key {
             Some(key) => Ok(self.yaml.stream.node(key).at.column + step),
@@ -383,7 +384,7 @@ fn free_tail(tail: &str) -> Result<(), Refusal> {
 fn first_key(fresh: &Fresh) -> Option<String> {
     match fresh {
         Fresh::Map(entries) => entries.first().map(|(key, _)| key.clone()),
-        Fresh::List(_) | Fresh::Value(_) => None,
+        Fresh::List(_) | Fresh::Value(_) | Fresh::Name(_) => None,
     }
 }
 

@@ -73,11 +73,22 @@ pub(crate) fn dash(yaml: &YamlText<'_>, item: NodeId) -> Option<usize> {
     let first = match &yaml.stream.node(item).kind {
         Kind::Mapping(entries) if !is_flow(yaml, item) => entries.first()?.0,
         Kind::Sequence(_) if !is_flow(yaml, item) => return None,
+        Kind::Scalar(_, TScalarStyle::Literal | TScalarStyle::Folded) => return block_dash(yaml, item),
         Kind::Mapping(_) | Kind::Sequence(_) | Kind::Scalar(..) | Kind::Alias(_) => item,
     };
     let start = start_of(yaml, first)?;
     let before = yaml.text.body[..start].trim_end_matches(' ');
     before.ends_with('-').then(|| before.len() - 1)
+}
+
+/// The dash of a block of text, which begins on the line below it.
+fn block_dash(yaml: &YamlText<'_>, item: NodeId) -> Option<usize> {
+    let text = &yaml.text;
+    let above = (1..yaml.stream.node(item).at.line).rev().find(|line| !text.line(*line).trim().is_empty())?;
+    let line = text.line(above);
+    let column = line.len() - line.trim_start_matches(' ').len();
+    let head = line[column..].strip_prefix("- ")?.trim_start();
+    head.starts_with(['|', '>']).then(|| text.line_span(above).start + column)
 }
 
 /// What is seen in a part of a document, in the order of the text.

@@ -36,7 +36,10 @@ fn pod(field: &str) -> String {
     format!("{POD}.{field}")
 }
 
-fn check(cases: &[(&str, &[(&str, &str)], &str)]) {
+/// Text before, fields and their texts, text after.
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str);
+
+fn check(cases: &[Case]) {
     for (text, wanted, expected) in cases {
         let wanted: Vec<(String, &str)> = wanted.iter().map(|(field, text)| (pod(field), *text)).collect();
         let wanted: Vec<(&str, &str)> = wanted.iter().map(|(place, text)| (place.as_str(), *text)).collect();

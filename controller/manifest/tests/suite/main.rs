@@ -7,6 +7,7 @@ mod compare;
 mod creations;
 mod hostile;
 mod marks;
+mod patches;
 mod properties;
 mod sites;
 mod slots;
