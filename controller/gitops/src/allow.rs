@@ -39,6 +39,47 @@ pub fn path_allowed(
     .at(path.as_str(), None))
 }
 
+/// Whether a folder that the owner of a workload named may be a source for this namespace: a manifest right in it would
+/// be allowed, and it is no place of CI.
+///
+/// # Errors
+/// As [`path_allowed`]; `E-SRC-110` for places of CI too.
+pub fn folder_allowed(
+    bindings: &[Binding],
+    cluster: &ClusterName,
+    namespace: &Namespace,
+    repository: &RepositoryId,
+    folder: &RepoPath,
+) -> Result<(), Problem> {
+    let manifest = folder.join("kustomization.yaml").unwrap_or_else(|_| folder.clone());
+    path_allowed(bindings, cluster, namespace, repository, &manifest)?;
+    let ci = folder.as_str().split('/').find(|part| CI_PLACES.iter().any(|ci| part.eq_ignore_ascii_case(ci)));
+    match ci {
+        Some(part) => Err(Problem::new(
+            codes::PATH_NOT_ALLOWED,
+            format!("{folder} lies in `{part}`, where CI is configured; kubeopt edits nothing there"),
+            "name the folder that holds the manifests",
+        )
+        .at(folder.as_str(), None)),
+        None => Ok(()),
+    }
+}
+
+/// Folders and files that decide what runs in CI. Whoever can change them can do what CI can.
+const CI_PLACES: &[&str] = &[
+    ".github",
+    ".gitlab",
+    ".gitlab-ci.yml",
+    ".gitea",
+    ".forgejo",
+    ".circleci",
+    ".woodpecker",
+    ".buildkite",
+    ".tekton",
+    ".travis.yml",
+    ".drone.yml",
+];
+
 /// The bindings that name the repository for the namespace; at least one.
 ///
 /// # Errors

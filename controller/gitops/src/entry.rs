@@ -1,5 +1,5 @@
 //! Which files of a folder are manifests, and who turns them into what is applied: the rules of Flux's
-//! kustomize-controller. Pure.
+//! kustomize-controller and of Argo CD's repo-server. Pure.
 //!
 //! With a kustomization file in the folder, kustomize builds it. Without one, Flux generates one in memory that lists
 //! all YAML files below; a subfolder that has a kustomization file of its own is listed as a folder and not entered.
@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use kubeopt_model::RepoPath;
-use kubeopt_model::source::{RendererKind, Source};
+use kubeopt_model::source::{FilesBelow, KnownFrom, RendererKind, Source};
 
 /// The names that kustomize recognises, in its order.
 pub const KUSTOMIZATION_FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -22,16 +22,93 @@ pub fn detect_renderer<'a>(paths: impl IntoIterator<Item = &'a RepoPath>, entry:
 }
 
 /// The source with the renderer that its tree, and what the GitOps object adds on top, ask for. A source that the
-/// operator configured keeps what was configured, unless something is added on top.
+/// operator configured or an annotation names keeps what was written, unless something is added on top; a chart is a
+/// chart.
 #[must_use]
 pub fn settle_renderer<'a>(mut source: Source, paths: impl IntoIterator<Item = &'a RepoPath>) -> Source {
-    let configured = source.known_from == kubeopt_model::source::KnownFrom::Configured;
+    let written = matches!(source.known_from, KnownFrom::Configured | KnownFrom::Annotated);
+    if source.renderer == RendererKind::Helm {
+        return source;
+    }
     if source.overlay.is_some() || source.target_namespace.is_some() {
         source.renderer = RendererKind::Kustomize;
-    } else if !configured {
+    } else if let FilesBelow::Directory { .. } = source.files {
+        source.renderer = detect_argo(paths, &source);
+    } else if !written {
         source.renderer = detect_renderer(paths, &source.entry);
     }
+    if source.renderer != RendererKind::Helm {
+        source.release = None;
+    }
     source
+}
+
+/// What Argo CD makes of a folder that does not say what it is: a chart, a kustomization right in it, or manifests
+/// (`github.com/argoproj/argo-cd/util/app/discovery/discovery.go`).
+fn detect_argo<'a>(paths: impl IntoIterator<Item = &'a RepoPath>, source: &Source) -> RendererKind {
+    let own = paths.into_iter().filter(|path| path.parent().as_ref() == Some(&source.entry));
+    let (mut chart, mut kustomized) = (false, false);
+    for path in own {
+        chart |= path.file_name() == "Chart.yaml";
+        kustomized |= is_kustomization(path);
+    }
+    match (chart && source.release.is_some(), kustomized) {
+        (true, _) => RendererKind::Helm,
+        (false, true) => RendererKind::Kustomize,
+        (false, false) => RendererKind::Plain,
+    }
+}
+
+/// The files of a folder that are manifests, in the order of paths; for folders that Flux takes also folders with a
+/// kustomization of their own, see [`plain_resources`].
+pub fn manifests<'a>(
+    paths: impl IntoIterator<Item = &'a RepoPath>,
+    entry: &RepoPath,
+    files: &FilesBelow,
+) -> Vec<RepoPath> {
+    let FilesBelow::Directory { recurse, include, exclude } = files else {
+        return plain_resources(paths, entry);
+    };
+    let (include, exclude) = (Pattern::read(include), Pattern::read(exclude));
+    let below = paths.into_iter().filter(|path| path.is_within(entry) && *path != entry);
+    let listed: BTreeSet<RepoPath> = below
+        .filter(|path| {
+            let relative = path.as_str()[entry.as_str().len()..].trim_start_matches('/');
+            let manifest = [".yaml", ".yml", ".json"].iter().any(|end| relative.ends_with(end));
+            manifest
+                && (*recurse || !relative.contains('/'))
+                && include.matches(relative, true)
+                && !exclude.matches(relative, false)
+        })
+        .cloned()
+        .collect();
+    listed.into_iter().collect()
+}
+
+/// A glob of a directory source: `*` crosses folders, `{a,b}` is either.
+enum Pattern {
+    None,
+    Glob(globset::GlobMatcher),
+    /// It cannot be read: Argo CD refuses the whole source then, so nothing is a manifest.
+    Broken,
+}
+
+impl Pattern {
+    fn read(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::None;
+        }
+        let glob = globset::GlobBuilder::new(text).literal_separator(false).build();
+        glob.map_or(Self::Broken, |glob| Self::Glob(glob.compile_matcher()))
+    }
+
+    fn matches(&self, path: &str, where_none: bool) -> bool {
+        match self {
+            Self::None => where_none,
+            Self::Glob(glob) => glob.is_match(path),
+            Self::Broken => !where_none,
+        }
+    }
 }
 
 /// Whether the file's name is one that kustomize recognises.
@@ -103,6 +180,9 @@ fn is_manifest(path: &RepoPath, entry: &RepoPath) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_model::release::ChartRef;
+    use kubeopt_model::{ClusterName, ForgeName, Release, RepositoryId};
+
     use super::*;
 
     fn paths(texts: &[&str]) -> Vec<RepoPath> {
@@ -129,6 +209,77 @@ mod tests {
             let found = detect_renderer(&paths(texts), &RepoPath::new(entry).unwrap());
             assert_eq!(found, want, "{texts:?} {entry}");
         }
+    }
+
+    #[test]
+    fn lists_what_a_directory_source_would_list() {
+        let tree = [
+            "apps/a.yaml",
+            "apps/b.json",
+            "apps/c.txt",
+            "apps/sub/d.yml",
+            "apps/sub/config.yaml",
+            "apps-2/x.yaml",
+        ];
+        let list = |recurse, include: &str, exclude: &str| -> Vec<String> {
+            let files =
+                FilesBelow::Directory { recurse, include: include.to_owned(), exclude: exclude.to_owned() };
+            let listed = manifests(&paths(&tree), &RepoPath::new("apps").unwrap(), &files);
+            listed.into_iter().map(String::from).collect()
+        };
+        let all = ["apps/a.yaml", "apps/b.json", "apps/sub/config.yaml", "apps/sub/d.yml"];
+        assert_eq!(list(true, "", ""), all);
+        assert_eq!(list(false, "", ""), all[..2]);
+        assert_eq!(list(true, "*.yaml", ""), ["apps/a.yaml", "apps/sub/config.yaml"]);
+        assert_eq!(list(true, "", "{config.yaml,sub/config.yaml,*.json}"), ["apps/a.yaml", "apps/sub/d.yml"]);
+        assert!(list(true, "[", "").is_empty() && list(true, "", "[").is_empty());
+    }
+
+    fn settled(source: &Source, tree: &[&str]) -> (RendererKind, bool) {
+        let settled = settle_renderer(source.clone(), &paths(tree));
+        (settled.renderer, settled.release.is_some())
+    }
+
+    #[test]
+    fn a_folder_that_does_not_say_what_it_is_is_read_as_argo_cd_does() {
+        let chart = ChartRef::Unknown(String::new());
+        let release = Release {
+            object: None,
+            name: "web".to_owned(),
+            namespace: None,
+            chart,
+            values: Vec::new(),
+            parameters: Vec::new(),
+            changed_after: None,
+        };
+        let mut source = Source {
+            cluster: ClusterName::new("prod").unwrap(),
+            repository: RepositoryId {
+                forge: ForgeName::new("gitea").unwrap(),
+                owner: "acme".to_owned(),
+                name: "gitops".to_owned(),
+            },
+            branch: None,
+            entry: RepoPath::new("apps").unwrap(),
+            renderer: RendererKind::Plain,
+            target_namespace: None,
+            overlay: None,
+            release: Some(release),
+            files: FilesBelow::Directory { recurse: false, include: String::new(), exclude: String::new() },
+            known_from: KnownFrom::Annotated,
+        };
+        for (tree, want) in [
+            (&["apps/Chart.yaml", "apps/kustomization.yaml"][..], (RendererKind::Helm, true)),
+            (&["apps/kustomization.yaml"], (RendererKind::Kustomize, false)),
+            (&["apps/web/kustomization.yaml", "apps/sub/Chart.yaml"], (RendererKind::Plain, false)),
+        ] {
+            assert_eq!(settled(&source, tree), want, "{tree:?}");
+        }
+        // What an annotation says is not doubted, nor is a chart.
+        source.files = FilesBelow::All;
+        assert_eq!(settled(&source, &["apps/kustomization.yaml"]).0, RendererKind::Plain);
+        source.renderer = RendererKind::Helm;
+        assert_eq!(settled(&source, &["apps/kustomization.yaml"]), (RendererKind::Helm, true));
     }
 
     #[test]

@@ -1,36 +1,12 @@
-//! From live workloads to their sources: labels of a GitOps controller, its objects, the operator's mappings. Pure: it
-//! sees facts and configuration, never a cluster or a repository.
-//!
-//! Order: a workload that is owned by another is left out (it is sized through its owner); Flux's labels; then
-//! `sources:` of the controller's configuration. Whatever says where a source is, a binding must allow it.
+//! From Flux's objects to repository, branch and folder: Kustomizations, HelmReleases. Pure.
 
-use kubeopt_model::cluster::{FluxGitRepository, FluxKustomization, GitReference};
-use kubeopt_model::source::{KnownFrom, RendererKind, Source};
+use kubeopt_model::cluster::{FluxGitRepository, FluxKustomization, GitOpsKind, GitReference};
+use kubeopt_model::source::{FilesBelow, KnownFrom, RendererKind, Source};
 use kubeopt_model::workload::AppliedBy;
-use kubeopt_model::{
-    Binding, ClusterFacts, Namespace, ObjectName, Problem, RepoPath, RepositoryId, SourceMapping, Workload,
-    WorkloadId,
-};
+use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, RepoPath, RepositoryId};
 
-use crate::{allow, codes};
-
-/// The source of every workload that is not owned by another, or why it has none; in the order of the facts.
-///
-/// `locate` tells which configured repository a Git URL is. The renderer of a source from Flux is provisional, because
-/// it depends on the tree: see [`crate::entry::settle_renderer`].
-pub fn resolve_sources(
-    facts: &ClusterFacts,
-    bindings: &[Binding],
-    mappings: &[SourceMapping],
-    locate: &dyn Fn(&str) -> Option<RepositoryId>,
-) -> Vec<(WorkloadId, Result<Source, Problem>)> {
-    facts
-        .workloads
-        .iter()
-        .filter(|workload| workload.owner.is_none())
-        .map(|workload| (workload.id.clone(), resolve(facts, workload, bindings, mappings, locate)))
-        .collect()
-}
+use crate::sources::{Known, Sources, of_object, pinned, unknown_url};
+use crate::{codes, flux_artifacts};
 
 /// What a reader of the source should know, one sentence each: variables that Flux replaces after rendering, a
 /// suspended or failing Kustomization. Empty for sources that no Flux object explains.
@@ -38,7 +14,11 @@ pub fn source_notes(facts: &ClusterFacts, source: &Source) -> Vec<String> {
     let KnownFrom::Applied(AppliedBy::FluxKustomization { namespace, name }) = &source.known_from else {
         return Vec::new();
     };
-    let Some(kustomization) = find_kustomization(facts, namespace, name) else { return Vec::new() };
+    find_kustomization(facts, namespace, name).map(notes).unwrap_or_default()
+}
+
+fn notes(kustomization: &FluxKustomization) -> Vec<String> {
+    let FluxKustomization { namespace, name, .. } = kustomization;
     let mut notes = Vec::new();
     if kustomization.substitutes {
         notes.push(format!(
@@ -54,75 +34,87 @@ pub fn source_notes(facts: &ClusterFacts, source: &Source) -> Vec<String> {
     notes
 }
 
-fn resolve(
-    facts: &ClusterFacts,
-    workload: &Workload,
-    bindings: &[Binding],
-    mappings: &[SourceMapping],
-    locate: &dyn Fn(&str) -> Option<RepositoryId>,
-) -> Result<Source, Problem> {
-    let source = match &workload.applied_by {
-        Some(AppliedBy::FluxKustomization { namespace, name }) => from_flux(facts, namespace, name, locate)?,
-        Some(AppliedBy::FluxHelmRelease { namespace, name }) => return Err(helm(namespace, name)),
-        Some(AppliedBy::ArgoApplication { .. } | AppliedBy::Object { .. }) | None => {
-            mapped(workload, mappings).ok_or_else(|| unknown(workload))?
-        }
-    };
-    allow::bound(bindings, &workload.id.cluster, &workload.id.namespace, &source.repository)?;
-    Ok(source)
-}
-
-/// The first mapping that names the workload's namespace, else the first that covers the whole cluster.
-fn mapped(workload: &Workload, mappings: &[SourceMapping]) -> Option<Source> {
-    let of_cluster = || mappings.iter().filter(|mapping| mapping.cluster == workload.id.cluster);
-    let mapping = of_cluster()
-        .find(|mapping| mapping.namespaces.contains(&workload.id.namespace))
-        .or_else(|| of_cluster().find(|mapping| mapping.namespaces.is_empty()))?;
-    Some(Source {
-        cluster: mapping.cluster.clone(),
-        repository: mapping.repository.clone(),
-        branch: mapping.branch.clone(),
-        entry: mapping.path.clone(),
-        renderer: mapping.renderer,
-        target_namespace: None,
-        overlay: None,
-        release: None,
-        files: kubeopt_model::source::FilesBelow::All,
-        known_from: KnownFrom::Configured,
-    })
-}
-
-fn from_flux(
-    facts: &ClusterFacts,
+/// Where the objects of a Kustomization come from.
+pub(crate) fn kustomization(
+    known: Known<'_>,
     namespace: &Namespace,
     name: &ObjectName,
-    locate: &dyn Fn(&str) -> Option<RepositoryId>,
-) -> Result<Source, Problem> {
-    let kustomization = find_kustomization(facts, namespace, name).ok_or_else(|| {
+) -> Result<Sources, Problem> {
+    let kustomization = find_kustomization(known.facts, namespace, name).ok_or_else(|| {
         Problem::new(
             codes::KUSTOMIZATION_MISSING,
-            format!("the workload's labels name Flux Kustomization {namespace}/{name}, which was not seen"),
+            format!("the labels name Flux Kustomization {namespace}/{name}, which was not seen"),
             "check that it exists and that kubeopt may list kustomizations.kustomize.toolkit.fluxcd.io in all namespaces",
         )
     })?;
-    let git = find_git_repository(facts, kustomization)?;
-    let branch = branch(git)?;
-    let repository = locate(&git.url).ok_or_else(|| unknown_url(git))?;
-    Ok(Source {
-        cluster: facts.cluster.clone(),
-        repository,
-        branch,
-        entry: entry(kustomization)?,
+    let (kind, of, source) = &kustomization.source;
+    let asked = Asked {
+        by: format!("Flux Kustomization {namespace}/{name}"),
+        kind: kind.clone(),
+        namespace: of.clone(),
+        name: source.clone(),
+        path: entry(kustomization)?,
+    };
+    let mut notes = notes(kustomization);
+    let found = follow(known, &asked, &mut notes)?;
+    let source = Source {
+        cluster: known.facts.cluster.clone(),
+        repository: found.repository,
+        branch: found.branch,
+        entry: found.path,
         renderer: RendererKind::Kustomize,
         target_namespace: kustomization.target_namespace.clone(),
         overlay: kustomization.overlay.clone(),
         release: None,
-        files: kubeopt_model::source::FilesBelow::All,
+        files: FilesBelow::All,
         known_from: KnownFrom::Applied(AppliedBy::FluxKustomization {
             namespace: namespace.clone(),
             name: name.clone(),
         }),
-    })
+    };
+    Ok(Sources { notes, ..Sources::one(source) })
+}
+
+/// Where a HelmRelease is written: the source that holds its manifest. Its rendering holds the HelmRelease and not the
+/// workload, which comes of the release that [`crate::releases`] reads there.
+pub(crate) fn helm_release(
+    known: Known<'_>,
+    namespace: &Namespace,
+    name: &ObjectName,
+) -> Result<Sources, Problem> {
+    let found = known.facts.gitops_object(GitOpsKind::HelmRelease, namespace.as_str(), name.as_str());
+    let release = found.ok_or_else(|| {
+        Problem::new(
+            codes::SOURCE_HELM,
+            format!("the labels name Flux HelmRelease {namespace}/{name}, which was not seen"),
+            "check that it exists and that kubeopt may list helmreleases.helm.toolkit.fluxcd.io in all namespaces",
+        )
+    })?;
+    let written = match &release.applied_by {
+        Some(by @ (AppliedBy::FluxKustomization { .. } | AppliedBy::ArgoApplication { .. })) => by,
+        Some(by @ (AppliedBy::FluxHelmRelease { .. } | AppliedBy::Object { .. })) => {
+            return Err(not_in_git(namespace, name, &format!("{by} made it")));
+        }
+        None => return Err(not_in_git(namespace, name, "no label tells who applied it")),
+    };
+    let mut sources = of_object(known, written)?;
+    for source in &mut sources.candidates {
+        source.known_from = KnownFrom::Applied(AppliedBy::FluxHelmRelease {
+            namespace: namespace.clone(),
+            name: name.clone(),
+        });
+    }
+    Ok(sources)
+}
+
+fn not_in_git(namespace: &Namespace, name: &ObjectName, why: &str) -> Problem {
+    Problem::new(
+        codes::OBJECT_NOT_IN_GIT,
+        format!(
+            "applied by Flux HelmRelease {namespace}/{name}, and nothing tells where that is written in Git: {why}"
+        ),
+        "put the HelmRelease into a folder that a Flux Kustomization or an Argo CD Application applies; or change its `values` by hand, `kubeopt scan` shows the recommended numbers",
+    )
 }
 
 fn find_kustomization<'a>(
@@ -133,47 +125,65 @@ fn find_kustomization<'a>(
     facts.kustomizations.iter().find(|found| &found.namespace == namespace && &found.name == name)
 }
 
-fn find_git_repository<'a>(
-    facts: &'a ClusterFacts,
-    kustomization: &FluxKustomization,
-) -> Result<&'a FluxGitRepository, Problem> {
-    let (kind, namespace, name) = &kustomization.source;
-    if kind != "GitRepository" {
-        return Err(Problem::new(
+/// A path within a Flux source that something asks for.
+pub(crate) struct Asked {
+    /// Who asks, for messages.
+    pub(crate) by: String,
+    pub(crate) kind: String,
+    pub(crate) namespace: Namespace,
+    pub(crate) name: String,
+    pub(crate) path: RepoPath,
+}
+
+/// The same path in Git.
+pub(crate) struct Found {
+    pub(crate) repository: RepositoryId,
+    pub(crate) branch: Option<String>,
+    pub(crate) path: RepoPath,
+}
+
+/// Follows a source to Git. Artifacts that are made of artifacts lead through several sources.
+pub(crate) fn follow(known: Known<'_>, asked: &Asked, notes: &mut Vec<String>) -> Result<Found, Problem> {
+    match asked.kind.as_str() {
+        "GitRepository" => git(known, asked),
+        "OCIRepository" => flux_artifacts::oci(known, asked, notes),
+        "ExternalArtifact" => flux_artifacts::external(known, asked, notes),
+        _ => Err(Problem::new(
             codes::SOURCE_KIND,
             format!(
-                "Flux Kustomization {}/{} takes its files from {kind} {namespace}/{name}, not from a GitRepository",
-                kustomization.namespace, kustomization.name
+                "{} takes its files from {} {}/{}, which does not tell where they are written in Git",
+                asked.by, asked.kind, asked.namespace, asked.name
             ),
             "tell where the files are written in Git: add the namespace to `sources` of the controller's configuration, and remove the source reference or point it to a GitRepository",
-        ));
+        )),
     }
-    facts
-        .git_repositories
+}
+
+fn git(known: Known<'_>, asked: &Asked) -> Result<Found, Problem> {
+    let Asked { by, namespace, name, .. } = asked;
+    let repositories = &known.facts.git_repositories;
+    let git = repositories
         .iter()
         .find(|found| &found.namespace == namespace && found.name.as_str() == name)
         .ok_or_else(|| {
             Problem::new(
                 codes::GIT_REPOSITORY_MISSING,
-                format!(
-                    "Flux Kustomization {}/{} names GitRepository {namespace}/{name}, which was not seen",
-                    kustomization.namespace, kustomization.name
-                ),
+                format!("{by} names GitRepository {namespace}/{name}, which was not seen"),
                 "check that it exists and that kubeopt may list gitrepositories.source.toolkit.fluxcd.io in all namespaces",
             )
-        })
+        })?;
+    let what = format!("GitRepository {namespace}/{name}");
+    let branch = branch(&what, git)?;
+    let repository = (known.locate)(&git.url).ok_or_else(|| unknown_url(&what, &git.url))?;
+    Ok(Found { repository, branch, path: asked.path.clone() })
 }
 
-fn branch(git: &FluxGitRepository) -> Result<Option<String>, Problem> {
+fn branch(what: &str, git: &FluxGitRepository) -> Result<Option<String>, Problem> {
     match &git.reference {
         // Not the repository's default branch: without `spec.ref`, Flux follows `master`.
         GitReference::Default => Ok(Some(FLUX_DEFAULT_BRANCH.to_owned())),
         GitReference::Branch(branch) => Ok(Some(branch.clone())),
-        GitReference::Pinned(to) => Err(Problem::new(
-            codes::SOURCE_PINNED,
-            format!("GitRepository {}/{} is pinned to {to}", git.namespace, git.name),
-            "a pull request needs a branch to go to: let `spec.ref` follow a branch, or change the values where the pinned version is made",
-        )),
+        GitReference::Pinned(to) => Err(pinned(what, to)),
     }
 }
 
@@ -189,41 +199,6 @@ fn entry(kustomization: &FluxKustomization) -> Result<RepoPath, Problem> {
             "write `spec.path` as a path from the root of the repository, without `..`",
         )
     })
-}
-
-fn unknown_url(git: &FluxGitRepository) -> Problem {
-    // Only what was parsed is shown: the text itself may carry a password.
-    let url = crate::giturl::parse_git_url(&git.url)
-        .map_or_else(|| "a URL that is not understood".to_owned(), |url| url.to_string());
-    Problem::new(
-        codes::REPOSITORY_UNKNOWN,
-        format!(
-            "GitRepository {}/{} is at {url}, which belongs to no configured forge",
-            git.namespace, git.name
-        ),
-        "add the forge of this host to `forges` of the controller's configuration",
-    )
-}
-
-fn helm(namespace: &Namespace, name: &ObjectName) -> Problem {
-    Problem::new(
-        codes::SOURCE_HELM,
-        format!(
-            "applied by Flux HelmRelease {namespace}/{name}, and this version does not render Helm charts"
-        ),
-        "change the resources in the values of the HelmRelease by hand; `kubeopt scan` shows the recommended numbers",
-    )
-}
-
-fn unknown(workload: &Workload) -> Problem {
-    let WorkloadId { cluster, namespace, .. } = &workload.id;
-    Problem::new(
-        codes::SOURCE_UNKNOWN,
-        "no Flux label tells where the workload comes from, and no entry of `sources` covers its namespace",
-        format!(
-            "if its manifests are in Git, add to `sources` of the controller's configuration: `- {{cluster: {cluster}, namespaces: [{namespace}], repository: OWNER/NAME, path: FOLDER, renderer: plain}}`"
-        ),
-    )
 }
 
 #[cfg(test)]

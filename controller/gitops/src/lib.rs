@@ -1,14 +1,18 @@
-//! Git objects, Flux source resolution, and the renderer's client.
+//! Git objects, the sources of Flux and Argo CD, and the renderer's client.
 //!
 //! Three concerns, one folder or file each:
 //! - [`store`] and [`snapshot`]: a cache of bare repositories; the files of a commit are read from its trees, nothing
 //!   is ever checked out. `smart` is the HTTP side of a fetch.
-//! - [`flux`], [`allow`], [`entry`], [`giturl`]: from a live object to repository, branch and folder. Pure.
+//! - [`sources`], [`flux`], [`argo`], [`allow`], [`entry`], [`giturl`]: from a live object to repository, branch and
+//!   folder; [`release`]: from an object to a chart and its values. Pure.
 //! - [`render`]: both ends of the child process that turns a folder into manifests.
 //!
 //! Must not know: what a field means or how it is edited, what a forge is, how a cluster is asked.
 
 pub mod allow;
+mod annotation;
+pub mod argo;
+mod argo_overlay;
 mod cache;
 pub mod codes;
 pub mod entry;
@@ -16,12 +20,16 @@ pub mod error;
 #[cfg(test)]
 mod fixture;
 pub mod flux;
+mod flux_artifacts;
 pub mod giturl;
 mod local;
 pub mod release;
 pub mod render;
 mod smart;
 pub mod snapshot;
+pub mod sources;
+#[cfg(test)]
+mod sources_fixture;
 pub mod store;
 
 pub use allow::path_allowed;
@@ -32,4 +40,5 @@ pub use giturl::{GitUrl, parse_git_url};
 pub use release::{release_of_object, releases, settle_origins};
 pub use render::{KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, serve_one};
 pub use snapshot::{Skipped, SkippedWhy, Snapshot};
+pub use sources::{Sources, find_sources, resolve_sources};
 pub use store::{GitStore, Location, Remote};

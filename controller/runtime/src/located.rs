@@ -31,6 +31,12 @@ impl Sites {
         self.traces.get(&(source.repository.clone(), source.branch.clone()))
     }
 
+    /// Whether the rendering of a source has the workload.
+    fn renders(&self, source: &Source, id: &WorkloadId) -> bool {
+        let trace = self.trace_of(source).and_then(|trace| trace.as_ref().ok()?.of(source)?.as_ref().ok());
+        trace.is_some_and(|trace| trace.fields.iter().any(|field| field.workload.describes(id)))
+    }
+
     /// The trace of a repository's base branch, by the branch's real name.
     pub fn trace(&self, repository: &RepositoryId, base: &str) -> Option<&Arc<RepositoryTrace>> {
         let traces = self.traces.iter().filter(|((id, _), _)| id == repository);
@@ -47,19 +53,25 @@ impl Edges {
     /// Finds the source of every workload, then fetches and traces each repository once.
     pub async fn sites(&self, seen: &Seen) -> Sites {
         let mut sites = Sites::default();
+        let mut several: BTreeMap<WorkloadId, Vec<Source>> = BTreeMap::new();
         for facts in seen.clusters.values() {
             let locate = |url: &str| self.locate(url);
-            for (id, source) in resolve_sources(facts, &self.bindings, &self.mappings, &locate) {
-                if let Ok(source) = &source {
-                    sites.notes.extend(source_notes(facts, source));
-                }
+            for (id, found) in resolve_sources(facts, &self.bindings, &self.mappings, &locate) {
+                let source = found.map(|found| {
+                    sites.notes.extend(found.notes.iter().cloned());
+                    let first = found.first().clone();
+                    if found.candidates.len() > 1 {
+                        several.insert(id.clone(), found.candidates);
+                    }
+                    first
+                });
                 sites.sources.insert(id, source);
             }
         }
         sites.notes.sort();
         sites.notes.dedup();
         let mut by_branch: BTreeMap<BranchKey, Vec<Source>> = BTreeMap::new();
-        for source in sites.sources.values().flatten() {
+        for source in sites.sources.values().flatten().chain(several.values().flatten()) {
             by_branch
                 .entry((source.repository.clone(), source.branch.clone()))
                 .or_default()
@@ -73,6 +85,11 @@ impl Edges {
             }
             sites.traces.insert(key, trace);
             self.progress.step();
+        }
+        for (id, candidates) in several {
+            if let Some(winner) = candidates.into_iter().find(|source| sites.renders(source, &id)) {
+                sites.sources.insert(id, Ok(winner));
+            }
         }
         sites
     }
