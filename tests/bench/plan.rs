@@ -54,7 +54,7 @@ pub(crate) async fn run(repositories: &Path, program: &Path) -> ExitCode {
     kubeopt_net::install_crypto_provider();
     let kustomize =
         KustomizeBinary::find(Some(&servers::kustomize())).await.expect("the pinned kustomize answers");
-    let renderer = Renderer { program: program.to_owned(), kustomize: Some(kustomize) };
+    let renderer = Renderer::new(program.to_owned(), Some(kustomize), None);
     let mut folders: Vec<_> = std::fs::read_dir(repositories)
         .or_fail("list the repositories")
         .map(|entry| entry.or_fail("list the repositories").path())

@@ -34,6 +34,12 @@ pub(crate) struct Common {
     /// Program that renders kustomize overlays; without it, `kustomize` or `kubectl` on PATH.
     #[arg(long, global = true, value_name = "FILE", env = "KUBEOPT_KUSTOMIZE", hide_env_values = true)]
     pub(crate) kustomize: Option<PathBuf>,
+    /// Program that renders Helm charts; without it, `helm` on PATH.
+    #[arg(long, global = true, value_name = "FILE", env = "KUBEOPT_HELM", hide_env_values = true)]
+    pub(crate) helm: Option<PathBuf>,
+    /// The least confinement in which the two may run; `reduced` is for kernels without landlock or seccomp.
+    #[arg(long, global = true, value_enum, default_value_t = Sandbox::Full, env = "KUBEOPT_SANDBOX", hide_env_values = true)]
+    pub(crate) sandbox: Sandbox,
     /// How log lines are written to standard error.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
@@ -43,6 +49,23 @@ pub(crate) struct Common {
     /// No progress bars, no hints.
     #[arg(long, short = 'q', global = true)]
     pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sandbox {
+    /// Landlock and seccomp, or nothing is rendered.
+    Full,
+    /// What the kernel offers; every proof then says so.
+    Reduced,
+}
+
+impl From<Sandbox> for kubeopt_runtime::Sandbox {
+    fn from(sandbox: Sandbox) -> Self {
+        match sandbox {
+            Sandbox::Full => Self::Full,
+            Sandbox::Reduced => Self::Reduced,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

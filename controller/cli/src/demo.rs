@@ -20,7 +20,12 @@ pub(crate) async fn run(demo: Demo, common: Common, program: &Path) -> Outcome {
     let progress = crate::progress::for_terminal(common.quiet);
     let demo_set = set_up(
         folder.path(),
-        &Programs { own: program.to_owned(), kustomize: common.kustomize.clone() },
+        &Programs {
+            own: program.to_owned(),
+            kustomize: common.kustomize.clone(),
+            helm: common.helm.clone(),
+            sandbox: common.sandbox.into(),
+        },
         now,
         progress,
     )

@@ -1,5 +1,6 @@
 //! From parsed arguments to an exit code: one function a command.
 
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -84,6 +85,8 @@ pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
         kubeconfig: common.kubeconfig.clone(),
         context: common.context.clone(),
         kustomize: common.kustomize.clone(),
+        helm: common.helm.clone(),
+        sandbox: common.sandbox.into(),
         prometheus: selection.prometheus.clone(),
         prometheus_token_file: selection.prometheus_token_file.clone(),
         namespaces: selection.namespaces.clone(),
@@ -112,9 +115,14 @@ fn completion(shell: clap_complete::Shell) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The parent reads the standard error for why it did not become the renderer.
 fn render() -> Outcome {
-    kubeopt_runtime::render_one(std::io::stdin().lock(), std::io::stdout().lock())
-        .map_err(|problem| vec![problem])?;
+    let output = std::io::stdout().as_fd().try_clone_to_owned();
+    let rendered = output.and_then(|output| kubeopt_runtime::render_one(std::io::stdin().lock(), output));
+    if let Err(error) = rendered {
+        hint(&error.to_string());
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -234,6 +242,8 @@ async fn run_loop(run_args: Run, common: Common) -> Outcome {
         kubeconfig: common.kubeconfig.clone(),
         context: common.context.clone(),
         kustomize: common.kustomize.clone(),
+        helm: common.helm.clone(),
+        sandbox: common.sandbox.into(),
         ..Options::default()
     };
     let config = read_config(&options)?;

@@ -30,10 +30,10 @@ pub const CODES: &[(&str, &str)] = &[
     (REPOSITORY_TOO_LARGE, "the repository exceeds a limit on entries or bytes"),
     (STORE, "the cache of repositories could not be read or written"),
     (OBJECT, "an object of the repository is missing or damaged"),
-    (RENDERER_MISSING, "no kustomize binary was found"),
+    (RENDERER_MISSING, "no kustomize or helm binary was found"),
     (REMOTE_REFERENCE, "a kustomization refers to something outside its repository"),
     (REFERENCE_MISSING, "a kustomization refers to a file or folder that is not in the repository"),
-    (RENDER_FAILED, "kustomize reported an error"),
+    (RENDER_FAILED, "kustomize or helm reported an error"),
     (RENDER_TIME, "rendering took longer than the limit"),
     (RENDER_OUTPUT, "the rendered output exceeds the limit"),
     (ENTRY_EMPTY, "the folder of the source does not exist or holds no YAML"),
@@ -43,6 +43,16 @@ pub const CODES: &[(&str, &str)] = &[
     (OVERLAY, "the patches of the Flux Kustomization could not be read"),
     (KUSTOMIZATION_UNREADABLE, "a kustomization file could not be read"),
     (RENDER_MEMORY, "rendering needed more memory than the limit"),
+    (CHART, "the folder holds no chart, or one that cannot be read"),
+    (DEPENDENCIES, "a chart depends on charts that are not at hand"),
+    (SCHEMA, "the values do not meet the chart's schema"),
+    (HELM_ARGUMENTS, "the name, a parameter or a version of a release is none that helm can be given"),
+    (SANDBOX, "the kernel does not offer the sandbox in which renderers run"),
+    (ARCHIVE, "the archive of a chart is damaged, hostile or too large"),
+    (CHART_VERSION, "no published version of the chart matches"),
+    (CHART_DIGEST, "what a repository of charts sent differs from the digest that it published"),
+    (CHART_FETCH, "a repository of charts could not be reached, or its answer is not understood"),
+    (CHART_STORE, "the cache of charts could not be read or written"),
 ];
 
 pub(crate) const SOURCE_UNKNOWN: &str = "E-SRC-101";
@@ -88,6 +98,16 @@ pub(crate) const NOT_YAML: &str = "E-REN-010";
 pub(crate) const OVERLAY: &str = "E-REN-011";
 pub(crate) const KUSTOMIZATION_UNREADABLE: &str = "E-REN-012";
 pub(crate) const RENDER_MEMORY: &str = "E-REN-013";
+pub(crate) const CHART: &str = "E-REN-014";
+pub(crate) const DEPENDENCIES: &str = "E-REN-015";
+pub(crate) const SCHEMA: &str = "E-REN-016";
+pub(crate) const HELM_ARGUMENTS: &str = "E-REN-017";
+pub(crate) const SANDBOX: &str = "E-REN-018";
+pub(crate) const ARCHIVE: &str = "E-REN-020";
+pub(crate) const CHART_VERSION: &str = "E-REN-021";
+pub(crate) const CHART_DIGEST: &str = "E-REN-022";
+pub(crate) const CHART_FETCH: &str = "E-REN-023";
+pub(crate) const CHART_STORE: &str = "E-REN-024";
 
 #[cfg(test)]
 mod tests {

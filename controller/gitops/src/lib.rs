@@ -5,7 +5,7 @@
 //!   is ever checked out. `smart` is the HTTP side of a fetch.
 //! - [`sources`], [`flux`], [`argo`], [`allow`], [`entry`], [`giturl`]: from a live object to repository, branch and
 //!   folder; [`release`]: from an object to a chart and its values. Pure.
-//! - [`render`]: both ends of the child process that turns a folder into manifests.
+//! - [`render`]: both ends of the child process that turns a folder into manifests; [`charts`] are what Helm renders.
 //!
 //! Must not know: what a field means or how it is edited, what a forge is, how a cluster is asked.
 
@@ -14,6 +14,7 @@ mod annotation;
 pub mod argo;
 mod argo_overlay;
 mod cache;
+pub mod charts;
 pub mod codes;
 pub mod entry;
 pub mod error;
@@ -38,7 +39,9 @@ pub use error::GitError;
 pub use flux::resolve_sources;
 pub use giturl::{GitUrl, parse_git_url};
 pub use release::{release_of_object, releases, settle_origins};
-pub use render::{KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, serve_one};
+pub use render::{
+    HelmArguments, HelmBinary, KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, Sandbox, serve_one,
+};
 pub use snapshot::{Skipped, SkippedWhy, Snapshot};
 pub use sources::{Sources, find_sources, resolve_sources};
 pub use store::{GitStore, Location, Remote};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kubeopt_gitops::render::KustomizeBinary;
+use kubeopt_gitops::render::{HelmBinary, KustomizeBinary};
 use kubeopt_model::{Problem, RepositoryId};
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ pub async fn check(edges: &Edges, depth: Depth) -> Vec<Finding> {
         findings.push(metrics(cluster).await);
     }
     if depth == Depth::Everything {
-        findings.push(renderer(edges).await);
+        findings.extend(renderers(edges).await);
         for repository in bound_repositories(edges) {
             findings.extend(repository_findings(edges, &repository).await);
         }
@@ -100,13 +100,22 @@ async fn metrics(cluster: &crate::edges::ClusterEdge) -> Finding {
     )
 }
 
-async fn renderer(edges: &Edges) -> Finding {
-    let found = match &edges.renderer.kustomize {
+async fn renderers(edges: &Edges) -> [Finding; 3] {
+    // What is missing is looked for again, for its reason.
+    let kustomize = match &edges.renderer.kustomize {
         Some(binary) => Ok(binary.label()),
-        // Looked for again, for its reason.
         None => KustomizeBinary::find(None).await.map(|binary| binary.label()),
     };
-    Finding::of("kustomize", found)
+    let helm = match &edges.renderer.helm {
+        Some(binary) => Ok(binary.label()),
+        None => HelmBinary::find(None).await.map(|binary| binary.label()),
+    };
+    let sandbox = edges.renderer.check_sandbox().await;
+    [
+        Finding::of("kustomize", kustomize),
+        Finding::of("helm", helm),
+        Finding::of("sandbox of renderers", sandbox),
+    ]
 }
 
 fn bound_repositories(edges: &Edges) -> BTreeSet<RepositoryId> {

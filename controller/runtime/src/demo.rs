@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use kubeopt_forge::LocalForge;
 use kubeopt_gitops::GitStore;
-use kubeopt_gitops::render::{KustomizeBinary, Renderer};
+use kubeopt_gitops::render::Sandbox;
 use kubeopt_history::{MemoryUsage, SqliteJournal};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::source::RendererKind;
@@ -40,6 +40,10 @@ pub struct Programs {
     pub own: PathBuf,
     /// kustomize, where one is named; else it is looked for on PATH.
     pub kustomize: Option<PathBuf>,
+    /// helm, where one is named; else it is looked for on PATH.
+    pub helm: Option<PathBuf>,
+    /// The least confinement in which the two may run.
+    pub sandbox: Sandbox,
 }
 
 /// A demo that is set up.
@@ -83,6 +87,9 @@ pub async fn set_up(
         folder: facts.clone_url.into(),
     };
     let journal = SqliteJournal::open(folder.join("kubeopt.db")).await.map_err(|error| error.problem())?;
+    let mut renderer =
+        crate::wiring::renderer(&programs.own, programs.kustomize.as_deref(), programs.helm.as_deref()).await;
+    renderer.sandbox = programs.sandbox;
     let edges = Edges {
         clusters: vec![ClusterEdge {
             name: ClusterName::new(cluster::CLUSTER).expect("a literal that is a name"),
@@ -95,10 +102,7 @@ pub async fn set_up(
         journal: Box::new(journal),
         forges: [(name.clone(), local_edge(forge.clone(), &name))].into(),
         git: store("git")?,
-        renderer: Renderer {
-            program: programs.own.clone(),
-            kustomize: KustomizeBinary::find(programs.kustomize.as_deref()).await.ok(),
-        },
+        renderer,
         bindings: vec![Binding {
             clusters: vec![],
             namespaces: vec![],

@@ -31,6 +31,7 @@ pub mod trace;
 pub mod wanted;
 pub mod wiring;
 
+pub use kubeopt_gitops::render::Sandbox;
 pub use kubeopt_report::escape::terminal_line;
 pub use pipeline::{PassReport, pass, plan};
 
@@ -42,12 +43,13 @@ pub fn own_fault(what: &str) -> Problem {
     Problem::new(codes::OWN_FAULT, text, "please report it, with the command that you ran")
 }
 
-/// The render child: one request from `input`, one answer to `output`.
+/// The render child: reads from `input` which renderer to become, and becomes it in a sandbox, with `output` as its
+/// standard output. Comes back only where it refuses, which is told on `output`.
 ///
 /// # Errors
-/// When the pipes break.
-pub fn render_one(input: impl std::io::Read, output: impl std::io::Write) -> Result<(), Problem> {
-    kubeopt_gitops::render::serve_one(input, output).map_err(|error| own_fault(&error.to_string()))
+/// When the pipes break or the renderer cannot be run; the text of the error is for the parent.
+pub fn render_one(input: impl std::io::Read, output: std::os::fd::OwnedFd) -> std::io::Result<()> {
+    kubeopt_gitops::render::serve_one(input, output)
 }
 
 /// Files of the project that are made from the program: path and content.

@@ -9,7 +9,7 @@ use kubeopt_api::config::{ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, Pr
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::GitStore;
-use kubeopt_gitops::render::{KustomizeBinary, Renderer};
+use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
 use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
@@ -34,6 +34,10 @@ pub struct Options {
     pub context: Option<String>,
     /// Program that renders kustomize overlays; none looks on PATH.
     pub kustomize: Option<PathBuf>,
+    /// Program that renders Helm charts; none looks on PATH.
+    pub helm: Option<PathBuf>,
+    /// The least confinement in which the two may run.
+    pub sandbox: Sandbox,
     /// Prometheus of the one cluster.
     pub prometheus: Option<String>,
     /// File with a bearer token for it.
@@ -158,16 +162,15 @@ pub async fn wire(
         Some(text) => seconds(text).map_err(one)?,
         None => DEFAULT_HISTORY_SECONDS,
     };
+    let mut renderer = renderer(program, options.kustomize.as_deref(), options.helm.as_deref()).await;
+    renderer.sandbox = options.sandbox;
     Ok(Edges {
         clusters,
         history,
         journal: Box::new(journal),
         forges,
         git: GitStore::open(&config.store.git).map_err(|error| one(error.problem()))?,
-        renderer: Renderer {
-            program: program.to_owned(),
-            kustomize: KustomizeBinary::find(options.kustomize.as_deref()).await.ok(),
-        },
+        renderer,
         bindings: config.bindings.clone(),
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),
@@ -179,6 +182,13 @@ pub async fn wire(
         permit: Box::new(Alone),
         progress,
     })
+}
+
+/// A renderer with the programs that are named, or else found on PATH; `program` is kubeopt itself.
+pub async fn renderer(program: &Path, kustomize: Option<&Path>, helm: Option<&Path>) -> Renderer {
+    let (kustomize, helm) = tokio::join!(KustomizeBinary::find(kustomize), HelmBinary::find(helm));
+    // What is missing is told by each rendering that needs it, and by `kubeopt check`.
+    Renderer::new(program.to_owned(), kustomize.ok(), helm.ok())
 }
 
 fn selection(options: &Options) -> Result<Selection, Problem> {

@@ -1,51 +1,67 @@
-//! The body of `kubeopt render`: one request in, one answer out.
+//! The body of `kubeopt render`: reads which program to become, confines itself, and becomes it.
+//!
+//! The process starts nothing: a confinement that is inherited by `execve` can forbid every other way to a new process.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 
 use kubeopt_model::Problem;
 
 use crate::codes;
-use crate::render::kustomize::KustomizeBinary;
-use crate::render::limits::confine_self;
-use crate::render::protocol::{RenderAnswer, RenderRequest};
-use crate::render::run::run;
+use crate::render::limits::limit_self;
+use crate::render::protocol::{Launch, Started};
+use crate::render::sandbox::confine_self;
 
-/// Largest request. Base64 makes 96 MiB of files out of it, far more than the manifests of any repository.
-pub(crate) const REQUEST_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Largest request: arguments of at most [`crate::render::helm`]'s limits, and paths.
+const LAUNCH_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Reads one [`RenderRequest`], puts limits on this process, renders, and writes one [`RenderAnswer`].
+/// What stands before the reason where the renderer could not be started after all.
+pub(crate) const NOT_STARTED: &str = "kubeopt-render: unable to run the renderer: ";
+
+/// Reads what to run, confines this process and becomes the renderer, whose standard output is `output`.
 ///
-/// The process is good for nothing else afterwards: the limits stay. Which kustomize is used stands in the environment
-/// that [`crate::Renderer`] has set.
+/// Comes back only where it refuses, which is an answer on `output`, or where the renderer cannot be run, which stands on
+/// the standard error. The process is good for nothing else afterwards: the confinement stays.
 ///
 /// # Errors
-/// Only when the answer cannot be written; every other fault is an answer.
-pub fn serve_one(input: impl Read, mut output: impl Write) -> std::io::Result<()> {
-    let answer = match answer(input) {
-        Ok(answer) => answer,
-        Err(problem) => RenderAnswer::Err(problem),
+/// When the answer cannot be written or the renderer cannot be run.
+pub fn serve_one(input: impl Read, output: OwnedFd) -> std::io::Result<()> {
+    let mut output = File::from(output);
+    let (started, launch) = match prepare(input) {
+        Ok((missing, launch)) => (Started::Confined { missing }, Some(launch)),
+        Err(problem) => (Started::Refused(problem), None),
     };
-    serde_json::to_writer(&mut output, &answer)?;
-    output.flush()
+    let mut line = serde_json::to_vec(&started)?;
+    line.push(b'\n');
+    output.write_all(&line)?;
+    match launch {
+        Some(Launch { program: Some(program), arguments, start, .. }) => {
+            let mut command = Command::new(program);
+            command.args(arguments).current_dir(start).stdin(Stdio::null()).stdout(output);
+            let error = command.exec();
+            Err(std::io::Error::new(error.kind(), format!("{NOT_STARTED}{error}")))
+        }
+        Some(Launch { program: None, .. }) | None => Ok(()),
+    }
 }
 
-fn answer(input: impl Read) -> Result<RenderAnswer, Problem> {
-    let request = read_request(input)?;
-    let binary = KustomizeBinary::handed_over().ok_or_else(|| {
-        unusable("it was not told which kustomize to use; it is started by kubeopt itself, not by hand")
-    })?;
-    confine_self(&request.limits)?;
-    Ok(RenderAnswer::Ok { output: run(&request, &binary)?, renderer: binary.label() })
+fn prepare(input: impl Read) -> Result<(Vec<String>, Launch), Problem> {
+    let launch = read_launch(input)?;
+    limit_self(&launch.limits)?;
+    Ok((confine_self(&launch)?, launch))
 }
 
-fn read_request(input: impl Read) -> Result<RenderRequest, Problem> {
+fn read_launch(input: impl Read) -> Result<Launch, Problem> {
     let mut bytes = Vec::new();
     input
-        .take(REQUEST_BYTES_MAX + 1)
+        .take(LAUNCH_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(|error| unusable(&format!("unable to read the request: {error}")))?;
-    if bytes.len() as u64 > REQUEST_BYTES_MAX {
-        return Err(unusable(&format!("the request is larger than {REQUEST_BYTES_MAX} bytes")));
+    if bytes.len() as u64 > LAUNCH_BYTES_MAX {
+        return Err(unusable(&format!("the request is larger than {LAUNCH_BYTES_MAX} bytes")));
     }
     serde_json::from_slice(&bytes)
         .map_err(|error| unusable(&format!("the request is not understood: {error}")))
@@ -61,29 +77,23 @@ fn unusable(why: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::io::Seek as _;
 
-    fn ask(input: &str) -> Problem {
-        let mut output = Vec::new();
-        serve_one(input.as_bytes(), &mut output).unwrap();
-        match serde_json::from_slice(&output).unwrap() {
-            RenderAnswer::Err(problem) => problem,
-            RenderAnswer::Ok { .. } => panic!("no answer was expected"),
-        }
-    }
+    use super::*;
 
     #[test]
     fn what_is_no_request_is_answered_with_a_problem() {
-        for input in ["", "{}", "[]", "{\"kind\":\"plain\",\"surprise\":1}"] {
-            let problem = ask(input);
+        for input in ["", "{}", "[]", "{\"program\":null,\"surprise\":1}"] {
+            let mut answer = tempfile::tempfile().unwrap();
+            serve_one(input.as_bytes(), answer.try_clone().unwrap().into()).unwrap();
+            let mut text = String::new();
+            answer.rewind().unwrap();
+            answer.read_to_string(&mut text).unwrap();
+            let Started::Refused(problem) = serde_json::from_str(&text).unwrap() else {
+                panic!("{input} was understood")
+            };
             assert_eq!(problem.code, codes::CHILD, "{input}");
             assert!(problem.text.contains("not understood"), "{problem}");
         }
-    }
-
-    #[test]
-    fn without_its_parent_it_does_not_search_for_a_program() {
-        let request = r#"{"kind":"kustomize","entry":"","files":{},"limits":{"timeMs":1,"outputBytes":1,"memoryBytes":1},"overlay":null,"targetNamespace":null}"#;
-        assert!(ask(request).text.contains("was not told"));
     }
 }

@@ -1,32 +1,34 @@
 //! The parent's end: plain folders are done here, everything else in a child that cannot outlive its time.
 
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use kubeopt_model::Problem;
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::RendererKind;
-use kubeopt_model::{Problem, RepoPath};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 use crate::codes;
-use crate::render::child::REQUEST_BYTES_MAX;
+use crate::render::cache::{Cache, Key};
+use crate::render::complaint::{judge, not_text, too_slow};
+use crate::render::helm::HelmBinary;
 use crate::render::kustomize::KustomizeBinary;
-use crate::render::layout::private_folder;
-use crate::render::plain;
-use crate::render::protocol::{RenderAnswer, RenderRequest};
-use crate::render::run::{check_request, too_slow};
+use crate::render::layout::Layout;
+use crate::render::limits::RENDERER_CPUS;
+use crate::render::plain::{self, output_too_large};
+use crate::render::prepare::Prepared;
+use crate::render::protocol::{Launch, RenderLimits, RenderRequest, Sandbox, Started};
+use crate::render::{helm, kustomize};
 
-/// Bytes of the child's own complaints that are read; it has none unless it crashes.
-const COMPLAINT_BYTES_MAX: u64 = 16 * 1024;
+/// Bytes of complaints that are read; what a renderer writes beyond that ends it.
+const COMPLAINT_BYTES_MAX: u64 = 64 * 1024;
 
-/// JSON makes text longer, by its escapes: at most twice for YAML, whose quotes and line feeds become two bytes.
-const JSON_FACTOR_MAX: u64 = 2;
-
-/// Room for the rest of the answer.
-const JSON_FRAME_BYTES_MAX: u64 = 64 * 1024;
+/// Longest first line of the child: a problem, or the missing parts of the sandbox.
+const STARTED_BYTES_MAX: u64 = 64 * 1024;
 
 /// Manifests, and how they came about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +41,26 @@ pub struct Rendered {
     pub left_out: Vec<Problem>,
 }
 
-/// Renders folders.
+/// Renders folders. Clones share what was rendered before.
 #[derive(Debug, Clone)]
 pub struct Renderer {
     /// The program whose subcommand `render` calls [`crate::serve_one`]: the running kubeopt itself.
     pub program: PathBuf,
     /// kustomize, where one was found.
     pub kustomize: Option<KustomizeBinary>,
+    /// Helm, where one was found.
+    pub helm: Option<HelmBinary>,
+    /// The least confinement in which the two may run.
+    pub sandbox: Sandbox,
+    cache: Arc<Cache>,
 }
 
 impl Renderer {
+    /// A renderer with an empty cache and the full sandbox.
+    pub fn new(program: PathBuf, kustomize: Option<KustomizeBinary>, helm: Option<HelmBinary>) -> Self {
+        Self { program, kustomize, helm, sandbox: Sandbox::Full, cache: Arc::default() }
+    }
+
     /// Renders one request. Dropping the future ends the child and what it started.
     ///
     /// # Errors
@@ -59,77 +71,190 @@ impl Renderer {
                 plain::concatenate(&request.files, &request.entry, request.limits.output_bytes)?;
             return Ok(Rendered { output, by: ProvenBy::Parsed, left_out });
         }
-        let binary = self.kustomize.as_ref().ok_or_else(|| no_binary(request))?;
-        let answer = self.ask_child(request, binary).await?;
-        match read_answer(&answer)? {
-            RenderAnswer::Ok { output, renderer } => Ok(Rendered {
-                output: output.into_bytes(),
-                by: ProvenBy::Rendered(renderer),
-                left_out: Vec::new(),
-            }),
-            RenderAnswer::Err(problem) => Err(problem),
+        let tool = self.tool(request)?;
+        let key =
+            Key::of(tool.program, &tool.label, &tool.prepared, &request.files, &request.limits, self.sandbox);
+        if let Some(rendered) = self.cache.get(&key) {
+            return Ok(rendered);
+        }
+        let rendered = self.run(request, &tool).await?;
+        self.cache.keep(key, &rendered);
+        Ok(rendered)
+    }
+
+    /// Tries the sandbox without rendering anything: `landlock and seccomp`, or what is missing.
+    ///
+    /// # Errors
+    /// `E-REN-018` where a part is missing and [`Sandbox::Full`] is wanted, `E-REN-008` where there is no child.
+    pub async fn check_sandbox(&self) -> Result<String, Problem> {
+        let limits = RenderLimits { output_bytes: 0, ..RenderLimits::default() };
+        let root = PathBuf::from("/");
+        let launch = Launch {
+            program: None,
+            arguments: Vec::new(),
+            readable: root.clone(),
+            start: root,
+            limits,
+            sandbox: self.sandbox,
+        };
+        let answer = ask(Command::new(&self.program), &launch).await?.ok_or_else(|| timed_out(&limits))?;
+        let missing = answer.started()?.0;
+        Ok(if missing.is_empty() {
+            "landlock and seccomp".to_owned()
+        } else {
+            format!("reduced: {}", missing.join("; "))
+        })
+    }
+
+    fn tool(&self, request: &RenderRequest) -> Result<Tool<'_>, Problem> {
+        match request.kind {
+            RendererKind::Helm => {
+                let binary = self.helm.as_ref().ok_or_else(|| no_binary(request, "helm", helm::INSTALL))?;
+                Ok(Tool {
+                    program: &binary.program,
+                    label: binary.label(),
+                    prepared: helm::prepare(request)?,
+                })
+            }
+            RendererKind::Kustomize | RendererKind::Plain => {
+                let binary = self
+                    .kustomize
+                    .as_ref()
+                    .ok_or_else(|| no_binary(request, "kustomize", kustomize::INSTALL))?;
+                let prepared = kustomize::prepare(request, binary.flavour)?;
+                Ok(Tool { program: &binary.program, label: binary.label(), prepared })
+            }
         }
     }
 
-    async fn ask_child(&self, request: &RenderRequest, binary: &KustomizeBinary) -> Result<Answer, Problem> {
-        let narrow = narrowed(request)?;
-        let question = serde_json::to_vec(&narrow).map_err(|error| child_failed(&error.to_string()))?;
-        if question.len() as u64 > REQUEST_BYTES_MAX {
-            return Err(files_too_large(request));
+    async fn run(&self, request: &RenderRequest, tool: &Tool<'_>) -> Result<Rendered, Problem> {
+        let layout = Layout::of(&tool.prepared, &request.files)?;
+        let launch = Launch {
+            program: Some(tool.program.to_owned()),
+            arguments: tool.prepared.arguments.clone(),
+            readable: layout.home().to_owned(),
+            start: layout.root.clone(),
+            limits: request.limits,
+            sandbox: self.sandbox,
+        };
+        let mut command = Command::new(&self.program);
+        environment(&mut command, &layout);
+        let answer = ask(command, &launch).await?;
+        let answer = answer.ok_or_else(|| too_slow(&request.entry, request.limits.time_ms))?;
+        let (missing, output) = answer.started()?;
+        if output.len() as u64 > request.limits.output_bytes {
+            return Err(output_too_large(&request.entry, request.limits.output_bytes));
         }
-        // Made here, so that it is removed even where the child is killed.
-        let private = private_folder()
-            .map_err(|error| child_failed(&format!("no folder for temporary files: {error}")))?;
-        let mut child = Command::new(&self.program)
-            .arg("render")
-            .env_clear()
-            .env("TMPDIR", private.path())
-            .envs(binary.hand_over())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| child_failed(&format!("{}: {error}", self.program.display())))?;
-        let group = Group::of(&child);
-        let limit = request.limits.output_bytes.saturating_mul(JSON_FACTOR_MAX) + JSON_FRAME_BYTES_MAX;
-        let time = Duration::from_millis(request.limits.time_ms);
-        let answer = tokio::time::timeout(time, talk(&mut child, &question, limit)).await;
-        // The group goes before its leader is reaped: until then nobody else can have its number.
-        drop(group);
-        let _ended = child.wait().await;
-        let answer = answer.map_err(|_| too_slow(&request.entry, request.limits.time_ms))?;
-        if answer.output.len() as u64 > limit {
-            return Err(plain::output_too_large(&request.entry, request.limits.output_bytes));
+        if !answer.status.success() {
+            let complaint = layout.hide_place(&String::from_utf8_lossy(&answer.complaint));
+            return Err(judge(request, answer.status, &complaint));
         }
-        Ok(answer)
+        if std::str::from_utf8(output).is_err() {
+            return Err(not_text(request));
+        }
+        let label = &tool.label;
+        let by = if missing.is_empty() { label.clone() } else { format!("{label}, reduced sandbox") };
+        Ok(Rendered { output: output.to_vec(), by: ProvenBy::Rendered(by), left_out: Vec::new() })
     }
 }
 
-/// The request with the files that are needed and no others: of a large repository, one entry needs few. The child
-/// checks again and does not rely on this.
-fn narrowed(request: &RenderRequest) -> Result<RenderRequest, Problem> {
-    let needed = check_request(request)?.needed;
-    let keep = |path: &RepoPath| Some((path.clone(), request.files.get(path)?.clone()));
-    Ok(RenderRequest {
-        kind: request.kind,
-        entry: request.entry.clone(),
-        files: needed.iter().filter_map(keep).collect(),
-        limits: request.limits,
-        overlay: request.overlay.clone(),
-        target_namespace: request.target_namespace.clone(),
-    })
+/// The program for a request, and what it is given.
+struct Tool<'a> {
+    program: &'a Path,
+    label: String,
+    prepared: Prepared,
 }
 
-/// What the child wrote.
+/// Everything that the renderer finds in its environment.
+fn environment(command: &mut Command, layout: &Layout) {
+    command.env_clear().env("KUBECONFIG", "/dev/null").env("GOMAXPROCS", RENDERER_CPUS.to_string());
+    // An empty folder as home and search path, so that neither git nor a plugin nor a cache is found.
+    for name in
+        ["HOME", "PATH", "TMPDIR", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS"]
+    {
+        command.env(name, &layout.empty);
+    }
+    for proxy in ["HTTP_PROXY", "HTTPS_PROXY"] {
+        // Where the sandbox is reduced, Go's HTTP client connects to a port where nobody listens instead of going out.
+        command.env(proxy, "http://127.0.0.1:9");
+    }
+}
+
+/// What the child wrote, and how it ended.
 struct Answer {
     output: Vec<u8>,
     complaint: Vec<u8>,
+    status: ExitStatus,
 }
 
-/// Writes and reads at once: neither side may wait for the other's full pipe.
-async fn talk(child: &mut Child, question: &[u8], limit_bytes: u64) -> Answer {
+impl Answer {
+    /// The missing parts of the sandbox, and the renderer's own output.
+    fn started(&self) -> Result<(Vec<String>, &[u8]), Problem> {
+        let end = self.output.iter().position(|byte| *byte == b'\n').unwrap_or(self.output.len());
+        let (line, rest) = self.output.split_at(end);
+        match serde_json::from_slice(line) {
+            Ok(Started::Confined { missing }) => Ok((missing, rest.get(1..).unwrap_or_default())),
+            Ok(Started::Refused(problem)) => Err(problem),
+            Err(error) => Err(self.not_understood(&error)),
+        }
+    }
+
+    fn not_understood(&self, error: &serde_json::Error) -> Problem {
+        let complaint: String = String::from_utf8_lossy(&self.complaint)
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(400)
+            .collect();
+        match complaint.trim() {
+            "" => child_failed(&format!("its answer is not understood: {error}")),
+            complaint => child_failed(complaint),
+        }
+    }
+}
+
+/// Starts the child, tells it what to become, and reads all that it says; none when its time is over.
+async fn ask(mut command: Command, launch: &Launch) -> Result<Option<Answer>, Problem> {
+    let question = serde_json::to_vec(launch).map_err(|error| child_failed(&error.to_string()))?;
+    let mut child = command
+        .arg("render")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| {
+            child_failed(&format!("{}: {error}", command.as_std().get_program().to_string_lossy()))
+        })?;
+    let group = Group::of(&child);
+    // One byte more than is allowed tells that there is more.
+    let limit = launch.limits.output_bytes.saturating_add(STARTED_BYTES_MAX + 1);
+    let time = Duration::from_millis(launch.limits.time_ms);
+    let talked = tokio::time::timeout(time, async {
+        let (output, complaint) = talk(&mut child, &question, limit).await;
+        Answer::ended(child.wait().await, output, complaint)
+    });
+    let answer = talked.await.ok().transpose()?;
+    // Where the sandbox is reduced, processes may be left that the renderer has started.
+    drop(group);
+    let _ended = child.wait().await;
+    Ok(answer)
+}
+
+impl Answer {
+    fn ended(
+        status: std::io::Result<ExitStatus>,
+        output: Vec<u8>,
+        complaint: Vec<u8>,
+    ) -> Result<Self, Problem> {
+        let status = status.map_err(|error| child_failed(&error.to_string()))?;
+        Ok(Self { output, complaint, status })
+    }
+}
+
+/// Writes and reads at once: neither side may wait for the other's full pipe. A pipe of which enough was read is closed,
+/// which ends who goes on writing.
+async fn talk(child: &mut Child, question: &[u8], limit_bytes: u64) -> (Vec<u8>, Vec<u8>) {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let write = async {
         if let Some(mut stdin) = stdin {
@@ -139,8 +264,8 @@ async fn talk(child: &mut Child, question: &[u8], limit_bytes: u64) -> Answer {
         }
     };
     let ((), output, complaint) =
-        tokio::join!(write, read(stdout, limit_bytes + 1), read(stderr, COMPLAINT_BYTES_MAX));
-    Answer { output, complaint }
+        tokio::join!(write, read(stdout, limit_bytes), read(stderr, COMPLAINT_BYTES_MAX));
+    (output, complaint)
 }
 
 async fn read(from: Option<impl AsyncRead + Unpin>, limit_bytes: u64) -> Vec<u8> {
@@ -150,20 +275,6 @@ async fn read(from: Option<impl AsyncRead + Unpin>, limit_bytes: u64) -> Vec<u8>
         let _broken = from.take(limit_bytes).read_to_end(&mut bytes).await;
     }
     bytes
-}
-
-fn read_answer(answer: &Answer) -> Result<RenderAnswer, Problem> {
-    serde_json::from_slice(&answer.output).map_err(|error| {
-        let complaint: String = String::from_utf8_lossy(&answer.complaint)
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(400)
-            .collect();
-        match complaint.trim() {
-            "" => child_failed(&format!("its answer is not understood: {error}")),
-            complaint => child_failed(complaint),
-        }
-    })
 }
 
 /// The child and everything that it started; ended when the value goes.
@@ -184,20 +295,16 @@ impl Drop for Group {
     }
 }
 
-fn no_binary(request: &RenderRequest) -> Problem {
+fn no_binary(request: &RenderRequest, name: &str, install: &str) -> Problem {
     Problem::new(
         codes::RENDERER_MISSING,
-        format!("`{}` needs kustomize, and none was found", request.entry),
-        "install kustomize v5 (or kubectl) on the path, or name its path in the environment variable KUBEOPT_KUSTOMIZE",
+        format!("`{}` needs {name}, and none was found", request.entry),
+        install,
     )
 }
 
-fn files_too_large(request: &RenderRequest) -> Problem {
-    Problem::new(
-        codes::RENDER_FILES,
-        format!("the files for `{}` are larger than the render process takes", request.entry),
-        "keep large files out of the repository, or split it",
-    )
+fn timed_out(limits: &RenderLimits) -> Problem {
+    child_failed(&format!("it said nothing for {} ms", limits.time_ms))
 }
 
 fn child_failed(why: &str) -> Problem {

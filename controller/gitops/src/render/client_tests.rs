@@ -1,9 +1,9 @@
-//! Tests of the parent's end, with shell scripts in place of the child. The real child is tested end to end elsewhere.
+//! Tests of the parent's end, with shell scripts in place of the child. The real child is in `real_tests`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use kubeopt_model::FileSet;
+use kubeopt_model::{FileSet, RepoPath};
 
 use super::*;
 use crate::render::kustomize::Flavour;
@@ -19,17 +19,19 @@ fn fake_child(dir: &Path, script: &str) -> Renderer {
         flavour: Flavour::Kustomize,
         version: "v5.8.2".to_owned(),
     };
-    Renderer { program, kustomize: Some(kustomize) }
+    Renderer::new(program, Some(kustomize), None)
 }
 
 fn request(kind: RendererKind) -> RenderRequest {
+    let file = |path: &str, text: &str| (RepoPath::new(path).unwrap(), text.as_bytes().to_vec());
     RenderRequest {
         kind,
         entry: RepoPath::new("apps").unwrap(),
-        files: FileSet::from([(RepoPath::new("apps/a.yaml").unwrap(), b"a: 1\n".to_vec())]),
+        files: FileSet::from([file("apps/a.yaml", "a: 1\n")]),
         limits: RenderLimits { time_ms: 60_000, ..RenderLimits::default() },
         overlay: None,
         target_namespace: None,
+        helm: None,
     }
 }
 
@@ -40,11 +42,12 @@ async fn render(script: &str, request: &RenderRequest) -> Result<Rendered, Probl
 
 #[tokio::test]
 async fn a_plain_folder_needs_no_child_and_no_kustomize() {
-    let renderer = Renderer { program: "/nonexistent".into(), kustomize: None };
+    let renderer = Renderer::new("/nonexistent".into(), None, None);
     let rendered = renderer.render(&request(RendererKind::Plain)).await.unwrap();
     assert_eq!((rendered.output.as_slice(), rendered.by), (&b"---\na: 1\n"[..], ProvenBy::Parsed));
-    let problem = renderer.render(&request(RendererKind::Kustomize)).await.unwrap_err();
-    assert_eq!(problem.code, codes::RENDERER_MISSING);
+    for kind in [RendererKind::Kustomize, RendererKind::Helm] {
+        assert_eq!(renderer.render(&request(kind)).await.unwrap_err().code, codes::RENDERER_MISSING);
+    }
     let mut patched = request(RendererKind::Plain);
     patched.overlay = Some("patches: []".to_owned());
     assert_eq!(renderer.render(&patched).await.unwrap_err().code, codes::RENDERER_MISSING);
@@ -52,14 +55,44 @@ async fn a_plain_folder_needs_no_child_and_no_kustomize() {
 
 #[tokio::test]
 async fn the_childs_answer_comes_back_with_its_proof() {
-    let script = r#"[ "$1" = render ] && grep -q '"apps/a.yaml":"YTogMQo="' && printf %s '{"ok":{"output":"a: 1\n","renderer":"kustomize v5.8.2"}}'"#;
+    let script = r#"[ "$1" = render ] && grep -q '"program":"/opt/kustomize","arguments":\["build","./apps"' && printf '{"confined":{"missing":[]}}\na: 1\n'"#;
     let rendered = render(script, &request(RendererKind::Kustomize)).await.unwrap();
     assert_eq!(rendered.output, b"a: 1\n");
     assert_eq!(rendered.by.to_string(), "rendered with kustomize v5.8.2");
 }
 
 #[tokio::test]
-async fn the_child_is_given_only_the_files_that_the_entry_refers_to() {
+async fn a_proof_says_that_the_sandbox_was_reduced() {
+    let script = r#"cat >/dev/null; printf '{"confined":{"missing":["landlock: none"]}}\na: 1\n'"#;
+    let dir = tempfile::tempdir().unwrap();
+    let renderer = fake_child(dir.path(), script);
+    let rendered = renderer.render(&request(RendererKind::Kustomize)).await.unwrap();
+    assert_eq!(rendered.by.to_string(), "rendered with kustomize v5.8.2, reduced sandbox");
+    assert_eq!(renderer.check_sandbox().await.unwrap(), "reduced: landlock: none");
+}
+
+#[tokio::test]
+async fn what_was_rendered_before_is_not_rendered_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let count = dir.path().join("count");
+    let script = format!(
+        r#"cat >/dev/null; echo x >>{}; printf '{{"confined":{{"missing":[]}}}}\na: 1\n'"#,
+        count.display()
+    );
+    let renderer = fake_child(dir.path(), &script);
+    let mut request = request(RendererKind::Kustomize);
+    let first = renderer.render(&request).await.unwrap();
+    assert_eq!(renderer.clone().render(&request).await.unwrap(), first);
+    request.files.insert(RepoPath::new("other/b.yaml").unwrap(), b"not read".to_vec());
+    assert_eq!(renderer.render(&request).await.unwrap(), first);
+    assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n");
+    request.files.insert(RepoPath::new("apps/a.yaml").unwrap(), b"a: 2\n".to_vec());
+    renderer.render(&request).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
+}
+
+#[tokio::test]
+async fn the_child_finds_only_the_files_that_the_entry_refers_to() {
     let mut request = request(RendererKind::Kustomize);
     let file = |path: &str, text: &str| (RepoPath::new(path).unwrap(), text.as_bytes().to_vec());
     request.files.extend([
@@ -67,27 +100,29 @@ async fn the_child_is_given_only_the_files_that_the_entry_refers_to() {
         file("base/b.yaml", "b: 1\n"),
         file("secrets.txt", "unrelated"),
     ]);
-    let script = r#"printf '{"ok":{"output":"%s","renderer":"x"}}' "$(grep -o '"[a-z]*/*[a-z]*[.][a-z]*":' | tr -d '":' | tr '\n' ' ')""#;
+    let script = r#"cat >/dev/null; printf '{"confined":{"missing":[]}}\n'; cd "$HOME/../repository"; find . -type f | sort"#;
     let output = render(script, &request).await.unwrap().output;
-    assert_eq!(String::from_utf8(output).unwrap(), "apps/kustomization.yaml base/b.yaml ");
+    assert_eq!(String::from_utf8(output).unwrap(), "./apps/kustomization.yaml\n./base/b.yaml\n");
 }
 
 #[tokio::test]
 async fn the_childs_environment_holds_nothing_but_what_it_needs() {
-    let script = r#"cat >/dev/null; printf '{"ok":{"output":"%s","renderer":"x"}}' "$(/usr/bin/env | cut -d= -f1 | sort | tr '\n' ' ')""#;
+    let script =
+        r#"cat >/dev/null; printf '{"confined":{"missing":[]}}\n'; /usr/bin/env | cut -d= -f1 | sort"#;
     let rendered = render(script, &request(RendererKind::Kustomize)).await.unwrap();
     let names = String::from_utf8(rendered.output).unwrap();
     let added_by_sh = ["PATH", "PWD", "OLDPWD", "SHLVL", "_"];
-    let names: Vec<&str> =
-        names.split(' ').filter(|name| !name.is_empty() && !added_by_sh.contains(name)).collect();
-    assert_eq!(names, ["KUBEOPT_RENDER_PROGRAM", "KUBEOPT_RENDER_VERSION", "TMPDIR"]);
+    let names: Vec<&str> = names.lines().filter(|name| !added_by_sh.contains(name)).collect();
+    let want = "GOMAXPROCS HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME HELM_PLUGINS HOME HTTPS_PROXY HTTP_PROXY KUBECONFIG TMPDIR";
+    assert_eq!(names.join(" "), want);
 }
 
 #[tokio::test]
 async fn a_problem_that_the_child_found_is_the_problem() {
-    let script = r#"cat >/dev/null; echo '{"err":{"code":"E-REN-002","text":"t","place":null,"help":"h"}}'"#;
+    let script =
+        r#"cat >/dev/null; echo '{"refused":{"code":"E-REN-018","text":"t","place":null,"help":"h"}}'"#;
     let problem = render(script, &request(RendererKind::Kustomize)).await.unwrap_err();
-    assert_eq!(problem, Problem::new("E-REN-002", "t", "h"));
+    assert_eq!(problem, Problem::new("E-REN-018", "t", "h"));
 }
 
 #[tokio::test]
@@ -111,7 +146,8 @@ async fn a_child_that_crashes_talks_nonsense_or_is_missing_is_a_problem() {
 async fn a_child_that_says_too_much_is_cut_off() {
     let mut request = request(RendererKind::Kustomize);
     request.limits.output_bytes = 1_000;
-    let problem = render("cat >/dev/null; exec yes", &request).await.unwrap_err();
+    let script = r#"cat >/dev/null; printf '{"confined":{"missing":[]}}\n'; exec yes"#;
+    let problem = render(script, &request).await.unwrap_err();
     assert_eq!(problem.code, codes::RENDER_OUTPUT);
 }
 

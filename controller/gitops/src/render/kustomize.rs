@@ -1,13 +1,16 @@
-//! Which kustomize there is: an explicitly configured binary, `kustomize` on the path, or `kubectl` on the path.
+//! Which kustomize there is, and how it is called: an explicitly configured binary, `kustomize` or `kubectl` on the path.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use kubeopt_model::Problem;
-use tokio::process::Command;
+use kubeopt_model::{Problem, RepoPath};
 
 use crate::codes;
+use crate::render::binary::{ask, candidates, checked_version};
+use crate::render::prepare::Prepared;
+use crate::render::protocol::RenderRequest;
+use crate::render::references::{Restrictor, Tree, check};
+use crate::render::{layout, overlay};
 
 /// How the binary is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +32,6 @@ pub struct KustomizeBinary {
     pub version: String,
 }
 
-/// Time for `version`. It takes tens of milliseconds; a cold disk may need seconds.
-const VERSION_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// What the render process reads to know what was found, so that it does not ask again each time.
-const HANDED_PROGRAM: &str = "KUBEOPT_RENDER_PROGRAM";
-const HANDED_VERSION: &str = "KUBEOPT_RENDER_VERSION";
-
 impl KustomizeBinary {
     /// Looks at the configured path only, if there is one; else at `kustomize` and `kubectl` on the path.
     ///
@@ -47,12 +43,8 @@ impl KustomizeBinary {
     }
 
     async fn find_in(configured: Option<&Path>, search: &OsStr) -> Result<Self, Problem> {
-        let candidates = match configured {
-            Some(path) => vec![path.to_owned()],
-            None => ["kustomize", "kubectl"].iter().filter_map(|name| on_path(name, search)).collect(),
-        };
         let mut tried = Vec::new();
-        for program in candidates {
+        for program in candidates(configured, &["kustomize", "kubectl"], search) {
             match ask_version(&program).await {
                 Ok(found) => return Ok(found),
                 Err(why) => tried.push(format!("{}: {why}", program.display())),
@@ -65,7 +57,7 @@ impl KustomizeBinary {
         Err(Problem::new(
             codes::RENDERER_MISSING,
             format!("no kustomize binary was found: {tried}"),
-            "install kustomize v5 (or kubectl) on the path, or name its path in the environment variable KUBEOPT_KUSTOMIZE; plain manifests need neither",
+            format!("{INSTALL}; plain manifests need neither"),
         ))
     }
 
@@ -73,53 +65,53 @@ impl KustomizeBinary {
     pub fn label(&self) -> String {
         format!("kustomize {}", self.version)
     }
-
-    /// What the render process finds in its environment.
-    pub(crate) fn hand_over(&self) -> [(&'static str, OsString); 2] {
-        [(HANDED_PROGRAM, self.program.clone().into()), (HANDED_VERSION, self.version.clone().into())]
-    }
-
-    /// What was handed over to this process.
-    pub(crate) fn handed_over() -> Option<Self> {
-        let program = PathBuf::from(std::env::var_os(HANDED_PROGRAM)?);
-        let version = std::env::var(HANDED_VERSION).ok()?;
-        Some(Self { flavour: flavour(&program), program, version })
-    }
 }
 
-fn on_path(name: &str, search: &OsStr) -> Option<PathBuf> {
-    std::env::split_paths(search)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
-}
+/// What helps where there is none.
+pub(crate) const INSTALL: &str = "install kustomize v5 (or kubectl) on the path, or name its path in the environment variable KUBEOPT_KUSTOMIZE";
 
-fn flavour(program: &Path) -> Flavour {
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    if name.starts_with("kubectl") { Flavour::Kubectl } else { Flavour::Kustomize }
+/// What kustomize is given for a request.
+///
+/// # Errors
+/// As the preparation of the entry's kustomization and the check of references.
+pub(crate) fn prepare(request: &RenderRequest, flavour: Flavour) -> Result<Prepared, Problem> {
+    let RenderRequest { entry, files, overlay, target_namespace, .. } = request;
+    let instead = overlay::prepare(files, entry, overlay.as_deref(), target_namespace.as_ref())?;
+    let checked = check(Tree { files, instead: &instead }, entry)?;
+    let command = match flavour {
+        Flavour::Kustomize => "build",
+        Flavour::Kubectl => "kustomize",
+    };
+    let restrictor = match checked.restrictor {
+        Restrictor::RootOnly => "--load-restrictor=LoadRestrictionsRootOnly",
+        Restrictor::None => "--load-restrictor=LoadRestrictionsNone",
+    };
+    // Nothing that starts with `--enable-` is ever passed: no plugins, no functions, no Helm.
+    let arguments = [command.to_owned(), layout::relative(entry), restrictor.to_owned()];
+    Ok(Prepared {
+        files: checked.needed.iter().map(|path: &RepoPath| (path.clone(), path.clone())).collect(),
+        instead: checked.rewritten,
+        values: Vec::new(),
+        arguments: arguments.into(),
+    })
 }
 
 async fn ask_version(program: &Path) -> Result<KustomizeBinary, String> {
     // The child has another working folder.
     let program = std::path::absolute(program).map_err(|error| error.to_string())?;
     let flavour = flavour(&program);
-    let mut command = Command::new(&program);
-    command.args(match flavour {
-        Flavour::Kustomize => &["version"][..],
-        Flavour::Kubectl => &["version", "--client", "-o", "json"],
-    });
-    command.env_clear().env("HOME", "/nonexistent").kill_on_drop(true);
-    let output = tokio::time::timeout(VERSION_TIME_MAX, command.output())
-        .await
-        .map_err(|_| format!("`version` took longer than {} s", VERSION_TIME_MAX.as_secs()))?
-        .map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout);
     let version = match flavour {
-        Flavour::Kustomize => read_kustomize_version(&text),
-        Flavour::Kubectl => read_kubectl_version(&text),
+        Flavour::Kustomize => read_kustomize_version(&ask(&program, &["version"]).await?),
+        Flavour::Kubectl => {
+            read_kubectl_version(&ask(&program, &["version", "--client", "-o", "json"]).await?)
+        }
     };
-    let version = version.filter(|_| output.status.success());
     Ok(KustomizeBinary { flavour, version: version.ok_or("it does not tell its version")?, program })
+}
+
+fn flavour(program: &Path) -> Flavour {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    if name.starts_with("kubectl") { Flavour::Kubectl } else { Flavour::Kustomize }
 }
 
 /// `v5.8.2`, or the form before version 5: `{Version:kustomize/v4.5.7 GitCommit:...}`.
@@ -130,14 +122,6 @@ fn read_kustomize_version(text: &str) -> Option<String> {
 fn read_kubectl_version(text: &str) -> Option<String> {
     let json: serde_json::Value = serde_json::from_str(text).ok()?;
     checked_version(json.get("kustomizeVersion")?.as_str()?)
-}
-
-/// It is shown in pull requests, so only what a version is made of passes. A build without one says `(devel)`.
-fn checked_version(text: &str) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '(' | ')');
-    let is_version = text == "(devel)"
-        || text.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    (is_version && text.len() <= 40 && text.chars().all(plain)).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Resource limits that the render process puts on itself; what it starts inherits them and cannot raise them.
+//! Resource limits that the render process puts on itself; what it becomes inherits them and cannot raise them.
 
 use kubeopt_model::Problem;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -9,17 +9,14 @@ use crate::render::protocol::RenderLimits;
 /// Threads that Go may run at once; also the factor between elapsed and CPU time.
 pub(crate) const RENDERER_CPUS: u64 = 2;
 
-/// Open files. kustomize opens one at a time; the rest is for the Go runtime.
+/// Open files. Renderers open one at a time; the rest is for the Go runtime.
 const OPEN_FILES_MAX: u64 = 256;
-
-/// Largest file that is written: a file of a repository has at most 4 MiB, complaints are cut long before.
-const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// Puts the limits on this process. There is no way back.
 ///
 /// # Errors
 /// `E-REN-008` where the system refuses, so that nothing runs without limits.
-pub(crate) fn confine_self(limits: &RenderLimits) -> Result<(), Problem> {
+pub(crate) fn limit_self(limits: &RenderLimits) -> Result<(), Problem> {
     for (resource, most) in wanted(limits) {
         let limit = Rlimit { current: Some(most), maximum: Some(most) };
         setrlimit(resource, limit).map_err(|error| {
@@ -40,7 +37,8 @@ fn wanted(limits: &RenderLimits) -> [(Resource, u64); 5] {
         (Resource::Core, 0),
         (Resource::Cpu, cpu_seconds),
         (Resource::As, limits.memory_bytes),
-        (Resource::Fsize, FILE_BYTES_MAX),
+        // Not a byte goes to a disk: a renderer's output and complaints are pipes, and it needs no other file.
+        (Resource::Fsize, 0),
         (Resource::Nofile, OPEN_FILES_MAX),
     ]
 }
@@ -56,5 +54,6 @@ mod tests {
         assert!(wanted.contains(&(Resource::Cpu, 5)));
         assert!(wanted.contains(&(Resource::As, 3)));
         assert!(wanted.contains(&(Resource::Core, 0)));
+        assert!(wanted.contains(&(Resource::Fsize, 0)));
     }
 }

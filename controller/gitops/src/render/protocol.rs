@@ -1,5 +1,8 @@
-//! What goes over the pipes between kubeopt and its render process, as JSON. Files are base64: they are bytes.
+//! What a rendering is asked for, and what goes over the pipes between kubeopt and its render process.
 
+use std::path::PathBuf;
+
+use kubeopt_model::release::Parameter;
 use kubeopt_model::source::{RendererKind, Source};
 use kubeopt_model::{FileSet, Namespace, Problem, RepoPath};
 use serde::{Deserialize, Serialize};
@@ -12,38 +15,38 @@ pub struct RenderLimits {
     pub time_ms: u64,
     /// Largest output, bytes.
     pub output_bytes: u64,
-    /// Address space of the renderer, bytes. Go reserves close to 1 GiB of it before it does anything.
+    /// Address space of the renderer, bytes. Go reserves 600 MiB of it before it does anything.
     pub memory_bytes: u64,
 }
 
 impl Default for RenderLimits {
-    /// 30 s, 32 MiB, 2 GiB: the largest public overlays take 2 s and give 5 MiB.
+    /// 30 s, 32 MiB, 2 GiB: the largest public overlays take 2 s and give 5 MiB; helm begins at 0.9 GiB.
     fn default() -> Self {
         Self { time_ms: 30_000, output_bytes: 32 * 1024 * 1024, memory_bytes: 2 * 1024 * 1024 * 1024 }
     }
 }
 
 /// One folder to render, with all files that it may refer to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderRequest {
     /// Who turns the files into manifests.
     pub kind: RendererKind,
-    /// The folder.
+    /// The folder; for Helm, the one that holds `Chart.yaml`.
     pub entry: RepoPath,
     /// The repository's regular files, or all of them that the entry may refer to.
-    #[serde(with = "as_base64")]
     pub files: FileSet,
     /// Limits.
     pub limits: RenderLimits,
-    /// What the GitOps object adds: YAML of a kustomization fragment.
+    /// What the GitOps object adds: YAML of a kustomization fragment. Not for Helm.
     pub overlay: Option<String>,
-    /// The namespace that the GitOps object sets over all objects.
+    /// The namespace that the GitOps object sets over all objects; for Helm, what a release without a namespace gets.
     pub target_namespace: Option<Namespace>,
+    /// The release, for Helm; without it the chart is rendered by itself.
+    pub helm: Option<HelmArguments>,
 }
 
 impl RenderRequest {
-    /// The rendering of a source, with default limits.
+    /// The rendering of a source, with default limits and, for a chart, with its own values only.
     pub fn of(source: &Source, files: FileSet) -> Self {
         Self {
             kind: source.renderer,
@@ -52,6 +55,7 @@ impl RenderRequest {
             limits: RenderLimits::default(),
             overlay: source.overlay.clone(),
             target_namespace: source.target_namespace.clone(),
+            helm: None,
         }
     }
 
@@ -61,42 +65,63 @@ impl RenderRequest {
     }
 }
 
-/// What the render process answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum RenderAnswer {
-    /// It worked.
-    #[serde(rename_all = "camelCase")]
-    Ok {
-        /// The manifests, YAML documents.
-        output: String,
-        /// Program and version: `kustomize v5.8.2`.
-        renderer: String,
-    },
-    /// It did not.
-    Err(Problem),
+/// What `helm template` is told beside the chart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HelmArguments {
+    /// Name of the release; empty is Helm's own `release-name`.
+    pub name: String,
+    /// Its namespace; none is the request's, or `default`.
+    pub namespace: Option<Namespace>,
+    /// YAML texts of values, the lowest layer first.
+    pub values: Vec<String>,
+    /// Single values on top of them.
+    pub parameters: Vec<Parameter>,
+    /// `.Capabilities.KubeVersion`: `1.34.2`; none is what Helm was built for.
+    pub kube_version: Option<String>,
+    /// More of `.Capabilities.APIVersions`: `monitoring.coreos.com/v1`.
+    pub api_versions: Vec<String>,
 }
 
-mod as_base64 {
-    use std::collections::BTreeMap;
+/// The least confinement in which renderers may run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sandbox {
+    /// Landlock and seccomp, or nothing is rendered.
+    #[default]
+    Full,
+    /// What the kernel offers; every proof then says so. For kernels without landlock or seccomp.
+    Reduced,
+}
 
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
-    use kubeopt_model::{FileSet, RepoPath};
-    use serde::de::Error as _;
-    use serde::{Deserialize, Deserializer, Serializer};
+/// What the render process reads: which program it becomes, and in what confinement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Launch {
+    /// The renderer; none only tries the confinement.
+    pub(crate) program: Option<PathBuf>,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+    /// The only folder that it can read.
+    pub(crate) readable: PathBuf,
+    /// The folder within it in which it starts.
+    pub(crate) start: PathBuf,
+    /// Limits.
+    pub(crate) limits: RenderLimits,
+    /// The least confinement.
+    pub(crate) sandbox: Sandbox,
+}
 
-    pub(super) fn serialize<S: Serializer>(files: &FileSet, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(files.iter().map(|(path, bytes)| (path, BASE64_STANDARD.encode(bytes))))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileSet, D::Error> {
-        let texts = BTreeMap::<RepoPath, String>::deserialize(deserializer)?;
-        texts
-            .into_iter()
-            .map(|(path, text)| Ok((path, BASE64_STANDARD.decode(text).map_err(D::Error::custom)?)))
-            .collect()
-    }
+/// The first line that the render process writes. What follows [`Started::Confined`] is the renderer's own output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Started {
+    /// It is confined and becomes the renderer now. The parts of the confinement that are missing, as sentences.
+    Confined {
+        /// Empty for all of it.
+        missing: Vec<String>,
+    },
+    /// It refuses.
+    Refused(Problem),
 }
 
 #[cfg(test)]
@@ -104,18 +129,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_survives_the_pipe_and_no_path_leaves_the_repository() {
-        let request = RenderRequest {
-            kind: RendererKind::Kustomize,
-            entry: RepoPath::new("apps/prod").unwrap(),
-            files: FileSet::from([(RepoPath::new("apps/x.yaml").unwrap(), vec![0, 255, b'\n'])]),
+    fn what_the_processes_tell_each_other_survives_the_pipe() {
+        let launch = Launch {
+            program: Some("/opt/helm".into()),
+            arguments: vec!["template".to_owned()],
+            readable: "/tmp/x".into(),
+            start: "/tmp/x/repository".into(),
             limits: RenderLimits::default(),
-            overlay: Some("patches: []".to_owned()),
-            target_namespace: Some(Namespace::new("payments").unwrap()),
+            sandbox: Sandbox::Reduced,
         };
-        let json = serde_json::to_string(&request).unwrap();
-        assert_eq!(serde_json::from_str::<RenderRequest>(&json).unwrap(), request);
-        let hostile = json.replace("apps/x.yaml", "../../etc/cron.d/x");
-        assert!(serde_json::from_str::<RenderRequest>(&hostile).is_err());
+        let json = serde_json::to_string(&launch).unwrap();
+        assert_eq!(serde_json::from_str::<Launch>(&json).unwrap(), launch);
+        let surprise = json.replacen('{', "{\"surprise\":1,", 1);
+        assert!(serde_json::from_str::<Launch>(&surprise).is_err());
+        let started = Started::Refused(Problem::new("E-REN-018", "t", "h"));
+        let line = serde_json::to_string(&started).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<Started>(&line).unwrap(), started);
     }
 }

@@ -44,16 +44,6 @@ pub(crate) struct Checked {
     pub(crate) needed: BTreeSet<RepoPath>,
 }
 
-impl Checked {
-    /// What is laid out for kustomize. `files` are those that were checked.
-    pub(crate) fn layout<'a>(&'a self, files: &'a FileSet) -> impl Iterator<Item = (&'a RepoPath, &'a [u8])> {
-        self.needed.iter().filter_map(|path| {
-            let bytes = self.rewritten.get(path).or_else(|| files.get(path))?;
-            Some((path, bytes.as_slice()))
-        })
-    }
-}
-
 /// The files of a repository, some of them replaced or added.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tree<'a> {

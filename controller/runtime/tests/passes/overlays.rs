@@ -4,6 +4,7 @@
 //! child's answer. Where there is neither `KUBEOPT_KUSTOMIZE` nor a kustomize or kubectl on the path, the overlays must be
 //! left with E-REN-001; the servers' suite, which builds its own kustomize, renders in any case.
 
+use std::io::{Read as _, Seek as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -15,24 +16,27 @@ use crate::apps::{API, ASKED, App, WEB, recorded};
 use crate::said::left_code;
 use crate::world::World;
 
-/// What the parent of a render child sets, and nobody else.
-const CHILD_VARIABLE: &str = "KUBEOPT_RENDER_PROGRAM";
+/// What the script that stands for kubeopt sets, and nobody else.
+const CHILD_VARIABLE: &str = "KUBEOPT_TEST_CHILD";
 
 const EU: App =
     App { namespace: "eu", name: "cart", folder: "overlays/eu", renderer: RendererKind::Kustomize, ..API };
 const US: App = App { namespace: "us", folder: "overlays/us", ..EU };
 
-/// Runs as the child where the script below calls it, else checks that a child answers nonsense with a problem.
+/// Becomes the renderer where the script below calls it, else checks that a child answers nonsense with a problem.
 #[test]
 fn the_render_child_answers_one_request() {
     if std::env::var_os(CHILD_VARIABLE).is_some() {
         let answer = std::fs::OpenOptions::new().write(true).open("/dev/fd/3").unwrap();
-        kubeopt_runtime::render_one(std::io::stdin().lock(), answer).unwrap();
+        kubeopt_runtime::render_one(std::io::stdin().lock(), answer.into()).unwrap();
         return;
     }
-    let mut answer = Vec::new();
-    kubeopt_runtime::render_one(&b"no request"[..], &mut answer).unwrap();
-    assert!(String::from_utf8(answer).unwrap().contains("E-REN-"));
+    let mut answer = tempfile::tempfile().unwrap();
+    kubeopt_runtime::render_one(&b"no request"[..], answer.try_clone().unwrap().into()).unwrap();
+    let mut text = String::new();
+    answer.rewind().unwrap();
+    answer.read_to_string(&mut text).unwrap();
+    assert!(text.contains("E-REN-"));
 }
 
 fn child(folder: &Path) -> PathBuf {
@@ -40,7 +44,7 @@ fn child(folder: &Path) -> PathBuf {
     let script = folder.join("render-child");
     let test = "overlays::the_render_child_answers_one_request";
     let text =
-        format!("#!/bin/sh\nexec 3>&1 >/dev/null\nexec '{}' --exact {test} --nocapture\n", own.display());
+        format!("#!/bin/sh\nexec 3>&1 >/dev/null\n{CHILD_VARIABLE}=1 exec '{}' --exact {test} --nocapture\n", own.display());
     std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
     script
@@ -65,7 +69,7 @@ async fn one_base_under_two_overlays_gets_one_recommendation_for_both() {
     let named = std::env::var_os("KUBEOPT_KUSTOMIZE").map(PathBuf::from);
     let kustomize = KustomizeBinary::find(named.as_deref()).await.ok();
     let is_there = kustomize.is_some();
-    kubeopt.renderer = Renderer { program: child(world.folder()), kustomize };
+    kubeopt.renderer = Renderer::new(child(world.folder()), kustomize, None);
 
     let report = world.pass(&kubeopt).await;
     world.the_open_one(&WEB).await;

@@ -106,7 +106,7 @@ impl World {
             journal: Box::new(SqliteJournal::open(self.database(name)).await.unwrap()),
             forges: [(forge, edge)].into(),
             git: GitStore::open(&self.folder.path().join(format!("git-{name}"))).unwrap(),
-            renderer: Renderer { program: "/nonexistent".into(), kustomize: None },
+            renderer: Renderer::new("/nonexistent".into(), None, None),
             bindings: repositories.iter().map(binding).collect(),
             mappings: self.apps.iter().map(App::mapping).collect(),
             operator_policy: None,
