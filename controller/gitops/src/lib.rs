@@ -36,7 +36,6 @@ pub mod store;
 pub use allow::path_allowed;
 pub use entry::detect_renderer;
 pub use error::GitError;
-pub use flux::resolve_sources;
 pub use giturl::{GitUrl, parse_git_url};
 pub use release::{release_of_object, releases, settle_origins};
 pub use render::{
