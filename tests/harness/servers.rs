@@ -1,6 +1,7 @@
 //! Where the servers are: the cache that `tests/servers/build` fills.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -56,4 +57,17 @@ pub fn program(server: &str, name: &str) -> PathBuf {
 pub fn kustomize() -> PathBuf {
     // Go names a program built from ".../v5" by the element before the version.
     program("kustomize", "kustomize")
+}
+
+/// The pinned `helm`, for tests that render.
+pub fn helm() -> PathBuf {
+    program("helm", "helm")
+}
+
+/// A search path with the pinned kustomize and helm before what the machine has.
+pub fn path_with_renderers() -> OsString {
+    let pinned = [kustomize(), helm()];
+    let folders = pinned.iter().filter_map(|program| program.parent()).map(Path::to_owned);
+    let system = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
+    std::env::join_paths(folders.chain(std::env::split_paths(&system))).or_fail("join the path")
 }

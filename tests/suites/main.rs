@@ -6,6 +6,7 @@ mod demo;
 mod end_to_end;
 mod forge_contract;
 mod house;
+mod installation;
 mod metrics;
 mod outbox;
 mod presets;

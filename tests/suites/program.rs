@@ -2,7 +2,6 @@
 //!
 //! Knows the command line and the files that operators write; it must not know the crates behind them.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use kubeopt_tests::process::{Launch, Process};
@@ -27,15 +26,11 @@ pub(crate) fn binary() -> PathBuf {
     binary
 }
 
-/// kubeopt in a folder of its own, with the pinned kustomize on its path.
+/// kubeopt in a folder of its own, with the pinned kustomize and helm on its path.
 pub(crate) fn launch(name: &str, folder: &Path) -> Launch {
-    let kustomize = servers::kustomize();
-    let own = kustomize.parent().map(Path::to_owned).into_iter();
-    let system = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
-    let path = std::env::join_paths(own.chain(std::env::split_paths(&system))).or_fail("join the path");
     Launch::new(name, binary())
         .home(folder)
-        .env("PATH", path)
+        .env("PATH", servers::path_with_renderers())
         .env("HOSTNAME", "kubeopt-0")
         .env("RUST_LOG", "info,kube_runtime=error")
         .env("NO_COLOR", "1")
