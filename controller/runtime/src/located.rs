@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kubeopt_gitops::flux::source_notes;
 use kubeopt_gitops::resolve_sources;
 use kubeopt_model::{Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
