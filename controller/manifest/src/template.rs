@@ -234,7 +234,7 @@ fn key_and_value(code: &str) -> Option<(&str, &str)> {
     };
     let value = rest.strip_prefix(':')?;
     let is_key = !key.is_empty() && key.chars().all(is_word);
-    (is_key && (value.is_empty() || value.starts_with([' ', '\t']))).then(|| (key, value))
+    (is_key && (value.is_empty() || value.starts_with([' ', '\t']))).then_some((key, value))
 }
 
 /// The one word of a value, without its quotes, where nothing but a comment follows; and where it begins.

@@ -142,8 +142,15 @@ impl<'m> KnownMarks<'m> {
         } else {
             of_amount(base).or_else(|| of_amount(rounded))
         };
-        let by = by?;
-        let how = if same_resource && by != (1, 1) { Transform::Scale { by } } else { Transform::Other };
+        let how = match by? {
+            _ if !same_resource => Transform::Other,
+            // The same number in another notation, such as Go's for floats, and a suffix.
+            (1, 1) if is_bare(mark) && !has_digit(text_after(text)) => {
+                Transform::Affix { before: String::new(), after: text_after(text).to_owned() }
+            }
+            (1, 1) => Transform::Other,
+            by => Transform::Scale { by },
+        };
         Some((at, how))
     }
 
@@ -211,6 +218,15 @@ fn number(text: &str) -> Option<(u64, &str)> {
     let (written, suffix) = text.split_at(end + exponent);
     let value: MilliCores = written.parse().ok()?;
     Some((value.base(), suffix))
+}
+
+/// What follows the number that a text begins with.
+fn text_after(text: &str) -> &str {
+    number(text).map_or(text, |(_, suffix)| suffix)
+}
+
+fn has_digit(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// The ratio in lowest terms, if it is one that someone would write.

@@ -1,7 +1,8 @@
 //! What holds for every text: no panic, no byte changed outside of the values, and edits that can be undone.
 
 use kubeopt_manifest::{
-    FileRole, closure, compare, edit, guard_file, guard_place, kustomization, mark, read_back, read_sites, workloads,
+    FileRole, closure, compare, edit, guard_file, guard_place, kustomization, mark, read_back, read_sites,
+    workloads,
 };
 use kubeopt_model::{Amount, Change, FieldEdit, FileSet, MilliCores};
 use proptest::prelude::*;
@@ -15,6 +16,13 @@ fn piece() -> impl Strategy<Value = String> {
         Just("requests: {cpu: 1, memory: 1Gi}".to_owned()),
         Just("kind: Deployment\napiVersion: apps/v1\nmetadata: {name: a}\n".to_owned()),
         Just("spec:\n  template:\n    spec:\n      containers:\n      - name: a\n        ".to_owned()),
+        Just("kind: HelmRelease\nspec:\n  values:\n    cpuLimit: 1\n".to_owned()),
+        Just(
+            "kind: Application\nspec:\n  source:\n    helm:\n      values: |\n        memLimit: 1Mi\n"
+                .to_owned()
+        ),
+        Just("      parameters: [{name: cpuLimit, value: '1'}]\n".to_owned()),
+        Just("limits:\n  cpu: 70m # x\n".to_owned()),
         Just("patches:\n- patch: |-\n    resources: {limits: {cpu: 1}}\n".to_owned()),
         "[ \\n\\r\\t:\\-\\[\\]{},&*!|>'\"%@`#?a1ä<~]{1,12}",
         Just("\n  ".to_owned()),
@@ -28,7 +36,23 @@ fn piece() -> impl Strategy<Value = String> {
     ]
 }
 
+/// A template is edited in its literals alone, whatever else it holds.
+fn literals_change_alone(bytes: &[u8]) {
+    let file = path("chart/templates/a.yaml");
+    let marked = mark(&FileSet::from([(file.clone(), bytes.to_vec())]), &|_| FileRole::Template);
+    for one in &marked.marks {
+        let site = one.site.clone();
+        let edits = [FieldEdit { site: site.clone(), after: one.amount }];
+        let Ok(after) = edit(&file, bytes, &edits) else { continue };
+        let same = |pairs: &mut dyn Iterator<Item = (&u8, &u8)>| pairs.take_while(|(a, b)| a == b).count();
+        let head = same(&mut bytes.iter().zip(&after));
+        let tail = same(&mut bytes[head..].iter().rev().zip(after[head..].iter().rev()));
+        assert!(head + tail + site.text.len() >= bytes.len(), "more than the literal changed");
+    }
+}
+
 fn everything(bytes: &[u8]) {
+    literals_change_alone(bytes);
     let file = path("kustomization.yaml");
     let _ = guard_file(&file, bytes);
     let _ = guard_place(&file, [&file]);

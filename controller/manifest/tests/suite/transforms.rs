@@ -19,11 +19,8 @@ fn values(marked: &Marked) -> Yaml {
 }
 
 fn text_of(value: &Yaml) -> String {
-    match value {
-        Yaml::Integer(number) => number.to_string(),
-        Yaml::Real(text) | Yaml::String(text) => text.clone(),
-        other => panic!("{other:?} is no scalar"),
-    }
+    let number = value.as_i64().map(|number| number.to_string());
+    number.or_else(|| value.as_str().map(str::to_owned)).expect("a whole number or a text")
 }
 
 fn deployment(field: &str, text: &str) -> String {
@@ -57,7 +54,7 @@ type Template = fn(&str) -> String;
 
 #[test]
 fn what_a_template_makes_of_a_value_is_told() {
-    let cases: [(&str, &str, &str, Template, &str); 30] = [
+    let cases: [(&str, &str, &str, Template, &str); 31] = [
         ("{{ .Values.x }}", "cpuRequest: 250m", "requests.cpu", |v| v.to_owned(), "0"),
         ("toYaml of a number", "cpuRequest: 2", "requests.cpu", |v| v.to_owned(), "0"),
         ("{{ .Values.x }} of a float", "cpuRequest: 2", "requests.cpu", |v| float(number(v)), "0"),
@@ -86,6 +83,13 @@ fn what_a_template_makes_of_a_value_is_told() {
             "limits.cpu",
             |v| format!("%!d(float64={v})m"),
             "0 written as \"%!d(float64={})m\"",
+        ),
+        (
+            "{{ .x }}Mi of a float",
+            "memoryMb: 512",
+            "limits.memory",
+            |v| format!("{}Mi", float(number(v))),
+            "0 written as \"{}Mi\"",
         ),
         ("a suffix twice", "memoryMb: 512Mi", "limits.memory", |v| format!("{v}Mi"), "0 written as \"{}Mi\""),
         (

@@ -327,3 +327,20 @@ fn numbers_keep_their_form_when_they_are_edited() {
         "cpuRequest: 0.31\ncpuLimit: '3'\nresources: {cpu: 2000m, memory: 1Gi}\nmemLimit: 268435456\n"
     );
 }
+
+#[test]
+fn several_values_of_one_text_are_edited_together() {
+    let text = "kind: Application\nspec:\n  source:\n    helm:\n      values: |\n        cpuRequest: 1 # one\n        resources: {limits: {cpu: '2', memory: 64Mi}}\n      parameters: [{name: cpuLimit, value: \"3\"}]\n";
+    let file = path("app.yaml");
+    let marked = marked_as("app.yaml", text, FileRole::Manifest);
+    let edits: Vec<FieldEdit> = (marked.marks.iter().zip(["310m", "4", "128Mi", "5"]))
+        .map(|(mark, amount)| FieldEdit {
+            site: mark.site.clone(),
+            after: Amount::parse(mark.field.resource, amount).expect("a quantity"),
+        })
+        .collect();
+    assert_eq!(edits.len(), 4);
+    let edited = edit(&file, text.as_bytes(), &edits).expect("edited");
+    let expected = text.replace(": 1 #", ": 310m #").replace("'2', memory: 64Mi", "'4', memory: 128Mi");
+    assert_eq!(String::from_utf8_lossy(&edited), expected.replace("\"3\"", "\"5\""));
+}
