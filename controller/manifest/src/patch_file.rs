@@ -34,12 +34,13 @@ pub struct ContainerPatch {
     pub container: ContainerName,
     /// In which list of the pod it stands.
     pub role: ContainerRole,
-    /// The fields.
+    /// The fields; none for a container that is named only to keep its place.
     pub fields: BTreeMap<Field, Amount>,
 }
 
 /// The text of a patch file: one document for each workload, sorted by kind, namespace and name; containers in the
-/// order given. More than one workload needs kustomize 5 or newer, unless the file stands under
+/// order given. kustomize puts the containers that a patch names before all others (measured with 5.5), so name every
+/// container of the list, in its order, those without fields too. More than one workload needs kustomize 5 or newer, unless the file stands under
 /// `patchesStrategicMerge`.
 ///
 /// # Errors
@@ -53,7 +54,7 @@ pub fn patch_text(patches: &[ContainerPatch]) -> Result<String, Problem> {
 }
 
 /// Puts what is not there yet into a patch file, and sets what has another amount: fields, containers, workloads, each
-/// in the style of the file. All other bytes stay.
+/// in the style of the file. Containers are added behind those that are there. All other bytes stay.
 ///
 /// # Errors
 /// As [`patch_text`], and when the file is never edited or a place in it cannot be written to.
@@ -122,8 +123,11 @@ fn containers<'p>(patches: impl Iterator<Item = &'p ContainerPatch>) -> Result<V
     }
     let item = |(container, mut resources): (&ContainerName, Fresh)| {
         resources.sort(false);
-        let name = ("name".to_owned(), Fresh::Name(container.as_str().to_owned()));
-        Fresh::Map(vec![name, ("resources".to_owned(), resources)])
+        let mut entries = vec![("name".to_owned(), Fresh::Name(container.as_str().to_owned()))];
+        if resources != Fresh::Map(Vec::new()) {
+            entries.push(("resources".to_owned(), resources));
+        }
+        Fresh::Map(entries)
     };
     Ok(found.into_iter().map(item).collect())
 }

@@ -38,7 +38,7 @@ enum Outcome {
     Refusal(Vec<String>),
 }
 
-fn folders() -> Vec<PathBuf> {
+pub(crate) fn folders() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
     let mut folders: Vec<PathBuf> =
         fs::read_dir(root).expect("the cases").map(|entry| entry.expect("an entry").path()).collect();
@@ -115,7 +115,7 @@ fn check_round_trip(name: &str, file: &RepoPath, before: &[u8], after: &[u8], wa
 }
 
 /// The changed lines only, with their numbers; carriage returns and byte order marks are made visible.
-fn diff(before: &[u8], after: &[u8]) -> String {
+pub(crate) fn diff(before: &[u8], after: &[u8]) -> String {
     let visible = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace('\r', "␍").replace('\u{feff}', "␂");
     let (before, after) = (visible(before), visible(after));
     let text = TextDiff::from_lines(&before, &after).unified_diff().context_radius(1).to_string();

@@ -5,7 +5,9 @@
 mod cases;
 mod compare;
 mod creations;
+mod fixtures;
 mod hostile;
+mod layouts;
 mod marks;
 mod patches;
 mod properties;

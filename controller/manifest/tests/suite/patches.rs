@@ -31,7 +31,8 @@ fn patch(kind: WorkloadKind, name: &str, container: &str, fields: &[(&str, &str)
 
 const DEPLOYMENT: WorkloadKind = WorkloadKind::Deployment;
 
-fn some() -> Vec<ContainerPatch> {
+/// Patches of several kinds.
+pub(crate) fn some() -> Vec<ContainerPatch> {
     vec![
         patch(
             WorkloadKind::CronJob,
@@ -104,6 +105,19 @@ fn a_patch_file_has_one_document_for_each_workload_whatever_the_order() {
     assert_eq!(patch_text(&turned), Ok(TEXT.to_owned()));
     let read = workloads(TEXT.as_bytes()).expect("YAML");
     assert_eq!(read.containers.len(), 4);
+}
+
+#[test]
+fn containers_without_fields_are_named_to_keep_their_places() {
+    let containers = [
+        patch(DEPLOYMENT, "web", "first", &[]),
+        patch(DEPLOYMENT, "web", "second", &[("requests.cpu", "310m")]),
+        patch(DEPLOYMENT, "web", "third", &[]),
+    ];
+    let text = patch_text(&containers).expect("a patch");
+    let list = "      containers:\n      - name: first\n      - name: second\n        resources:\n          requests:\n            cpu: 310m\n      - name: third\n";
+    assert!(text.ends_with(list), "{text}");
+    assert_eq!(extend_patch(&path("p.yaml"), text.as_bytes(), &containers), Ok(text.into_bytes()));
 }
 
 #[test]
