@@ -2,7 +2,7 @@
 //!
 //! Decides from path and text alone. Whether a value may be changed by policy is not its concern.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use kubeopt_model::{Problem, RepoPath};
 use yaml_rust2::scanner::TScalarStyle;
@@ -54,20 +54,27 @@ pub fn guard_place_as<'a>(
     role: FileRole,
     all: impl IntoIterator<Item = &'a RepoPath>,
 ) -> Result<(), Problem> {
+    let owners = owners(&path.as_str().split('/').collect::<Vec<_>>(), role);
+    let found: BTreeSet<&str> =
+        all.into_iter().map(RepoPath::as_str).filter(|file| owners.contains_key(*file)).collect();
+    place_refusal(path, role, &|file| found.contains(file))
+        .map_or(Ok(()), |refusal| Err(refusal.of_file(path)))
+}
+
+/// The same, where it can be asked which files there are.
+pub(crate) fn place_refusal(
+    path: &RepoPath,
+    role: FileRole,
+    exists: &dyn Fn(&str) -> bool,
+) -> Option<Refusal> {
     let parts: Vec<&str> = path.as_str().split('/').collect();
     if let Some(ci) = ci_path(&parts) {
-        return Err(Refusal::CiPath { path: ci.to_owned() }.of_file(path));
+        return Some(Refusal::CiPath { path: ci.to_owned() });
     }
     if parts.last() == Some(&"gotk-components.yaml") {
-        return Err(Refusal::Generated { header: "gotk-components.yaml".to_owned() }.of_file(path));
+        return Some(Refusal::Generated { header: "gotk-components.yaml".to_owned() });
     }
-    let owners = owners(&parts, role);
-    let found: BTreeSet<&RepoPath> =
-        all.into_iter().filter(|file| owners.contains_key(file.as_str())).collect();
-    match found.first().and_then(|file| owners.get(file.as_str())) {
-        Some(refusal) => Err(refusal.of_file(path)),
-        None => Ok(()),
-    }
+    owners(&parts, role).into_iter().find(|(file, _)| exists(file)).map(|(_, refusal)| refusal)
 }
 
 /// The part of a path that belongs to a CI system.
@@ -111,8 +118,8 @@ fn ci_path<'a>(parts: &[&'a str]) -> Option<&'a str> {
 }
 
 /// Files that, if they exist, own the path, and what that means.
-fn owners(parts: &[&str], role: FileRole) -> HashMap<String, Refusal> {
-    let mut owners = HashMap::new();
+fn owners(parts: &[&str], role: FileRole) -> BTreeMap<String, Refusal> {
+    let mut owners = BTreeMap::new();
     for (at, part) in parts.iter().enumerate().take(parts.len().saturating_sub(1)) {
         let beside = |name: &str| {
             let folder = parts[..at].join("/");

@@ -6,7 +6,7 @@
 use kubeopt_model::{Amount, EditSite, Field, FileSet, Problem, RepoPath};
 
 use crate::candidate::{Candidate, candidates};
-use crate::guard::{guard_file, guard_place_as};
+use crate::guard::{bytes_refusal, content_refusal, place_refusal};
 use crate::kustomize::FILE_NAMES;
 use crate::refusal::Refusal;
 use crate::replace::{Replacement, replaced};
@@ -77,7 +77,10 @@ fn is_read(path: &RepoPath, role: FileRole) -> bool {
 
 /// No candidate without these words. Looking for them first saves the parsing of large files such as CRDs.
 fn may_hold_candidates(bytes: &[u8], role: FileRole) -> bool {
-    let has = |word: &[u8]| bytes.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
+    let is_word = |window: &[u8], word: &[u8]| {
+        window[0].to_ascii_lowercase() == word[0] && window.eq_ignore_ascii_case(word)
+    };
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|window| is_word(window, word));
     let has_place = match role {
         FileRole::Manifest => has(b"resources") || has(b"values") || has(b"helm"),
         FileRole::Values | FileRole::Template => true,
@@ -126,9 +129,19 @@ impl Marker<'_> {
         if candidates.is_empty() {
             return None;
         }
-        let guarded =
-            guard_place_as(path, role, self.files.keys()).and_then(|()| guard_file(path, bytes)).err();
+        let of_file = self.place_refusal(path, role).or_else(|| bytes_refusal(bytes));
+        let of_line = || {
+            let (refusal, line) = content_refusal(&yaml)?;
+            Some(refusal.at(path, line, yaml.text.line(line)))
+        };
+        let guarded = of_file.map(|refusal| refusal.of_file(path)).or_else(of_line);
         self.candidates(path, &yaml, &candidates, guarded.as_ref())
+    }
+
+    /// Whether the place belongs to someone else.
+    fn place_refusal(&self, path: &RepoPath, role: FileRole) -> Option<Refusal> {
+        let exists = |file: &str| RepoPath::new(file).is_ok_and(|file| self.files.contains_key(&file));
+        place_refusal(path, role, &exists)
     }
 
     /// A template is no YAML yet: its literals are found and replaced as text.
@@ -140,9 +153,8 @@ impl Marker<'_> {
                 return None;
             }
         };
-        let guarded = guard_place_as(path, FileRole::Template, self.files.keys())
-            .and_then(|()| guard_template(path, bytes))
-            .err();
+        let place = self.place_refusal(path, FileRole::Template).map(|refusal| refusal.of_file(path));
+        let guarded = place.or_else(|| guard_template(path, bytes).err());
         let mut splices = Vec::new();
         for literal in literals(&text) {
             let (quantity, amount) = self.numbers.shaped(literal.field.resource, &literal.text);
