@@ -12,7 +12,7 @@ use yaml_rust2::scanner::TScalarStyle;
 
 pub use self::offered::offered;
 use crate::create::{Styles, creatable};
-use crate::create_place::{Spot, find, line};
+use crate::create_place::{Place, Spot, find, line};
 use crate::guard::{guard_file, guard_place};
 use crate::kustomize::FILE_NAMES;
 use crate::pods::containers;
@@ -38,7 +38,8 @@ pub struct Slot {
 
 /// Every field that a file could set and does not, where a value can be created: of the containers of workloads, of
 /// `resources` maps in values of charts (files, HelmReleases, Applications, blocks of text within them), each only if
-/// the map is empty or holds requests or limits. Templates have none.
+/// the map is empty or holds requests or limits. A value that is written as `null` is meant so and is none; templates
+/// have none.
 pub fn slots(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole) -> Vec<Slot> {
     let mut slots = Vec::new();
     for (path, bytes) in files {
@@ -232,7 +233,7 @@ impl<'l, 'a> Level<'l, 'a> {
             .known
             .entry((document, place.spot))
             .or_insert_with(|| creatable(yaml, styles, document, &path).is_ok());
-        if !is_open || slots.len() >= SLOTS_MAX {
+        if !is_open || is_deleted(yaml, &place, &path) || slots.len() >= SLOTS_MAX {
             return;
         }
         let line = line(yaml, &place);
@@ -244,6 +245,15 @@ impl<'l, 'a> Level<'l, 'a> {
         let site =
             EditSite { file: self.file.clone(), line, document, path: FieldPath(path), text: String::new() };
         slots.push(Slot { site, field });
+    }
+}
+
+/// A value for which `null` or `~` is written: in patches and values that takes away what a lower layer sets, and is
+/// meant.
+fn is_deleted(yaml: &YamlText<'_>, place: &Place, path: &[Step]) -> bool {
+    match place.spot {
+        Spot::Null(node) => place.existing == path.len() && yaml.span(node).is_some(),
+        Spot::Mapping(_) | Spot::Sequence(_) | Spot::Hosted(_) | Spot::Blank => false,
     }
 }
 

@@ -68,7 +68,7 @@ spec:
           # cpu: 1
       - name: b
         resources:
-          requests: {cpu: 1, memory: ~}
+          requests: {cpu: ~, memory: }
       - name: c
         resources: {requests: {cpu: 1, memory: 1}, limits: {cpu: 1, memory: 1}}
 ---
