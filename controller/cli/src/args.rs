@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Check prerequisites, permissions and reachability.
     Check(Check),
+    /// Show what is known: where each workload comes from in Git, or why nothing tells.
+    Get(Get),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.
@@ -113,6 +115,35 @@ pub(crate) enum Command {
         #[arg(long, default_value = ".")]
         root: PathBuf,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GetWhat {
+    /// Workload, repository, branch, folder, renderer, and how that is known.
+    Sources,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GetOutput {
+    Table,
+    Json,
+    Yaml,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Get {
+    /// What to show.
+    #[arg(value_enum)]
+    pub(crate) what: GetWhat,
+    /// Namespace; may be repeated.
+    #[arg(long = "namespace", short = 'n', value_name = "NAME", conflicts_with = "all_namespaces")]
+    pub(crate) namespaces: Vec<String>,
+    /// All namespaces, which is the default.
+    #[arg(long, short = 'A')]
+    pub(crate) all_namespaces: bool,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = GetOutput::Table)]
+    pub(crate) output: GetOutput,
 }
 
 /// Which workloads, and where their usage is.

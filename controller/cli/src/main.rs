@@ -4,6 +4,7 @@ mod args;
 mod demo;
 mod explain;
 mod generate;
+mod get;
 mod out;
 mod progress;
 mod run;

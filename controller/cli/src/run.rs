@@ -47,6 +47,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Run(run) => in_runtime(run_loop(run, common)),
         Command::Explain(explain) => in_runtime(explain::run(explain, common)),
         Command::Check(check) => in_runtime(run_check(check, common)),
+        Command::Get(get) => in_runtime(crate::get::run(get, common)),
     };
     outcome.unwrap_or_else(|found| {
         problems(&found);

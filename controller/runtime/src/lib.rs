@@ -13,6 +13,7 @@ pub mod demand;
 pub mod demo;
 pub mod edges;
 pub mod explain;
+pub mod get_sources;
 mod kept_limits;
 pub mod located;
 pub mod manners;
