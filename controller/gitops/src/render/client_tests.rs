@@ -113,7 +113,7 @@ async fn the_childs_environment_holds_nothing_but_what_it_needs() {
     let names = String::from_utf8(rendered.output).unwrap();
     let added_by_sh = ["PATH", "PWD", "OLDPWD", "SHLVL", "_"];
     let names: Vec<&str> = names.lines().filter(|name| !added_by_sh.contains(name)).collect();
-    let want = "GOMAXPROCS HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME HELM_PLUGINS HOME HTTPS_PROXY HTTP_PROXY KUBECONFIG TMPDIR";
+    let want = "GOGC GOMAXPROCS GOMEMLIMIT HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME HELM_PLUGINS HOME HTTPS_PROXY HTTP_PROXY KUBECONFIG TMPDIR";
     assert_eq!(names.join(" "), want);
 }
 

@@ -22,6 +22,9 @@ const ARGUMENTS_MAX: usize = 2_000;
 /// Bytes of all arguments; Linux takes 2 MiB, the environment included.
 const ARGUMENT_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of one argument; Linux takes 128 KiB.
+const ONE_ARGUMENT_BYTES_MAX: usize = 100 * 1024;
+
 /// What helps where there is none.
 pub(crate) const INSTALL: &str =
     "install helm v3 or v4 on the path, or name its path in the environment variable KUBEOPT_HELM";
@@ -98,9 +101,10 @@ pub(crate) fn prepare(request: &RenderRequest) -> Result<Prepared, Problem> {
     for version in &helm.api_versions {
         arguments.push(format!("--api-versions={}", plain("an API version", version)?));
     }
-    if arguments.len() > ARGUMENTS_MAX
-        || arguments.iter().map(String::len).sum::<usize>() > ARGUMENT_BYTES_MAX
-    {
+    let lengths = || arguments.iter().map(String::len);
+    let is_long = lengths().sum::<usize>() > ARGUMENT_BYTES_MAX
+        || lengths().any(|bytes| bytes > ONE_ARGUMENT_BYTES_MAX);
+    if arguments.len() > ARGUMENTS_MAX || is_long {
         let text = "the release has more values and parameters than helm can be given";
         return Err(refused(text, "write the parameters into one file of values"));
     }

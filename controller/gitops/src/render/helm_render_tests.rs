@@ -95,6 +95,13 @@ async fn a_chart_alone_is_rendered_with_its_own_values_and_named_in_the_proof() 
 }
 
 #[tokio::test]
+async fn a_chart_may_be_the_root_of_its_repository() {
+    let files = [("Chart.yaml", CHART), ("values.yaml", VALUES), ("templates/web.yaml", TEMPLATE)];
+    let output = render(&request(RendererKind::Helm, "", &files)).await.unwrap();
+    assert!(output.contains("cpu: 100m"), "{output}");
+}
+
+#[tokio::test]
 async fn hooks_are_rendered_while_tests_and_crds_are_not() {
     let (hook, test) = (
         HOOK.replace("NAME", "migrate").replace("KIND", "pre-install"),

@@ -74,6 +74,8 @@ fn what_helm_would_take_for_something_else_is_refused() {
     assert!(prepared(version).is_err());
     let many = vec![parameter("a", "1", false); ARGUMENTS_MAX];
     assert!(prepared(HelmArguments { parameters: many, ..HelmArguments::default() }).is_err());
+    let long = vec![parameter("a", &"1".repeat(ONE_ARGUMENT_BYTES_MAX), false)];
+    assert!(prepared(HelmArguments { parameters: long, ..HelmArguments::default() }).is_err());
 }
 
 #[tokio::test]

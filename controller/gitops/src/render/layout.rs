@@ -29,6 +29,10 @@ impl Layout {
     /// # Errors
     /// `E-REN-009`, also where one path is a file and a folder.
     pub(crate) fn of(prepared: &Prepared, files: &FileSet) -> Result<Self, Problem> {
+        let values = prepared.values.iter().map(String::len);
+        if prepared.contents(files).map(|(_, bytes)| bytes.len()).chain(values).sum::<usize>() > BYTES_MAX {
+            return Err(too_large());
+        }
         let home = tempfile::Builder::new()
             .prefix("kubeopt-render-")
             .permissions(Permissions::from_mode(0o700))
@@ -39,12 +43,7 @@ impl Layout {
         for folder in [&root, &empty, &values] {
             private_folders().create(folder).map_err(|error| failed(&error))?;
         }
-        let mut total = 0;
         for (path, bytes) in prepared.contents(files) {
-            total += bytes.len();
-            if total > BYTES_MAX {
-                return Err(too_large());
-            }
             write(&root.join(path.as_str()), bytes)
                 .map_err(|error| failed(&error).at(path.as_str(), None))?;
         }
