@@ -11,7 +11,9 @@ use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{Namespace, ObjectName, Problem, Release, RepoPath, RepositoryId};
 use serde_json::Value;
 
-use crate::release::{Described, effective_sources, has_glob, is_published, release_of_source, text};
+use crate::release::{
+    Described, effective_sources, has_glob, is_artifact, is_published, release_of_source, text,
+};
 use crate::sources::{Known, Sources, of_object, pinned, unknown_url};
 use crate::{argo_overlay, codes};
 
@@ -163,6 +165,9 @@ impl<'a> Application<'a> {
         }
         if matches!(kind, Kind::Published) {
             return self.published(source);
+        }
+        if is_artifact(source) {
+            return Err(self.artifact());
         }
         let place = self.place(source)?;
         let mut made = self.blank(place, RendererKind::Plain);
@@ -375,6 +380,17 @@ impl<'a> Application<'a> {
         notes
     }
 
+    fn artifact(&self) -> Problem {
+        Problem::new(
+            codes::ARTIFACT,
+            format!(
+                "{} takes manifests from a registry, which does not tell where they are written in Git",
+                self.shown()
+            ),
+            "tell where they are written: add the namespace to `sources` of the controller's configuration, or set `kubeopt.dev/source` on the workload",
+        )
+    }
+
     fn refused(&self, what: &str, field: &str) -> Problem {
         Problem::new(
             codes::SOURCE_PLUGIN,
@@ -398,7 +414,8 @@ impl<'a> Application<'a> {
 /// What a source says itself comes before what Argo CD found.
 fn kind(written: &Written<'_>) -> Kind {
     let says = |key: &str| written.source.get(key).is_some_and(Value::is_object);
-    if is_published(written.source) {
+    let manifests = is_artifact(written.source) && matches!(written.found, Some("Directory" | "Kustomize"));
+    if is_published(written.source) && !manifests {
         return Kind::Published;
     }
     match written.found {

@@ -123,6 +123,11 @@ fn what_is_not_rendered_or_followed_has_its_own_code() {
     let found =
         facts(json!({"source": {"repoURL": GITOPS, "path": "apps"}}), json!({"sourceType": "Plugin"}));
     assert_eq!(resolve_one(&found, &[]).unwrap_err().code, codes::SOURCE_PLUGIN);
+    let manifests = facts(
+        json!({"source": {"repoURL": "oci://registry.example/apps", "path": "."}}),
+        json!({"sourceType": "Kustomize"}),
+    );
+    assert_eq!(resolve_one(&manifests, &[]).unwrap_err().code, codes::ARTIFACT);
 }
 
 #[test]

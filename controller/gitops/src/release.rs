@@ -19,7 +19,7 @@ use crate::codes;
 use beside::Beside;
 use documents::Documents;
 
-pub(crate) use argo::{effective_sources, is_published, release_of_source};
+pub(crate) use argo::{effective_sources, is_artifact, is_published, release_of_source};
 
 /// Releases that one rendering may describe. Each is rendered on its own; a folder of this many is a whole fleet.
 const RELEASES_MAX: usize = 2000;

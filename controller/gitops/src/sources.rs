@@ -5,6 +5,8 @@
 //! `kubeopt.dev/source`; the GitOps object that applied it; `sources:` of the controller's configuration. Whatever says
 //! where a source is, a binding must allow it.
 
+use std::collections::BTreeMap;
+
 use kubeopt_model::source::{FilesBelow, KnownFrom, Source};
 use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{Binding, ClusterFacts, Problem, RepositoryId, SourceMapping, Workload, WorkloadId};
@@ -74,7 +76,9 @@ pub fn find_sources(
 ) -> Vec<(WorkloadId, Result<Sources, Problem>)> {
     let known = Known { facts, bindings, mappings, locate };
     let workloads = facts.workloads.iter().filter(|workload| workload.owner.is_none());
-    workloads.map(|workload| (workload.id.clone(), find(known, workload))).collect()
+    // An object has many workloads and is followed once.
+    let mut followed: Followed<'_> = BTreeMap::new();
+    workloads.map(|workload| (workload.id.clone(), find(known, workload, &mut followed))).collect()
 }
 
 /// The sources that a binding allows for the workload's namespace.
@@ -96,13 +100,23 @@ pub fn allowed(id: &WorkloadId, mut sources: Sources, bindings: &[Binding]) -> R
     }
 }
 
-fn find(known: Known<'_>, workload: &Workload) -> Result<Sources, Problem> {
+/// What came of objects that were followed before.
+type Followed<'a> = BTreeMap<&'a AppliedBy, Result<Sources, Problem>>;
+
+fn find<'a>(
+    known: Known<'a>,
+    workload: &'a Workload,
+    followed: &mut Followed<'a>,
+) -> Result<Sources, Problem> {
     if let Some(written) = workload.annotations.get(annotation::KEY) {
         return annotation::source(known, workload, written).map(Sources::one);
     }
+    let mut follow = |applied_by: &'a AppliedBy| {
+        followed.entry(applied_by).or_insert_with(|| of_object(known, applied_by)).clone()
+    };
     match &workload.applied_by {
         Some(applied_by @ AppliedBy::ArgoApplication { .. }) => {
-            let found = of_object(known, applied_by);
+            let found = follow(applied_by);
             // The Application may live in another cluster, where only the operator knows of it.
             let elsewhere = |problem: &Problem| problem.code == codes::APPLICATION_MISSING;
             match (found, mapped(known, workload)) {
@@ -111,7 +125,7 @@ fn find(known: Known<'_>, workload: &Workload) -> Result<Sources, Problem> {
             }
         }
         Some(applied_by @ (AppliedBy::FluxKustomization { .. } | AppliedBy::FluxHelmRelease { .. })) => {
-            of_object(known, applied_by)
+            follow(applied_by)
         }
         Some(AppliedBy::Object { kind, name }) => {
             mapped(known, workload).map(Sources::one).ok_or_else(|| made_by(kind, name))

@@ -51,9 +51,16 @@ pub(crate) fn effective_sources(spec: &Value) -> Vec<&Value> {
     spec.get("source").filter(|source| source.is_object()).into_iter().collect()
 }
 
-/// The source is a chart that a repository of charts publishes.
+/// The source is a chart that a repository of charts publishes. An artifact of a registry is one unless it says that it
+/// is something else.
 pub(crate) fn is_published(source: &Value) -> bool {
-    text(source, "chart").is_some() || text(source, "repoURL").is_some_and(|url| url.starts_with("oci://"))
+    let says = |key: &str| source.get(key).is_some_and(Value::is_object);
+    text(source, "chart").is_some() || (is_artifact(source) && !says("kustomize") && !says("directory"))
+}
+
+/// The source is taken from a registry and not from Git.
+pub(crate) fn is_artifact(source: &Value) -> bool {
+    text(source, "repoURL").is_some_and(|url| url.starts_with("oci://"))
 }
 
 /// The release of one source of a live Application that its status calls Helm.
