@@ -18,6 +18,7 @@
 //! without its servers, and a panic is what makes the servers print their logs.
 //! The harness knows nothing of kubeopt itself.
 
+pub mod argocd;
 pub mod etcd;
 pub mod flux;
 pub mod gitea;
@@ -26,6 +27,7 @@ pub mod kwok;
 pub mod port;
 pub mod process;
 pub mod prometheus;
+pub mod redis;
 pub mod servers;
 pub mod usage;
 pub mod wait;

@@ -1,5 +1,6 @@
 //! The suites: one binary, one module per subject.
 
+mod argocd;
 mod chart;
 mod cluster;
 mod demo;

@@ -1,0 +1,209 @@
+//! What the tests of Argo CD deploy: a chart with a layer of values for production, a kustomize overlay, and the
+//! Applications that point at them.
+
+use kubeopt_tests::argocd::application;
+use serde_json::{Value, json};
+
+use crate::installation::{Marked, Requests, Scene, cart};
+
+pub(super) const NAMESPACE: &str = "shop";
+
+/// The Application of Applications.
+pub(super) const PARENT: &str = "fleet";
+
+/// The folder of its files.
+pub(super) const APPLICATIONS: &str = "argocd";
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// A Deployment that needs no node.
+pub(super) const DEPLOYMENT: &str = r"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: $NAME}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: $NAME}}
+  template:
+    metadata: {labels: {app: $NAME}}
+    spec:
+      containers:
+      - name: main
+        image: registry.example/main:1
+        resources: {requests: {cpu: $CPU, memory: 256Mi}}
+";
+
+/// Values that the template names one by one.
+const API: &str = r"apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}-api
+spec:
+  replicas: {{ .Values.api.replicas }}
+  selector:
+    matchLabels: {app: {{ .Release.Name }}-api}
+  template:
+    metadata:
+      labels: {app: {{ .Release.Name }}-api}
+    spec:
+      containers:
+      - name: api
+        image: {{ .Values.api.image }}
+        resources:
+          requests:
+            cpu: {{ .Values.api.resources.requests.cpu | quote }}
+            memory: {{ .Values.api.resources.requests.memory }}
+          {{- with .Values.api.resources.limits }}
+          limits:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
+";
+
+/// Values that the template takes as they are.
+const WORKER: &str = r"apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}-worker
+spec:
+  replicas: {{ .Values.worker.replicas }}
+  selector:
+    matchLabels: {app: {{ .Release.Name }}-worker}
+  template:
+    metadata:
+      labels: {app: {{ .Release.Name }}-worker}
+    spec:
+      containers:
+      - name: worker
+        image: {{ .Values.worker.image }}
+        resources:
+          {{- toYaml .Values.worker.resources | nindent 10 }}
+";
+
+const VALUES: &str = r"# What every environment starts from.
+api:
+  replicas: 1
+  image: registry.example/api:1
+  resources:
+    requests:
+      cpu: 100m
+      memory: 128Mi
+worker:
+  replicas: 2
+  image: registry.example/worker:1
+  resources: {}
+";
+
+const VALUES_PROD: &str = r#"# Production. Owner: team shop.
+api:
+  replicas: 2
+  resources:
+    requests:
+      cpu: "1"        # sized by hand in 2024
+      memory: 2Gi
+    limits:
+      memory: 2Gi
+worker:
+  resources:
+    requests: {cpu: 800m, memory: 1Gi} # Black Friday
+"#;
+
+const POLICY: &str = r"extends: kubeopt:balanced
+pullRequests: {groupBy: single, labels: [rightsizing]}
+";
+
+/// The repository (path, text), apart from its Applications.
+pub(super) fn files() -> Vec<(&'static str, &'static str)> {
+    let chart = [
+        (".kubeopt.yaml", POLICY),
+        ("apps/shop/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 0.1.0\n"),
+        ("apps/shop/values.yaml", VALUES),
+        ("apps/shop/values-prod.yaml", VALUES_PROD),
+        ("apps/shop/templates/api.yaml", API),
+        ("apps/shop/templates/worker.yaml", WORKER),
+    ];
+    chart.into_iter().chain(cart::FILES).collect()
+}
+
+/// The Applications that the parent finds in the repository (path, text).
+pub(super) fn applications(clone_url: &str) -> Vec<(String, String)> {
+    let source = |path, more: Value| {
+        let mut source = json!({ "repoURL": clone_url, "targetRevision": "main", "path": path });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            source[key] = value.clone();
+        }
+        source
+    };
+    let layers = json!({ "helm": { "valueFiles": ["values.yaml", "values-prod.yaml"] } });
+    let all = [("shop", source("apps/shop", layers)), ("cart", source(cart::ENTRY, json!({})))];
+    all.into_iter()
+        .map(|(name, source)| {
+            let text = application(name, NAMESPACE, &source).to_string();
+            (format!("{APPLICATIONS}/{name}.json"), text)
+        })
+        .collect()
+}
+
+/// Workload, its folder, what renders it, its Application: as `kubeopt get sources` has to tell them.
+pub(super) const SOURCES: [(&str, &str, &str, &str); 3] = [
+    ("shop/deploy/cart", cart::ENTRY, "kustomize", "cart"),
+    ("shop/deploy/shop-api", "apps/shop", "helm", "shop"),
+    ("shop/deploy/shop-worker", "apps/shop", "helm", "shop"),
+];
+
+/// What the pull request has to change in the values of the chart.
+const DIFF: &str = r#"diff --git a/apps/shop/values-prod.yaml b/apps/shop/values-prod.yaml
+--- a/apps/shop/values-prod.yaml
++++ b/apps/shop/values-prod.yaml
+@@ -3,10 +3,10 @@ api:
+   replicas: 2
+   resources:
+     requests:
+-      cpu: "1"        # sized by hand in 2024
+-      memory: 2Gi
++      cpu: "350m"        # sized by hand in 2024
++      memory: 576Mi
+     limits:
+       memory: 2Gi
+ worker:
+   resources:
+-    requests: {cpu: 800m, memory: 1Gi} # Black Friday
++    requests: {cpu: 290m, memory: 464Mi} # Black Friday
+"#;
+
+const BODY_PARTS: [&str; 3] = [
+    "| `deploy/shop-api` ×2 | api | 1000m → **350m** | 2Gi → **576Mi** | 2Gi |",
+    "| `deploy/shop-worker` ×2 | worker | 800m → **290m** | 1Gi → **464Mi** | - |",
+    "- `apps/shop` rendered with helm v4.3.1 before and after: 4 fields of 2 containers differ, nothing else.",
+];
+
+const MARKED: [Marked; 4] = [
+    ("shop/deploy/shop-api/api", "requests.cpu", "1", "350m"),
+    ("shop/deploy/shop-api/api", "requests.memory", "2Gi", "576Mi"),
+    ("shop/deploy/shop-worker/worker", "requests.cpu", "800m", "290m"),
+    ("shop/deploy/shop-worker/worker", "requests.memory", "1Gi", "464Mi"),
+];
+
+const REQUESTS_AFTER: [Requests; 2] =
+    [("shop-api", "api", ("350m", "576Mi")), ("shop-worker", "worker", ("290m", "464Mi"))];
+
+/// What kubeopt has to make of it.
+pub(super) fn scene() -> Scene {
+    Scene {
+        namespace: NAMESPACE,
+        deployments: vec![("shop-api", 2), ("shop-worker", 2), cart::DEPLOYMENT],
+        usage_of,
+        title: "Rightsize shop: 3 workloads",
+        diff: format!("{}{DIFF}", cart::DIFF),
+        body_parts: cart::BODY_PARTS.into_iter().chain(BODY_PARTS).collect(),
+        marked: cart::MARKED.into_iter().chain(MARKED).collect(),
+        requests_after: REQUESTS_AFTER.into_iter().chain([cart::REQUESTS_AFTER]).collect(),
+    }
+}
+
+fn usage_of(container: &str) -> (f64, f64) {
+    match container {
+        "api" => (0.3, 500.0 * MIB),
+        "worker" => (0.25, 400.0 * MIB),
+        "cart" => cart::USAGE,
+        other => panic!("the shop has no container {other}"),
+    }
+}
