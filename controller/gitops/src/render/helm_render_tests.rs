@@ -1,8 +1,10 @@
 //! Tests with a real child and a real helm: the one that KUBEOPT_HELM names, the servers' or one on the path.
 
+use std::io::Write as _;
+
 use kubeopt_model::release::Parameter;
 use kubeopt_model::source::RendererKind;
-use kubeopt_model::{Namespace, Problem};
+use kubeopt_model::{Namespace, Problem, RepoPath};
 
 use super::testing::{real, request, text};
 use super::{HelmArguments, RenderRequest};
@@ -137,6 +139,28 @@ async fn charts_in_the_folder_charts_and_beside_the_chart_are_rendered_with_it()
     let problem = render(&chart(&more[..1], HelmArguments::default())).await.unwrap_err();
     assert_eq!(problem.code, codes::DEPENDENCIES);
     assert!(problem.text.contains("cache 1.x.x from https://charts.example"), "{problem}");
+}
+
+#[tokio::test]
+async fn archives_in_the_folder_charts_are_rendered_with_it() {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, text) in [
+        ("cache/Chart.yaml", "apiVersion: v2\nname: cache\nversion: 1.0.0\n"),
+        ("cache/templates/a.yaml", "kind: Cache\n"),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+    }
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zipped.write_all(&builder.into_inner().unwrap()).unwrap();
+    let declared = format!(
+        "{CHART}dependencies: [{{name: cache, version: 1.x.x, repository: 'https://charts.example'}}]\n"
+    );
+    let mut request = chart(&[("c/Chart.yaml", declared.as_str())], HelmArguments::default());
+    request.files.insert(RepoPath::new("c/charts/cache-1.0.0.tgz").unwrap(), zipped.finish().unwrap());
+    assert!(render(&request).await.unwrap().contains("kind: Cache"));
 }
 
 #[tokio::test]

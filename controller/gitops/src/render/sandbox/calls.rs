@@ -250,7 +250,6 @@ mod tests {
             libc::SYS_perf_event_open,
             libc::SYS_memfd_create,
             libc::SYS_prctl,
-            libc::SYS_setrlimit,
             libc::SYS_openat2,
         ] {
             assert!(!listed(call), "{call}");
