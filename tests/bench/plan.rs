@@ -16,6 +16,8 @@ use kubeopt_model::{
 };
 use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
+use kubeopt_runtime::Tools;
+use kubeopt_runtime::charts::Charts;
 use kubeopt_runtime::edges::{Alone, ClusterEdge, Edges, Selection};
 use kubeopt_runtime::pipeline::{PassReport, plan};
 use kubeopt_runtime::progress::Quiet;
@@ -87,7 +89,9 @@ async fn one(folder: &Path, renderer: &Renderer) -> Figures {
     let snapshot = git.fetch(&remote, None).await.or_fail("read the repository");
     let sources = world::entries(&snapshot, &repository);
     let now = Timestamp::now();
-    let (trace, running) = world::run(snapshot, &sources, renderer, now).await;
+    let charts = Charts::default();
+    let tools = Tools { renderer, charts: &charts };
+    let (trace, running) = world::run(snapshot, &sources, tools, now).await;
 
     let mut figures = Figures { name, entries: sources.len(), ..Figures::default() };
     count_trace(&mut figures, &trace, &sources);
@@ -156,6 +160,7 @@ async fn edges(
         forges: [(forge_name.clone(), local_edge(forge, &forge_name))].into(),
         git: GitStore::open(&scratch.join("git")).or_fail("open the cache of repositories"),
         renderer: renderer.clone(),
+        charts: Charts::default(),
         bindings: sources.iter().map(binding).collect(),
         mappings: sources.iter().map(mapping).collect(),
         operator_policy: None,

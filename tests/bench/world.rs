@@ -16,8 +16,10 @@ use kubeopt_model::{
     RepoPath, RepositoryId, Source, Timestamp, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_observe::{RecordedMetrics, STEP_S};
+use kubeopt_runtime::Tools;
 use kubeopt_runtime::edges::FactsSource;
-use kubeopt_runtime::sites::{RepositoryTrace, entry_point, render_request, trace_repository};
+use kubeopt_runtime::rendering::render_request;
+use kubeopt_runtime::sites::{RepositoryTrace, entry_point, trace_repository};
 
 /// How much usage there is.
 const DAYS: i64 = 15;
@@ -112,14 +114,14 @@ impl FactsSource for Running {
 pub(crate) async fn run(
     snapshot: Snapshot,
     sources: &[Source],
-    renderer: &Renderer,
+    tools: Tools<'_>,
     now: Timestamp,
 ) -> (RepositoryTrace, Vec<Result<Running, Problem>>) {
     let all: Vec<&Source> = sources.iter().collect();
-    let trace = trace_repository(snapshot, &all, renderer).await;
+    let trace = trace_repository(snapshot, &all, tools).await;
     let mut running = Vec::new();
     for source in sources {
-        running.push(run_one(&trace, source, renderer, now).await);
+        running.push(run_one(&trace, source, tools.renderer, now).await);
     }
     (trace, running)
 }

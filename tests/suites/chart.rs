@@ -110,7 +110,8 @@ fn golden() -> Allowed {
     {
         let parts: Vec<&str> = line.split_whitespace().collect();
         let [place, verbs, resource @ ..] = &parts[..] else { panic!("not a rule: {line}") };
-        allowed.insert(format!("{place} {}", resource.join(" ")), verbs.split(',').map(str::to_owned).collect());
+        allowed
+            .insert(format!("{place} {}", resource.join(" ")), verbs.split(',').map(str::to_owned).collect());
     }
     allowed
 }

@@ -92,6 +92,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Show what is known: where each workload comes from in Git, or why nothing tells.
     Get(Get),
+    /// Show which line of a folder sets each request and limit, and who else it feeds; offline.
+    Trace(Trace),
+    /// Change requests and limits in a folder, proven by rendering; offline.
+    Set(Set),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.
@@ -269,6 +273,57 @@ pub(crate) struct Check {
     pub(crate) pre: bool,
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// A folder, and what it needs from outside.
+#[derive(Debug, Clone, Group)]
+pub(crate) struct Folder {
+    /// A folder with manifests, a kustomization or a chart, or one that holds several of them.
+    #[arg(value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// A chart that the folder names and does not hold: its archive or folder; may be repeated.
+    #[arg(long = "chart", value_name = "NAME=FILE", value_parser = named_file)]
+    pub(crate) charts: Vec<(String, PathBuf)>,
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("write NAME=FILE, such as podinfo=podinfo-6.9.2.tgz")?;
+    Ok((name.to_owned(), file.into()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceOutput {
+    Table,
+    /// With the key of each line, and all that it feeds.
+    Wide,
+    Json,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Trace {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = TraceOutput::Table)]
+    pub(crate) output: TraceOutput,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Set {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+    /// The container: [NAMESPACE/]KIND/NAME[/CONTAINER], NAME, or * for all.
+    #[arg(value_name = "SELECTION")]
+    pub(crate) selection: String,
+    /// What it shall ask for: cpu.request=250m, memory.limit=512Mi.
+    #[arg(value_name = "FIELD=QUANTITY", required = true)]
+    pub(crate) values: Vec<String>,
+    /// Print the diff and its proof; write nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Format.
     #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

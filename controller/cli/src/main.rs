@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod generate;
 mod get;
+mod offline;
 mod out;
 mod progress;
 mod run;

@@ -23,7 +23,7 @@ use crate::args::{
     Selection,
 };
 use crate::out::{hint, print, problems};
-use crate::{explain, generate, table};
+use crate::{explain, generate, offline, table};
 
 /// Nothing to propose, with `--exit-code`.
 const NOTHING: u8 = 3;
@@ -48,6 +48,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Explain(explain) => in_runtime(explain::run(explain, common)),
         Command::Check(check) => in_runtime(run_check(check, common)),
         Command::Get(get) => in_runtime(crate::get::run(get, common)),
+        Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
+        Command::Set(set) => in_runtime(offline::set(set, common)),
     };
     outcome.unwrap_or_else(|found| {
         problems(&found);
@@ -96,7 +98,7 @@ pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
 }
 
 /// The executable itself, which is also the renderer's child.
-fn program() -> Result<PathBuf, Vec<Problem>> {
+pub(crate) fn program() -> Result<PathBuf, Vec<Problem>> {
     std::env::current_exe().map_err(|error| vec![kubeopt_runtime::own_fault(&format!("own path: {error}"))])
 }
 

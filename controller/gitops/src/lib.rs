@@ -13,6 +13,7 @@ pub mod allow;
 mod annotation;
 pub mod argo;
 mod argo_overlay;
+pub mod bare;
 mod cache;
 pub mod charts;
 pub mod codes;
@@ -22,6 +23,7 @@ pub mod error;
 mod fixture;
 pub mod flux;
 mod flux_artifacts;
+mod folder;
 pub mod giturl;
 mod local;
 pub mod release;
@@ -39,7 +41,8 @@ pub use error::GitError;
 pub use giturl::{GitUrl, parse_git_url};
 pub use release::{release_of_object, releases, settle_origins};
 pub use render::{
-    HelmArguments, HelmBinary, KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, Sandbox, serve_one,
+    HelmArguments, HelmBinary, KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, Sandbox,
+    serve_one,
 };
 pub use snapshot::{Skipped, SkippedWhy, Snapshot};
 pub use sources::{Sources, find_sources, resolve_sources};

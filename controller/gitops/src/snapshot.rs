@@ -13,7 +13,7 @@ use kubeopt_model::{FileSet, RepoPath, RepositoryId};
 
 use crate::error::GitError;
 use crate::smart::Tip;
-use crate::{cache, local};
+use crate::{cache, folder, local};
 
 /// Largest file that is read. It is above what is edited, because a folder is rendered with all its files: the largest
 /// of the public repositories that we measured is a list of dashboards of 1.05 MB, and Kubernetes takes no object above
@@ -22,7 +22,7 @@ pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Most entries of one commit, folders included. The largest public GitOps monorepos have some ten thousand; a tree
 /// that refers to itself many times over ends here.
-const ENTRIES_MAX: usize = 200_000;
+pub(crate) const ENTRIES_MAX: usize = 200_000;
 
 /// Most bytes that [`Snapshot::files`] gives at once.
 const FILES_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -92,15 +92,25 @@ pub struct Snapshot {
     pub tree: String,
     /// First lines of the newest commits, the newest first; of a repository that was fetched without history, one.
     pub subjects: Vec<String>,
-    git_dir: PathBuf,
+    kept: Kept,
     index: Arc<Index>,
 }
 
+/// Where the content of the files is.
+#[derive(Debug, Clone)]
+enum Kept {
+    /// In the objects of this repository.
+    Objects(PathBuf),
+    /// In the files of this folder, as they were when they were listed.
+    Folder(PathBuf),
+}
+
+/// What a tree holds.
 #[derive(Debug, Default)]
-struct Index {
-    files: BTreeMap<RepoPath, Oid>,
-    folders: BTreeMap<RepoPath, Oid>,
-    skipped: Vec<Skipped>,
+pub(crate) struct Index {
+    pub(crate) files: BTreeMap<RepoPath, Oid>,
+    pub(crate) folders: BTreeMap<RepoPath, Oid>,
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 impl Snapshot {
@@ -116,7 +126,26 @@ impl Snapshot {
             commit: tip.commit.clone(),
             tree: tree.to_string(),
             subjects: subjects(&repository, commit),
-            git_dir: git_dir.to_owned(),
+            kept: Kept::Objects(git_dir.to_owned()),
+            index: Arc::new(index),
+            repository: id,
+        })
+    }
+
+    /// Lists a folder of this machine, as if all of it were committed. Its name stands for the repository.
+    ///
+    /// # Errors
+    /// [`GitError::Store`] when it cannot be listed, [`GitError::TooLarge`] beyond the limits of a commit.
+    pub fn of_folder(folder: &Path) -> Result<Self, GitError> {
+        let id = folder::id(folder);
+        let index = folder::list(folder, &id)?;
+        let tree = folder::digest(&index);
+        Ok(Self {
+            branch: String::new(),
+            commit: String::new(),
+            tree,
+            subjects: Vec::new(),
+            kept: Kept::Folder(folder.to_owned()),
             index: Arc::new(index),
             repository: id,
         })
@@ -142,11 +171,11 @@ impl Snapshot {
     /// # Errors
     /// [`GitError::TooLarge`] beyond 256 MiB in all, [`GitError::Object`] for damage.
     pub fn files(&self, keep: impl Fn(&RepoPath) -> bool) -> Result<FileSet, GitError> {
-        let repository = local::open(&self.git_dir, &self.repository)?;
-        let odb = repository.odb().map_err(|error| self.object(&error))?;
+        let reader = self.reader()?;
+        let odb = reader.odb(&self.repository)?;
         let (mut files, mut bytes) = (FileSet::new(), 0_u64);
         for (path, oid) in self.index.files.iter().filter(|(path, _)| keep(path)) {
-            let content = self.blob(&odb, *oid)?;
+            let content = reader.content(odb.as_ref(), path, *oid, &self.repository)?;
             bytes += content.len() as u64;
             if bytes > FILES_BYTES_MAX {
                 return Err(too_large(&self.repository, "256 MiB of files at once"));
@@ -162,17 +191,47 @@ impl Snapshot {
     /// [`GitError::Object`] for damage.
     pub fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, GitError> {
         let Some(oid) = self.index.files.get(path) else { return Ok(None) };
-        let repository = local::open(&self.git_dir, &self.repository)?;
-        let odb = repository.odb().map_err(|error| self.object(&error))?;
-        self.blob(&odb, *oid).map(Some)
+        let reader = self.reader()?;
+        let odb = reader.odb(&self.repository)?;
+        reader.content(odb.as_ref(), path, *oid, &self.repository).map(Some)
     }
 
-    fn blob(&self, odb: &Odb<'_>, oid: Oid) -> Result<Vec<u8>, GitError> {
-        Ok(odb.read(oid).map_err(|error| self.object(&error))?.data().to_vec())
+    fn reader(&self) -> Result<Reader<'_>, GitError> {
+        Ok(match &self.kept {
+            Kept::Objects(git_dir) => Reader::Objects(local::open(git_dir, &self.repository)?),
+            Kept::Folder(folder) => Reader::Folder(folder),
+        })
+    }
+}
+
+/// An opened place of content.
+enum Reader<'a> {
+    Objects(Repository),
+    Folder(&'a Path),
+}
+
+impl Reader<'_> {
+    fn odb(&self, id: &RepositoryId) -> Result<Option<Odb<'_>>, GitError> {
+        match self {
+            Self::Objects(repository) => repository.odb().map(Some).map_err(|error| object(id, &error)),
+            Self::Folder(_) => Ok(None),
+        }
     }
 
-    fn object(&self, error: &git2::Error) -> GitError {
-        object(&self.repository, error)
+    fn content(
+        &self,
+        odb: Option<&Odb<'_>>,
+        path: &RepoPath,
+        oid: Oid,
+        id: &RepositoryId,
+    ) -> Result<Vec<u8>, GitError> {
+        match (self, odb) {
+            (Self::Objects(_), Some(odb)) => {
+                Ok(odb.read(oid).map_err(|error| object(id, &error))?.data().to_vec())
+            }
+            (Self::Objects(_), None) => Ok(Vec::new()),
+            (Self::Folder(folder), _) => folder::read(folder, path, oid),
+        }
     }
 }
 
@@ -268,6 +327,6 @@ fn object(id: &RepositoryId, error: &git2::Error) -> GitError {
     GitError::Object { repository: id.clone(), why: error.message().to_owned() }
 }
 
-fn too_large(id: &RepositoryId, limit: &str) -> GitError {
+pub(crate) fn too_large(id: &RepositoryId, limit: &str) -> GitError {
     GitError::TooLarge { repository: id.clone(), limit: limit.to_owned() }
 }

@@ -272,6 +272,11 @@ impl EditSite {
         Self { file: RepoPath::root(), line: 0, document: 0, path: FieldPath::default(), text }
     }
 
+    /// Whether nothing stands there yet: the path leads to a key that would have to be created.
+    pub fn is_absent(&self) -> bool {
+        self.is_located() && self.text.is_empty()
+    }
+
     /// Whether it is a scalar in Git.
     pub fn is_located(&self) -> bool {
         self.line > 0

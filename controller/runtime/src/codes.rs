@@ -18,6 +18,10 @@ pub const NOT_RENDERED_HERE: &str = "E-SRC-207";
 pub const FILE_TOO_LARGE: &str = "E-SRC-208";
 /// A removed limit would come back from another place.
 pub const UNCOVERED: &str = "E-SRC-209";
+/// A chart is not at hand.
+pub const CHART_MISSING: &str = "E-SRC-210";
+/// Values come from where the repository does not show them.
+pub const VALUES_ELSEWHERE: &str = "E-SRC-211";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -49,6 +53,9 @@ pub const USAGE_PARTIAL: &str = "E-RUN-014";
 /// The forge shows pull requests that the database does not know.
 pub const MEMORY_REBUILT: &str = "E-RUN-015";
 
+/// A folder or file that a command was given cannot be used.
+pub const NO_FOLDER: &str = "E-RUN-016";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -60,6 +67,11 @@ pub const CODES: &[(&str, &str)] = &[
     (NOT_RENDERED_HERE, "An overlay uses a remote base, a plugin or Helm, which kubeopt does not run."),
     (FILE_TOO_LARGE, "A manifest is larger than kubeopt reads."),
     (UNCOVERED, "A limit stays because another place, such as the base of an overlay, sets it too."),
+    (CHART_MISSING, "The chart of a release is not at hand."),
+    (
+        VALUES_ELSEWHERE,
+        "A release takes values, or is changed, by something that the repository does not show.",
+    ),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),
     (CLOSED_BY_PERSON, "A person closed a pull request with these values."),
@@ -78,4 +90,5 @@ pub const CODES: &[(&str, &str)] = &[
         MEMORY_REBUILT,
         "The database did not know kubeopt's pull requests; they were read from the forge again.",
     ),
+    (NO_FOLDER, "A folder or file that the command was given cannot be used."),
 ];

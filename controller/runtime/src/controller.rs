@@ -182,7 +182,7 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
         Ok(report) => {
             log_report(&report);
             measure(&instruments.metrics, &report);
-            measure_pull_requests(&instruments.metrics, edges).await;
+            measure_pull_requests(&instruments.metrics, edges, &report).await;
             count(instruments, PassResult::Done, begun);
             instruments.readiness.ready();
             Ok(())
@@ -259,16 +259,21 @@ fn measure(metrics: &Metrics, report: &PassReport) {
     }
 }
 
-/// Where the pull requests stand that the journal knows of. After its loss they are learned anew from the forge.
-async fn measure_pull_requests(metrics: &Metrics, edges: &Edges) {
+/// Where kubeopt's pull requests stand: the open ones of this pass, and those that the journal saw merged or closed.
+async fn measure_pull_requests(metrics: &Metrics, edges: &Edges, report: &PassReport) {
+    let open = report.published.iter().filter(|published| match published {
+        Published::Opened(_) | Published::Updated(_) | Published::Unchanged(_) => true,
+        Published::Waiting(_) | Published::Failed(_) => false,
+    });
+    let shown = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    metrics.set_pull_requests(PullRequestState::Open, shown(open.count()));
     let Ok(records) = edges.journal.pull_requests().await else { return };
-    for (shown, states) in [
-        (PullRequestState::Open, &[RecordedState::Open][..]),
-        (PullRequestState::Merged, &[RecordedState::Merged, RecordedState::Synced]),
+    for (state, recorded) in [
+        (PullRequestState::Merged, &[RecordedState::Merged, RecordedState::Synced][..]),
         (PullRequestState::Closed, &[RecordedState::Closed]),
     ] {
-        let number = records.iter().filter(|record| states.contains(&record.state)).count();
-        metrics.set_pull_requests(shown, i64::try_from(number).unwrap_or(i64::MAX));
+        let number = records.iter().filter(|record| recorded.contains(&record.state)).count();
+        metrics.set_pull_requests(state, shown(number));
     }
 }
 

@@ -21,6 +21,7 @@ use kubeopt_model::{
 use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 
+use crate::charts::Charts;
 use crate::edges::{Alone, ClusterEdge, Edges, Selection};
 use crate::progress::Progress;
 use crate::sites::TraceCache;
@@ -103,6 +104,7 @@ pub async fn set_up(
         forges: [(name.clone(), local_edge(forge.clone(), &name))].into(),
         git: store("git")?,
         renderer,
+        charts: Charts::default(),
         bindings: vec![Binding {
             clusters: vec![],
             namespaces: vec![],

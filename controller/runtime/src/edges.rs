@@ -16,7 +16,9 @@ use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
 use kubeopt_report::Templates;
 
+use crate::charts::Charts;
 use crate::progress::Progress;
+use crate::rendering::Tools;
 use crate::sites::TraceCache;
 
 /// Where the facts of one cluster come from.
@@ -110,6 +112,8 @@ pub struct Edges {
     pub git: GitStore,
     /// The way to manifests.
     pub renderer: Renderer,
+    /// Charts from outside the repositories.
+    pub charts: Charts,
     /// What may be edited.
     pub bindings: Vec<Binding>,
     /// Where workloads come from that no controller explains.
@@ -133,6 +137,11 @@ pub struct Edges {
 }
 
 impl Edges {
+    /// What rendering needs.
+    pub fn tools(&self) -> Tools<'_> {
+        Tools { renderer: &self.renderer, charts: &self.charts }
+    }
+
     /// The configured repository that a Git URL of a cluster object means.
     pub fn locate(&self, url: &str) -> Option<RepositoryId> {
         let GitUrl { host, port, owner, name } = parse_git_url(url)?;

@@ -5,18 +5,22 @@
 //! [`merges`] (what became of it). The only crate that knows all others.
 
 pub mod change_set;
+pub mod charts;
 pub mod check;
 pub mod codes;
 pub mod controller;
 pub mod decide;
 pub mod demand;
 pub mod demo;
+pub mod discover;
 pub mod edges;
 pub mod explain;
 pub mod get_sources;
 mod kept_limits;
+pub mod layers;
 pub mod located;
 pub mod manners;
+mod marking;
 pub mod merges;
 pub mod pipeline;
 pub mod policy_files;
@@ -24,17 +28,24 @@ pub mod progress;
 pub mod prove;
 pub mod publish;
 mod record;
+pub mod rendering;
 pub mod scan;
 pub mod seen;
+pub mod select;
+pub mod set_fields;
 mod shown;
 pub mod sites;
 pub mod trace;
+pub mod trace_path;
+mod tree;
+pub mod view;
 pub mod wanted;
 pub mod wiring;
 
 pub use kubeopt_gitops::render::Sandbox;
 pub use kubeopt_report::escape::terminal_line;
 pub use pipeline::{PassReport, pass, plan};
+pub use rendering::Tools;
 
 use kubeopt_model::Problem;
 

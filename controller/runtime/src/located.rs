@@ -109,7 +109,7 @@ impl Edges {
                 notes: kept.notes.clone(),
             }));
         }
-        let trace = Arc::new(trace_repository(snapshot, sources, &self.renderer).await);
+        let trace = Arc::new(trace_repository(snapshot, sources, self.tools()).await);
         self.traces.put(cache_key, Arc::clone(&trace));
         Ok(trace)
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_gitops::render::Renderer;
+use kubeopt_gitops::Snapshot;
 use kubeopt_manifest::compare;
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{
@@ -12,8 +12,10 @@ use kubeopt_model::{
 
 use crate::change_set::ChangeSet;
 use crate::codes;
-use crate::sites::{RepositoryTrace, render_request};
+use crate::rendering::{Tools, render_entry};
+use crate::sites::RepositoryTrace;
 use crate::trace::EntryTrace;
+use crate::view::View;
 
 /// Proves a change set for every entry point that it feeds, live or not.
 ///
@@ -23,14 +25,14 @@ use crate::trace::EntryTrace;
 pub async fn prove(
     change_set: &ChangeSet,
     trace: &RepositoryTrace,
-    renderer: &Renderer,
+    tools: Tools<'_>,
 ) -> Result<Vec<Verification>, Problem> {
     let touched: Vec<Touched<'_>> = change_set.recommendations.iter().flat_map(touched).collect();
     let mut verifications = Vec::new();
     for entry in trace.entries.values().filter_map(|entry| entry.as_ref().ok()) {
         let wanted = wanted(entry, &touched);
         if !wanted.is_empty() {
-            verifications.push(prove_entry(entry, wanted, change_set, trace, renderer).await?);
+            verifications.push(prove_entry(entry, wanted, change_set, trace, tools).await?);
         }
     }
     if verifications.is_empty() {
@@ -86,12 +88,12 @@ async fn prove_entry(
     wanted: BTreeMap<ChangedField, &EditSite>,
     change_set: &ChangeSet,
     trace: &RepositoryTrace,
-    renderer: &Renderer,
+    tools: Tools<'_>,
 ) -> Result<Verification, Problem> {
-    let files = sides(entry, change_set, trace);
-    let before = renderer.render(&render_request(&entry.entry, files.before)).await?;
-    let after = renderer.render(&render_request(&entry.entry, files.after)).await?;
-    let found: BTreeSet<ChangedField> = compare(&before.output, &after.output)?.into_iter().collect();
+    let after: FileSet =
+        change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
+    let compared = compare_entry(entry, &trace.snapshot, &after, tools).await?;
+    let found: BTreeSet<ChangedField> = compared.changed.into_iter().collect();
     if let Some((field, site)) =
         wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field))
     {
@@ -101,29 +103,56 @@ async fn prove_entry(
     if let Some(other) = found.symmetric_difference(&wanted).next() {
         return Err(not_proven(&entry.entry.path, other, found.contains(other)));
     }
-    let by = if after.by == before.by {
-        after.by
-    } else {
-        ProvenBy::Rendered(format!("{}, then {}", before.by, after.by))
-    };
-    Ok(Verification { entry: entry.entry.path.clone(), by, changed: found.into_iter().collect() })
+    Ok(Verification {
+        entry: entry.entry.path.clone(),
+        by: compared.by,
+        changed: found.into_iter().collect(),
+    })
 }
 
-/// The files of an entry point, before and after the change set.
-fn sides(entry: &EntryTrace, change_set: &ChangeSet, trace: &RepositoryTrace) -> Change<FileSet> {
-    let before: FileSet = entry
-        .files
-        .iter()
-        .filter_map(|path| Some((path.clone(), trace.snapshot.read(path).ok()??)))
-        .collect();
-    let mut after = before.clone();
-    for file in &change_set.files {
-        if let Some(bytes) = after.get_mut(&file.path) {
-            bytes.clone_from(&file.content.after);
+/// All fields in which two renderings of an entry point differ.
+pub(crate) struct Compared {
+    pub(crate) by: ProvenBy,
+    pub(crate) changed: Vec<ChangedField>,
+}
+
+/// Renders an entry point as the commit has it, and with `after` in the place of its files.
+///
+/// # Errors
+/// When a side cannot be rendered, and when anything but resource fields of workloads differs.
+pub(crate) async fn compare_entry(
+    entry: &EntryTrace,
+    snapshot: &Snapshot,
+    after: &FileSet,
+    tools: Tools<'_>,
+) -> Result<Compared, Problem> {
+    let none = FileSet::new();
+    let reads = &entry.own_files;
+    let before_view = View::new(snapshot, &none, &none);
+    let after_view = View::new(snapshot, &none, after);
+    let before = render_entry(&entry.entry, reads, &before_view, tools).await?;
+    let after = render_entry(&entry.entry, reads, &after_view, tools).await?;
+    let by = if after.by() == before.by() {
+        after.by()
+    } else {
+        ProvenBy::Rendered(format!("{}, then {}", before.by(), after.by()))
+    };
+    if before.parts.len() != after.parts.len() {
+        let text = format!("{}: a release would come or go with these values", entry.entry.path);
+        return Err(Problem::new(codes::NOT_PROVEN, text, REPORT));
+    }
+    let mut changed = Vec::new();
+    for (before, after) in before.parts.iter().zip(&after.parts) {
+        for mut field in compare(&before.bare, &after.bare)? {
+            field.workload.namespace = field.workload.namespace.or_else(|| after.namespace.clone());
+            changed.push(field);
         }
     }
-    Change { before, after }
+    changed.sort();
+    Ok(Compared { by, changed })
 }
+
+const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";
 
 /// A limit that is set elsewhere as well: without this line, the value below it shows.
 fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem {
@@ -141,9 +170,5 @@ fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem
 fn not_proven(entry: &RepoPath, field: &ChangedField, unexpected: bool) -> Problem {
     let what = if unexpected { "would change as well" } else { "would not change as proposed" };
     let text = format!("{entry}: {} of {} [{}] {what}", field.field, field.workload, field.container);
-    Problem::new(
-        codes::NOT_PROVEN,
-        text,
-        "report it with the output of `kubeopt plan`; nothing was published",
-    )
+    Problem::new(codes::NOT_PROVEN, text, REPORT)
 }

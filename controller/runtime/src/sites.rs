@@ -5,21 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use kubeopt_gitops::entry::{is_kustomization, plain_resources, settle_renderer};
-use kubeopt_gitops::render::{RenderLimits, RenderRequest, Renderer};
+use kubeopt_gitops::entry::{plain_resources, settle_renderer};
+use kubeopt_gitops::release::releases;
 use kubeopt_gitops::{SkippedWhy, Snapshot};
-use kubeopt_manifest::{
-    Closure, KustomizationKind, Marked, closure, kustomization, mark, read_back, read_sites,
-};
-use kubeopt_model::edit::ProvenBy;
+use kubeopt_manifest::{Marked, Slot, mark, offered, read_back, read_sites, slots, slots_at};
 use kubeopt_model::source::RendererKind;
-use kubeopt_model::{FileSet, Problem, RepoPath, Source};
+use kubeopt_model::{EditSite, FileSet, Problem, Release, RepoPath, Source, TracedField};
 
+use crate::discover::Work;
+use crate::layers::{is_set, layers};
+use crate::marking::{fill_slots, joined};
+use crate::rendering::{Rendering, Tools, render_entry, render_request};
 use crate::trace::{EntryPoint, EntryTrace, fill_feeds, guard_places, trace_plain, trace_rendered};
-
-/// Entry points that are rendered only because they share files with a live one. A monorepo may have hundreds; beyond
-/// this many, what they share is not listed and a sentence says so.
-const SHARING_ENTRIES_MAX: usize = 200;
+use crate::tree::Tree;
+use crate::view::View;
 
 /// All entry points of one branch of one repository.
 #[derive(Debug, Clone)]
@@ -47,186 +46,231 @@ pub fn entry_point(source: &Source, snapshot: &Snapshot) -> EntryPoint {
         renderer: settled.renderer,
         target_namespace: settled.target_namespace,
         overlay: settled.overlay,
+        release: settled.release,
     }
 }
 
 /// Traces the entry points of `sources`, and those that share files with them.
-pub async fn trace_repository(
-    snapshot: Snapshot,
-    sources: &[&Source],
-    renderer: &Renderer,
-) -> RepositoryTrace {
+pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], tools: Tools<'_>) -> RepositoryTrace {
     let live: BTreeSet<EntryPoint> = sources.iter().map(|source| entry_point(source, &snapshot)).collect();
-    let tree = match Tree::read(&snapshot) {
-        Ok(tree) => tree,
+    match Tree::read(&snapshot) {
+        Ok(tree) => {
+            let (work, notes) = tree.around(live);
+            let entries = finished(trace_work(&tree, work, tools).await, &tree);
+            RepositoryTrace { snapshot: snapshot.clone(), entries, notes }
+        }
         Err(problem) => {
             let entries = live.into_iter().map(|entry| (entry, Err(problem.clone()))).collect();
-            return RepositoryTrace { snapshot, entries, notes: Vec::new() };
+            RepositoryTrace { snapshot, entries, notes: Vec::new() }
         }
-    };
-    let (work, notes) = plan(&tree, live);
-    let marked = mark_all(&tree, &work);
-    let mut entries = BTreeMap::new();
+    }
+}
+
+/// Traces every entry point that the tree itself shows within a folder, and those that share files with one of them.
+///
+/// # Errors
+/// When the files cannot be read.
+pub async fn trace_everything(
+    snapshot: Snapshot,
+    folder: &RepoPath,
+    tools: Tools<'_>,
+) -> Result<RepositoryTrace, Problem> {
+    let tree = Tree::read(&snapshot)?;
+    let mut work = tree.everything();
+    let within = work.iter().filter(|(entry, _)| entry.path.is_within(folder));
+    let shared: BTreeSet<RepoPath> = within.flat_map(|(_, reads)| reads.iter().flatten()).cloned().collect();
+    work.retain(|entry, reads| {
+        entry.path.is_within(folder) || reads.as_ref().is_ok_and(|reads| !reads.is_disjoint(&shared))
+    });
+    let entries = finished(trace_work(&tree, work, tools).await, &tree);
+    Ok(RepositoryTrace { snapshot: snapshot.clone(), entries, notes: Vec::new() })
+}
+
+type Entries = BTreeMap<EntryPoint, Result<EntryTrace, Problem>>;
+
+async fn trace_work(tree: &Tree<'_>, work: Work, tools: Tools<'_>) -> Entries {
+    // Once for all, so that a mark means the same scalar everywhere.
+    let marks = Marks::of(tree);
+    let mut entries = Entries::new();
     for (entry, reads) in work {
-        let traced = match (&entry.renderer, reads) {
-            (_, Err(problem)) => Err(problem),
-            (RendererKind::Plain, Ok(reads)) => Ok(plain(&tree, &entry, &reads)),
-            (RendererKind::Kustomize, Ok(reads)) => rendered(&entry, &reads, &marked, renderer).await,
+        let traced = match reads {
+            Ok(reads) => trace_entry(tree, &entry, &reads, &marks, tools).await,
+            Err(problem) => Err(problem),
         };
         entries.insert(entry, traced);
     }
-    let mut trace = RepositoryTrace { snapshot, entries, notes };
-    finish(&mut trace);
-    trace
+    entries
 }
 
-/// The files of a commit. Those that are read over and over are held; the others are read when they are asked for.
-struct Tree<'s> {
-    snapshot: &'s Snapshot,
-    held: FileSet,
-    folders: BTreeSet<RepoPath>,
-}
-
-impl<'s> Tree<'s> {
-    fn read(snapshot: &'s Snapshot) -> Result<Self, Problem> {
-        let held = snapshot
-            .files(|path| is_kustomization(path) || is_yaml(path))
-            .map_err(|error| error.problem())?;
-        let folders =
-            held.keys().filter(|path| is_kustomization(path)).filter_map(RepoPath::parent).collect();
-        Ok(Self { snapshot, held, folders })
-    }
-
-    fn bytes(&self, path: &RepoPath) -> Option<Vec<u8>> {
-        self.held.get(path).cloned().or_else(|| self.snapshot.read(path).ok().flatten())
-    }
-
-    fn files(&self, reads: &BTreeSet<RepoPath>) -> FileSet {
-        reads.iter().filter_map(|path| Some((path.clone(), self.bytes(path)?))).collect()
-    }
-
-    /// Folders with a kustomization that is an entry point, not a component.
-    fn kustomizations(&self) -> impl Iterator<Item = RepoPath> + '_ {
-        self.held.iter().filter(|(path, _)| is_kustomization(path)).filter_map(|(path, bytes)| {
-            let read = kustomization(path, bytes).ok()?;
-            (read.kind == KustomizationKind::Kustomization).then(|| path.parent().unwrap_or_default())
-        })
-    }
-}
-
-fn is_yaml(path: &RepoPath) -> bool {
-    path.file_name().ends_with(".yaml") || path.file_name().ends_with(".yml")
-}
-
-/// The files of each entry point, or why they are not known.
-type Work = BTreeMap<EntryPoint, Result<BTreeSet<RepoPath>, Problem>>;
-
-fn plan(tree: &Tree<'_>, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) {
-    let mut work: Work = live.into_iter().map(|entry| (entry.clone(), reads_of(tree, &entry))).collect();
-    let shared: BTreeSet<RepoPath> = work.values().flatten().flatten().cloned().collect();
-    let mut notes = Vec::new();
-    let known: BTreeSet<RepoPath> = work.keys().map(|entry| entry.path.clone()).collect();
-    let mut sharing = 0;
-    for path in tree.kustomizations().filter(|path| !known.contains(path)) {
-        let entry =
-            EntryPoint { path, renderer: RendererKind::Kustomize, target_namespace: None, overlay: None };
-        let Ok(reads) = reads_of(tree, &entry) else { continue };
-        if reads.is_disjoint(&shared) || is_only_a_part(&entry, &work) {
-            continue;
+async fn trace_entry(
+    tree: &Tree<'_>,
+    entry: &EntryPoint,
+    reads: &BTreeSet<RepoPath>,
+    marks: &Marks,
+    tools: Tools<'_>,
+) -> Result<EntryTrace, Problem> {
+    let is_plain = entry.renderer == RendererKind::Plain;
+    let (mut fields, mut unread) =
+        if is_plain { plain(tree, entry, reads) } else { (Vec::new(), Vec::new()) };
+    let (rendering, marked) = marked_rendering(tree, entry, reads, marks, tools).await?;
+    let by = rendering.by();
+    for part in &rendering.parts {
+        let read = read_back(&part.yaml, &marked)?;
+        let (mut traced, problems) = trace_rendered(entry, part, read, &marked);
+        if is_plain && part.release.is_none() {
+            // What stands in a plain manifest was found by parsing, where anchors and the like are seen.
+            traced.retain(|field| field.site.as_ref().is_ok_and(EditSite::is_absent));
+            traced.retain(|field| !fields.iter().any(|other| is_same_field(field, other)));
+        } else {
+            unread.extend(problems);
         }
-        sharing += 1;
-        if sharing > SHARING_ENTRIES_MAX {
-            notes.push(format!(
-                "more than {SHARING_ENTRIES_MAX} entry points share these files; the rest was not looked at"
-            ));
-            break;
-        }
-        work.insert(entry, Ok(reads));
+        fields.extend(traced);
     }
-    (work, notes)
-}
-
-/// A base that a live entry point includes is no entry point of its own.
-fn is_only_a_part(entry: &EntryPoint, work: &Work) -> bool {
-    let is_own = |file: &RepoPath| is_kustomization(file) && file.parent().as_ref() == Some(&entry.path);
-    work.iter().any(|(other, reads)| {
-        other.renderer == RendererKind::Kustomize
-            && other.path != entry.path
-            && reads.as_ref().is_ok_and(|reads| reads.iter().any(is_own))
+    unread.extend(rendering.problems);
+    Ok(EntryTrace {
+        entry: entry.clone(),
+        by,
+        fields,
+        unread,
+        own_files: reads.clone(),
+        files: rendering.files,
     })
 }
 
-fn reads_of(tree: &Tree<'_>, entry: &EntryPoint) -> Result<BTreeSet<RepoPath>, Problem> {
-    let mut read = |path: &RepoPath| tree.bytes(path);
-    if tree.folders.contains(&entry.path) && entry.renderer == RendererKind::Kustomize {
-        return closure(&mut read, &entry.path).and_then(refuse_what_is_not_rendered);
+fn is_same_field(a: &TracedField, b: &TracedField) -> bool {
+    (&a.workload, &a.container, a.field) == (&b.workload, &b.container, b.field)
+}
+
+/// The rendering with marks in the place of all values, and where values could be created. A renderer that refuses what
+/// was created (a schema, say) is asked again without.
+async fn marked_rendering(
+    tree: &Tree<'_>,
+    entry: &EntryPoint,
+    reads: &BTreeSet<RepoPath>,
+    marks: &Marks,
+    tools: Tools<'_>,
+) -> Result<(Rendering, Marked), Problem> {
+    let offered = offered_slots(tree, entry, reads, &marks.with_slots.files, tools).await;
+    let held = View::new(tree.snapshot, &marks.with_slots.files, &marks.none);
+    let numbered_from = marks.with_slots.marks.len();
+    let (files, more) = fill_slots(&|path| held.bytes(path), &offered, numbered_from);
+    let view = View::new(tree.snapshot, &marks.with_slots.files, &files);
+    let first = render_entry(entry, reads, &view, tools).await;
+    if let Ok(rendering) = &first
+        && rendering.problems.is_empty()
+    {
+        return Ok((first?, joined(&marks.with_slots, more)));
     }
-    let mut files = BTreeSet::new();
-    for path in plain_resources(tree.snapshot.paths(), &entry.path) {
-        if tree.held.contains_key(&path) {
-            files.insert(path);
-        } else {
-            files.extend(closure(&mut read, &path).and_then(refuse_what_is_not_rendered)?);
+    let view = View::new(tree.snapshot, &marks.marked.files, &marks.none);
+    let second = render_entry(entry, reads, &view, tools).await;
+    match (first, second) {
+        (Ok(first), Ok(second)) if first.problems.len() <= second.problems.len() => {
+            Ok((first, joined(&marks.with_slots, more)))
         }
+        (Ok(first), Err(_)) => Ok((first, joined(&marks.with_slots, more))),
+        (_, second) => Ok((second?, joined(&marks.marked, Vec::new()))),
     }
-    Ok(files)
 }
 
-fn refuse_what_is_not_rendered(closure: Closure) -> Result<BTreeSet<RepoPath>, Problem> {
-    let refuse = |what: &str, name: &str, help: &str| {
-        Err(Problem::new(
-            crate::codes::NOT_RENDERED_HERE,
-            format!("the overlay uses {what} `{name}`, which kubeopt does not run"),
-            help,
-        ))
-    };
-    if let Some(remote) = closure.remote.first() {
-        return refuse(
-            "the remote base",
-            remote,
-            "copy the base into the repository, or patch its values in a file of this repository",
+/// Where the charts of an entry point's releases take resources that no file of the repository sets.
+async fn offered_slots(
+    tree: &Tree<'_>,
+    entry: &EntryPoint,
+    reads: &BTreeSet<RepoPath>,
+    marked: &FileSet,
+    tools: Tools<'_>,
+) -> Vec<Slot> {
+    let none = FileSet::new();
+    let as_is = View::new(tree.snapshot, &tree.held, &none);
+    let view = View::new(tree.snapshot, marked, &none);
+    let mut slots = Vec::new();
+    for release in releases_of(tree, entry, reads, &as_is, tools).await {
+        let Ok(chart) = tools.charts.find(&release.chart, &as_is) else { continue };
+        let folder = chart.in_git.then_some(&chart.folder);
+        let layers = layers(&release, reads, &entry.path, folder, &as_is);
+        let Some((highest, bytes)) = layers.first().and_then(|layer| Some((layer, view.bytes(&layer.file)?)))
+        else {
+            continue;
+        };
+        let paths = offered(&chart.files, &chart.folder);
+        // A layer that cannot take keys, such as an encrypted one, is no place for a value.
+        let open =
+            slots_at(&highest.file, &bytes, highest.document, &highest.root, &paths).unwrap_or_default();
+        let below = highest.root.0.len();
+        slots.extend(
+            open.into_iter().filter(|slot| {
+                !is_set(slot.site.path.0.get(below..).unwrap_or_default(), &layers[1..], &as_is)
+            }),
         );
     }
-    if let Some(plugin) = closure.plugins.first() {
-        return refuse(
-            "the plugin",
-            plugin,
-            "keep resources out of what the plugin makes, in a base of its own",
-        );
-    }
-    if let Some(helm) = closure.helm.first() {
-        return refuse(
-            "Helm through",
-            &helm.to_string(),
-            "deploy the chart with a HelmRelease or an Application of its own",
-        );
-    }
-    Ok(closure.files)
+    slots
 }
 
-/// Marks every file that some kustomize entry point reads, once, so that a mark means the same scalar everywhere.
-fn mark_all(tree: &Tree<'_>, work: &Work) -> Marked {
-    let reads: BTreeSet<RepoPath> = work
-        .iter()
-        .filter(|(entry, _)| entry.renderer == RendererKind::Kustomize)
-        .filter_map(|(_, reads)| reads.as_ref().ok())
-        .flatten()
-        .cloned()
-        .collect();
-    mark(&tree.files(&reads))
+/// The releases that an entry point renders to, as the files are.
+async fn releases_of(
+    tree: &Tree<'_>,
+    entry: &EntryPoint,
+    reads: &BTreeSet<RepoPath>,
+    view: &View<'_>,
+    tools: Tools<'_>,
+) -> Vec<Release> {
+    if let Some(release) = &entry.release {
+        return vec![release.clone()];
+    }
+    if !may_hold_releases(tree, reads) {
+        return Vec::new();
+    }
+    // What cannot be rendered is told when it is rendered with marks.
+    let rendered = tools.renderer.render(&render_request(entry, view.files(reads))).await;
+    rendered.map(|rendered| releases(&rendered.output).0).unwrap_or_default()
 }
 
-fn plain(tree: &Tree<'_>, entry: &EntryPoint, reads: &BTreeSet<RepoPath>) -> EntryTrace {
+/// The marks of a whole tree.
+struct Marks {
+    /// In the place of values.
+    marked: Marked,
+    /// And where values could be created.
+    with_slots: Marked,
+    none: FileSet,
+}
+
+impl Marks {
+    fn of(tree: &Tree<'_>) -> Self {
+        let role = |path: &RepoPath| tree.role(path);
+        let marked = mark(&tree.held, &role);
+        let slots = slots(&tree.held, &role);
+        let (filled, marks) = fill_slots(&|path| marked.files.get(path).cloned(), &slots, 0);
+        let mut with_slots = joined(&marked, marks);
+        with_slots.files.clone_from(&marked.files);
+        with_slots.files.extend(filled);
+        Self { marked, with_slots, none: FileSet::new() }
+    }
+}
+
+fn plain(
+    tree: &Tree<'_>,
+    entry: &EntryPoint,
+    reads: &BTreeSet<RepoPath>,
+) -> (Vec<TracedField>, Vec<Problem>) {
     let (mut fields, mut unread) = (Vec::new(), Vec::new());
-    for (path, bytes) in tree.files(reads) {
+    let files: FileSet = reads.iter().filter_map(|path| Some((path.clone(), tree.bytes(path)?))).collect();
+    for (path, bytes) in files {
         match read_sites(&path, &bytes) {
             Ok(sites) => fields.extend(trace_plain(entry, sites)),
             Err(problem) => unread.push(problem),
         }
     }
     unread.extend(too_large(tree.snapshot, &entry.path));
-    let files = reads.iter().cloned().collect();
-    EntryTrace { entry: entry.clone(), by: ProvenBy::Parsed, fields, unread, files }
+    (fields, unread)
+}
+
+/// Whether a text says the kind of an object that describes releases.
+fn may_hold_releases(tree: &Tree<'_>, reads: &BTreeSet<RepoPath>) -> bool {
+    let says = |bytes: &Vec<u8>| {
+        let text = String::from_utf8_lossy(bytes);
+        text.contains("HelmRelease") || text.contains("argoproj.io/")
+    };
+    reads.iter().filter_map(|path| tree.held.get(path)).any(says)
 }
 
 /// Manifests of a plain folder that are so large that they were not even fetched.
@@ -243,46 +287,15 @@ fn too_large(snapshot: &Snapshot, folder: &RepoPath) -> Vec<Problem> {
         .collect()
 }
 
-async fn rendered(
-    entry: &EntryPoint,
-    reads: &BTreeSet<RepoPath>,
-    marked: &Marked,
-    renderer: &Renderer,
-) -> Result<EntryTrace, Problem> {
-    let files =
-        reads.iter().filter_map(|path| Some((path.clone(), marked.files.get(path)?.clone()))).collect();
-    let answer = renderer.render(&render_request(entry, files)).await?;
-    let read = read_back(&answer.output, marked)?;
-    let (fields, unread) = trace_rendered(entry, read, marked);
-    Ok(EntryTrace {
-        entry: entry.clone(),
-        by: answer.by,
-        fields,
-        unread,
-        files: reads.iter().cloned().collect(),
-    })
-}
-
-/// The request that renders an entry point from these files.
-pub fn render_request(entry: &EntryPoint, files: FileSet) -> RenderRequest {
-    RenderRequest {
-        kind: entry.renderer,
-        entry: entry.path.clone(),
-        files,
-        limits: RenderLimits::default(),
-        overlay: entry.overlay.clone(),
-        target_namespace: entry.target_namespace.clone(),
-    }
-}
-
-fn finish(trace: &mut RepositoryTrace) {
-    let all_paths: Vec<RepoPath> = trace.snapshot.paths().cloned().collect();
-    let keys: Vec<EntryPoint> =
-        trace.entries.iter().filter(|(_, traced)| traced.is_ok()).map(|(entry, _)| entry.clone()).collect();
-    let mut traced: Vec<EntryTrace> = keys.iter().filter_map(|key| trace.entries.remove(key)?.ok()).collect();
-    guard_places(&mut traced, &all_paths);
+/// The entries with what only all of them together tell.
+fn finished(mut entries: Entries, tree: &Tree<'_>) -> Entries {
+    let all_paths: Vec<RepoPath> = tree.snapshot.paths().cloned().collect();
+    let (keys, mut traced): (Vec<EntryPoint>, Vec<EntryTrace>) =
+        entries.iter().filter_map(|(key, entry)| Some((key.clone(), entry.as_ref().ok()?.clone()))).unzip();
+    guard_places(&mut traced, &all_paths, &|path| tree.role(path));
     fill_feeds(&mut traced);
-    trace.entries.extend(traced.into_iter().map(|entry| (entry.entry.clone(), Ok(entry))));
+    entries.extend(keys.into_iter().zip(traced.into_iter().map(Ok)));
+    entries
 }
 
 /// Traces that were made before, by what they depend on.

@@ -2,14 +2,17 @@
 //!
 //! Pure. Sees files, marks and arrivals; knows no repository, cluster or renderer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::{Arrival, Mark, Marked, Origin, ReadBack, SiteRead, guard_place};
+use kubeopt_manifest::{
+    Arrival, FileRole, Mark, Marked, Origin, ReadBack, SiteRead, Transform, guard_place_as,
+};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::RendererKind;
-use kubeopt_model::{Amount, EditSite, Namespace, Problem, RepoPath, TracedField};
+use kubeopt_model::{Amount, EditSite, Namespace, Problem, Release, RepoPath, TracedField};
 
 use crate::codes;
+use crate::rendering::Part;
 
 /// One way into a repository: a folder, who renders it, and what a GitOps object adds on top.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +25,8 @@ pub struct EntryPoint {
     pub target_namespace: Option<Namespace>,
     /// A kustomization fragment that is added on top.
     pub overlay: Option<String>,
+    /// The release that a chart is rendered as.
+    pub release: Option<Release>,
 }
 
 /// All fields of one entry point, or why it could not be traced.
@@ -35,26 +40,34 @@ pub struct EntryTrace {
     pub fields: Vec<TracedField>,
     /// Documents and files that could not be read; the others were.
     pub unread: Vec<Problem>,
-    /// The files that it reads.
-    pub files: Vec<RepoPath>,
+    /// The files that its own manifests are made of.
+    pub own_files: BTreeSet<RepoPath>,
+    /// All files that it reads, those of its releases' charts and values included.
+    pub files: BTreeSet<RepoPath>,
 }
 
-/// The fields of a rendering of marked files.
+/// The fields of a part of a rendering of marked files.
 pub fn trace_rendered(
     entry: &EntryPoint,
+    part: &Part,
     read: ReadBack,
     marked: &Marked,
 ) -> (Vec<TracedField>, Vec<Problem>) {
-    let fields = read.arrivals.into_iter().map(|arrival| traced(entry, arrival, marked)).collect();
-    (fields, read.problems)
+    let fields = read.arrivals.into_iter().map(|arrival| {
+        let mut field = traced(entry, arrival, marked);
+        // What a chart leaves open is what the release says.
+        field.workload.namespace = field.workload.namespace.or_else(|| part.namespace.clone());
+        field
+    });
+    (fields.collect(), read.problems)
 }
 
 fn traced(entry: &EntryPoint, arrival: Arrival, marked: &Marked) -> TracedField {
-    let (value, site) = match arrival.from {
-        Origin::Mark(index) => of_mark(&marked.marks[index], &arrival),
-        Origin::Transformed(index) => {
-            let site = &marked.marks[index].site;
-            (None, Err(computed(site, &arrival)))
+    let (value, site) = match &arrival.from {
+        Origin::Mark(index) => of_mark(&marked.marks[*index], &arrival),
+        Origin::Transformed(index, how) => {
+            let site = &marked.marks[*index].site;
+            (None, Err(computed(site, &arrival, how)))
         }
         Origin::Unmarked => {
             (Amount::parse(arrival.field.resource, &arrival.text).ok(), Err(not_in_git(&arrival)))
@@ -72,6 +85,9 @@ fn traced(entry: &EntryPoint, arrival: Arrival, marked: &Marked) -> TracedField 
 }
 
 fn of_mark(mark: &Mark, arrival: &Arrival) -> (Option<Amount>, Result<EditSite, Problem>) {
+    if mark.site.is_absent() {
+        return (None, mark.refusal.clone().map_or_else(|| Ok(mark.site.clone()), Err));
+    }
     match (Amount::parse(arrival.field.resource, &mark.site.text), &mark.refusal) {
         (Ok(value), None) => (Some(value), Ok(mark.site.clone())),
         (value, Some(refusal)) => (value.ok(), Err(refusal.clone())),
@@ -87,9 +103,9 @@ fn of_mark(mark: &Mark, arrival: &Arrival) -> (Option<Amount>, Result<EditSite, 
     }
 }
 
-fn computed(site: &EditSite, arrival: &Arrival) -> Problem {
+fn computed(site: &EditSite, arrival: &Arrival, how: &Transform) -> Problem {
     let text = format!(
-        "{} of {} is computed from another value on the way to the cluster",
+        "{} of {} is made from this value on the way to the cluster: {how}",
         arrival.field, arrival.container
     );
     let help = "give the container a value of its own in this overlay; kubeopt then edits that line";
@@ -131,13 +147,13 @@ pub fn trace_plain(entry: &EntryPoint, sites: Vec<SiteRead>) -> Vec<TracedField>
 }
 
 /// Refuses sites by where their file stands: generated folders, CI configuration.
-pub fn guard_places(traces: &mut [EntryTrace], all_paths: &[RepoPath]) {
+pub fn guard_places(traces: &mut [EntryTrace], all_paths: &[RepoPath], role: &dyn Fn(&RepoPath) -> FileRole) {
     let mut verdicts: BTreeMap<RepoPath, Option<Problem>> = BTreeMap::new();
     for field in traces.iter_mut().flat_map(|trace| &mut trace.fields) {
         let Ok(site) = &field.site else { continue };
         let verdict = verdicts
             .entry(site.file.clone())
-            .or_insert_with(|| guard_place(&site.file, all_paths.iter()).err());
+            .or_insert_with(|| guard_place_as(&site.file, role(&site.file), all_paths.iter()).err());
         if let Some(problem) = verdict {
             field.site = Err(problem.clone());
         }

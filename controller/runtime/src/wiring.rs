@@ -18,6 +18,7 @@ use kubeopt_observe::{LabelMatcher, MetricsSource, Prometheus, PrometheusOptions
 use kubeopt_observe::{custom_prices, default_prices};
 use kubeopt_report::Templates;
 
+use crate::charts::Charts;
 use crate::codes;
 use crate::edges::{Alone, ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Selection};
 use crate::progress::Progress;
@@ -171,6 +172,7 @@ pub async fn wire(
         forges,
         git: GitStore::open(&config.store.git).map_err(|error| one(error.problem()))?,
         renderer,
+        charts: Charts::default(),
         bindings: config.bindings.clone(),
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),

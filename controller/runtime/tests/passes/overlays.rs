@@ -43,8 +43,10 @@ fn child(folder: &Path) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let script = folder.join("render-child");
     let test = "overlays::the_render_child_answers_one_request";
-    let text =
-        format!("#!/bin/sh\nexec 3>&1 >/dev/null\n{CHILD_VARIABLE}=1 exec '{}' --exact {test} --nocapture\n", own.display());
+    let text = format!(
+        "#!/bin/sh\nexec 3>&1 >/dev/null\n{CHILD_VARIABLE}=1 exec '{}' --exact {test} --nocapture\n",
+        own.display()
+    );
     std::fs::write(&script, text).unwrap();
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
     script

@@ -1,0 +1,164 @@
+//! `kubeopt trace` and `kubeopt set`: a folder, no cluster.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use kubeopt_model::Problem;
+use kubeopt_runtime::charts::Charts;
+use kubeopt_runtime::select::Selection;
+use kubeopt_runtime::set_fields::{ProvenEdit, Wanted, prove_set, write_files};
+use kubeopt_runtime::trace_path::{
+    EntryLines, FieldLine, FieldState, Place, TraceReport, report, trace_place,
+};
+use kubeopt_runtime::wiring::renderer;
+use kubeopt_runtime::{Tools, terminal_line};
+
+use crate::args::{Common, Folder, Output, Set, Trace, TraceOutput};
+use crate::out::{hint, print, problems};
+use crate::run::{Outcome, json, program};
+use crate::table;
+
+/// What a line feeds beside the field of the row, in the narrow table.
+const ALSO_SHOWN: usize = 1;
+
+pub(crate) async fn trace(args: Trace, common: Common) -> Outcome {
+    let (place, charts) = opened(&args.folder)?;
+    let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;
+    renderer.sandbox = common.sandbox.into();
+    let tools = Tools { renderer: &renderer, charts: &charts };
+    let traced = trace_place(&place, tools).await.map_err(|problem| vec![problem])?;
+    let report = report(&traced, &place);
+    match args.output {
+        TraceOutput::Json => print(&json(&report)?),
+        TraceOutput::Table => print(&text(&report, false)),
+        TraceOutput::Wide => print(&text(&report, true)),
+    }
+    if args.output != TraceOutput::Json {
+        let mut all: Vec<&Problem> = report.entries.iter().flat_map(|entry| &entry.problems).collect();
+        all.sort();
+        all.dedup();
+        problems(all);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn opened(folder: &Folder) -> Result<(Place, Charts), Vec<Problem>> {
+    let place = Place::find(&folder.folder).map_err(|problem| vec![problem])?;
+    let charts = Charts::given(&folder.charts).map_err(|problem| vec![problem])?;
+    Ok((place, charts))
+}
+
+fn text(report: &TraceReport, wide: bool) -> String {
+    let mut text = String::new();
+    for entry in &report.entries {
+        let by = entry.by.as_deref().unwrap_or("not rendered");
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{}  ({})", terminal_line(&entry.path.to_string()), terminal_line(by));
+        if !entry.fields.is_empty() {
+            let _ = writeln!(text, "{}", fields(entry, wide));
+        }
+        text.push('\n');
+    }
+    let TraceReport { entries, set, creatable, refused, failed } = report;
+    let _ = writeln!(
+        text,
+        "{} entry points: {set} fields set by a line, {creatable} that can be created, {refused} that cannot be edited; {failed} entry points not rendered",
+        entries.len()
+    );
+    text
+}
+
+fn fields(entry: &EntryLines, wide: bool) -> String {
+    let mut table = table::plain();
+    let mut header = vec!["WORKLOAD", "CONTAINER", "FIELD", "VALUE", "SET BY", "ALSO SETS"];
+    if wide {
+        header.insert(5, "KEY");
+    }
+    table.set_header(header);
+    for field in &entry.fields {
+        let mut row = vec![
+            field.workload.clone(),
+            field.container.clone(),
+            field.field.clone(),
+            field.value.clone().unwrap_or_else(|| "-".to_owned()),
+            set_by(field),
+        ];
+        if wide {
+            row.push(key(field));
+        }
+        row.push(also(field, wide));
+        table.add_row(row.into_iter().map(|cell| terminal_line(&cell)).collect::<Vec<_>>());
+    }
+    table::trimmed(&table)
+}
+
+fn set_by(field: &FieldLine) -> String {
+    match &field.state {
+        FieldState::Set { site } => site.to_string(),
+        FieldState::Creatable { site } => format!("can be created at {site}"),
+        FieldState::Refused { why } => {
+            let place = why.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
+            format!("{}: {}{place}", why.code, why.text)
+        }
+    }
+}
+
+fn key(field: &FieldLine) -> String {
+    match &field.state {
+        FieldState::Set { site } | FieldState::Creatable { site } => site.path.to_string(),
+        FieldState::Refused { .. } => String::new(),
+    }
+}
+
+fn also(field: &FieldLine, wide: bool) -> String {
+    let shown = if wide { field.also.len() } else { ALSO_SHOWN };
+    let mut text = field.also.iter().take(shown).cloned().collect::<Vec<_>>().join(", ");
+    if field.also.len() > shown {
+        let _ = write!(text, " and {} more", field.also.len() - shown);
+    }
+    text
+}
+
+pub(crate) async fn set(args: Set, common: Common) -> Outcome {
+    let one = |problem: Problem| vec![problem];
+    let (place, charts) = opened(&args.folder)?;
+    let selection: Selection = args.selection.parse().map_err(one)?;
+    let wanted: Vec<Wanted> =
+        args.values.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(one)?;
+    let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;
+    renderer.sandbox = common.sandbox.into();
+    let tools = Tools { renderer: &renderer, charts: &charts };
+    let trace = trace_place(&place, tools).await.map_err(one)?;
+    let proven = prove_set(&trace, &place, &selection, &wanted, tools).await.map_err(one)?;
+    if !args.dry_run {
+        write_files(&place.root, &proven.files).map_err(one)?;
+    }
+    match args.output {
+        Output::Json => print(&json(&proven.to_json())?),
+        Output::Text => print(&proven_text(&proven, args.dry_run)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn proven_text(proven: &ProvenEdit, dry_run: bool) -> String {
+    if proven.files.is_empty() {
+        return "nothing to change: all values are there already\n".to_owned();
+    }
+    let mut text = proven.diff();
+    for verification in &proven.verifications {
+        let _ = writeln!(
+            text,
+            "verified: {} {}, before/after differ in {} fields and nothing else",
+            terminal_line(&verification.entry.to_string()),
+            terminal_line(&verification.by.to_string()),
+            verification.changed.len()
+        );
+    }
+    for also in &proven.also {
+        let _ = writeln!(text, "the same line also sets {}", terminal_line(also));
+    }
+    if dry_run {
+        hint("nothing was written (--dry-run)");
+    }
+    text
+}

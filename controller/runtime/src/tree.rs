@@ -1,0 +1,193 @@
+//! The files of one commit, those that are read over and over held in memory, and which entry points there are.
+
+use std::collections::BTreeSet;
+
+use kubeopt_gitops::Snapshot;
+use kubeopt_gitops::entry::{is_kustomization, plain_resources};
+use kubeopt_manifest::{Closure, FileRole, KustomizationKind, closure, kustomization};
+use kubeopt_model::source::RendererKind;
+use kubeopt_model::{FileSet, Problem, RepoPath};
+
+use crate::discover::{Work, chart_entry, charts, kustomize_entry, plain_folders};
+use crate::rendering::is_own_file;
+use crate::trace::EntryPoint;
+
+/// Entry points that are rendered only because they share files with a live one. A monorepo may have hundreds; beyond
+/// this many, what they share is not listed and a sentence says so.
+const SHARING_ENTRIES_MAX: usize = 200;
+
+/// The files of a commit.
+pub(crate) struct Tree<'s> {
+    pub(crate) snapshot: &'s Snapshot,
+    /// Every YAML file, and the templates of charts.
+    pub(crate) held: FileSet,
+    /// Folders with a kustomization.
+    folders: BTreeSet<RepoPath>,
+    /// Folders of charts.
+    charts: BTreeSet<RepoPath>,
+}
+
+impl<'s> Tree<'s> {
+    pub(crate) fn read(snapshot: &'s Snapshot) -> Result<Self, Problem> {
+        let charts = charts(snapshot.paths());
+        let held = snapshot
+            .files(|path| is_kustomization(path) || is_yaml(path) || is_template(path, &charts))
+            .map_err(|error| error.problem())?;
+        let folders =
+            held.keys().filter(|path| is_kustomization(path)).filter_map(RepoPath::parent).collect();
+        Ok(Self { snapshot, held, folders, charts })
+    }
+
+    pub(crate) fn bytes(&self, path: &RepoPath) -> Option<Vec<u8>> {
+        self.held.get(path).cloned().or_else(|| self.snapshot.read(path).ok().flatten())
+    }
+
+    /// What a file is to whoever marks it.
+    pub(crate) fn role(&self, path: &RepoPath) -> FileRole {
+        if is_template(path, &self.charts) {
+            return FileRole::Template;
+        }
+        match self.held.get(path) {
+            Some(bytes) if !is_kustomization(path) && is_values(bytes) => FileRole::Values,
+            Some(_) | None => FileRole::Manifest,
+        }
+    }
+
+    /// The files that an entry point reads, but for those of releases that it renders to.
+    pub(crate) fn reads(&self, entry: &EntryPoint) -> Result<BTreeSet<RepoPath>, Problem> {
+        let mut read = |path: &RepoPath| self.bytes(path);
+        if entry.renderer == RendererKind::Helm {
+            return Ok(self.snapshot.paths().filter(|path| path.is_within(&entry.path)).cloned().collect());
+        }
+        if self.folders.contains(&entry.path) && entry.renderer == RendererKind::Kustomize {
+            return closure(&mut read, &entry.path).and_then(refuse_what_is_not_rendered);
+        }
+        let mut files = BTreeSet::new();
+        for path in plain_resources(self.snapshot.paths(), &entry.path) {
+            if self.held.contains_key(&path) {
+                files.insert(path);
+            } else {
+                files.extend(closure(&mut read, &path).and_then(refuse_what_is_not_rendered)?);
+            }
+        }
+        Ok(files)
+    }
+
+    /// The live entry points and, with them, those that share files with one of them.
+    pub(crate) fn around(&self, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) {
+        let mut work: Work = live.into_iter().map(|entry| (entry.clone(), self.reads(&entry))).collect();
+        let shared: BTreeSet<RepoPath> = work.values().flatten().flatten().cloned().collect();
+        let known: BTreeSet<RepoPath> = work.keys().map(|entry| entry.path.clone()).collect();
+        let (mut sharing, mut notes) = (0, Vec::new());
+        for path in self.kustomizations().filter(|path| !known.contains(path)) {
+            let entry = kustomize_entry(path);
+            let Ok(reads) = self.reads(&entry) else { continue };
+            if reads.is_disjoint(&shared) || is_only_a_part(&entry, &work) {
+                continue;
+            }
+            sharing += 1;
+            if sharing > SHARING_ENTRIES_MAX {
+                notes.push(format!(
+                    "more than {SHARING_ENTRIES_MAX} entry points share these files; the rest was not looked at"
+                ));
+                break;
+            }
+            work.insert(entry, Ok(reads));
+        }
+        (work, notes)
+    }
+
+    /// Every entry point of the tree, as nobody describes them: see [`crate::discover`].
+    pub(crate) fn everything(&self) -> Work {
+        let all: Work = self
+            .kustomizations()
+            .map(kustomize_entry)
+            .map(|entry| (entry.clone(), self.reads(&entry)))
+            .collect();
+        let mut taken: BTreeSet<RepoPath> = all.values().flatten().flatten().cloned().collect();
+        let parts: Vec<EntryPoint> =
+            all.keys().filter(|entry| is_only_a_part(entry, &all)).cloned().collect();
+        let mut work = all;
+        work.retain(|entry, _| !parts.contains(entry));
+        taken.extend(self.held.keys().filter(|path| is_kustomization(path)).cloned());
+        work.extend(plain_folders(&self.held, &taken, &self.charts));
+        for entry in self.charts.iter().filter_map(|folder| chart_entry(folder, &self.held)) {
+            let reads = self.reads(&entry);
+            work.insert(entry, reads);
+        }
+        work
+    }
+
+    /// Folders with a kustomization that is an entry point, not a component.
+    fn kustomizations(&self) -> impl Iterator<Item = RepoPath> + '_ {
+        self.held.iter().filter(|(path, _)| is_kustomization(path)).filter_map(|(path, bytes)| {
+            let read = kustomization(path, bytes).ok()?;
+            (read.kind == KustomizationKind::Kustomization).then(|| path.parent().unwrap_or_default())
+        })
+    }
+}
+
+fn is_yaml(path: &RepoPath) -> bool {
+    path.file_name().ends_with(".yaml") || path.file_name().ends_with(".yml")
+}
+
+/// A file that a chart renders: below `templates/` of the chart or of a chart within it.
+fn is_template(path: &RepoPath, charts: &BTreeSet<RepoPath>) -> bool {
+    let name = path.file_name();
+    let renders = is_yaml(path) || name.ends_with(".tpl");
+    renders
+        && charts.iter().any(|chart| {
+            let inner = path.as_str().strip_prefix(chart.as_str()).filter(|_| path.is_within(chart));
+            inner
+                .is_some_and(|inner| inner.trim_start_matches('/').split('/').any(|part| part == "templates"))
+        })
+}
+
+/// A mapping that says no kind: values of a chart, or something that is none of ours.
+fn is_values(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let has_kind = bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"kind:"));
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#") && !line.starts_with(b"---"));
+    !has_kind && !first.is_some_and(|line| line.starts_with(b"-"))
+}
+
+/// A base that another entry point includes is no entry point of its own.
+fn is_only_a_part(entry: &EntryPoint, work: &Work) -> bool {
+    work.iter().any(|(other, reads)| {
+        other.renderer == RendererKind::Kustomize
+            && other.path != entry.path
+            && reads.as_ref().is_ok_and(|reads| reads.iter().any(|file| is_own_file(file, &entry.path)))
+    })
+}
+
+fn refuse_what_is_not_rendered(closure: Closure) -> Result<BTreeSet<RepoPath>, Problem> {
+    let refuse = |what: &str, name: &str, help: &str| {
+        Err(Problem::new(
+            crate::codes::NOT_RENDERED_HERE,
+            format!("the overlay uses {what} `{name}`, which kubeopt does not run"),
+            help,
+        ))
+    };
+    if let Some(remote) = closure.remote.first() {
+        return refuse(
+            "the remote base",
+            remote,
+            "copy the base into the repository, or patch its values in a file of this repository",
+        );
+    }
+    if let Some(plugin) = closure.plugins.first() {
+        return refuse(
+            "the plugin",
+            plugin,
+            "keep resources out of what the plugin makes, in a base of its own",
+        );
+    }
+    if let Some(helm) = closure.helm.first() {
+        return refuse(
+            "Helm through",
+            &helm.to_string(),
+            "deploy the chart with a HelmRelease or an Application of its own",
+        );
+    }
+    Ok(closure.files)
+}
