@@ -19,6 +19,7 @@ use kubeopt_report::Templates;
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::charts::Charts;
 use kubeopt_runtime::edges::{Alone, ClusterEdge, Edges, Selection};
+use kubeopt_runtime::origins::Origins;
 use kubeopt_runtime::pipeline::{PassReport, plan};
 use kubeopt_runtime::progress::Quiet;
 use kubeopt_runtime::sites::{RepositoryTrace, TraceCache};
@@ -90,7 +91,7 @@ async fn one(folder: &Path, renderer: &Renderer) -> Figures {
     let sources = world::entries(&snapshot, &repository);
     let now = Timestamp::now();
     let charts = Charts::default();
-    let tools = Tools { renderer, charts: &charts };
+    let tools = Tools { renderer, charts: &charts, origins: Origins::default() };
     let (trace, running) = world::run(snapshot, &sources, tools, now).await;
 
     let mut figures = Figures { name, entries: sources.len(), ..Figures::default() };

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use kubeopt_model::Problem;
 use kubeopt_runtime::charts::Charts;
+use kubeopt_runtime::origins::Origins;
 use kubeopt_runtime::select::Selection;
 use kubeopt_runtime::set_fields::{ProvenEdit, Wanted, prove_set, write_files};
 use kubeopt_runtime::trace_path::{
@@ -25,7 +26,7 @@ pub(crate) async fn trace(args: Trace, common: Common) -> Outcome {
     let (place, charts) = opened(&args.folder)?;
     let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;
     renderer.sandbox = common.sandbox.into();
-    let tools = Tools { renderer: &renderer, charts: &charts };
+    let tools = Tools { renderer: &renderer, charts: &charts, origins: Origins::default() };
     let traced = trace_place(&place, tools).await.map_err(|problem| vec![problem])?;
     let report = report(&traced, &place);
     match args.output {
@@ -127,7 +128,7 @@ pub(crate) async fn set(args: Set, common: Common) -> Outcome {
         args.values.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(one)?;
     let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;
     renderer.sandbox = common.sandbox.into();
-    let tools = Tools { renderer: &renderer, charts: &charts };
+    let tools = Tools { renderer: &renderer, charts: &charts, origins: Origins::default() };
     let trace = trace_place(&place, tools).await.map_err(one)?;
     let proven = prove_set(&trace, &place, &selection, &wanted, tools).await.map_err(one)?;
     if !args.dry_run {

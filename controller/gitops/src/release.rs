@@ -12,7 +12,7 @@ mod flux;
 
 use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
 use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject, ValuesLayer};
-use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Release};
+use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Release, RepoPath};
 use serde_json::Value;
 
 use crate::codes;
@@ -117,6 +117,24 @@ pub fn settle_origins(mut release: Release, facts: &ClusterFacts) -> Release {
 /// place.
 pub fn has_glob(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
+}
+
+/// The paths below a folder that a pattern means, in lexical order.
+pub fn matching(
+    folder: &RepoPath,
+    pattern: &str,
+    paths: impl IntoIterator<Item = RepoPath>,
+) -> Vec<RepoPath> {
+    let glob = globset::GlobBuilder::new(pattern.trim_start_matches('/')).literal_separator(true).build();
+    let Ok(glob) = glob.map(|glob| glob.compile_matcher()) else { return Vec::new() };
+    let below = |path: &RepoPath| {
+        let relative = path.as_str().get(folder.as_str().len()..)?.trim_start_matches('/').to_owned();
+        path.is_within(folder).then_some(relative)
+    };
+    let mut found: Vec<RepoPath> =
+        paths.into_iter().filter(|path| below(path).is_some_and(|path| glob.is_match(path))).collect();
+    found.sort();
+    found
 }
 
 fn flux_source(chart: &ChartRef) -> Option<(String, Option<Namespace>, String)> {

@@ -29,7 +29,7 @@ pub use policy::EffectivePolicy;
 pub use problem::{Place, Problem};
 pub use quantity::{Amount, Bound, Bytes, Field, InvalidQuantity, MilliCores, Resource, Unit};
 pub use recommendation::{NoRecommendation, Reason, Recommendation};
-pub use release::Release;
+pub use release::{Release, ValuesLayer};
 pub use source::{EditSite, FieldPath, RepoPath, RepositoryId, Source, Step, TracedField};
 pub use usage::{ContainerUsage, Coverage, Window};
 pub use workload::{Container, ContainerId, ContainerRole, Resources, Workload, WorkloadId, WorkloadKind};

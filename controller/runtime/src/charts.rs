@@ -10,6 +10,7 @@ use kubeopt_model::release::{ChartRef, Origin};
 use kubeopt_model::{FileSet, Problem, RepoPath};
 
 use crate::codes;
+use crate::origins::Origins;
 use crate::view::View;
 
 /// The folder of the request that a chart from outside the repository is put into.
@@ -50,9 +51,14 @@ impl Charts {
     ///
     /// # Errors
     /// `E-SRC-210` where it is not at hand, with what to do.
-    pub fn find(&self, chart: &ChartRef, view: &View<'_>) -> Result<ChartFiles, Problem> {
+    pub fn find(
+        &self,
+        chart: &ChartRef,
+        view: &View<'_>,
+        origins: Origins<'_>,
+    ) -> Result<ChartFiles, Problem> {
         match chart {
-            ChartRef::Folder { origin, path } => folder(origin, path, view),
+            ChartRef::Folder { origin, path } => folder(origin, path, view, origins),
             ChartRef::Published { origin, name, version } => self.published(origin, name, version.as_deref()),
             ChartRef::Unknown(what) => {
                 Err(missing(what, "describe the chart as the object's documentation says"))
@@ -98,8 +104,13 @@ fn read_chart(place: &Path) -> Result<FileSet, Problem> {
 
 /// A folder of the repository that is looked at. Another repository's folder is told from it by its chart not being
 /// there.
-fn folder(origin: &Origin, path: &RepoPath, view: &View<'_>) -> Result<ChartFiles, Problem> {
-    let is_there = path.join("Chart.yaml").is_ok_and(|file| view.has(&file));
+fn folder(
+    origin: &Origin,
+    path: &RepoPath,
+    view: &View<'_>,
+    origins: Origins<'_>,
+) -> Result<ChartFiles, Problem> {
+    let is_there = origins.may_be_here(origin) && path.join("Chart.yaml").is_ok_and(|file| view.has(&file));
     if is_there {
         return Ok(ChartFiles { folder: path.clone(), files: view.files(&view.below(path)), in_git: true });
     }

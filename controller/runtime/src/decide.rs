@@ -175,7 +175,7 @@ impl Edges {
             Problem::new(crate::codes::NOT_PROVEN, text, "the next pass tries again")
         };
         let trace = sites.trace(&change_set.repository, &change_set.base).ok_or_else(unread)?;
-        let verifications = prove(change_set, trace, self.tools()).await?;
+        let verifications = prove(change_set, trace, self.tools(&sites.objects)).await?;
         let prices = self.clusters.iter().find(|cluster| cluster.name == change_set.cluster);
         let left_alone = left_beside(change_set, left);
         let input = PullRequestInput {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_gitops::entry::is_kustomization;
 use kubeopt_model::release::{ChartRef, Origin};
-use kubeopt_model::source::RendererKind;
+use kubeopt_model::source::{FilesBelow, RendererKind};
 use kubeopt_model::{FileSet, Problem, Release, RepoPath};
 
 use crate::trace::EntryPoint;
@@ -45,6 +45,7 @@ pub fn chart_entry(folder: &RepoPath, held: &FileSet) -> Option<EntryPoint> {
         target_namespace: None,
         overlay: None,
         release: Some(release),
+        files: FilesBelow::All,
     })
 }
 
@@ -63,7 +64,19 @@ pub fn plain_folders(held: &FileSet, taken: &BTreeSet<RepoPath>, charts: &BTreeS
 }
 
 fn plain_entry(path: RepoPath) -> EntryPoint {
-    EntryPoint { path, renderer: RendererKind::Plain, target_namespace: None, overlay: None, release: None }
+    EntryPoint {
+        path,
+        renderer: RendererKind::Plain,
+        target_namespace: None,
+        overlay: None,
+        release: None,
+        files: own_files(),
+    }
+}
+
+/// The folder's own files, without those of folders below.
+fn own_files() -> FilesBelow {
+    FilesBelow::Directory { recurse: false, include: String::new(), exclude: String::new() }
 }
 
 /// An entry point that kustomize renders.
@@ -74,6 +87,7 @@ pub fn kustomize_entry(path: RepoPath) -> EntryPoint {
         target_namespace: None,
         overlay: None,
         release: None,
+        files: FilesBelow::All,
     }
 }
 

@@ -17,6 +17,7 @@ use kubeopt_observe::MetricsSource;
 use kubeopt_report::Templates;
 
 use crate::charts::Charts;
+use crate::origins::{Locate, Origins};
 use crate::progress::Progress;
 use crate::rendering::Tools;
 use crate::sites::TraceCache;
@@ -136,10 +137,17 @@ pub struct Edges {
     pub progress: Box<dyn Progress>,
 }
 
+impl Locate for Edges {
+    fn locate(&self, url: &str) -> Option<RepositoryId> {
+        Self::locate(self, url)
+    }
+}
+
 impl Edges {
-    /// What rendering needs.
-    pub fn tools(&self) -> Tools<'_> {
-        Tools { renderer: &self.renderer, charts: &self.charts }
+    /// What rendering needs, with the objects of clusters that releases name.
+    pub fn tools<'a>(&'a self, facts: &'a [ClusterFacts]) -> Tools<'a> {
+        let origins = Origins { facts, locate: Some(self) };
+        Tools { renderer: &self.renderer, charts: &self.charts, origins }
     }
 
     /// The configured repository that a Git URL of a cluster object means.

@@ -22,6 +22,7 @@ pub mod located;
 pub mod manners;
 mod marking;
 pub mod merges;
+pub mod origins;
 pub mod pipeline;
 pub mod policy_files;
 pub mod progress;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kubeopt_gitops::resolve_sources;
-use kubeopt_model::{Problem, RepoPath, RepositoryId, Source, WorkloadId};
+use kubeopt_model::{ClusterFacts, Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
 use crate::edges::Edges;
+use crate::origins::objects_of;
 use crate::seen::Seen;
 use crate::sites::{RepositoryTrace, TraceCache, trace_repository};
 
@@ -22,6 +23,8 @@ pub struct Sites {
     pub traces: BTreeMap<BranchKey, Result<Arc<RepositoryTrace>, Problem>>,
     /// What a reader should know, as sentences.
     pub notes: Vec<String>,
+    /// The objects of each cluster that releases name.
+    pub objects: Vec<ClusterFacts>,
 }
 
 impl Sites {
@@ -51,7 +54,8 @@ impl Sites {
 impl Edges {
     /// Finds the source of every workload, then fetches and traces each repository once.
     pub async fn sites(&self, seen: &Seen) -> Sites {
-        let mut sites = Sites::default();
+        let objects: Vec<ClusterFacts> = seen.clusters.values().map(objects_of).collect();
+        let mut sites = Sites { objects, ..Sites::default() };
         let mut several: BTreeMap<WorkloadId, Vec<Source>> = BTreeMap::new();
         for facts in seen.clusters.values() {
             let locate = |url: &str| self.locate(url);
@@ -59,8 +63,11 @@ impl Edges {
                 let source = found.map(|found| {
                     sites.notes.extend(found.notes.iter().cloned());
                     let first = found.first().clone();
-                    if found.candidates.len() > 1 {
-                        several.insert(id.clone(), found.candidates);
+                    // Where the object itself is in Git, its own layers of values are seen too.
+                    let candidates: Vec<Source> =
+                        found.described_in.into_iter().chain(found.candidates).collect();
+                    if candidates.len() > 1 {
+                        several.insert(id.clone(), candidates);
                     }
                     first
                 });
@@ -78,7 +85,7 @@ impl Edges {
         }
         self.progress.stage("tracing repositories", Some(by_branch.len() as u64));
         for (key, sources) in by_branch {
-            let trace = self.trace_branch(&key, &sources.iter().collect::<Vec<_>>()).await;
+            let trace = self.trace_branch(&key, &sources.iter().collect::<Vec<_>>(), &sites.objects).await;
             if let Ok(trace) = &trace {
                 sites.notes.extend(trace.notes.iter().cloned());
             }
@@ -97,10 +104,11 @@ impl Edges {
         &self,
         key: &BranchKey,
         sources: &[&Source],
+        objects: &[ClusterFacts],
     ) -> Result<Arc<RepositoryTrace>, Problem> {
         let remote = self.remote(&key.0).await?;
         let snapshot = self.git.fetch(&remote, key.1.as_deref()).await.map_err(|error| error.problem())?;
-        let cache_key = TraceCache::key(&snapshot, sources);
+        let cache_key = TraceCache::key(&snapshot, sources, objects);
         if let Some(kept) = self.traces.get(&cache_key) {
             // The same tree under a newer commit: only the commit to build on differs.
             return Ok(Arc::new(RepositoryTrace {
@@ -109,7 +117,7 @@ impl Edges {
                 notes: kept.notes.clone(),
             }));
         }
-        let trace = Arc::new(trace_repository(snapshot, sources, self.tools()).await);
+        let trace = Arc::new(trace_repository(snapshot, sources, self.tools(objects)).await);
         self.traces.put(cache_key, Arc::clone(&trace));
         Ok(trace)
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use kubeopt_gitops::bare::without_values;
 use kubeopt_gitops::entry::is_kustomization;
-use kubeopt_gitops::release::releases;
+use kubeopt_gitops::release::{has_glob, matching, releases};
 use kubeopt_gitops::render::{HelmArguments, RenderLimits, RenderRequest, Renderer};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::release::{FileBase, ReleaseObject, ValuesLayer};
@@ -16,6 +16,7 @@ use kubeopt_model::{FileSet, Namespace, Problem, Release, RepoPath};
 
 use crate::charts::{ChartFiles, Charts};
 use crate::codes;
+use crate::origins::Origins;
 use crate::trace::EntryPoint;
 use crate::view::View;
 
@@ -70,6 +71,8 @@ pub struct Tools<'a> {
     pub renderer: &'a Renderer,
     /// Charts that are not in the repository.
     pub charts: &'a Charts,
+    /// What is known of places that releases name.
+    pub origins: Origins<'a>,
 }
 
 /// Renders an entry point that reads these files.
@@ -131,11 +134,12 @@ async fn render_release(
     tools: Tools<'_>,
     rendering: &mut Rendering,
 ) -> Result<Part, Problem> {
-    let mut chart = tools.charts.find(&release.chart, view)?;
+    let release = &tools.origins.settled(release.clone(), view.repository());
+    let mut chart = tools.charts.find(&release.chart, view, tools.origins)?;
     if let Some(after) = &release.changed_after {
         rendering.problems.push(changed_after(release, after));
     }
-    let values = values(release, &mut chart, view, rendering)?;
+    let values = values(release, &mut chart, view, tools.origins, rendering)?;
     if chart.in_git {
         rendering.files.extend(chart.files.keys().cloned());
     }
@@ -169,6 +173,7 @@ fn values(
     release: &Release,
     chart: &mut ChartFiles,
     view: &View<'_>,
+    origins: Origins<'_>,
     rendering: &mut Rendering,
 ) -> Result<Vec<String>, Problem> {
     let mut texts = Vec::new();
@@ -183,40 +188,54 @@ fn values(
                 if *instead_of_defaults && let Ok(defaults) = chart.folder.join("values.yaml") {
                     chart.files.insert(defaults, b"{}\n".to_vec());
                 }
-                match read_layer(base, path, chart, view, rendering) {
-                    Some(text) => texts.push(text),
-                    None if *optional => {}
-                    None => return Err(no_values_file(release, path)),
+                if let FileBase::Root(origin) = base
+                    && !origins.may_be_here(origin)
+                {
+                    rendering
+                        .problems
+                        .push(elsewhere(release, &format!("file {path} of another repository")));
+                    continue;
                 }
+                let found = read_layer(base, path, chart, view, rendering);
+                if found.is_empty() && !optional {
+                    return Err(no_values_file(release, path));
+                }
+                texts.extend(found);
             }
         }
     }
     Ok(texts)
 }
 
+/// The texts of a layer's file, or of all that its pattern means, in lexical order.
 fn read_layer(
     base: &FileBase,
     path: &str,
     chart: &ChartFiles,
     view: &View<'_>,
     rendering: &mut Rendering,
-) -> Option<String> {
-    let (path, bytes) = match base {
-        FileBase::Chart => {
-            let path = chart.folder.join(path).ok()?;
-            let bytes = if chart.in_git { view.bytes(&path) } else { chart.files.get(&path).cloned() };
-            (path, bytes?)
-        }
-        FileBase::ChartRepository | FileBase::Root(_) => {
-            let path = RepoPath::new(path.trim_start_matches('/')).ok()?;
-            let bytes = view.bytes(&path)?;
-            (path, bytes)
-        }
+) -> Vec<String> {
+    let from_chart = *base == FileBase::Chart;
+    let folder = if from_chart { chart.folder.clone() } else { RepoPath::root() };
+    let in_git = chart.in_git || !from_chart;
+    let paths = if has_glob(path) {
+        let all: BTreeSet<RepoPath> =
+            if in_git { view.below(&folder) } else { chart.files.keys().cloned().collect() };
+        matching(&folder, path, all)
+    } else {
+        folder.join(path.trim_start_matches('/')).into_iter().collect()
     };
-    if chart.in_git || *base != FileBase::Chart {
-        rendering.files.insert(path);
+    let mut texts = Vec::new();
+    for path in paths {
+        let bytes = if in_git { view.bytes(&path) } else { chart.files.get(&path).cloned() };
+        if let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            texts.push(text);
+            if in_git {
+                rendering.files.insert(path);
+            }
+        }
     }
-    String::from_utf8(bytes).ok()
+    texts
 }
 
 /// The kustomization or chart of the folder itself is read by whoever renders it; helps to tell entries from parts.

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kubeopt_gitops::argo::override_files;
 use kubeopt_gitops::entry::{plain_resources, settle_renderer};
 use kubeopt_gitops::release::releases;
 use kubeopt_gitops::{SkippedWhy, Snapshot};
 use kubeopt_manifest::{Marked, Slot, mark, offered, read_back, read_sites, slots, slots_at};
 use kubeopt_model::source::RendererKind;
-use kubeopt_model::{EditSite, FileSet, Problem, Release, RepoPath, Source, TracedField};
+use kubeopt_model::{ClusterFacts, EditSite, FileSet, Problem, Release, RepoPath, Source, TracedField};
 
 use crate::discover::Work;
 use crate::layers::{is_set, layers};
@@ -47,16 +48,19 @@ pub fn entry_point(source: &Source, snapshot: &Snapshot) -> EntryPoint {
         target_namespace: settled.target_namespace,
         overlay: settled.overlay,
         release: settled.release,
+        files: settled.files,
     }
 }
 
 /// Traces the entry points of `sources`, and those that share files with them.
 pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], tools: Tools<'_>) -> RepositoryTrace {
     let live: BTreeSet<EntryPoint> = sources.iter().map(|source| entry_point(source, &snapshot)).collect();
+    let overridden = overridden(sources, &snapshot);
     match Tree::read(&snapshot) {
         Ok(tree) => {
             let (work, notes) = tree.around(live);
-            let entries = finished(trace_work(&tree, work, tools).await, &tree);
+            let mut entries = finished(trace_work(&tree, work, tools).await, &tree);
+            entries.extend(overridden);
             RepositoryTrace { snapshot: snapshot.clone(), entries, notes }
         }
         Err(problem) => {
@@ -64,6 +68,23 @@ pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], tools: To
             RepositoryTrace { snapshot, entries, notes: Vec::new() }
         }
     }
+}
+
+/// Entry points that Argo CD renders with parameters from a file beside them, which are not followed.
+fn overridden(sources: &[&Source], snapshot: &Snapshot) -> Entries {
+    let file =
+        |source: &Source| override_files(source).into_iter().find(|path| snapshot.tree_hash(path).is_some());
+    let found = sources.iter().filter_map(|source| Some((entry_point(source, snapshot), file(source)?)));
+    found
+        .map(|(entry, file)| {
+            let text = format!(
+                "Argo CD renders this folder with the parameters of {file}, which kubeopt does not follow"
+            );
+            let help = "move these parameters into the Application or a file of values, then remove the file";
+            let problem = Problem::new(crate::codes::NOT_RENDERED_HERE, text, help).at(file.as_str(), None);
+            (entry, Err(problem))
+        })
+        .collect()
 }
 
 /// Traces every entry point that the tree itself shows within a folder, and those that share files with one of them.
@@ -185,7 +206,8 @@ async fn offered_slots(
     let view = View::new(tree.snapshot, marked, &none);
     let mut slots = Vec::new();
     for release in releases_of(tree, entry, reads, &as_is, tools).await {
-        let Ok(chart) = tools.charts.find(&release.chart, &as_is) else { continue };
+        let release = tools.origins.settled(release, as_is.repository());
+        let Ok(chart) = tools.charts.find(&release.chart, &as_is, tools.origins) else { continue };
         let folder = chart.in_git.then_some(&chart.folder);
         let layers = layers(&release, reads, &entry.path, folder, &as_is);
         let Some((highest, bytes)) = layers.first().and_then(|layer| Some((layer, view.bytes(&layer.file)?)))
@@ -309,11 +331,14 @@ const KEPT_MAX: usize = 100;
 
 impl TraceCache {
     /// The key of a trace: tree and sources. Equal keys are equal traces.
-    pub fn key(snapshot: &Snapshot, sources: &[&Source]) -> String {
+    pub fn key(snapshot: &Snapshot, sources: &[&Source], objects: &[ClusterFacts]) -> String {
         let mut entries: Vec<String> =
             sources.iter().map(|source| format!("{:?}", entry_point(source, snapshot))).collect();
         entries.sort();
         entries.dedup();
+        // Only what settles where charts are: specs come and go with every sync.
+        let places = |facts: &ClusterFacts| format!("{:?}", facts.git_repositories);
+        entries.extend(objects.iter().map(places));
         format!("{} {} {} {}", snapshot.repository, snapshot.branch, snapshot.tree, entries.join(" "))
     }
 

@@ -8,7 +8,7 @@ use kubeopt_manifest::{
     Arrival, FileRole, Mark, Marked, Origin, ReadBack, SiteRead, Transform, guard_place_as,
 };
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::source::RendererKind;
+use kubeopt_model::source::{FilesBelow, RendererKind};
 use kubeopt_model::{Amount, EditSite, Namespace, Problem, Release, RepoPath, TracedField};
 
 use crate::codes;
@@ -27,6 +27,8 @@ pub struct EntryPoint {
     pub overlay: Option<String>,
     /// The release that a chart is rendered as.
     pub release: Option<Release>,
+    /// Which files of a plain folder are manifests.
+    pub files: FilesBelow,
 }
 
 /// All fields of one entry point, or why it could not be traced.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kubeopt_gitops::Snapshot;
-use kubeopt_gitops::entry::{is_kustomization, plain_resources};
+use kubeopt_gitops::entry::{is_kustomization, manifests};
 use kubeopt_manifest::{Closure, FileRole, KustomizationKind, closure, kustomization};
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{FileSet, Problem, RepoPath};
@@ -63,7 +63,7 @@ impl<'s> Tree<'s> {
             return closure(&mut read, &entry.path).and_then(refuse_what_is_not_rendered);
         }
         let mut files = BTreeSet::new();
-        for path in plain_resources(self.snapshot.paths(), &entry.path) {
+        for path in manifests(self.snapshot.paths(), &entry.path, &entry.files) {
             if self.held.contains_key(&path) {
                 files.insert(path);
             } else {
@@ -110,7 +110,10 @@ impl<'s> Tree<'s> {
         let mut work = all;
         work.retain(|entry, _| !parts.contains(entry));
         taken.extend(self.held.keys().filter(|path| is_kustomization(path)).cloned());
-        work.extend(plain_folders(&self.held, &taken, &self.charts));
+        let mut plain = plain_folders(&self.held, &taken, &self.charts);
+        // A folder with a kustomization, or a component, is not applied file by file.
+        plain.retain(|entry, _| !self.folders.contains(&entry.path));
+        work.extend(plain);
         for entry in self.charts.iter().filter_map(|folder| chart_entry(folder, &self.held)) {
             let reads = self.reads(&entry);
             work.insert(entry, reads);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kubeopt_gitops::Snapshot;
-use kubeopt_model::{FileSet, RepoPath};
+use kubeopt_model::{FileSet, RepoPath, RepositoryId};
 
 /// A tree to read from. Cheap to make.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,11 @@ impl<'a> View<'a> {
     /// The commit, with `instead` in the place of its files; `held` are files of the commit that are in memory.
     pub fn new(snapshot: &'a Snapshot, held: &'a FileSet, instead: &'a FileSet) -> Self {
         Self { snapshot, held, instead }
+    }
+
+    /// The repository that is looked at.
+    pub fn repository(&self) -> &'a RepositoryId {
+        &self.snapshot.repository
     }
 
     /// One file; none where there is no regular file of that name.
