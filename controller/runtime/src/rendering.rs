@@ -50,6 +50,11 @@ pub struct Part {
 }
 
 impl Rendering {
+    /// The part that was made for the same release.
+    pub(crate) fn part_like(&self, part: &Part) -> Option<&Part> {
+        self.parts.iter().find(|other| other.described() == part.described())
+    }
+
     /// How all of it was made.
     pub fn by(&self) -> ProvenBy {
         let mut programs: Vec<&str> = Vec::new();
@@ -61,6 +66,13 @@ impl Rendering {
             }
         }
         if programs.is_empty() { ProvenBy::Parsed } else { ProvenBy::Rendered(programs.join(" and ")) }
+    }
+}
+
+impl Part {
+    /// Which object describes it, and the name of its release.
+    fn described(&self) -> Option<(Option<&ReleaseObject>, &str)> {
+        self.release.as_ref().map(|release| (release.object.as_ref(), release.name.as_str()))
     }
 }
 

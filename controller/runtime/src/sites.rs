@@ -9,7 +9,8 @@ use kubeopt_gitops::argo::override_files;
 use kubeopt_gitops::entry::{plain_resources, settle_renderer};
 use kubeopt_gitops::release::releases;
 use kubeopt_gitops::{SkippedWhy, Snapshot};
-use kubeopt_manifest::{Marked, Slot, mark, offered, read_back, read_sites, slots, slots_at};
+use kubeopt_manifest::{Marked, Origin, Slot, mark, offered, read_back, read_sites, slots, slots_at};
+use kubeopt_model::quantity::Bound;
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{ClusterFacts, EditSite, FileSet, Problem, Release, RepoPath, Source, TracedField};
 
@@ -133,11 +134,19 @@ async fn trace_entry(
     let is_plain = entry.renderer == RendererKind::Plain;
     let (mut fields, mut unread) =
         if is_plain { plain(tree, entry, reads) } else { (Vec::new(), Vec::new()) };
-    let (rendering, marked) = marked_rendering(tree, entry, reads, marks, tools).await?;
+    let marked = match marked_rendering(tree, entry, reads, marks, tools).await {
+        // A folder of which nothing can be read says why, file by file.
+        Err(_) if !unread.is_empty() => MarkedRendering::default(),
+        marked => marked?,
+    };
+    let MarkedRendering { rendering, with_created, marked } = marked;
     let by = rendering.by();
     for part in &rendering.parts {
-        let read = read_back(&part.yaml, &marked)?;
-        let (mut traced, problems) = trace_rendered(entry, part, read, &marked);
+        let (mut traced, problems) = trace_rendered(entry, part, read_back(&part.yaml, &marked)?, &marked);
+        if let Some(other) = with_created.as_ref().and_then(|other| other.part_like(part)) {
+            let (created, _) = trace_rendered(entry, other, read_back(&other.yaml, &marked)?, &marked);
+            traced = with_open_fields(traced, created);
+        }
         if is_plain && part.release.is_none() {
             // What stands in a plain manifest was found by parsing, where anchors and the like are seen.
             traced.retain(|field| field.site.as_ref().is_ok_and(EditSite::is_absent));
@@ -154,43 +163,101 @@ async fn trace_entry(
         fields,
         unread,
         own_files: reads.clone(),
-        files: rendering.files,
+        files: rendering.files.union(reads).cloned().collect(),
     })
+}
+
+/// The fields of a rendering, and those that only a created key would set. A key that is created covers what a lower
+/// layer says, and may only be created where no line says anything: there it brings the value that it would replace, a
+/// default of the chart, along.
+fn with_open_fields(set: Vec<TracedField>, created: Vec<TracedField>) -> Vec<TracedField> {
+    let mut set: Vec<Option<TracedField>> = set.into_iter().map(Some).collect();
+    let mut fields = Vec::new();
+    for field in created {
+        let below = set.iter_mut().find(|other| other.as_ref().is_some_and(|set| is_same_field(set, &field)));
+        let below = below.and_then(Option::take);
+        let is_open = field.site.as_ref().is_ok_and(EditSite::is_absent);
+        fields.push(match below {
+            Some(below) if is_open && is_in_no_line(&below) => TracedField { value: below.value, ..field },
+            Some(below) => below,
+            None => field,
+        });
+    }
+    fields.extend(set.into_iter().flatten());
+    fields
+}
+
+fn is_in_no_line(field: &TracedField) -> bool {
+    field.site.as_ref().is_err_and(|why| why.code == crate::codes::NOT_IN_GIT)
 }
 
 fn is_same_field(a: &TracedField, b: &TracedField) -> bool {
     (&a.workload, &a.container, a.field) == (&b.workload, &b.container, b.field)
 }
 
-/// The rendering with marks in the place of all values, and where values could be created. A renderer that refuses what
-/// was created (a schema, say) is asked again without.
+/// One entry point with marks.
+#[derive(Default)]
+struct MarkedRendering {
+    /// With marks in the place of all values.
+    rendering: Rendering,
+    /// And where values could be created, unless `rendering` has these too, or no renderer takes them.
+    with_created: Option<Rendering>,
+    /// The marks of both.
+    marked: Marked,
+}
+
+/// The rendering with marks in the place of all values, and where values could be created. Where one of the latter
+/// arrives, it may have covered a value of a lower layer, and it is rendered again without. A renderer that refuses what
+/// was created (a schema, say) is asked again with requests alone.
 async fn marked_rendering(
     tree: &Tree<'_>,
     entry: &EntryPoint,
     reads: &BTreeSet<RepoPath>,
     marks: &Marks,
     tools: Tools<'_>,
-) -> Result<(Rendering, Marked), Problem> {
+) -> Result<MarkedRendering, Problem> {
     let offered = offered_slots(tree, entry, reads, &marks.with_slots.files, tools).await;
     let held = View::new(tree.snapshot, &marks.with_slots.files, &marks.none);
-    let numbered_from = marks.with_slots.marks.len();
-    let (files, more) = fill_slots(&|path| held.bytes(path), &offered, numbered_from);
+    let (files, more) = fill_slots(&|path| held.bytes(path), &offered, marks.with_slots.marks.len());
+    let marked = joined(&marks.with_slots, more);
     let view = View::new(tree.snapshot, &marks.with_slots.files, &files);
     let first = render_entry(entry, reads, &view, tools).await;
     if let Ok(rendering) = &first
         && rendering.problems.is_empty()
+        && !has_created(rendering, &marked)
     {
-        return Ok((first?, joined(&marks.with_slots, more)));
+        return Ok(MarkedRendering { rendering: first?, with_created: None, marked });
     }
     let view = View::new(tree.snapshot, &marks.marked.files, &marks.none);
-    let second = render_entry(entry, reads, &view, tools).await;
-    match (first, second) {
-        (Ok(first), Ok(second)) if first.problems.len() <= second.problems.len() => {
-            Ok((first, joined(&marks.with_slots, more)))
+    let rendering = match (render_entry(entry, reads, &view, tools).await, first) {
+        (Err(_), Ok(rendering)) => return Ok(MarkedRendering { rendering, with_created: None, marked }),
+        (Ok(rendering), Ok(first)) if first.problems.len() <= rendering.problems.len() => {
+            return Ok(MarkedRendering { rendering, with_created: Some(first), marked });
         }
-        (Ok(first), Err(_)) => Ok((first, joined(&marks.with_slots, more))),
-        (_, second) => Ok((second?, joined(&marks.marked, Vec::new()))),
-    }
+        (rendering, _) => rendering?,
+    };
+    let of_entry = marks.slots.iter().filter(|slot| reads.contains(&slot.site.file)).chain(&offered);
+    let requests: Vec<Slot> = of_entry.filter(|slot| slot.field.bound == Bound::Request).cloned().collect();
+    let values = View::new(tree.snapshot, &marks.marked.files, &marks.none);
+    let (files, more) = fill_slots(&|path| values.bytes(path), &requests, marks.marked.marks.len());
+    let marked = joined(&marks.marked, more);
+    let view = View::new(tree.snapshot, &marks.marked.files, &files);
+    let again = if requests.is_empty() { None } else { render_entry(entry, reads, &view, tools).await.ok() };
+    let with_created = again.filter(|again| again.problems.len() <= rendering.problems.len());
+    Ok(MarkedRendering { rendering, with_created, marked })
+}
+
+/// Whether a value arrives that was created.
+fn has_created(rendering: &Rendering, marked: &Marked) -> bool {
+    let is_created = |from: &Origin| match from {
+        Origin::Mark(index) | Origin::Transformed(index, _) => marked.marks[*index].site.is_absent(),
+        Origin::Unmarked => false,
+    };
+    rendering.parts.iter().any(|part| {
+        // What cannot be read is told by the one who reads it for the trace.
+        read_back(&part.yaml, marked)
+            .is_ok_and(|read| read.arrivals.iter().any(|arrival| is_created(&arrival.from)))
+    })
 }
 
 /// Where the charts of an entry point's releases take resources that no file of the repository sets.
@@ -253,6 +320,8 @@ struct Marks {
     marked: Marked,
     /// And where values could be created.
     with_slots: Marked,
+    /// Where these are.
+    slots: Vec<Slot>,
     none: FileSet,
 }
 
@@ -265,7 +334,7 @@ impl Marks {
         let mut with_slots = joined(&marked, marks);
         with_slots.files.clone_from(&marked.files);
         with_slots.files.extend(filled);
-        Self { marked, with_slots, none: FileSet::new() }
+        Self { marked, with_slots, slots, none: FileSet::new() }
     }
 }
 
