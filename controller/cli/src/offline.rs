@@ -9,7 +9,7 @@ use kubeopt_runtime::origins::Origins;
 use kubeopt_runtime::select::Selection;
 use kubeopt_runtime::set_fields::{ProvenEdit, Wanted, prove_set, write_files};
 use kubeopt_runtime::trace_path::{
-    EntryLines, FieldLine, FieldState, Place, TraceReport, report, trace_place,
+    EntryLines, FieldLine, FieldState, Place, TraceReport, report, to_json, trace_place,
 };
 use kubeopt_runtime::wiring::renderer;
 use kubeopt_runtime::{Tools, terminal_line};
@@ -30,16 +30,14 @@ pub(crate) async fn trace(args: Trace, common: Common) -> Outcome {
     let traced = trace_place(&place, tools).await.map_err(|problem| vec![problem])?;
     let report = report(&traced, &place);
     match args.output {
-        TraceOutput::Json => print(&json(&report)?),
+        TraceOutput::Json => print(&json(&to_json(&traced, &place))?),
         TraceOutput::Table => print(&text(&report, false)),
         TraceOutput::Wide => print(&text(&report, true)),
     }
-    if args.output != TraceOutput::Json {
-        let mut all: Vec<&Problem> = report.entries.iter().flat_map(|entry| &entry.problems).collect();
-        all.sort();
-        all.dedup();
-        problems(all);
-    }
+    let mut all: Vec<&Problem> = report.entries.iter().flat_map(|entry| &entry.problems).collect();
+    all.sort();
+    all.dedup();
+    problems(all);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -149,10 +147,10 @@ fn proven_text(proven: &ProvenEdit, dry_run: bool) -> String {
     for verification in &proven.verifications {
         let _ = writeln!(
             text,
-            "verified: {} {}, before/after differ in {} fields and nothing else",
+            "verified: {} {}, before/after differ in {} and nothing else",
             terminal_line(&verification.entry.to_string()),
             terminal_line(&verification.by.to_string()),
-            verification.changed.len()
+            fields_text(verification.changed.len())
         );
     }
     for also in &proven.also {
@@ -162,4 +160,8 @@ fn proven_text(proven: &ProvenEdit, dry_run: bool) -> String {
         hint("nothing was written (--dry-run)");
     }
     text
+}
+
+fn fields_text(number: usize) -> String {
+    if number == 1 { "1 field".to_owned() } else { format!("{number} fields") }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use kubeopt_gitops::Snapshot;
+use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{EditSite, Problem, RepoPath, TracedField};
 use serde::Serialize;
 
@@ -130,6 +131,48 @@ pub async fn trace_place(place: &Place, tools: Tools<'_>) -> Result<RepositoryTr
 /// Whether an entry point is within the folder that was asked for, or the folder is a part of it.
 pub fn is_asked(entry: &EntryPoint, place: &Place) -> bool {
     entry.path.is_within(&place.folder)
+}
+
+/// Every field of the entry points that were asked for, for programs: one object a field. Lines and documents count from
+/// 1. A source with `"create": true` is where the key would go.
+pub fn to_json(trace: &RepositoryTrace, place: &Place) -> serde_json::Value {
+    let asked = trace.entries.values().flatten().filter(|entry| is_asked(&entry.entry, place));
+    asked.flat_map(|entry| entry.fields.iter().map(move |field| field_json(entry, field))).collect()
+}
+
+fn field_json(entry: &EntryTrace, field: &TracedField) -> serde_json::Value {
+    let renderer = match &entry.by {
+        ProvenBy::Parsed => "plain",
+        ProvenBy::Rendered(program) => program,
+    };
+    let source = field.site.as_ref().ok().map(|site| {
+        serde_json::json!({
+            "file": site.file,
+            "line": site.line,
+            "document": site.document,
+            "path": site.path,
+            "create": site.is_absent(),
+        })
+    });
+    let reason = field.site.as_ref().err().map(
+        |why| serde_json::json!({ "code": why.code, "text": why.text, "help": why.help, "place": why.place }),
+    );
+    serde_json::json!({
+        "entry": field.entry.to_string(),
+        "renderer": renderer,
+        "workload": {
+            "kind": field.workload.kind.as_str(),
+            "namespace": field.workload.namespace,
+            "name": field.workload.name,
+        },
+        "container": field.container,
+        "field": field.field.to_string(),
+        "value": field.value.map(|value| value.to_string()),
+        "source": source,
+        "feeds": field.feeds.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "editable": field.site.is_ok(),
+        "reason": reason,
+    })
 }
 
 /// The report on the entry points that were asked for.

@@ -1,6 +1,5 @@
 //! Tests of the parent's end, with shell scripts in place of the child. The real child is in `real_tests`.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use kubeopt_model::{FileSet, RepoPath};
@@ -8,12 +7,11 @@ use kubeopt_model::{FileSet, RepoPath};
 use super::*;
 use crate::render::kustomize::Flavour;
 use crate::render::protocol::RenderLimits;
+use crate::render::testing;
 
 /// A renderer whose child is a fake: a shell script with the environment of a real child, plus a path to find `cat`.
 fn fake_child(dir: &Path, script: &str) -> Renderer {
-    let program = dir.join("fake-kubeopt");
-    std::fs::write(&program, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let program = testing::script(dir, "fake-kubeopt", &format!("PATH=/usr/bin:/bin\n{script}"));
     let kustomize = KustomizeBinary {
         program: "/opt/kustomize".into(),
         flavour: Flavour::Kustomize,

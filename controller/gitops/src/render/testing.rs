@@ -1,6 +1,6 @@
 //! What tests with a real child share: the child is this test binary, the renderers are real ones or hostile scripts.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -62,10 +62,21 @@ pub(crate) fn child(folder: &Path, kind: &str) -> PathBuf {
 }
 
 /// An executable shell script.
+///
+/// Another process writes it: a program that this one has open for writing cannot be run (ETXTBSY), and whatever another
+/// test starts at that moment keeps it open.
 pub(crate) fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut writer = std::process::Command::new("/bin/sh")
+        .args(["-c", "cat >\"$1\" && chmod 700 \"$1\"", "sh"])
+        .arg(&path)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = writer.stdin.take().unwrap();
+    stdin.write_all(format!("#!/bin/sh\n{text}\n").as_bytes()).unwrap();
+    drop(stdin);
+    assert!(writer.wait().unwrap().success());
     path
 }
 

@@ -5,7 +5,6 @@
 //! left with E-REN-001; the servers' suite, which builds its own kustomize, renders in any case.
 
 use std::io::{Read as _, Seek as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use kubeopt_gitops::render::{KustomizeBinary, Renderer};
@@ -47,8 +46,15 @@ fn child(folder: &Path) -> PathBuf {
         "#!/bin/sh\nexec 3>&1 >/dev/null\n{CHILD_VARIABLE}=1 exec '{}' --exact {test} --nocapture\n",
         own.display()
     );
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o700)).unwrap();
+    // Another process writes it: what this one has open for writing, a fork of another test would keep open (ETXTBSY).
+    let mut writer = std::process::Command::new("/bin/sh")
+        .args(["-c", "cat >\"$1\" && chmod 700 \"$1\"", "sh"])
+        .arg(&script)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut writer.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
     script
 }
 

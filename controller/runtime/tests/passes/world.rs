@@ -107,6 +107,7 @@ impl World {
             forges: [(forge, edge)].into(),
             git: GitStore::open(&self.folder.path().join(format!("git-{name}"))).unwrap(),
             renderer: Renderer::new("/nonexistent".into(), None, None),
+            charts: kubeopt_runtime::charts::Charts::default(),
             bindings: repositories.iter().map(binding).collect(),
             mappings: self.apps.iter().map(App::mapping).collect(),
             operator_policy: None,
