@@ -82,9 +82,7 @@ impl ArgoCd {
     /// Waits until an Application is synced to a commit and healthy, and gives it.
     pub async fn until_synced(&self, kubernetes: &Kubernetes, name: &str, commit: &str) -> DynamicObject {
         kubernetes
-            .until(APPLICATION, (NAMESPACE, name), wait::RECONCILE, |object| {
-                is_synced(&object.data["status"], commit)
-            })
+            .until(APPLICATION, (NAMESPACE, name), wait::RECONCILE, |object| is_synced(&object.data, commit))
             .await
     }
 
@@ -94,7 +92,7 @@ impl ArgoCd {
     }
 }
 
-/// An Application as JSON, which is YAML: to apply, or to keep in Git.
+/// An Application that is synced by itself: to apply, or to keep in Git. See [`ArgoCd::application`].
 pub fn application(name: &str, namespace: &str, source: &Value) -> Value {
     let key = if source.is_array() { "sources" } else { "source" };
     json!({
@@ -110,12 +108,17 @@ pub fn application(name: &str, namespace: &str, source: &Value) -> Value {
     })
 }
 
-fn is_synced(status: &Value, commit: &str) -> bool {
+/// What it says now, not what it said before a parent changed it.
+fn is_synced(application: &Value, commit: &str) -> bool {
+    let (spec, status) = (&application["spec"], &application["status"]);
+    // Where there are several sources, the status has an empty one beside them.
+    let key = if spec["sources"].is_array() { "sources" } else { "source" };
     let sync = &status["sync"];
     let all =
         sync["revisions"].as_array().map_or_else(|| vec![&sync["revision"]], |all| all.iter().collect());
     sync["status"] == "Synced"
         && all.iter().all(|revision| *revision == commit)
+        && sync["comparedTo"][key] == spec[key]
         && status["health"]["status"] == "Healthy"
         && status["operationState"]["phase"] == "Succeeded"
 }

@@ -1,5 +1,5 @@
-//! Argo CD: what it makes of a repository on Gitea, and the whole story with kubeopt behind it: a parent Application kept
-//! in Git, a Helm chart with layers of values, a kustomize overlay.
+//! Argo CD: what it makes of a repository on Gitea, and the whole story with kubeopt behind it: a parent Application whose
+//! children are kept in Git, charts with values in layers, in lent files and in an Application, a kustomize overlay.
 
 mod shop;
 
@@ -47,7 +47,7 @@ async fn argocd_applies_what_gitea_holds_and_follows_it() {
 }
 
 #[tokio::test]
-async fn usage_becomes_one_edit_of_a_charts_values_and_of_an_overlay() {
+async fn usage_becomes_one_pull_request_that_edits_values_where_they_are_written() {
     if !servers_enabled() {
         return;
     }
@@ -68,6 +68,7 @@ async fn tells_where_workloads_come_from(all: &Installation<ArgoCd>) {
         .filter(|row| row["workload"].as_str().is_some_and(|name| name.starts_with("shop/")))
         .map(|row| {
             assert_eq!(row["problem"], Value::Null, "{row}");
+            assert_eq!(row["describedIn"]["path"], shop::APPLICATIONS, "{row}");
             let from = &row["sources"][0];
             let keys = ["repository", "branch", "path", "renderer", "knownFrom"];
             (row["workload"].clone(), keys.map(|key| from[key].clone()))
@@ -85,7 +86,8 @@ impl Applies for ArgoCd {
     const MANAGER: &'static str = "argocd-controller";
 
     async fn until_applied(&self, kubernetes: &Kubernetes, commit: &str) {
-        for name in [shop::PARENT, "shop", "cart"] {
+        self.until_synced(kubernetes, shop::PARENT, commit).await;
+        for name in shop::CHILDREN {
             self.until_synced(kubernetes, name, commit).await;
         }
     }
