@@ -4,6 +4,7 @@
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- scan [--containers N] [--days N] [--step S] [--rounds N]
 //!                                                    [--keep DIR] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- plan --repos DIR [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
@@ -12,6 +13,7 @@
 mod bytes;
 mod cluster;
 mod floor;
+mod monorepo;
 mod options;
 mod plan;
 mod scan;
@@ -26,7 +28,8 @@ use options::{Command, Options};
 /// The usage, as the module's documentation tells it.
 const USAGE: &str =
     "usage: bench scan [--containers N] [--days N] [--step S] [--rounds N] [--keep DIR] [--program FILE]
-       bench plan --repos DIR [--program FILE]";
+       bench plan --repos DIR [--program FILE]
+       bench monorepo [--applications N] [--charts N] [--program FILE]";
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -41,6 +44,10 @@ fn main() -> ExitCode {
         match options.command {
             Command::Scan(what) => {
                 scan::run(&what, &options.program).await;
+                ExitCode::SUCCESS
+            }
+            Command::Monorepo(size) => {
+                monorepo::run(&size, &options.program).await;
                 ExitCode::SUCCESS
             }
             Command::Plan(repositories) => plan::run(&repositories, &options.program).await,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::monorepo::Size;
+
 /// What to run, and with which program.
 pub(crate) struct Options {
     pub(crate) command: Command,
@@ -14,6 +16,8 @@ pub(crate) enum Command {
     Scan(Load),
     /// The folder of repositories.
     Plan(PathBuf),
+    /// A generated repository.
+    Monorepo(Size),
 }
 
 /// How much usage there is, and how often it is read.
@@ -39,6 +43,7 @@ impl Options {
         let command = arguments.next().ok_or("say what to run")?;
         let mut load = Load { containers: 1000, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program) = (None, None);
+        let mut size = Size { applications: 300, charts: 100 };
         while let Some(flag) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
             match flag.as_str() {
@@ -47,6 +52,8 @@ impl Options {
                 "--step" => load.step_s = number(&flag, &value)?,
                 "--rounds" => load.rounds = number(&flag, &value)?,
                 "--keep" => load.keep = Some(value.into()),
+                "--applications" => size.applications = number(&flag, &value)?,
+                "--charts" => size.charts = number(&flag, &value)?,
                 "--repos" => repositories = Some(PathBuf::from(value)),
                 "--program" => program = Some(PathBuf::from(value)),
                 _ => return Err(format!("there is no {flag}")),
@@ -54,6 +61,7 @@ impl Options {
         }
         let command = match command.as_str() {
             "scan" => Command::Scan(load),
+            "monorepo" => Command::Monorepo(size),
             "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
             other => return Err(format!("there is no `{other}`")),
         };

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures::StreamExt as _;
 use kubeopt_gitops::argo::override_files;
 use kubeopt_gitops::entry::{plain_resources, settle_renderer};
 use kubeopt_gitops::release::releases;
@@ -112,16 +113,20 @@ type Entries = BTreeMap<EntryPoint, Result<EntryTrace, Problem>>;
 
 async fn trace_work(tree: &Tree<'_>, work: Work, tools: Tools<'_>) -> Entries {
     // Once for all, so that a mark means the same scalar everywhere.
-    let marks = Marks::of(tree);
-    let mut entries = Entries::new();
-    for (entry, reads) in work {
+    let marks = &Marks::of(tree);
+    let traces = work.into_iter().map(|(entry, reads)| async move {
         let traced = match reads {
-            Ok(reads) => trace_entry(tree, &entry, &reads, &marks, tools).await,
+            Ok(reads) => trace_entry(tree, &entry, &reads, marks, tools).await,
             Err(problem) => Err(problem),
         };
-        entries.insert(entry, traced);
-    }
-    entries
+        (entry, traced)
+    });
+    // Renderers are processes of their own: as many at once as there are processors.
+    futures::stream::iter(traces).buffer_unordered(at_once()).collect().await
+}
+
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 async fn trace_entry(
