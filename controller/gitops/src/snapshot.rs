@@ -185,6 +185,11 @@ impl Snapshot {
         Ok(files)
     }
 
+    /// Whether there is a regular file of that name.
+    pub fn has_file(&self, path: &RepoPath) -> bool {
+        self.index.files.contains_key(path)
+    }
+
     /// One file; none where there is no regular file of that name.
     ///
     /// # Errors

@@ -118,13 +118,13 @@ fn computed(site: &EditSite, arrival: &Arrival, how: &Transform) -> Problem {
 
 fn not_in_git(arrival: &Arrival) -> Problem {
     let text = format!(
-        "no line of the repository sets {} of {}: a generator, a remote base or a transformer does",
+        "no line of the repository sets {} of {}: a chart from elsewhere, a generator or a transformer does",
         arrival.field, arrival.container
     );
     Problem::new(
         codes::NOT_IN_GIT,
         text,
-        "set the value in a patch of this overlay; kubeopt then edits that line",
+        "set the value in a patch of this overlay, or in the values of the release; kubeopt then edits that line",
     )
 }
 

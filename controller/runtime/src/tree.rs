@@ -64,7 +64,7 @@ impl<'s> Tree<'s> {
         }
         let mut files = BTreeSet::new();
         for path in manifests(self.snapshot.paths(), &entry.path, &entry.files) {
-            if self.held.contains_key(&path) {
+            if self.snapshot.has_file(&path) {
                 files.insert(path);
             } else {
                 files.extend(closure(&mut read, &path).and_then(refuse_what_is_not_rendered)?);

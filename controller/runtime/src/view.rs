@@ -44,6 +44,6 @@ impl<'a> View<'a> {
 
     /// Whether there is a regular file of that name.
     pub fn has(&self, path: &RepoPath) -> bool {
-        self.instead.contains_key(path) || self.snapshot.tree_hash(path).is_some()
+        self.instead.contains_key(path) || self.snapshot.has_file(path)
     }
 }

@@ -125,7 +125,12 @@ impl Keeper {
     fn tell(&mut self, state: State) {
         if let State::Lost(problem) = &state {
             if *self.told.borrow() != state {
-                tracing::warn!(cluster = %self.cluster.name(), code = problem.code, "{}", problem.text);
+                if problem.code == crate::ABSENT {
+                    // Most clusters have some of the kinds and not the others; `check` tells them.
+                    tracing::info!(cluster = %self.cluster.name(), code = problem.code, "{}", problem.text);
+                } else {
+                    tracing::warn!(cluster = %self.cluster.name(), code = problem.code, "{}", problem.text);
+                }
             }
             if *problem == self.kind.absent() {
                 // What the cluster no longer has is gone for certain.

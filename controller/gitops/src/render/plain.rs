@@ -15,7 +15,11 @@ pub(crate) fn concatenate(
     entry: &RepoPath,
     output_bytes_max: u64,
 ) -> Result<(Vec<u8>, Vec<Problem>), Problem> {
-    let listed = entry::plain_resources(files.keys(), entry);
+    let mut listed = entry::plain_resources(files.keys(), entry);
+    // Argo CD takes JSON too; where it is given, it is wanted.
+    let json = files.keys().filter(|path| path.is_within(entry) && path.file_name().ends_with(".json"));
+    listed.extend(json.cloned());
+    listed.sort();
     if listed.is_empty() {
         return Err(nothing_there(entry));
     }
