@@ -88,7 +88,7 @@ pub enum NoRecommendation {
         /// The sentence, with its numbers, without a full stop.
         text: String,
     },
-    /// It must not be lowered on partial data, and nothing needs raising.
+    /// It must not be lowered or created on partial data, and nothing needs raising.
     PartialData {
         /// Coverage of the window.
         coverage: Coverage,
@@ -134,7 +134,9 @@ impl NoRecommendation {
             Self::TooSmall => "the change would be too small to propose".to_owned(),
             Self::Refused { text, .. } => text.clone(),
             Self::PartialData { coverage, why } => {
-                format!("partial data, {coverage} of the window is there ({why}): nothing is lowered on it")
+                format!(
+                    "partial data, {coverage} of the window is there ({why}): nothing is lowered or created on it"
+                )
             }
         }
     }
@@ -181,6 +183,21 @@ pub struct SiteRemoval {
     pub feeds: Vec<RepoPath>,
 }
 
+/// A request that nothing in Git sets, created with its keys. The API server would take the limit for it, or nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteAddition {
+    /// The request.
+    pub field: Field,
+    /// Where: the full path, with the keys that are missing; the text is empty.
+    pub site: EditSite,
+    /// The value that shall stand there.
+    pub after: Amount,
+    /// Entry points that it feeds.
+    pub feeds: Vec<RepoPath>,
+    /// The containers that get it, sorted; never empty. What the cluster fills in today differs between them.
+    pub containers: Vec<ContainerId>,
+}
+
 /// How risky a change is, by rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -210,11 +227,14 @@ pub struct Recommendation {
     pub repository: RepositoryId,
     /// The containers, sorted; never empty.
     pub members: Vec<Member>,
-    /// What changes in Git, sorted by field; empty only where something is removed.
+    /// What changes in Git, sorted by field; empty only where something is removed or created.
     pub changes: Vec<SiteChange>,
     /// Limits that go out of Git, sorted by place; empty unless the policy wants no limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removals: Vec<SiteRemoval>,
+    /// Requests that Git does not set yet, sorted by place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub additions: Vec<SiteAddition>,
     /// What each rule said, in the order in which the rules ran.
     pub reasons: Vec<Reason>,
     /// Fields that stay, with the reason.
@@ -226,12 +246,13 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
-    /// Every scalar that it touches: changes before removals.
+    /// Every place that it touches: changes before removals before additions.
     pub fn sites(&self) -> impl Iterator<Item = &EditSite> {
         self.changes
             .iter()
             .map(|change| &change.site)
             .chain(self.removals.iter().map(|removal| &removal.site))
+            .chain(self.additions.iter().map(|addition| &addition.site))
     }
 
     /// Every entry point that it feeds, as often as a scalar feeds it.
@@ -240,11 +261,12 @@ impl Recommendation {
             .iter()
             .flat_map(|change| &change.feeds)
             .chain(self.removals.iter().flat_map(|removal| &removal.feeds))
+            .chain(self.additions.iter().flat_map(|addition| &addition.feeds))
     }
 
     /// Nothing of it reaches Git.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.removals.is_empty()
+        self.changes.is_empty() && self.removals.is_empty() && self.additions.is_empty()
     }
 
     /// The sum over its members; none as soon as one is unknown.

@@ -1,16 +1,17 @@
 //! *Admit*: every wanted change before every guardrail, until none objects. Knows no single guardrail.
 
-use kubeopt_model::recommendation::{Effect, Reason, SiteChange, SiteRemoval};
+use kubeopt_model::recommendation::{Effect, Member, Reason, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, CapacityCost, Change, ClusterFacts, ClusterName, EffectivePolicy, Field, NoRecommendation,
-    Prices, Recommendation, Resource,
+    Amount, Bound, CapacityCost, Change, ClusterFacts, ClusterName, EditSite, EffectivePolicy, Field,
+    NoRecommendation, Prices, Recommendation, Resource,
 };
 
 use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, REMOVAL_GUARDRAILS, Verdict};
-use crate::wanted::{Removing, Wanted, is_bared, is_fed};
+use crate::wanted::{Asked, Removing, Wanted, is_bared};
 
-/// Values only move back towards what stands now, so rounds end by themselves: a cap on one field can call for one on the
-/// other bound, and that for one on a third. More rounds than fields and bounds are never needed.
+/// Values only move back towards what stands now, and what is created only one way, so rounds end by themselves: a cap on
+/// one field can call for one on the other bound, and that for one on a third. More rounds than fields and bounds are never
+/// needed.
 const MAX_ROUNDS: usize = 16;
 
 /// What guardrails look at beside the recommendation.
@@ -57,7 +58,8 @@ pub fn judge(recommendation: Recommendation, context: &AdmitContext<'_>) -> (Adm
             vec![Verdict { guardrail: "enabled", field: None, outcome, text }],
         );
     }
-    let mut trial = Trial { recommendation, context, verdicts: Vec::new(), refused: Vec::new() };
+    let (verdicts, refused, created) = (Vec::new(), Vec::new(), Vec::new());
+    let mut trial = Trial { recommendation, context, verdicts, refused, created };
     for _ in 0..MAX_ROUNDS {
         if !trial.round() {
             break;
@@ -71,6 +73,15 @@ struct Trial<'a> {
     context: &'a AdmitContext<'a>,
     verdicts: Vec<Verdict>,
     refused: Vec<NoRecommendation>,
+    /// Which way created values were moved.
+    created: Vec<(Field, EditSite, Way)>,
+}
+
+/// Which way a created value was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Down,
+    Up,
 }
 
 impl Trial<'_> {
@@ -78,10 +89,10 @@ impl Trial<'_> {
     fn round(&mut self) -> bool {
         let mut moved = self.removals();
         for guardrail in GUARDRAILS {
-            for (field, value) in Wanted::all(&self.recommendation) {
-                let wanted = Wanted::of(field, value, &self.recommendation, self.context);
+            for asked in Wanted::all(&self.recommendation) {
+                let wanted = Wanted::of(&asked, &self.recommendation, self.context);
                 let judgement = (guardrail.judge)(&wanted);
-                moved |= self.apply(guardrail, field, value, judgement);
+                moved |= self.apply(guardrail, &asked, judgement);
             }
         }
         moved
@@ -128,45 +139,39 @@ impl Trial<'_> {
         self.verdicts.push(Verdict { guardrail: name, field: Some(field), outcome, text });
     }
 
-    fn apply(
-        &mut self,
-        guardrail: &Guardrail,
-        field: Field,
-        value: Change<Amount>,
-        judgement: Judgement,
-    ) -> bool {
-        let name = guardrail.name;
+    fn apply(&mut self, guardrail: &Guardrail, asked: &Asked, judgement: Judgement) -> bool {
+        let (name, field, value) = (guardrail.name, asked.field, asked.value);
+        let refused =
+            |text: &String| NoRecommendation::Refused { guardrail: name.to_owned(), text: text.clone() };
         let (outcome, text) = match judgement {
             Judgement::Pass => return false,
+            Judgement::Cap(to, text) if self.goes_back(asked, to) => {
+                (self.leave(name, asked, refused(&text), &text), text)
+            }
             Judgement::Cap(to, text) => {
-                self.move_to(field, value, to);
-                let effect =
-                    if value.after > value.before { Effect::AtMost(to) } else { Effect::AtLeast(to) };
+                self.move_to(asked, to);
+                let effect = if to < value.after { Effect::AtMost(to) } else { Effect::AtLeast(to) };
                 self.remember(name, field, effect, &text);
                 (Outcome::Capped { field, from: value.after, to }, text)
             }
-            Judgement::Refuse(text) => {
-                let why = NoRecommendation::Refused { guardrail: name.to_owned(), text: text.clone() };
-                (self.leave(name, field, value, why, &text), text)
-            }
-            Judgement::TooSmall(text) => {
-                (self.leave(name, field, value, NoRecommendation::TooSmall, &text), text)
-            }
+            Judgement::Refuse(text) => (self.leave(name, asked, refused(&text), &text), text),
+            Judgement::TooSmall(text) => (self.leave(name, asked, NoRecommendation::TooSmall, &text), text),
         };
         self.verdicts.push(Verdict { guardrail: name, field: Some(field), outcome, text });
         true
     }
 
-    fn leave(
-        &mut self,
-        name: &str,
-        field: Field,
-        value: Change<Amount>,
-        reason: NoRecommendation,
-        text: &str,
-    ) -> Outcome {
-        self.move_to(field, value, value.before);
-        self.recommendation.changes.retain(|change| !change.value.is_none());
+    /// Whether a created value would be moved back from where another guardrail moved it: there is none that suits both.
+    fn goes_back(&mut self, asked: &Asked, to: Amount) -> bool {
+        let Some(site) = &asked.created_at else { return false };
+        let (way, back) = if to < asked.value.after { (Way::Down, Way::Up) } else { (Way::Up, Way::Down) };
+        self.created.push((asked.field, site.clone(), way));
+        self.created.contains(&(asked.field, site.clone(), back))
+    }
+
+    fn leave(&mut self, name: &str, asked: &Asked, reason: NoRecommendation, text: &str) -> Outcome {
+        let field = asked.field;
+        self.take_back(asked);
         self.remember(name, field, Effect::Leave, text);
         let left = (field, reason.clone());
         if !self.recommendation.left.contains(&left) {
@@ -176,14 +181,42 @@ impl Trial<'_> {
         Outcome::Refused { reason }
     }
 
-    /// Sets the new value in the scalars and in all containers that they feed, and prices those again.
-    fn move_to(&mut self, field: Field, value: Change<Amount>, to: Amount) {
-        for change in self.recommendation.changes.iter_mut().filter(|c| c.field == field && c.value == value)
-        {
-            change.value.after = to;
+    /// Sets the new value in the scalars and in all containers that they feed.
+    fn move_to(&mut self, asked: &Asked, to: Amount) {
+        self.set_members(asked, |_| Some(to));
+        let Recommendation { changes, additions, .. } = &mut self.recommendation;
+        match &asked.created_at {
+            None => {
+                let is_it =
+                    |change: &&mut SiteChange| (change.field, change.value) == (asked.field, asked.value);
+                changes.iter_mut().filter(is_it).for_each(|change| change.value.after = to);
+            }
+            Some(_) => {
+                let own = additions.iter_mut().filter(|addition| asked.is(addition));
+                own.for_each(|addition| addition.after = to);
+            }
         }
-        for member in self.recommendation.members.iter_mut().filter(|member| is_fed(member, field, value)) {
-            member.resources.after.set(field.bound, to);
+    }
+
+    /// Leaves the scalars and all containers that they feed as they are.
+    fn take_back(&mut self, asked: &Asked) {
+        let field = asked.field;
+        self.set_members(asked, |member| member.resources.before.get(field));
+        let Recommendation { changes, additions, .. } = &mut self.recommendation;
+        match &asked.created_at {
+            None => changes.retain(|change| (change.field, change.value) != (field, asked.value)),
+            Some(_) => additions.retain(|addition| !asked.is(addition)),
+        }
+    }
+
+    /// Sets the field in all containers that the scalars feed, and prices those again.
+    fn set_members(&mut self, asked: &Asked, to: impl Fn(&Member) -> Option<Amount>) {
+        let Recommendation { members, additions, .. } = &mut self.recommendation;
+        for member in members.iter_mut().filter(|member| asked.feeds(member, additions)) {
+            match to(member) {
+                Some(amount) => member.resources.after.set(asked.field.bound, amount),
+                None => member.resources.after.unset(asked.field),
+            }
             member.cost = self
                 .context
                 .prices

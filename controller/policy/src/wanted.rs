@@ -1,20 +1,51 @@
 //! One wanted change with everything that it touches: what guardrails look at. Knows no guardrail.
 
-use kubeopt_model::recommendation::Member;
+use kubeopt_model::recommendation::{Member, SiteAddition};
 use kubeopt_model::{
-    Amount, Bound, Change, ClusterFacts, ClusterName, Field, Recommendation, Resource, Resources, Workload,
-    WorkloadId,
+    Amount, Bound, Change, ClusterFacts, ClusterName, EditSite, Field, Recommendation, Resource, Resources,
+    Workload, WorkloadId,
 };
 
 use crate::admit::AdmitContext;
 
+/// What one verdict is passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// The field.
+    pub(crate) field: Field,
+    /// Its value now and wanted; never equal. What is created was nothing.
+    pub(crate) value: Change<Amount>,
+    /// Where it is created, if so.
+    pub(crate) created_at: Option<EditSite>,
+}
+
+impl Asked {
+    /// Whether this is the addition.
+    pub(crate) fn is(&self, addition: &SiteAddition) -> bool {
+        self.field == addition.field && self.created_at.as_ref() == Some(&addition.site)
+    }
+
+    /// Whether it is what sets the member's field.
+    pub(crate) fn feeds(&self, member: &Member, additions: &[SiteAddition]) -> bool {
+        let mut own = additions.iter().filter(|addition| {
+            addition.field == self.field && addition.containers.contains(&member.container)
+        });
+        match &self.created_at {
+            None => own.next().is_none() && is_fed(member, self.field, self.value),
+            Some(_) => own.any(|addition| self.is(addition)),
+        }
+    }
+}
+
 /// Scalars that set the same field from the same value to the same value, with the containers that they feed. Two such
-/// scalars cannot be told apart by value, so one verdict is passed on both.
+/// scalars cannot be told apart by value, so one verdict is passed on both. Or one request that is created.
 pub(crate) struct Wanted<'a> {
     /// The field.
     pub(crate) field: Field,
     /// Its value now and wanted; never equal.
     pub(crate) value: Change<Amount>,
+    /// Nothing in Git sets it yet.
+    pub(crate) creates: bool,
     /// The containers that it feeds.
     pub(crate) members: Vec<&'a Member>,
     /// All that is wanted together.
@@ -23,26 +54,33 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// Every wanted change of a recommendation, in the order of its scalars.
-    pub(crate) fn all(recommendation: &Recommendation) -> Vec<(Field, Change<Amount>)> {
-        let mut all: Vec<(Field, Change<Amount>)> = Vec::new();
+    /// Every wanted change of a recommendation, in the order of its scalars, then all that is created.
+    pub(crate) fn all(recommendation: &Recommendation) -> Vec<Asked> {
+        let mut all: Vec<Asked> = Vec::new();
         for change in &recommendation.changes {
-            if !all.contains(&(change.field, change.value)) {
-                all.push((change.field, change.value));
+            let asked = Asked { field: change.field, value: change.value, created_at: None };
+            if !all.contains(&asked) {
+                all.push(asked);
             }
         }
+        all.extend(recommendation.additions.iter().map(|addition| Asked {
+            field: addition.field,
+            value: Change { before: Amount::from_base(addition.field.resource, 0), after: addition.after },
+            created_at: Some(addition.site.clone()),
+        }));
         all
     }
 
     /// One of them.
     pub(crate) fn of(
-        field: Field,
-        value: Change<Amount>,
+        asked: &Asked,
         recommendation: &'a Recommendation,
         context: &'a AdmitContext<'a>,
     ) -> Self {
-        let members = recommendation.members.iter().filter(|member| is_fed(member, field, value)).collect();
-        Self { field, value, members, recommendation, context }
+        let is_fed = |member: &&Member| asked.feeds(member, &recommendation.additions);
+        let members = recommendation.members.iter().filter(is_fed).collect();
+        let (field, value, creates) = (asked.field, asked.value, asked.created_at.is_some());
+        Self { field, value, creates, members, recommendation, context }
     }
 
     /// The value goes up.

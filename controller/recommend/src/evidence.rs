@@ -1,6 +1,6 @@
 //! What is known about one container when its size is decided.
 
-use kubeopt_model::{Container, ContainerId, ContainerUsage, Workload};
+use kubeopt_model::{Container, ContainerId, ContainerUsage, Resources, Workload};
 
 /// One container, its workload, and its usage over the policy's window.
 #[derive(Debug, Clone)]
@@ -9,6 +9,8 @@ pub struct Evidence {
     pub workload: Workload,
     /// The container of its pod template.
     pub container: Container,
+    /// What its pods run with although the template does not say it: a LimitRange or a webhook fills it in.
+    pub filled_in: Resources,
     /// Usage over the window; none when no sample was found.
     pub usage: Option<ContainerUsage>,
 }

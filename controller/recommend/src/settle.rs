@@ -2,7 +2,10 @@
 //!
 //! A scalar that feeds several containers gets the largest of what they want. A container that may not move (too little
 //! history, partial data) holds the scalar at its present value or above; one whose HPA targets the resource holds it
-//! exactly. A limit goes only if all that it feeds can do without it.
+//! exactly. A limit goes only if all that it feeds can do without it. A request that is not there yet is created only if
+//! that suits all that would get it.
+
+mod additions;
 
 use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
@@ -20,8 +23,8 @@ pub struct SitedField {
     pub field: Field,
     /// The scalar in Git.
     pub site: EditSite,
-    /// Its present value.
-    pub value: Amount,
+    /// Its present value; none for a request that nothing sets and that could be created there.
+    pub value: Option<Amount>,
     /// Entry points that it feeds.
     pub feeds: Vec<RepoPath>,
     /// Indices into [`Demand::members`].
@@ -56,13 +59,15 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
     let mut values: Values =
         demand.sites.iter().map(|site| settle_site(site, &demand.members, &sizings)).collect();
     keep_limits_above_requests(demand, &mut values);
+    let not_created = additions::keep_within_limits(demand, &sizings, &mut values);
     let (changes, removals) = (changes(demand, &values), removals(demand, &values));
-    if changes.is_empty() && removals.is_empty() {
-        return Err(why_nothing(demand, &sizings));
+    let additions = additions::additions(demand, &values);
+    if changes.is_empty() && removals.is_empty() && additions.is_empty() {
+        return Err(why_nothing(demand, &sizings, not_created));
     }
     let members = members(demand, &values, prices);
     let risk = risk(demand, &members);
-    let left = left(demand, &sizings);
+    let left = left(demand, &sizings, not_created);
     let cures_oom = sizings.iter().any(|sizing| sizing.cures_oom);
     let reasons = reasons(demand, &values, sizings);
     Ok(Recommendation {
@@ -70,6 +75,7 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
         members,
         changes,
         removals,
+        additions,
         reasons,
         left,
         risk,
@@ -77,7 +83,7 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
     })
 }
 
-/// The value of each scalar of a demand; none for one that goes.
+/// The value of each scalar of a demand; none for one that goes, and for one that is not created.
 type Values = Vec<Option<Amount>>;
 
 /// The value that satisfies all containers that the scalar feeds; none if all of them can do without it.
@@ -87,22 +93,23 @@ fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> O
     {
         return None;
     }
+    let Some(now) = site.value else { return additions::settle(site, sizings) };
     let mut wanted: Option<Amount> = None;
     for index in &site.members {
         let (member, sizing) = (&members[*index], &sizings[*index]);
         let own = match sizing.left_because(site.field) {
-            Some(NoRecommendation::ScaledOnThisResource { .. }) => return Some(site.value),
-            Some(_) => Some(site.value),
+            Some(NoRecommendation::ScaledOnThisResource { .. }) => return Some(now),
+            Some(_) => Some(now),
             // The live value may be behind Git; then the sizing kept a field that Git sets.
             None => sizing.resources.get(site.field).or_else(|| member.container.resources.get(site.field)),
         };
         wanted = wanted.max(own);
     }
-    Some(wanted.unwrap_or(site.value))
+    Some(wanted.unwrap_or(now))
 }
 
 /// No pod may end with a request above its limit: the limit's scalar is raised, or the request's is held.
-fn keep_limits_above_requests(demand: &Demand, values: &mut [Option<Amount>]) {
+fn keep_limits_above_requests(demand: &Demand, values: &mut Values) {
     for resource in [Resource::Cpu, Resource::Memory] {
         for index in 0..demand.members.len() {
             let at = |bound| site_of(demand, index, Field { bound, resource });
@@ -112,7 +119,9 @@ fn keep_limits_above_requests(demand: &Demand, values: &mut [Option<Amount>]) {
                 after.get(Field { bound: Bound::Limit, resource }),
             );
             let (Some(request), Some(limit)) = (request, limit) else { continue };
-            if request <= limit {
+            // A limit is not raised for a request that is created: that one stays within it.
+            let is_created = |site: usize| demand.sites[site].value.is_none() && values[site].is_some();
+            if request <= limit || at(Bound::Request).is_some_and(is_created) {
                 continue;
             }
             match (at(Bound::Limit), at(Bound::Request)) {
@@ -128,28 +137,29 @@ fn site_of(demand: &Demand, member: usize, field: Field) -> Option<usize> {
     demand.sites.iter().position(|site| site.field == field && site.members.contains(&member))
 }
 
-fn resources_after(demand: &Demand, member: usize, values: &[Option<Amount>]) -> Resources {
+fn resources_after(demand: &Demand, member: usize, values: &Values) -> Resources {
     let mut resources = demand.members[member].container.resources;
     for (site, value) in demand.sites.iter().zip(values).filter(|(site, _)| site.members.contains(&member)) {
         match value {
             Some(value) => resources.set(site.field.bound, *value),
-            None => resources.unset(site.field),
+            None if site.value.is_some() => resources.unset(site.field),
+            None => {}
         }
     }
     resources
 }
 
-fn changes(demand: &Demand, values: &[Option<Amount>]) -> Vec<SiteChange> {
+fn changes(demand: &Demand, values: &Values) -> Vec<SiteChange> {
     let mut changes: Vec<SiteChange> = demand
         .sites
         .iter()
         .zip(values)
-        .filter_map(|(site, value)| Some((site, (*value)?)))
-        .filter(|(site, value)| site.value != *value)
+        .filter_map(|(site, value)| Some((site, Change { before: site.value?, after: (*value)? })))
+        .filter(|(_, value)| !value.is_none())
         .map(|(site, value)| SiteChange {
             field: site.field,
             site: site.site.clone(),
-            value: Change { before: site.value, after: value },
+            value,
             feeds: site.feeds.clone(),
         })
         .collect();
@@ -157,16 +167,17 @@ fn changes(demand: &Demand, values: &[Option<Amount>]) -> Vec<SiteChange> {
     changes
 }
 
-fn removals(demand: &Demand, values: &[Option<Amount>]) -> Vec<SiteRemoval> {
+fn removals(demand: &Demand, values: &Values) -> Vec<SiteRemoval> {
     let mut removals: Vec<SiteRemoval> = demand
         .sites
         .iter()
         .zip(values)
         .filter(|(_, value)| value.is_none())
-        .map(|(site, _)| SiteRemoval {
+        .filter_map(|(site, _)| Some((site, site.value?)))
+        .map(|(site, before)| SiteRemoval {
             field: site.field,
             site: site.site.clone(),
-            before: site.value,
+            before,
             feeds: site.feeds.clone(),
         })
         .collect();
@@ -174,7 +185,7 @@ fn removals(demand: &Demand, values: &[Option<Amount>]) -> Vec<SiteRemoval> {
     removals
 }
 
-fn members(demand: &Demand, values: &[Option<Amount>], prices: Option<&Prices>) -> Vec<Member> {
+fn members(demand: &Demand, values: &Values, prices: Option<&Prices>) -> Vec<Member> {
     let mut members: Vec<Member> = demand
         .members
         .iter()
@@ -183,8 +194,11 @@ fn members(demand: &Demand, values: &[Option<Amount>], prices: Option<&Prices>) 
             let usage = evidence.usage.clone()?;
             let mut before = evidence.container.resources;
             for site in demand.sites.iter().filter(|site| site.members.contains(&index)) {
-                before.set(site.field.bound, site.value);
+                if let Some(value) = site.value {
+                    before.set(site.field.bound, value);
+                }
             }
+            additions::filled_in(demand, values, index, &mut before);
             let resources = Change { before, after: resources_after(demand, index, values) };
             let replicas = evidence.workload.replicas;
             let cost = prices.map(|prices| CapacityCost::of(&resources, replicas, prices));
@@ -196,7 +210,11 @@ fn members(demand: &Demand, values: &[Option<Amount>], prices: Option<&Prices>) 
 }
 
 /// The most telling reason: a refusal to edit before a gate, a gate before "already right".
-fn why_nothing(demand: &Demand, sizings: &[Sizing]) -> NoRecommendation {
+fn why_nothing(
+    demand: &Demand,
+    sizings: &[Sizing],
+    not_created: Vec<(Field, NoRecommendation)>,
+) -> NoRecommendation {
     if demand.sites.is_empty()
         && let Some((_, _, problem)) = demand.refused.first()
     {
@@ -208,27 +226,36 @@ fn why_nothing(demand: &Demand, sizings: &[Sizing]) -> NoRecommendation {
         .flat_map(|sizing| requests.iter().filter_map(|field| sizing.left_because(*field)))
         .next()
         .cloned()
+        .or_else(|| not_created.into_iter().next().map(|(_, why)| why))
         .unwrap_or(NoRecommendation::AlreadyRight)
 }
 
-fn left(demand: &Demand, sizings: &[Sizing]) -> Vec<(Field, NoRecommendation)> {
+fn left(
+    demand: &Demand,
+    sizings: &[Sizing],
+    not_created: Vec<(Field, NoRecommendation)>,
+) -> Vec<(Field, NoRecommendation)> {
     let refused = demand
         .refused
         .iter()
         .map(|(_, field, problem)| (*field, NoRecommendation::NotEditable(problem.clone())));
-    let mut left: Vec<(Field, NoRecommendation)> =
-        sizings.iter().flat_map(|sizing| sizing.left.iter().cloned()).chain(refused).collect();
+    let mut left: Vec<(Field, NoRecommendation)> = sizings
+        .iter()
+        .flat_map(|sizing| sizing.left.iter().cloned())
+        .chain(refused)
+        .chain(not_created)
+        .collect();
     left.sort_by_key(|(field, _)| *field);
     left.dedup();
     left
 }
 
-fn reasons(demand: &Demand, values: &[Option<Amount>], sizings: Vec<Sizing>) -> Vec<Reason> {
+fn reasons(demand: &Demand, values: &Values, sizings: Vec<Sizing>) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = Vec::new();
     for (index, sizing) in sizings.into_iter().enumerate() {
-        for reason in
-            sizing.reasons.into_iter().filter_map(|reason| as_settled(demand, values, index, reason))
-        {
+        let settled =
+            sizing.reasons.into_iter().filter_map(|reason| as_settled(demand, values, index, reason));
+        for reason in settled.chain(additions::reasons(demand, values, index)) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -238,7 +265,7 @@ fn reasons(demand: &Demand, values: &[Option<Amount>], sizings: Vec<Sizing>) -> 
 }
 
 /// A removal that is not made says so; where the limit is not in Git, the reason stands with the fields that are left.
-fn as_settled(demand: &Demand, values: &[Option<Amount>], member: usize, reason: Reason) -> Option<Reason> {
+fn as_settled(demand: &Demand, values: &Values, member: usize, reason: Reason) -> Option<Reason> {
     if reason.effect != Effect::Remove {
         return Some(reason);
     }
@@ -284,5 +311,7 @@ fn risk(demand: &Demand, members: &[Member]) -> Risk {
     if demand.members.iter().any(|evidence| evidence.usage.is_none()) { Risk::High } else { risk }
 }
 
+#[cfg(test)]
+mod additions_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! Sizes one container: runs every rule and keeps what each said.
 
-use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
 use kubeopt_model::recommendation::Effect;
-use kubeopt_model::{Amount, Field, NoRecommendation, Reason, Resource, Resources};
+use kubeopt_model::workload::QosClass;
+use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Resources};
 
 use crate::evidence::Evidence;
 use crate::rules::{RULES, Say};
@@ -11,7 +12,7 @@ use crate::rules::{RULES, Say};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sizing {
     /// Requests and limits that are wanted; a field that stays has its present value, one that should go the value for
-    /// where it has to stay.
+    /// where it has to stay. A request that is not set has the value that should be created.
     pub resources: Resources,
     /// Limits that should go.
     pub removes: Vec<Field>,
@@ -99,8 +100,8 @@ impl Draft {
     }
 }
 
-/// Sizes one container by all rules, rounded up to readable quantities. Fields that nothing sets today stay unset:
-/// a value is only ever changed where one stands.
+/// Sizes one container by all rules, rounded up to readable quantities. Limits that nothing sets stay unset; a request
+/// that nothing sets gets a value, unless a limit stands for it that follows the usage itself.
 pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
     let now = evidence.container.resources;
     let sizing = Sizing {
@@ -116,11 +117,12 @@ pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
             draft.apply(rule.name, say);
         }
     }
-    finish(draft, now)
+    finish(draft, evidence, policy)
 }
 
-fn finish(draft: Draft, now: Resources) -> Sizing {
+fn finish(draft: Draft, evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
     let Draft { wanted, mut sizing } = draft;
+    let now = evidence.container.resources;
     for field in Field::ALL {
         let stays = now.get(field).is_none() || sizing.left_because(field).is_some();
         if let (false, Some(value)) = (stays, wanted.get(field)) {
@@ -131,18 +133,45 @@ fn finish(draft: Draft, now: Resources) -> Sizing {
     }
     for resource in [Resource::Cpu, Resource::Memory] {
         keep_limit_above_request(&mut sizing.resources, resource);
+        let request = Field { bound: Bound::Request, resource };
+        if now.get(request).is_none()
+            && sizing.left_because(request).is_none()
+            && !limit_is_sized_as_request(evidence, policy, resource)
+            && let Some(value) = created(&sizing, evidence, wanted.get(request))
+        {
+            sizing.resources.set(Bound::Request, value);
+        }
     }
     sizing
+}
+
+/// Whether a limit that stands for the request is sized as the request that it is: one beside it would only change the
+/// pod's class, or nothing.
+fn limit_is_sized_as_request(evidence: &Evidence, policy: &EffectivePolicy, resource: Resource) -> bool {
+    let limits = match resource {
+        Resource::Cpu => policy.sizing.cpu_limit,
+        Resource::Memory => policy.sizing.memory_limit,
+    };
+    evidence.container.resources.get(Field { bound: Bound::Limit, resource }).is_some()
+        && (evidence.workload.qos_class() == QosClass::Guaranteed || limits == LimitPolicy::Ratio)
+}
+
+/// The request to create, within the limit that the container has or is given. A request of nothing is none.
+fn created(sizing: &Sizing, evidence: &Evidence, wanted: Option<Amount>) -> Option<Amount> {
+    let wanted = wanted?.rounded_up();
+    let limit = Field { bound: Bound::Limit, resource: wanted.resource() };
+    let limit = sizing.resources.get(limit).or_else(|| evidence.filled_in.get(limit));
+    Some(limit.map_or(wanted, |limit| wanted.min(limit))).filter(|value| value.base() > 0)
 }
 
 /// Rounding may lift a request above a limit that was equal to it.
 fn keep_limit_above_request(resources: &mut Resources, resource: Resource) {
     let field = |bound| Field { bound, resource };
-    let request = resources.get(field(kubeopt_model::Bound::Request));
-    let limit = resources.get(field(kubeopt_model::Bound::Limit));
+    let request = resources.get(field(Bound::Request));
+    let limit = resources.get(field(Bound::Limit));
     if let (Some(request), Some(limit)) = (request, limit)
         && request > limit
     {
-        resources.set(kubeopt_model::Bound::Limit, request);
+        resources.set(Bound::Limit, request);
     }
 }

@@ -18,8 +18,10 @@ pub const POINTS_MAX: usize = 56;
 const MERMAID_BYTES_MAX: usize = 20_000;
 const READ_POINTS_MAX: usize = 1_000;
 
-/// Usage, today's request, the proposed one: readable on white and on black.
+/// Usage, today's request, the proposed one: readable on white and on black. Colours are given out in order, so that of
+/// today's request goes where there is none.
 const PALETTE: &str = "#3b82f6, #9aa4b2, #16a34a";
+const PALETTE_WITHOUT_TODAY: &str = "#3b82f6, #16a34a";
 
 const TODAY: &str = "request today";
 const PROPOSED: &str = "proposed request";
@@ -88,8 +90,9 @@ impl UsageChart {
     /// The Mermaid text, without its fence.
     pub fn to_mermaid(&self) -> String {
         let days = figures::days((self.to_unix_s - self.from_unix_s) as f64 / 86_400.0);
+        let palette = if self.before.is_some() { PALETTE } else { PALETTE_WITHOUT_TODAY };
         let mut out = format!(
-            "%%{{init: {{\"themeVariables\": {{\"xyChart\": {{\"plotColorPalette\": \"{PALETTE}\"}}}}}}}}%%\n\
+            "%%{{init: {{\"themeVariables\": {{\"xyChart\": {{\"plotColorPalette\": \"{palette}\"}}}}}}}}%%\n\
              xychart-beta\n  title \"{}\"\n  x-axis \"days\" 0 --> {days}\n  y-axis \"{}\" 0 --> {:.0}\n",
             quoted(&self.title),
             self.unit(),

@@ -4,7 +4,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kubeopt_model::cost::Money;
-use kubeopt_model::quantity::{Bound, Field, Resource};
+use kubeopt_model::quantity::Resource;
 use kubeopt_model::{Amount, Resources};
 use serde::Serialize;
 
@@ -42,7 +42,7 @@ impl CostView {
         let monthly_money = (!deltas.is_empty()).then(|| deltas.into_iter().sum::<Money>());
         let total = |resource, side: fn(&kubeopt_model::recommendation::Member) -> &Resources| {
             let base = members().fold(0_u64, |sum, member| {
-                let one = side(member).get(Field { bound: Bound::Request, resource }).map_or(0, Amount::base);
+                let one = side(member).effective_request(resource).map_or(0, Amount::base);
                 sum.saturating_add(one.saturating_mul(u64::from(member.replicas)))
             });
             figures::capacity(Amount::from_base(resource, base))

@@ -2,7 +2,7 @@
 //! rest of the body.
 
 use kubeopt_model::quantity::{Field, Resource};
-use kubeopt_model::recommendation::{Member, Recommendation, SiteChange, SiteRemoval};
+use kubeopt_model::recommendation::{Member, Recommendation, SiteAddition, SiteChange, SiteRemoval};
 use kubeopt_model::usage::ResourceUsage;
 use kubeopt_model::{ContainerUsage, Coverage};
 use serde::Serialize;
@@ -23,6 +23,8 @@ struct DetailsView {
     subject: String,
     headline: String,
     charts: Vec<String>,
+    /// Some request is created: its chart shows none of today.
+    creates: bool,
     evidence: Vec<String>,
     members_left_out: usize,
     reasons: Vec<ReasonView>,
@@ -94,6 +96,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
         subject,
         headline: headline(recommendation),
         charts: charts(recommendation),
+        creates: !recommendation.additions.is_empty(),
         evidence: members
             .iter()
             .take(MEMBERS_SHOWN_MAX)
@@ -126,6 +129,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
             .iter()
             .map(edit)
             .chain(recommendation.removals.iter().map(removal))
+            .chain(recommendation.additions.iter().map(addition))
             .collect(),
     }
 }
@@ -141,7 +145,9 @@ fn headline(recommendation: &Recommendation) -> String {
     let changes = recommendation.changes.iter();
     let changed = changes.map(|change| format!("{} {}", change.value.after, what(change.field)));
     let removed = recommendation.removals.iter().map(|removal| format!("no {}", what(removal.field)));
-    let values: Vec<String> = changed.chain(removed).collect();
+    let additions = recommendation.additions.iter();
+    let created = additions.map(|addition| format!("{} {}", addition.after, what(addition.field)));
+    let values: Vec<String> = changed.chain(created).chain(removed).collect();
     match values.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("why {} and {last}", rest.join(", ")),
         _ => format!("why {}", values.concat()),
@@ -155,7 +161,8 @@ fn charts(recommendation: &Recommendation) -> Vec<String> {
         .filter(|resource| {
             let changed = recommendation.changes.iter().map(|change| change.field);
             let removed = recommendation.removals.iter().map(|removal| removal.field);
-            changed.chain(removed).any(|field| field.resource == *resource)
+            let created = recommendation.additions.iter().map(|addition| addition.field);
+            changed.chain(removed).chain(created).any(|field| field.resource == *resource)
         })
         .filter_map(|resource| {
             let most = recommendation.members.iter().max_by(|a, b| {
@@ -235,5 +242,17 @@ fn removal(removal: &SiteRemoval) -> EditView {
         after: String::new(),
         feeds: removal.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
         feeds_left_out: removal.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
+    }
+}
+
+/// A request that nothing set: its old text is empty, which the template spells out; the line is where it goes.
+fn addition(addition: &SiteAddition) -> EditView {
+    EditView {
+        place: addition.site.to_string(),
+        field: addition.field.to_string(),
+        before: String::new(),
+        after: addition.after.to_string(),
+        feeds: addition.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
+        feeds_left_out: addition.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
     }
 }

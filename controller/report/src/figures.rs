@@ -9,6 +9,9 @@ use rust_decimal::prelude::ToPrimitive;
 /// What stands for the new value of a field that goes out of Git.
 pub const REMOVED: &str = "removed";
 
+/// What stands for the old value of a request that Git did not set.
+pub const NOT_SET: &str = "not set";
+
 /// `41232` -> `41,232`
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

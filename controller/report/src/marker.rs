@@ -17,6 +17,13 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
         .flat_map(|recommendation| {
             let container =
                 recommendation.members.first().map_or(String::new(), |member| member.container.to_string());
+            // An empty text before is a field that nothing set; it is marked with a container that gets it.
+            let created = recommendation.additions.iter().map(|addition| MarkedField {
+                container: addition.containers.first().map_or(String::new(), ToString::to_string),
+                field: addition.field.to_string(),
+                file: addition.site.file.clone(),
+                value: Change { before: String::new(), after: addition.after.to_string() },
+            });
             let marked = move |field: Field, site: &EditSite, after: String| MarkedField {
                 container: container.clone(),
                 field: field.to_string(),
@@ -32,6 +39,7 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
             changed
                 .map(move |change| marked(change.field, &change.site, change.value.after.to_string()))
                 .chain(removed)
+                .chain(created)
         })
         .collect();
     fields.sort();

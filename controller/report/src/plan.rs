@@ -90,7 +90,7 @@ fn file_line(input: &PlanInput<'_>, path: &str) -> String {
     )
 }
 
-/// A scalar that a recommendation changes or removes.
+/// A scalar that a recommendation changes, removes or creates.
 struct Touched<'a> {
     recommendation: &'a Recommendation,
     site: &'a EditSite,
@@ -100,7 +100,8 @@ struct Touched<'a> {
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
     let changed = recommendation.changes.iter().map(|change| (&change.site, &change.feeds));
     let removed = recommendation.removals.iter().map(|removal| (&removal.site, &removal.feeds));
-    changed.chain(removed).map(move |(site, feeds)| Touched { recommendation, site, feeds })
+    let created = recommendation.additions.iter().map(|addition| (&addition.site, &addition.feeds));
+    changed.chain(removed).chain(created).map(move |(site, feeds)| Touched { recommendation, site, feeds })
 }
 
 /// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several

@@ -161,6 +161,16 @@ fn removed(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange
     })
 }
 
+fn created(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange> {
+    recommendation.additions.iter().map(|addition| CommitChange {
+        container: addition.containers.first().map_or(String::new(), ToString::to_string),
+        field: addition.field.to_string(),
+        before: figures::NOT_SET.to_owned(),
+        after: addition.after.to_string(),
+        place: addition.site.to_string(),
+    })
+}
+
 fn commit_message(
     templates: &Templates,
     input: &PullRequestInput<'_>,
@@ -181,6 +191,7 @@ fn commit_message(
             })
         })
         .chain(input.recommendations.iter().flat_map(removed))
+        .chain(input.recommendations.iter().flat_map(created))
         .collect();
     let changes_left_out = changes.len().saturating_sub(COMMIT_CHANGES_MAX);
     changes.truncate(COMMIT_CHANGES_MAX);

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::{edit, remove};
+use kubeopt_manifest::{Creation, create, edit, remove};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
 use kubeopt_model::recommendation::SiteRemoval;
 use kubeopt_model::{
@@ -174,16 +174,20 @@ fn differing(mut before: FileSet, after: FileSet) -> Vec<EditedFile> {
 
 /// All files of one recommendation, edited on top of what was edited before: all of it or nothing.
 fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet, NoRecommendation> {
-    let mut by_file: BTreeMap<&RepoPath, (Vec<FieldEdit>, Vec<EditSite>)> = BTreeMap::new();
+    let mut by_file: BTreeMap<&RepoPath, OfFile> = BTreeMap::new();
     for change in &recommendation.changes {
         let edit = FieldEdit { site: change.site.clone(), after: change.value.after };
-        by_file.entry(&change.site.file).or_default().0.push(edit);
+        by_file.entry(&change.site.file).or_default().edits.push(edit);
     }
     for removal in &recommendation.removals {
-        by_file.entry(&removal.site.file).or_default().1.push(removal.site.clone());
+        by_file.entry(&removal.site.file).or_default().removals.push(removal.site.clone());
+    }
+    for addition in &recommendation.additions {
+        let creation = Creation { site: addition.site.clone(), after: addition.after };
+        by_file.entry(&addition.site.file).or_default().creations.push(creation);
     }
     let mut edited = FileSet::new();
-    for (path, (edits, removals)) in by_file {
+    for (path, of_file) in by_file {
         let gone = || {
             let text = format!("{path} is no longer on the base branch");
             Problem::new(
@@ -193,12 +197,31 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
             )
         };
         let bytes = files.get(path).ok_or_else(|| NoRecommendation::NotEditable(gone()))?;
-        // Edits first: they move no line, so that removals find their places.
-        let bytes = edit(path, bytes, &edits).map_err(NoRecommendation::NotEditable)?;
-        let bytes = if removals.is_empty() { Ok(bytes) } else { remove(path, &bytes, &removals) };
-        edited.insert(path.clone(), bytes.map_err(NoRecommendation::NotEditable)?);
+        edited.insert(path.clone(), of_file.apply(path, bytes).map_err(NoRecommendation::NotEditable)?);
     }
     Ok(edited)
+}
+
+/// What one recommendation does to one file.
+#[derive(Default)]
+struct OfFile {
+    edits: Vec<FieldEdit>,
+    removals: Vec<EditSite>,
+    creations: Vec<Creation>,
+}
+
+impl OfFile {
+    fn apply(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
+        // Edits first: they move no line, so that removals find their places. Creations look for paths, not for lines.
+        let mut bytes = if self.edits.is_empty() { bytes.to_vec() } else { edit(path, bytes, &self.edits)? };
+        if !self.removals.is_empty() {
+            bytes = remove(path, &bytes, &self.removals)?;
+        }
+        if !self.creations.is_empty() {
+            bytes = create(path, &bytes, &self.creations)?;
+        }
+        Ok(bytes)
+    }
 }
 
 fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy};
 use kubeopt_model::{
-    Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem, RepoPath,
-    RepositoryId, TracedField, Workload,
+    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
+    RepoPath, RepositoryId, Resources, TracedField, Workload,
 };
 use kubeopt_recommend::{Demand, Evidence, SitedField};
 
@@ -33,9 +33,9 @@ pub struct Candidate {
     pub workload: Workload,
     /// The container.
     pub container: Container,
-    /// Fields that may be edited.
+    /// Fields that may be edited, and requests that nothing sets and that could be created.
     pub sites: Vec<(Field, EditSite, Vec<RepoPath>)>,
-    /// Fields that are set and may not.
+    /// Fields that are set and may not, and requests that may not be created.
     pub refused: Vec<(Field, Problem)>,
     /// The repository.
     pub repository: RepositoryId,
@@ -81,16 +81,21 @@ fn candidate(
                 && traced.container == container.name
                 && traced.workload.describes(&located.workload.id)
         });
+        // Limits are never created: the places where they could be are of no use here.
+        let traced = traced.filter(|traced| field.bound == Bound::Request || !is_open(traced));
+        let is_set = container.resources.get(field).is_some();
         match traced {
             Some(TracedField { site: Ok(site), feeds, .. }) => match allowed(&site.file) {
                 Ok(()) => sites.push((field, site.clone(), feeds.clone())),
                 Err(problem) => refused.push((field, problem)),
             },
-            Some(TracedField { site: Err(problem), .. }) => refused.push((field, problem.clone())),
-            None if container.resources.get(field).is_some() => {
-                refused.push((field, not_set_in_git(field, container)))
+            Some(TracedField { site: Err(problem), value, .. })
+                if is_set || value.is_some() || field.bound == Bound::Request =>
+            {
+                refused.push((field, problem.clone()));
             }
-            None => {}
+            None if is_set => refused.push((field, not_set_in_git(field, container))),
+            Some(TracedField { site: Err(_), .. }) | None => {}
         }
     }
     Candidate {
@@ -101,6 +106,11 @@ fn candidate(
         repository: located.repository.clone(),
         base: located.base.to_owned(),
     }
+}
+
+/// Nothing sets the field; it could be created.
+fn is_open(traced: &TracedField) -> bool {
+    traced.site.as_ref().is_ok_and(EditSite::is_absent)
 }
 
 fn not_set_in_git(field: Field, container: &Container) -> Problem {
@@ -147,21 +157,31 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
     at
 }
 
-/// The demand of a unit under its policy, with the usage of its containers.
+/// What is known of containers beside Git.
+pub struct Known<'a> {
+    /// Usage over the policy's window.
+    pub usage: &'a dyn Fn(&ContainerId) -> Option<ContainerUsage>,
+    /// What pods run with although their template does not say it.
+    pub filled_in: &'a dyn Fn(&Candidate) -> Resources,
+}
+
+/// The demand of a unit under its policy, with what is known of its containers.
 ///
 /// # Errors
 /// [`NoRecommendation::NotEditable`] when none of its fields may be edited, [`NoRecommendation::AlreadyRight`] when
 /// none is set.
-pub fn demand(
-    unit: &Unit,
-    policy: EffectivePolicy,
-    usage: &dyn Fn(&ContainerId) -> Option<ContainerUsage>,
-) -> Result<Demand, NoRecommendation> {
+pub fn demand(unit: &Unit, policy: EffectivePolicy, known: &Known<'_>) -> Result<Demand, NoRecommendation> {
     let mut sites: BTreeMap<(Field, EditSite), SitedField> = BTreeMap::new();
     let mut refused = Vec::new();
     for (index, candidate) in unit.candidates.iter().enumerate() {
         for (field, site, feeds) in &candidate.sites {
-            let Ok(value) = kubeopt_model::Amount::parse(field.resource, &site.text) else { continue };
+            let value = match site.text.as_str() {
+                "" if field.bound == Bound::Request => None,
+                text => match Amount::parse(field.resource, text) {
+                    Ok(value) => Some(value),
+                    Err(_) => continue,
+                },
+            };
             sites
                 .entry((*field, site.clone()))
                 .or_insert_with(|| SitedField {
@@ -188,7 +208,8 @@ pub fn demand(
         .map(|candidate| Evidence {
             workload: candidate.workload.clone(),
             container: candidate.container.clone(),
-            usage: usage(&candidate.id()),
+            filled_in: (known.filled_in)(candidate),
+            usage: (known.usage)(&candidate.id()),
         })
         .collect();
     let sites = sites.into_values().collect();

@@ -191,7 +191,8 @@ fn show_values(f: &mut fmt::Formatter<'_>, member: &Member) -> fmt::Result {
             (Some(before), Some(after)) if before != after => writeln!(f, "  {field}: {before} → {after}")?,
             (Some(before), None) => writeln!(f, "  {field}: {before} → removed")?,
             (Some(before), Some(_)) => writeln!(f, "  {field}: {before} stays")?,
-            (None, _) => {}
+            (None, Some(after)) => writeln!(f, "  {field}: not set → {after}")?,
+            (None, None) => {}
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ pub mod demo;
 pub mod discover;
 pub mod edges;
 pub mod explain;
+mod filled_in;
 pub mod get_sources;
 mod kept_limits;
 pub mod layers;

@@ -42,7 +42,7 @@ pub async fn prove(
     Ok(verifications)
 }
 
-/// A scalar that the change set changes or removes.
+/// A scalar that the change set changes, removes or creates.
 struct Touched<'a> {
     field: Field,
     site: &'a EditSite,
@@ -60,7 +60,12 @@ fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>>
         site: &removal.site,
         value: Change { before: Some(removal.before), after: None },
     });
-    changed.chain(removed)
+    let created = recommendation.additions.iter().map(|addition| Touched {
+        field: addition.field,
+        site: &addition.site,
+        value: Change { before: None, after: Some(addition.after) },
+    });
+    changed.chain(removed).chain(created)
 }
 
 /// The fields of an entry point that should change, each with its scalar.

@@ -9,14 +9,15 @@ use kubeopt_cluster::Watched;
 use kubeopt_gitops::path_allowed;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{
-    Binding, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices, Problem,
-    RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
+    Binding, Bound, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices,
+    Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, admit};
 use kubeopt_recommend::recommend;
 
 use crate::change_set::Admitted;
-use crate::demand::{Candidate, Located, Unit, candidates, demand, strictest};
+use crate::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
+use crate::filled_in::filled_in;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
 use crate::trace::EntryTrace;
@@ -138,8 +139,13 @@ pub fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> Vec<Uni
         .flat_map(|workload| workload.containers.iter().map(move |container| (workload, container)))
         .map(|(workload, container)| {
             let site = |field: Field| {
-                let value = container.resources.get(field)?;
-                Some((field, EditSite::live_only(value.to_string()), Vec::new()))
+                let text = match container.resources.get(field) {
+                    Some(value) => value.to_string(),
+                    // A request that nothing sets would be created.
+                    None if field.bound == Bound::Request => String::new(),
+                    None => return None,
+                };
+                Some((field, EditSite::live_only(text), Vec::new()))
             };
             let candidate = Candidate {
                 workload: workload.clone(),
@@ -222,7 +228,8 @@ fn want_one(
 ) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
     let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
-    let demand = demand(unit, policy.clone(), &usage)?;
+    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
+    let demand = demand(unit, policy.clone(), &Known { usage: &usage, filled_in: &filled_in })?;
     let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
     let recommendation = recommend(&demand, prices.as_ref())?;
     let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };

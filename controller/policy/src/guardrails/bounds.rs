@@ -1,5 +1,5 @@
 //! The two moves that a guardrail has: not below, for what is lowered, and not above, for what is raised. Neither goes past
-//! the value that stands now.
+//! the value that stands now. What is created has none: it is moved up to the one and down to the other.
 
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::{Amount, Resource};
@@ -7,11 +7,15 @@ use kubeopt_model::{Amount, Resource};
 use crate::guardrails::Judgement;
 use crate::wanted::Wanted;
 
-/// A lowered value stays at `low` or above. A raised one passes: what stands now was below already.
+/// A lowered value stays at `low` or above, and so does a created one. A raised one passes: what stands now was below
+/// already.
 pub(crate) fn at_least(wanted: &Wanted<'_>, low: Amount, why: impl FnOnce() -> String) -> Judgement {
     let (now, after) = (wanted.value.before, wanted.value.after);
-    if wanted.raises() || after >= low {
+    if after >= low || (wanted.raises() && !wanted.creates) {
         return Judgement::Pass;
+    }
+    if wanted.creates {
+        return Judgement::Cap(low.rounded_up(), why());
     }
     // A readable step is nicer than the bare bound, as long as it still lowers something.
     let readable = low.rounded_up();

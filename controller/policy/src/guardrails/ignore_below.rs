@@ -1,5 +1,6 @@
 //! Small changes are not worth a person's time. Per resource a change must reach a share of the present value and an amount;
-//! request and limit of one container count together, and what cures an OOM kill is never too small.
+//! request and limit of one container count together, and what cures an OOM kill is never too small. Nor is what is created:
+//! nothing is a share of nothing.
 
 use kubeopt_model::{Amount, Change, Resource};
 
@@ -11,7 +12,7 @@ pub(super) const GUARDRAIL: Guardrail =
     Guardrail { name: "ignore-below", about: "changes too small to be worth a pull request are left", judge };
 
 fn judge(wanted: &Wanted<'_>) -> Judgement {
-    if wanted.cures_oom() || is_large(wanted, wanted.value) {
+    if wanted.creates || wanted.cures_oom() || is_large(wanted, wanted.value) {
         return Judgement::Pass;
     }
     let rides_along = wanted.recommendation.changes.iter().any(|other| {

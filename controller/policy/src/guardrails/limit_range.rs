@@ -1,5 +1,6 @@
 //! LimitRanges: admission rejects pods outside them, so no value is moved out. `min` and `max` are held against requests
-//! and limits, `maxLimitRequestRatio` against both together. A value that is outside already is not forced in.
+//! and limits, `maxLimitRequestRatio` against both together. A container without a limit is given the default one, above
+//! which its request may not be. A value that is outside already is not forced in.
 
 use kubeopt_model::cluster::LimitRange;
 use kubeopt_model::workload::ResourceList;
@@ -26,22 +27,30 @@ struct RangeBound<'a> {
     range: &'a LimitRange,
     amount: Amount,
     side: Side,
+    /// It is no bound but the limit that the container is given.
+    is_default: bool,
+}
+
+impl RangeBound<'_> {
+    fn text(&self) -> String {
+        let name = format!("LimitRange {}/{}", self.range.namespace, self.range.name);
+        match (self.is_default, self.side) {
+            (true, _) => {
+                format!("{name} gives a limit of {}, and a request above it is rejected", self.amount)
+            }
+            (false, Side::Lowest) => format!("{name} allows no less than {}", self.amount),
+            (false, Side::Highest) => format!("{name} allows no more than {}", self.amount),
+        }
+    }
 }
 
 fn judge(wanted: &Wanted<'_>) -> Judgement {
     let bounds = bounds(wanted);
     let of = |side| bounds.iter().filter(move |bound| bound.side == side);
-    let text = |bound: &RangeBound<'_>, than: &str| {
-        format!(
-            "LimitRange {}/{} allows no {than} than {}",
-            bound.range.namespace, bound.range.name, bound.amount
-        )
-    };
     let lowest = of(Side::Lowest).max_by_key(|bound| bound.amount);
-    let judged =
-        lowest.map_or(Judgement::Pass, |bound| at_least(wanted, bound.amount, || text(bound, "less")));
+    let judged = lowest.map_or(Judgement::Pass, |bound| at_least(wanted, bound.amount, || bound.text()));
     match (judged, of(Side::Highest).min_by_key(|bound| bound.amount)) {
-        (Judgement::Pass, Some(bound)) => at_most(wanted, bound.amount, || text(bound, "more")),
+        (Judgement::Pass, Some(bound)) => at_most(wanted, bound.amount, || bound.text()),
         (judged, _) => judged,
     }
 }
@@ -75,8 +84,13 @@ fn bounds<'a>(wanted: &Wanted<'a>) -> Vec<RangeBound<'a>> {
         let ranges = wanted.facts(&id.cluster).map_or(&[][..], |facts| &facts.limit_ranges);
         for range in ranges.iter().filter(|range| range.namespace == id.namespace) {
             let (min, max) = (amount(&range.min, wanted.resource()), amount(&range.max, wanted.resource()));
-            bounds.extend(min.map(|amount| RangeBound { range, amount, side: Side::Lowest }));
-            bounds.extend(max.map(|amount| RangeBound { range, amount, side: Side::Highest }));
+            let bound = |side, is_default| move |amount| RangeBound { range, amount, side, is_default };
+            bounds.extend(min.map(bound(Side::Lowest, false)));
+            bounds.extend(max.map(bound(Side::Highest, false)));
+            if wanted.field.bound == Bound::Request && wanted.other_bound(member).is_none() {
+                let given = amount(&range.default_limit, wanted.resource());
+                bounds.extend(given.map(bound(Side::Highest, true)));
+            }
             let ratio = match wanted.resource() {
                 Resource::Cpu => range.max_ratio_per_mille.0,
                 Resource::Memory => range.max_ratio_per_mille.1,
@@ -111,5 +125,5 @@ fn ratio_bound<'a>(
         Bound::Limit => (other * ratio / 1000, Side::Highest),
     };
     let amount = Amount::from_base(wanted.resource(), u64::try_from(base).unwrap_or(u64::MAX));
-    RangeBound { range, amount, side }
+    RangeBound { range, amount, side, is_default: false }
 }

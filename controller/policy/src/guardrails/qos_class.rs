@@ -1,5 +1,5 @@
-//! A Guaranteed pod stays Guaranteed: request and limit of its containers stay equal, so both move or neither does. No
-//! limit goes that the pod's class rests on.
+//! A Guaranteed pod stays Guaranteed: request and limit of its containers stay equal, so both move or neither does, and no
+//! request is created beside a limit that is the request too. No limit goes that the pod's class rests on.
 
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::workload::{QosClass, qos_class};
@@ -15,6 +15,9 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
     let others = wanted.members.iter().filter(|member| is_guaranteed(wanted, member));
     let others: Vec<_> = others.filter_map(|member| wanted.other_bound(member)).collect();
     let text = || "request and limit stay equal: the pod's class stays Guaranteed".to_owned();
+    if wanted.creates && others.iter().any(|other| *other != wanted.value.after) {
+        return Judgement::Refuse(text());
+    }
     // Of the two, the one nearer to what stands now decides.
     let other = if wanted.raises() { others.into_iter().min() } else { others.into_iter().max() };
     match other {

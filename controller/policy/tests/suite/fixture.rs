@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::cluster::Node;
-use kubeopt_model::recommendation::{Member, Risk, SiteChange, SiteRemoval};
+use kubeopt_model::recommendation::{Member, Risk, SiteAddition, SiteChange, SiteRemoval};
 use kubeopt_model::usage::ResourceUsage;
 use kubeopt_model::{
     Amount, Bytes, Change, ClusterFacts, ClusterName, Container, ContainerId, ContainerName, ContainerRole,
@@ -59,7 +59,7 @@ impl Case {
 
     pub(crate) fn recommendation(&self) -> Recommendation {
         let members = self.wishes.iter().enumerate().map(|(index, wish)| member(index, wish)).collect();
-        let (mut changes, mut removals) = (Vec::new(), Vec::new());
+        let (mut changes, mut removals, mut additions) = (Vec::new(), Vec::new(), Vec::new());
         for (index, wish) in self.wishes.iter().enumerate() {
             for field in Field::ALL {
                 match (wish.before.get(field), wish.after.get(field)) {
@@ -67,6 +67,7 @@ impl Case {
                         changes.push(site_change(index, field, Change { before, after }));
                     }
                     (Some(before), None) => removals.push(removal(index, field, before)),
+                    (None, Some(after)) => additions.push(addition(index, field, after)),
                     (Some(_) | None, _) => {}
                 }
             }
@@ -80,6 +81,7 @@ impl Case {
             members,
             changes,
             removals,
+            additions,
             reasons: Vec::new(),
             left: Vec::new(),
             risk: Risk::Low,
@@ -187,8 +189,18 @@ fn removal(index: usize, field: Field, before: Amount) -> SiteRemoval {
     SiteRemoval { field, site: change.site, before, feeds: Vec::new() }
 }
 
+fn addition(index: usize, field: Field, after: Amount) -> SiteAddition {
+    let mut site = site_change(index, field, Change { before: after, after }).site;
+    site.text.clear();
+    SiteAddition { field, site, after, feeds: Vec::new(), containers: vec![container_id(index)] }
+}
+
+fn container_id(index: usize) -> ContainerId {
+    ContainerId { workload: workload_id(), container: container_name(index) }
+}
+
 fn member(index: usize, wish: &Wish) -> Member {
-    let container = ContainerId { workload: workload_id(), container: container_name(index) };
+    let container = container_id(index);
     let window = Window { from_unix_s: 0, to_unix_s: 28 * 86_400 };
     let memory = ResourceUsage {
         sketch: Sketch::from_bins(0, []),

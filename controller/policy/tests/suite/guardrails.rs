@@ -289,6 +289,58 @@ fn containers_with_different_values_are_bounded_each_by_their_own() {
 }
 
 #[test]
+fn a_created_request_has_no_base_and_is_held_to_floors_and_ceilings_only() {
+    assert_eq!(case("- - - -", "10m - 4Gi -").outcome(), ("10m - 4Gi -".to_owned(), vec![]));
+    let mut bounded = case("- - - -", "20m - 4Gi -");
+    bounded.policy.sizing.cpu_floor = MilliCores(50);
+    bounded.policy.sizing.memory_ceiling = Some(Bytes::mebi(2048));
+    assert_eq!(bounded.outcome(), ("50m - 2Gi -".to_owned(), vec!["floor", "ceiling"]));
+    let (admission, _) = bounded.judge();
+    let Admission::Admitted(admitted) = admission else { panic!("it passes") };
+    let created: Vec<String> = admitted.additions.iter().map(|one| one.after.to_string()).collect();
+    assert_eq!(created, ["50m", "2Gi"]);
+    assert!(admitted.members[0].cost.unwrap().before.0.is_zero());
+
+    bounded.wishes[0].highest_mebi = 3000.0;
+    let (admission, _) = bounded.judge();
+    let Admission::Admitted(admitted) = admission else { panic!("CPU passes") };
+    assert_eq!(spoken(&admitted.members[0].resources.after), "50m - - -");
+    assert!(
+        matches!(&admitted.left[..], [(field, NoRecommendation::Refused { guardrail, .. })]
+        if *field == Field::MEMORY_REQUEST && guardrail == "observed-max"),
+        "a ceiling below what was seen"
+    );
+}
+
+#[test]
+fn a_created_request_fits_what_the_namespace_and_the_nodes_allow() {
+    let mut case = case("- - - -", "40m - 800Mi -");
+    case.facts.limit_ranges.push(LimitRange {
+        default_limit: ResourceList { cpu: None, memory: Some(Bytes::mebi(512)) },
+        ..limit_range(
+            ResourceList { cpu: Some(MilliCores(100)), memory: None },
+            ResourceList::default(),
+            (None, None),
+        )
+    });
+    assert_eq!(case.outcome(), ("100m - 512Mi -".to_owned(), vec!["limit-range"]));
+    case.facts.nodes.push(node(80, 4096, true));
+    assert_eq!(case.outcome().0, "- - 512Mi -", "no value suits both");
+    case.facts.quotas.push(quota("- - 1Gi -", "- - 0 -"));
+    let (admission, verdicts) = case.judge();
+    assert!(matches!(admission, Admission::Nothing(NoRecommendation::Refused { .. })));
+    assert!(verdicts.iter().any(|verdict| verdict.guardrail == "quota"));
+}
+
+#[test]
+fn a_request_is_created_beside_a_limit_only_where_the_class_allows_it() {
+    let beside = case("- 200m - -", "300m 200m - -");
+    assert_eq!(beside.outcome(), ("200m 200m - -".to_owned(), vec!["request-within-limit"]));
+    let guaranteed = case("- 2 - 2Gi", "300m 2 - 2Gi");
+    assert_eq!(guaranteed.outcome().0, "request and limit stay equal: the pod's class stays Guaranteed");
+}
+
+#[test]
 fn guardrails_have_names_of_their_own() {
     let mut names: Vec<&str> = GUARDRAILS.iter().map(|guardrail| guardrail.name).collect();
     names.sort_unstable();

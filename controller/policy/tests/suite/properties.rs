@@ -12,19 +12,21 @@ use crate::fixture::{Case, Wish, namespace, node};
 const MIB: u64 = 1 << 20;
 
 prop_compose! {
-    /// Request and limit of one resource, now and wanted; the request is never above the limit, which may go.
+    /// Request and limit of one resource, now and wanted; the request is never above the limit, which may go. A request that
+    /// is not set may be created.
     fn pair(unit: u64, most: u64)(
         set in (any::<bool>(), any::<bool>()),
         now in (1..most, 1..most),
         wanted in (1..most, 1..most),
         equal in any::<bool>(),
         bare in prop::bool::weighted(0.2),
-    ) -> [Option<(u64, Option<u64>)>; 2] {
+        create in any::<bool>(),
+    ) -> [(Option<u64>, Option<u64>); 2] {
         let ordered = |(a, b): (u64, u64)| if equal { (a, a) } else { (a.min(b), a.max(b)) };
         let ((request, limit), (request_after, limit_after)) = (ordered(now), ordered(wanted));
         [
-            set.0.then_some((request * unit, Some(request_after * unit))),
-            set.1.then_some((limit * unit, (!bare).then_some(limit_after * unit))),
+            (set.0.then_some(request * unit), (set.0 || create).then_some(request_after * unit)),
+            (set.1.then_some(limit * unit), (set.1 && !bare).then_some(limit_after * unit)),
         ]
     }
 }
@@ -33,12 +35,10 @@ prop_compose! {
     fn some_wish()(cpu in pair(1, 4000), memory in pair(MIB / 4, 32_000), highest in 0_u32..4000) -> Wish {
         let (mut before, mut after) = (Resources::default(), Resources::default());
         for (resource, [request, limit]) in [(Resource::Cpu, cpu), (Resource::Memory, memory)] {
-            for (bound, values) in [(Bound::Request, request), (Bound::Limit, limit)] {
-                let Some((now, wanted)) = values else { continue };
-                before.set(bound, Amount::from_base(resource, now));
-                if let Some(wanted) = wanted {
-                    after.set(bound, Amount::from_base(resource, wanted));
-                }
+            for (bound, (now, wanted)) in [(Bound::Request, request), (Bound::Limit, limit)] {
+                let amount = |base| Amount::from_base(resource, base);
+                now.into_iter().for_each(|now| before.set(bound, amount(now)));
+                wanted.into_iter().for_each(|wanted| after.set(bound, amount(wanted)));
             }
         }
         Wish { before, after, highest_mebi: f64::from(highest), replicas: 3 }
@@ -125,14 +125,43 @@ proptest! {
     }
 
     #[test]
+    fn what_is_created_is_within_all_bounds_or_not_created(case in some_case()) {
+        let Admission::Admitted(admitted) = case.judge().0 else { return Ok(()) };
+        let sizing = &case.policy.sizing;
+        for addition in &admitted.additions {
+            let after = addition.after.base();
+            let (floor, ceiling, unit) = match addition.field.resource {
+                Resource::Cpu => (sizing.cpu_floor.0, sizing.cpu_ceiling.map(|cpu| cpu.0), 1),
+                Resource::Memory => {
+                    (sizing.memory_floor.0.max(32 * MIB), sizing.memory_ceiling.map(|memory| memory.0), MIB)
+                }
+            };
+            prop_assert!(after >= floor && ceiling.is_none_or(|ceiling| after <= ceiling));
+            for range in &case.facts.limit_ranges {
+                let of = |list: &ResourceList| match addition.field.resource {
+                    Resource::Cpu => list.cpu.map_or(0, |cpu| cpu.0),
+                    Resource::Memory => list.memory.map_or(0, |memory| memory.0),
+                };
+                prop_assert!(of(&range.min) <= after && after <= of(&range.max));
+            }
+            for node in &case.facts.nodes {
+                let whole = [node.allocatable_cpu.0, node.allocatable_memory.0 / MIB * unit];
+                prop_assert!(after <= whole[usize::from(unit == MIB)]);
+            }
+        }
+    }
+
+    #[test]
     fn containers_end_with_what_the_scalars_say_and_never_with_a_request_above_its_limit(case in some_case()) {
         let Admission::Admitted(admitted) = case.judge().0 else { return Ok(()) };
         for (index, member) in admitted.members.iter().enumerate() {
             for field in Field::ALL {
                 let changed = admitted.changes.iter().find(|c| c.site.line == 10 + index && c.field == field);
                 let goes = admitted.removals.iter().any(|r| r.site.line == 10 + index && r.field == field);
+                let created = admitted.additions.iter().find(|a| a.site.line == 10 + index && a.field == field);
                 let now = member.resources.before.get(field).filter(|_| !goes);
-                let expected = changed.map_or(now, |change| Some(change.value.after));
+                let value = changed.map(|change| change.value.after).or(created.map(|created| created.after));
+                let expected = value.or(now);
                 prop_assert_eq!(member.resources.after.get(field), expected);
             }
             for resource in [Resource::Cpu, Resource::Memory] {

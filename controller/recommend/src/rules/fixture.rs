@@ -97,7 +97,7 @@ impl Case {
             memory_hours: Vec::new(),
             partial: None,
         };
-        Evidence { workload, container, usage: Some(usage) }
+        Evidence { workload, container, filled_in: Resources::default(), usage: Some(usage) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Partial data never lowers anything: what is missing may be the peak.
+//! Partial data never lowers anything, and nothing is created on it: what is missing may be the peak.
 
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{Field, NoRecommendation};
@@ -8,7 +8,7 @@ use crate::evidence::Evidence;
 use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
-    Rule { name: "partial-data", about: "nothing is lowered on a window with holes", speak };
+    Rule { name: "partial-data", about: "nothing is lowered or created on a window with holes", speak };
 
 fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
@@ -23,7 +23,7 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Sa
             format!("{} of {} samples", resource.coverage.have, resource.coverage.expected)
         });
         let lowers = |now| draft.value(field).is_some_and(|value| value < now);
-        if evidence.container.resources.effective_request(field.resource).is_some_and(lowers) {
+        if evidence.container.resources.effective_request(field.resource).is_none_or(lowers) {
             let why = NoRecommendation::PartialData { coverage: resource.coverage, why };
             let text = why.sentence();
             says.push(Say::Leave(field, why, text));
@@ -52,6 +52,18 @@ mod tests {
             Some(NoRecommendation::PartialData { .. })
         ));
         assert!(sizing.resources.requests.memory < case.resources.requests.memory);
+    }
+
+    #[test]
+    fn creates_nothing_on_partial_data() {
+        let mut case = Case::serving();
+        case.resources = Default::default();
+        let mut evidence = case.evidence();
+        evidence.usage.as_mut().unwrap().cpu.as_mut().unwrap().coverage =
+            Coverage { have: 10, expected: 100 };
+        let requests = size(&evidence, &case.policy).resources.requests;
+        assert_eq!(requests.cpu, None);
+        assert!(requests.memory.is_some());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{Demand, SitedField, recommend};
 use crate::evidence::Evidence;
 use crate::rules::fixture::Case;
 
-fn site(field: Field, text: &str) -> EditSite {
+pub(super) fn site(field: Field, text: &str) -> EditSite {
     EditSite {
         file: RepoPath::new("apps/api.yaml").unwrap(),
         line: 10 + Field::ALL.iter().position(|f| *f == field).unwrap(),
@@ -26,7 +26,7 @@ fn site(field: Field, text: &str) -> EditSite {
 }
 
 /// All four fields of all members come from the same scalars.
-fn demand(members: Vec<Evidence>) -> Demand {
+pub(super) fn demand(members: Vec<Evidence>) -> Demand {
     let resources = members[0].container.resources;
     let all: Vec<usize> = (0..members.len()).collect();
     let sites = Field::ALL
@@ -34,7 +34,7 @@ fn demand(members: Vec<Evidence>) -> Demand {
         .filter_map(|field| {
             let value = resources.get(field)?;
             let site = site(field, &value.to_string());
-            Some(SitedField { field, site, value, feeds: vec![], members: all.clone() })
+            Some(SitedField { field, site, value: Some(value), feeds: vec![], members: all.clone() })
         })
         .collect();
     Demand {
@@ -102,7 +102,7 @@ fn an_accepted_recommendation_is_stable() {
     let first = recommend(&demand, None).unwrap();
     demand.members[0].container.resources = first.members[0].resources.after;
     for site in &mut demand.sites {
-        site.value = first.members[0].resources.after.get(site.field).unwrap();
+        site.value = first.members[0].resources.after.get(site.field);
     }
     assert_eq!(recommend(&demand, None).err(), Some(NoRecommendation::AlreadyRight));
 }
@@ -143,7 +143,7 @@ fn limits_go_where_the_policy_wants_none_and_that_is_stable() {
     demand.members[0].container.resources = after;
     demand.sites.retain(|site| after.get(site.field).is_some());
     for site in &mut demand.sites {
-        site.value = after.get(site.field).unwrap();
+        site.value = after.get(site.field);
     }
     assert_eq!(recommend(&demand, None).err(), Some(NoRecommendation::AlreadyRight));
 }

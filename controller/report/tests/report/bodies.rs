@@ -6,7 +6,7 @@ use kubeopt_model::{NoRecommendation, ObjectName};
 use kubeopt_report::{Templates, describe};
 
 use crate::golden::assert_golden;
-use crate::sample::{Sample, sample, without_cpu_limit};
+use crate::sample::{Sample, sample, without_cpu_limit, without_requests};
 
 fn body(sample: &Sample) -> String {
     describe(&Templates::embedded(), &sample.input()).unwrap().body
@@ -47,6 +47,23 @@ fn a_limit_that_goes_is_shown_as_removed_everywhere() {
     assert!(described.commit_message.contains("limits.cpu: 2 -> removed"), "{}", described.commit_message);
     let marked = described.marker.fields.iter().find(|field| field.field == "limits.cpu").unwrap();
     assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("2", ""));
+}
+
+#[test]
+fn a_request_that_is_created_is_shown_as_not_set_before() {
+    let described = describe(&Templates::embedded(), &without_requests().input()).unwrap();
+    assert_golden("pull-request-creation.md", &described.body);
+    assert!(described.body.contains("| - → **310m** |"), "{}", described.body);
+    assert!(described.body.contains(":12` gets `requests.cpu`: not set → `310m`."), "{}", described.body);
+    assert!(described.body.contains("why 310m CPU and 1184Mi memory<"), "{}", described.body);
+    assert!(
+        described.commit_message.contains("requests.cpu: not set -> 310m"),
+        "{}",
+        described.commit_message
+    );
+    let marked = described.marker.fields.iter().find(|field| field.field == "requests.cpu").unwrap();
+    assert_eq!(marked.container, "payments/deploy/api/api");
+    assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("", "310m"));
 }
 
 #[test]

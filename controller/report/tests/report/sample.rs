@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kubeopt_model::cost::{CapacityCost, Money, Prices};
 use kubeopt_model::edit::{ChangedField, ProvenBy};
 use kubeopt_model::quantity::{Field, MIB};
-use kubeopt_model::recommendation::{Effect, Member, Reason, Risk, SiteChange, SiteRemoval};
+use kubeopt_model::recommendation::{Effect, Member, Reason, Risk, SiteAddition, SiteChange, SiteRemoval};
 use kubeopt_model::source::{RenderedWorkload, Step};
 use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::{
@@ -125,6 +125,27 @@ pub(crate) fn without_cpu_limit() -> Sample {
     sample
 }
 
+/// The API as it would be had nobody set its requests: with the memory limit alone.
+pub(crate) fn without_requests() -> Sample {
+    let mut sample = sample();
+    let api = &mut sample.recommendations[0];
+    let member = &mut api.members[0];
+    member.resources.before = resources(["", "", "", "2Gi"]);
+    member.cost = cost("50.14", "68.74");
+    let text = "nothing in Git sets it: 310m is created".to_owned();
+    let (rule, effect) = ("create-request".to_owned(), Effect::Note);
+    api.reasons.push(Reason { rule, field: Field::CPU_REQUEST, effect, bound: false, text });
+    let containers = [member.container.clone()];
+    api.additions = std::mem::take(&mut api.changes)
+        .into_iter()
+        .map(|SiteChange { field, mut site, value, feeds }| {
+            (site.line, site.text) = (12, String::new());
+            SiteAddition { field, site, after: value.after, feeds, containers: containers.to_vec() }
+        })
+        .collect();
+    sample
+}
+
 fn reason(field: Field, rule: &str, bound: bool, after: &str, text: &str) -> Reason {
     let amount = Amount::parse(field.resource, after).unwrap();
     Reason { rule: rule.into(), field, effect: Effect::Prefer(amount), bound, text: text.into() }
@@ -164,6 +185,7 @@ fn api() -> Recommendation {
             site_change(API_FILE, 15, Field::MEMORY_REQUEST, "2Gi", "1184Mi"),
         ],
         removals: Vec::new(),
+        additions: Vec::new(),
         reasons: vec![
             reason(
                 Field::CPU_REQUEST,
@@ -218,6 +240,7 @@ fn ledger() -> Recommendation {
             site_change(LEDGER_FILE, 43, Field::MEMORY_LIMIT, "8Gi", "8960Mi"),
         ],
         removals: Vec::new(),
+        additions: Vec::new(),
         reasons: vec![reason(
             Field::MEMORY_LIMIT,
             "oom-bound",
