@@ -10,5 +10,5 @@ mod sizing;
 
 pub use evidence::Evidence;
 pub use rules::{RULES, Rule};
-pub use settle::{Demand, SitedField, recommend};
+pub use settle::{CREATE_REQUEST, Demand, SitedField, recommend};
 pub use sizing::{Sizing, size};

@@ -7,6 +7,8 @@
 
 mod additions;
 
+pub use additions::CREATE_REQUEST;
+
 use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
     Amount, Bound, CapacityCost, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem,

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_manifest::{Creation, create, edit, remove};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
-use kubeopt_model::recommendation::SiteRemoval;
+use kubeopt_model::recommendation::{SiteAddition, SiteRemoval};
 use kubeopt_model::{
-    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation,
-    RepoPath, RepositoryId,
+    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Prices, Problem,
+    Recommendation, RepoPath, RepositoryId,
 };
 
 use crate::kept_limits::keep_limits;
+use crate::not_created::leave_out;
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
 #[derive(Debug, Clone)]
@@ -132,8 +133,37 @@ pub fn keep_limit(change_set: &ChangeSet, problem: &Problem) -> Option<ChangeSet
         true => keep_limits(recommendation, &is_there, &why),
         false => Some(recommendation.clone()),
     };
-    let recommendations: Vec<Recommendation> =
-        change_set.recommendations.iter().map(keep).collect::<Option<_>>()?;
+    let kept: Option<Vec<Recommendation>> = change_set.recommendations.iter().map(keep).collect();
+    edited_anew(change_set, kept?)
+}
+
+/// The change set without the requests that would be created at the problem's place, edited anew, and the recommendations
+/// of which nothing is left. None where that does not help.
+pub fn leave_uncreated(
+    change_set: &ChangeSet,
+    problem: &Problem,
+    prices: Option<&Prices>,
+) -> Option<(ChangeSet, Vec<Recommendation>)> {
+    let place = problem.place.as_ref()?;
+    let is_there = |addition: &SiteAddition| {
+        addition.site.file.as_str() == place.file && Some(addition.site.line) == place.line
+    };
+    let why = NoRecommendation::NotEditable(problem.clone());
+    let (mut rest, mut gone) = (Vec::new(), Vec::new());
+    for recommendation in &change_set.recommendations {
+        match leave_out(recommendation, &is_there, &why, prices) {
+            Some(without) => rest.push(without),
+            None => gone.push(recommendation.clone()),
+        }
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    Some((edited_anew(change_set, rest)?, gone))
+}
+
+/// The change set with other recommendations on the same files. None where they are the same or cannot be edited.
+fn edited_anew(change_set: &ChangeSet, recommendations: Vec<Recommendation>) -> Option<ChangeSet> {
     if recommendations == change_set.recommendations {
         return None;
     }

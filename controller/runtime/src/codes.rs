@@ -22,6 +22,8 @@ pub const UNCOVERED: &str = "E-SRC-209";
 pub const CHART_MISSING: &str = "E-SRC-210";
 /// Values come from where the repository does not show them.
 pub const VALUES_ELSEWHERE: &str = "E-SRC-211";
+/// A created request would reach a container that it is not sized for.
+pub const SPILLED: &str = "E-SRC-212";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -71,6 +73,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         VALUES_ELSEWHERE,
         "A release takes values, or is changed, by something that the repository does not show.",
+    ),
+    (
+        SPILLED,
+        "A request is not created in a shared file because another entry point would get it too, unsized.",
     ),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),

@@ -12,7 +12,8 @@ use kubeopt_model::{
 };
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
-use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit};
+use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit, leave_uncreated};
+use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
@@ -122,7 +123,7 @@ impl Edges {
         decided.left.retain(|left| self.shown.covers(&left.workload));
         self.progress.stage("proving", Some(change_sets.len() as u64));
         for change_set in change_sets {
-            let (change_set, proven) = self.prove_most(change_set, sites, &decided.left, now).await;
+            let (change_set, proven) = self.prove_most(change_set, sites, &mut decided.left, now).await;
             match proven {
                 Ok(proposal) => decided.proposals.push(proposal),
                 Err(problem) => {
@@ -138,23 +139,34 @@ impl Edges {
         decided
     }
 
-    /// Proves a change set; a limit that cannot go stays, and the rest is proven anew.
+    /// Proves a change set; a limit that cannot go stays, a request that cannot be created is not, and the rest is proven
+    /// anew.
     async fn prove_most(
         &self,
         mut change_set: ChangeSet,
         sites: &Sites,
-        left: &[Left],
+        left: &mut Vec<Left>,
         now: Timestamp,
     ) -> (ChangeSet, Result<Proposal, Problem>) {
-        // Every round keeps at least one limit, so there are no more rounds than limits.
+        // Every round gives up at least one limit or request, so there are no more rounds than those.
         loop {
             let proven = self.prove_and_describe(&change_set, sites, left, now).await;
-            let uncovered = proven.as_ref().err().filter(|problem| problem.code == crate::codes::UNCOVERED);
-            match uncovered.and_then(|problem| keep_limit(&change_set, problem)) {
-                Some(without) => change_set = without,
-                None => return (change_set, proven),
-            }
+            let Err(problem) = &proven else { return (change_set, proven) };
+            let without = match problem.code.as_str() {
+                codes::UNCOVERED => keep_limit(&change_set, problem).map(|without| (without, Vec::new())),
+                codes::SPILLED => leave_uncreated(&change_set, problem, self.prices_of(&change_set)),
+                _ => None,
+            };
+            let Some((without, gone)) = without else { return (change_set, proven) };
+            let why = NoRecommendation::NotEditable(problem.clone());
+            left.extend(gone.iter().flat_map(|recommendation| leave(recommendation, &why)));
+            change_set = without;
         }
+    }
+
+    fn prices_of(&self, change_set: &ChangeSet) -> Option<&Prices> {
+        let cluster = self.clusters.iter().find(|cluster| cluster.name == change_set.cluster);
+        cluster.and_then(|cluster| cluster.prices.as_ref())
     }
 
     /// Whether something of a change set was asked for.
@@ -172,11 +184,10 @@ impl Edges {
     ) -> Result<Proposal, Problem> {
         let unread = || {
             let text = format!("{} was not read in this pass", change_set.repository);
-            Problem::new(crate::codes::NOT_PROVEN, text, "the next pass tries again")
+            Problem::new(codes::NOT_PROVEN, text, "the next pass tries again")
         };
         let trace = sites.trace(&change_set.repository, &change_set.base).ok_or_else(unread)?;
         let verifications = prove(change_set, trace, self.tools(&sites.objects)).await?;
-        let prices = self.clusters.iter().find(|cluster| cluster.name == change_set.cluster);
         let left_alone = left_beside(change_set, left);
         let input = PullRequestInput {
             cluster: &change_set.cluster,
@@ -187,7 +198,7 @@ impl Edges {
             left_alone: &left_alone,
             noticed: &sites.notes,
             verifications: &verifications,
-            prices: prices.and_then(|cluster| cluster.prices.as_ref()),
+            prices: self.prices_of(change_set),
             conventional_title: uses_conventional_commits(&trace.snapshot.subjects),
             repeat_command: None,
             delivered_by: delivered_by(change_set, sites),

@@ -23,6 +23,7 @@ pub mod located;
 pub mod manners;
 mod marking;
 pub mod merges;
+mod not_created;
 pub mod origins;
 pub mod pipeline;
 pub mod policy_files;

@@ -31,9 +31,16 @@ pub async fn prove(
     let mut verifications = Vec::new();
     for entry in trace.entries.values().filter_map(|entry| entry.as_ref().ok()) {
         let wanted = wanted(entry, &touched);
-        if !wanted.is_empty() {
-            verifications.push(prove_entry(entry, wanted, change_set, trace, tools).await?);
+        let may_spill = change_set
+            .recommendations
+            .iter()
+            .flat_map(|recommendation| &recommendation.additions)
+            .any(|addition| entry.files.contains(&addition.site.file));
+        if wanted.is_empty() && !may_spill {
+            continue;
         }
+        let verification = prove_entry(entry, wanted, change_set, trace, tools).await?;
+        verifications.extend(Some(verification).filter(|verification| !verification.changed.is_empty()));
     }
     if verifications.is_empty() {
         let help = "run the command again; if it stays, report it with the output of `kubeopt plan`";
@@ -105,6 +112,11 @@ async fn prove_entry(
         return Err(uncovered(&entry.entry.path, field, site));
     }
     let wanted: BTreeSet<ChangedField> = wanted.into_keys().collect();
+    if let Some(spilled) =
+        found.difference(&wanted).find_map(|field| spilled(&entry.entry.path, field, change_set))
+    {
+        return Err(spilled);
+    }
     if let Some(other) = found.symmetric_difference(&wanted).next() {
         return Err(not_proven(&entry.entry.path, other, found.contains(other)));
     }
@@ -170,6 +182,21 @@ fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem
         field.resource
     );
     Problem::new(codes::UNCOVERED, text, help).at(site.file.as_str(), Some(site.line))
+}
+
+/// A created request that shows where nothing says how much is used: an entry point has a place of its own for it, above
+/// the one where it is created, and sets nothing there.
+fn spilled(entry: &RepoPath, field: &ChangedField, change_set: &ChangeSet) -> Option<Problem> {
+    let mut additions =
+        change_set.recommendations.iter().flat_map(|recommendation| &recommendation.additions);
+    let addition = additions
+        .find(|addition| addition.field == field.field && Some(addition.after) == field.value.after)?;
+    let ChangedField { field, workload, container, .. } = field;
+    let text =
+        format!("{entry}: {workload} [{container}] would get this {field} too, and is not sized for it");
+    let help = "set the request in that entry point's own patch or values first; kubeopt proposes it there once it knows the usage";
+    let site = &addition.site;
+    Some(Problem::new(codes::SPILLED, text, help).at(site.file.as_str(), Some(site.line)))
 }
 
 fn not_proven(entry: &RepoPath, field: &ChangedField, unexpected: bool) -> Problem {

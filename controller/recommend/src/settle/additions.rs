@@ -8,8 +8,8 @@ use super::{Demand, SitedField, Values, resources_after};
 use crate::evidence::Evidence;
 use crate::sizing::Sizing;
 
-/// The name that reasons carry.
-const RULE: &str = "create-request";
+/// The rule that reasons of created requests carry.
+pub const CREATE_REQUEST: &str = "create-request";
 
 /// The request that satisfies all containers that would get it; none as soon as one of them may not have it: too little
 /// is known of it, an HPA would begin to scale on it, or a limit stands for it.
@@ -47,7 +47,7 @@ pub(super) fn keep_within_limits(
             let text = format!(
                 "not created: one line would give {value} to containers of which one has a limit of {lowest}"
             );
-            left.push((site.field, NoRecommendation::Refused { guardrail: RULE.to_owned(), text }));
+            left.push((site.field, NoRecommendation::Refused { guardrail: CREATE_REQUEST.to_owned(), text }));
         }
     }
     left
@@ -93,7 +93,7 @@ pub(super) fn reasons(demand: &Demand, values: &Values, member: usize) -> Vec<Re
     });
     created
         .map(|(field, value)| Reason {
-            rule: RULE.to_owned(),
+            rule: CREATE_REQUEST.to_owned(),
             field,
             effect: Effect::Note,
             bound: false,

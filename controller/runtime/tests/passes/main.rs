@@ -5,6 +5,7 @@
 mod applications;
 mod apps;
 mod controllers;
+mod creations;
 mod database;
 mod doubles;
 mod forges;

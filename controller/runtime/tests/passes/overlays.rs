@@ -38,7 +38,7 @@ fn the_render_child_answers_one_request() {
     assert!(text.contains("E-REN-"));
 }
 
-fn child(folder: &Path) -> PathBuf {
+pub(crate) fn child(folder: &Path) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let script = folder.join("render-child");
     let test = "overlays::the_render_child_answers_one_request";
