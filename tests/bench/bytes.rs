@@ -1,17 +1,28 @@
 //! An independent look at an edit: which bytes of a file differ, and whether they are the proposed values and no others.
 //!
 //! Knows no YAML. A file is a row of words (what a quantity may be written with) with separators between them: blanks,
-//! line ends, quotes, brackets, comment signs. All separators and all words but the proposed ones must be equal.
+//! line ends, quotes, brackets, comment signs. All separators and all words but the proposed ones must be equal; where
+//! requests are created, all words that were there must still be there in their order, with only the keys and values of
+//! requests between them.
 
 use std::collections::BTreeMap;
 
 use kubeopt_model::Amount;
 use kubeopt_model::EditedFile;
-use kubeopt_model::recommendation::SiteChange;
+use kubeopt_model::recommendation::{SiteAddition, SiteChange};
 
 /// What differs although nothing proposed it, as a sentence.
-pub(crate) fn foreign_change(file: &EditedFile, changes: &[&SiteChange]) -> Option<String> {
+pub(crate) fn foreign_change(
+    file: &EditedFile,
+    changes: &[&SiteChange],
+    additions: &[&SiteAddition],
+) -> Option<String> {
     let (before, after) = (words(&file.content.before), words(&file.content.after));
+    let created: Vec<&SiteAddition> =
+        additions.iter().copied().filter(|addition| addition.site.file == file.path).collect();
+    if !created.is_empty() {
+        return foreign_beside(file, (&before, &after), changes, &created);
+    }
     if before.len() != after.len() {
         return Some(format!("{}: {} words became {}", file.path, before.len(), after.len()));
     }
@@ -36,6 +47,41 @@ pub(crate) fn foreign_change(file: &EditedFile, changes: &[&SiteChange]) -> Opti
     }
     let missing = open.iter().find(|(_, changes)| !changes.is_empty());
     missing.map(|((line, text), _)| format!("{}:{line}: {text} stayed as it was", file.path))
+}
+
+/// The same for a file in which requests are created.
+fn foreign_beside(
+    file: &EditedFile,
+    (before, after): (&[Word<'_>], &[Word<'_>]),
+    changes: &[&SiteChange],
+    created: &[&SiteAddition],
+) -> Option<String> {
+    let text = |word: &Word<'_>| word.text.unwrap_or_default().to_owned();
+    let changed = |old: &Word<'_>, new: &Word<'_>| {
+        changes.iter().any(|change| {
+            let found = Amount::parse(change.field.resource, &text(new)).ok();
+            change.site.file == file.path
+                && (change.site.line, change.site.text.as_str()) == (old.line, text(old).as_str())
+                && found == Some(change.value.after)
+        })
+    };
+    let mut values: Vec<String> = created.iter().map(|addition| addition.after.to_string()).collect();
+    let mut old = before.iter().filter(|word| word.is_word).peekable();
+    for new in after.iter().filter(|word| word.is_word) {
+        if old.next_if(|old| old.bytes == new.bytes || changed(old, new)).is_some() {
+            continue;
+        }
+        // An empty value gives way to keys.
+        old.next_if(|old| old.bytes == b"null");
+        let is_key = ["resources", "requests", "cpu", "memory"].contains(&text(new).as_str());
+        match values.iter().position(|value| *value == text(new)) {
+            Some(at) => drop(values.remove(at)),
+            None if is_key => {}
+            None => return Some(format!("{}:{}: {:?} came in", file.path, new.line, new.bytes)),
+        }
+    }
+    let lost = old.next().map(|old| format!("{}:{}: {:?} is gone", file.path, old.line, old.bytes));
+    lost.or_else(|| values.first().map(|value| format!("{}: {value} was not created", file.path)))
 }
 
 #[derive(PartialEq, Eq)]

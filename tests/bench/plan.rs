@@ -10,7 +10,7 @@ use kubeopt_forge::LocalForge;
 use kubeopt_gitops::render::{KustomizeBinary, Renderer};
 use kubeopt_gitops::{GitStore, Location, Remote};
 use kubeopt_history::{MemoryUsage, SqliteJournal};
-use kubeopt_model::recommendation::SiteChange;
+use kubeopt_model::recommendation::{SiteAddition, SiteChange};
 use kubeopt_model::{
     Binding, FileSet, ForgeName, NoRecommendation, RepoPath, RepositoryId, Source, SourceMapping, Timestamp,
 };
@@ -208,10 +208,14 @@ fn count_report(figures: &mut Figures, report: &PassReport) {
             .iter()
             .flat_map(|recommendation| &recommendation.changes)
             .collect();
-        figures.edited += changes.len();
+        let recommendations = &proposal.change_set.recommendations;
+        let additions: Vec<&SiteAddition> =
+            recommendations.iter().flat_map(|recommendation| &recommendation.additions).collect();
+        figures.edited += changes.len() + additions.len();
         figures.files += proposal.change_set.files.len();
         figures.proofs += proposal.verifications.len();
-        let foreign = proposal.change_set.files.iter().filter_map(|file| foreign_change(file, &changes));
+        let foreign =
+            proposal.change_set.files.iter().filter_map(|file| foreign_change(file, &changes, &additions));
         figures.wrong.extend(foreign.map(|sentence| format!("{}: {sentence}", figures.name)));
         if proposal.verifications.is_empty() {
             figures.wrong.push(format!("{}: {} was not proven", figures.name, proposal.change_set.group));
