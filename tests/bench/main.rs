@@ -4,11 +4,13 @@
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- scan [--containers N] [--days N] [--step S] [--rounds N]
 //!                                                    [--keep DIR] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- plan --repos DIR [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- trace --repos DIR [--chart NAME=DIR] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
 //! queries. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
+//! `trace` sets every line that a trace of these names, renders with the bare programs, and sets it back.
 
 mod bytes;
 mod cluster;
@@ -18,6 +20,10 @@ mod options;
 mod plan;
 mod scan;
 mod store;
+mod trace;
+/// The suite `trace` does the same to folders of the project.
+#[path = "../suites/trace/turn.rs"]
+mod turn;
 mod world;
 
 use std::io::Write as _;
@@ -29,6 +35,7 @@ use options::{Command, Options};
 const USAGE: &str =
     "usage: bench scan [--containers N] [--days N] [--step S] [--rounds N] [--keep DIR] [--program FILE]
        bench plan --repos DIR [--program FILE]
+       bench trace --repos DIR [--chart NAME=DIR] [--program FILE]
        bench monorepo [--applications N] [--charts N] [--program FILE]";
 
 fn main() -> ExitCode {
@@ -50,6 +57,7 @@ fn main() -> ExitCode {
                 monorepo::run(&size, &options.program).await;
                 ExitCode::SUCCESS
             }
+            Command::Trace(repositories) => trace::run(&repositories, &options.program).await,
             Command::Plan(repositories) => plan::run(&repositories, &options.program).await,
         }
     })

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kubeopt_gitops::render::Renderer;
-use kubeopt_model::{Amount, Field, MilliCores, RepoPath};
+use kubeopt_model::RepoPath;
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::charts::Charts;
 use kubeopt_runtime::origins::Origins;
@@ -89,7 +89,7 @@ async fn edit_all(root: &Path, size: &Size, renderer: &Renderer, kustomize: &Pat
     let everything = Place { root: root.to_owned(), folder: RepoPath::root() };
     let trace = trace_place(&everything, tools).await.or_fail("trace the repository");
     let numbers = 0..EDITS.min(size.applications);
-    let wanted = [Wanted { field: Field::CPU_REQUEST, value: Amount::Cpu(MilliCores(310)) }];
+    let wanted = ["cpu.request=310m".parse::<Wanted>().expect("a literal that is a field and its value")];
     let begun = Instant::now();
     for number in numbers.clone() {
         let folder = RepoPath::new(&format!("apps/app-{number}/prod")).expect("a made-up path");

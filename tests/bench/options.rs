@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::monorepo::Size;
+use crate::trace::Repositories;
 
 /// What to run, and with which program.
 pub(crate) struct Options {
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Scan(Load),
     /// The folder of repositories.
     Plan(PathBuf),
+    /// The same, line by line.
+    Trace(Repositories),
     /// A generated repository.
     Monorepo(Size),
 }
@@ -42,7 +45,7 @@ impl Options {
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         let command = arguments.next().ok_or("say what to run")?;
         let mut load = Load { containers: 1000, days: 14, step_s: 60, rounds: 3, keep: None };
-        let (mut repositories, mut program) = (None, None);
+        let (mut repositories, mut program, mut charts) = (None, None, Vec::new());
         let mut size = Size { applications: 300, charts: 100 };
         while let Some(flag) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
@@ -55,18 +58,30 @@ impl Options {
                 "--applications" => size.applications = number(&flag, &value)?,
                 "--charts" => size.charts = number(&flag, &value)?,
                 "--repos" => repositories = Some(PathBuf::from(value)),
+                "--chart" => charts.push(named(&value)?),
                 "--program" => program = Some(PathBuf::from(value)),
                 _ => return Err(format!("there is no {flag}")),
             }
         }
         let command = match command.as_str() {
             "scan" => Command::Scan(load),
+            "trace" => Command::Trace(Repositories {
+                folder: repositories.ok_or("trace needs --repos DIR")?,
+                charts,
+            }),
             "monorepo" => Command::Monorepo(size),
             "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
             other => return Err(format!("there is no `{other}`")),
         };
         Ok(Self { command, program: program.map_or_else(built_program, Ok)? })
     }
+}
+
+/// `NAME=DIR`
+fn named(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, folder) =
+        text.split_once('=').ok_or_else(|| format!("--chart needs NAME=DIR, not `{text}`"))?;
+    Ok((name.to_owned(), folder.into()))
 }
 
 fn number<T: std::str::FromStr + PartialEq + Default>(flag: &str, value: &str) -> Result<T, String> {

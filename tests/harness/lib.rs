@@ -28,6 +28,7 @@ pub mod port;
 pub mod process;
 pub mod prometheus;
 pub mod redis;
+pub mod rendered;
 pub mod servers;
 pub mod usage;
 pub mod wait;

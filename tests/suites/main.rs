@@ -13,3 +13,4 @@ mod outbox;
 mod presets;
 mod program;
 mod servers;
+mod trace;

@@ -3,7 +3,8 @@
 use kubeopt_model::release::{ReleaseKind, ReleaseObject};
 use serde_yaml::{Mapping, Value};
 
-/// The documents, with the values of the named releases taken out; all others byte by byte as they were.
+/// The documents, with the values of the named releases taken out, ConfigMaps of values included; all others byte by byte
+/// as they were.
 ///
 /// What the values do shows in the rendering of the release, which is compared by itself.
 pub fn without_values(yaml: &[u8], releases: &[ReleaseObject]) -> Vec<u8> {
@@ -11,9 +12,67 @@ pub fn without_values(yaml: &[u8], releases: &[ReleaseObject]) -> Vec<u8> {
     if releases.is_empty() {
         return yaml.to_vec();
     }
+    let maps: Vec<ValuesMap> = documents(text)
+        .filter_map(|document| release(document, releases))
+        .flat_map(|one| maps(&one))
+        .collect();
+    let bare = |document| bare(document, releases).or_else(|| bare_map(document, &maps));
     documents(text)
-        .flat_map(|document| bare(document, releases).unwrap_or_else(|| document.to_owned()).into_bytes())
+        .flat_map(|document| bare(document).unwrap_or_else(|| document.to_owned()).into_bytes())
         .collect()
+}
+
+/// A key of a ConfigMap that a release takes values from.
+#[derive(PartialEq)]
+struct ValuesMap {
+    namespace: Option<String>,
+    name: String,
+    key: String,
+    /// What it is called once its own name is taken out: that of a generated one follows its content.
+    of: String,
+}
+
+/// The key where values are looked for unless the release says another.
+const VALUES_KEY: &str = "values.yaml";
+
+fn maps(release: &Mapping) -> Vec<ValuesMap> {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let metadata = release.get("metadata").cloned().unwrap_or_default();
+    let named = text(&metadata, "name").unwrap_or_default();
+    let from = release.get("spec").and_then(|spec| spec.get("valuesFrom")).and_then(Value::as_sequence);
+    let maps = from.into_iter().flatten().enumerate();
+    let maps = maps.filter(|(_, from)| from.get("kind").and_then(Value::as_str) == Some("ConfigMap"));
+    maps.filter_map(|(at, from)| {
+        Some(ValuesMap {
+            namespace: text(&metadata, "namespace"),
+            name: text(from, "name")?,
+            key: text(from, "valuesKey").unwrap_or_else(|| VALUES_KEY.to_owned()),
+            of: format!("{named}-values-{at}"),
+        })
+    })
+    .collect()
+}
+
+/// None where no release takes values from it.
+fn bare_map(document: &str, maps: &[ValuesMap]) -> Option<String> {
+    if maps.is_empty() || !document.contains("ConfigMap") {
+        return None;
+    }
+    let mut object: Mapping = serde_yaml::from_str(document).ok()?;
+    if object.get("kind")?.as_str()? != "ConfigMap" {
+        return None;
+    }
+    let metadata = object.get_mut("metadata")?.as_mapping_mut()?;
+    let text = |key: &str| metadata.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (namespace, name) = (text("namespace"), text("name")?);
+    let of_map: Vec<&ValuesMap> =
+        maps.iter().filter(|map| map.name == name && map.namespace == namespace).collect();
+    metadata.insert("name".into(), of_map.first()?.of.clone().into());
+    let data = object.get_mut("data")?.as_mapping_mut()?;
+    for map in of_map {
+        data.remove(map.key.as_str());
+    }
+    serde_yaml::to_string(&object).ok().map(|text| format!("---\n{text}"))
 }
 
 /// The parts of a stream, each with the marker line that begins it. A line `---` at its start is nothing else in a
@@ -33,17 +92,12 @@ fn documents(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// None where the document is no such release.
-fn bare(document: &str, releases: &[ReleaseObject]) -> Option<String> {
+fn release(document: &str, releases: &[ReleaseObject]) -> Option<Mapping> {
     if !document.contains("HelmRelease") && !document.contains("Application") {
         return None;
     }
-    let mut object: Mapping = serde_yaml::from_str(document).ok()?;
-    let kind = match object.get("kind")?.as_str()? {
-        "HelmRelease" => ReleaseKind::HelmRelease,
-        "Application" => ReleaseKind::Application,
-        "ApplicationSet" => ReleaseKind::ApplicationSet,
-        _ => return None,
-    };
+    let object: Mapping = serde_yaml::from_str(document).ok()?;
+    let kind = kind(&object)?;
     let metadata = object.get("metadata")?.as_mapping()?;
     let text = |key: &str| metadata.get(key).and_then(Value::as_str);
     let (name, namespace) = (text("name")?, text("namespace"));
@@ -51,10 +105,30 @@ fn bare(document: &str, releases: &[ReleaseObject]) -> Option<String> {
         let written = release.namespace.as_ref().map(kubeopt_model::Namespace::as_str);
         release.kind == kind && release.name.as_str() == name && (namespace.is_none() || written == namespace)
     })?;
+    Some(object)
+}
+
+fn kind(object: &Mapping) -> Option<ReleaseKind> {
+    match object.get("kind")?.as_str()? {
+        "HelmRelease" => Some(ReleaseKind::HelmRelease),
+        "Application" => Some(ReleaseKind::Application),
+        "ApplicationSet" => Some(ReleaseKind::ApplicationSet),
+        _ => None,
+    }
+}
+
+fn bare(document: &str, releases: &[ReleaseObject]) -> Option<String> {
+    let mut object = release(document, releases)?;
+    let kind = kind(&object)?;
     let spec = object.get_mut("spec")?.as_mapping_mut()?;
     match kind {
         ReleaseKind::HelmRelease => {
             spec.remove("values");
+            let from = spec.get_mut("valuesFrom").and_then(Value::as_sequence_mut);
+            let maps = from.into_iter().flatten().filter_map(Value::as_mapping_mut);
+            for map in maps.filter(|map| map.get("kind").and_then(Value::as_str) == Some("ConfigMap")) {
+                map.remove("name");
+            }
         }
         ReleaseKind::Application => remove_of_sources(spec),
         ReleaseKind::ApplicationSet => {
@@ -136,5 +210,26 @@ spec:
         let interval = without_values(STREAM.replace("1m", "2m").as_bytes(), &[shop()]);
         assert_eq!(before, values);
         assert_ne!(before, interval);
+    }
+
+    #[test]
+    fn a_generated_map_of_values_may_change_with_its_name_and_another_key_of_it_may_not() {
+        const MAPS: &str = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: shop-abc, namespace: shop}
+data: {values.yaml: 'cpu: 1', other: x}
+---
+apiVersion: helm.toolkit.fluxcd.io/v2
+kind: HelmRelease
+metadata: {name: shop, namespace: shop}
+spec:
+  valuesFrom: [{kind: ConfigMap, name: shop-abc}]
+";
+        let bare = |text: &str| without_values(text.as_bytes(), &[shop()]);
+        let changed = MAPS.replace("shop-abc", "shop-def").replace("cpu: 1", "cpu: 2");
+        assert_eq!(bare(MAPS), bare(&changed));
+        assert_ne!(bare(MAPS), bare(&MAPS.replace("other: x", "other: y")));
+        let elsewhere = MAPS.replacen("namespace: shop}", "namespace: else}", 1);
+        assert_eq!(bare(&elsewhere).iter().filter(|byte| **byte == b'\'').count(), 2, "it is left as it is");
     }
 }

@@ -64,7 +64,10 @@ fn add(
         return Ok(());
     };
     let facts = entry.metadata().map_err(|error| io(&entry.path(), &error))?;
-    if facts.is_dir() {
+    if facts.is_dir() && std::fs::symlink_metadata(entry.path().join(".git")).is_ok() {
+        // Another repository, checked out here as a submodule or by hand.
+        skip(SkippedWhy::Submodule);
+    } else if facts.is_dir() {
         open.push(path);
     } else if facts.is_symlink() {
         skip(SkippedWhy::Symlink);

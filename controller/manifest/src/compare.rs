@@ -120,8 +120,13 @@ impl Comparison<'_> {
         if self.is_item_of_list(object, path) {
             return Ok(());
         }
+        // A chart may write `resources: null` where nothing is set.
+        let says = |stream: &Stream, id: &NodeId| !(may_appear(path) && stream.is_null(*id));
+        let (before, after) =
+            (before.filter(|id| says(self.before, id)), after.filter(|id| says(self.after, id)));
         let (old, new) = (before.map(|id| kind(self.before, id)), after.map(|id| kind(self.after, id)));
         match (old, new) {
+            (None, None) => Ok(()),
             (Some(Kind::Mapping(_)), Some(Kind::Mapping(_))) => self.mappings(object, path, before, after),
             (Some(Kind::Mapping(_)), None) | (None, Some(Kind::Mapping(_))) if may_appear(path) => {
                 self.mappings(object, path, before, after)

@@ -25,6 +25,33 @@ use crate::yaml_text::YamlText;
 /// # Errors
 /// The first reason why a value is not edited, with its line: see [`crate::codes::CODES`].
 pub fn edit(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit]) -> Result<Vec<u8>, Problem> {
+    let wishes: Vec<Wish<'_>> = edits.iter().map(|edit| Wish { edit, text: None }).collect();
+    edit_wishes(path, bytes, &wishes)
+}
+
+/// The same, each with the text that a person wrote for the amount: it stands in the file as it was written, where its
+/// form is one that what reads the file understands. Setting the text back that was there gives every byte back.
+///
+/// # Errors
+/// As [`edit`]. A text that is not the amount is not taken.
+pub fn edit_as_written(
+    path: &RepoPath,
+    bytes: &[u8],
+    edits: &[(FieldEdit, String)],
+) -> Result<Vec<u8>, Problem> {
+    let wishes: Vec<Wish<'_>> =
+        edits.iter().map(|(edit, text)| Wish { edit, text: Some(text.as_str()) }).collect();
+    edit_wishes(path, bytes, &wishes)
+}
+
+/// An edit, and how a person wrote its amount.
+#[derive(Clone, Copy)]
+pub(crate) struct Wish<'e> {
+    pub(crate) edit: &'e FieldEdit,
+    pub(crate) text: Option<&'e str>,
+}
+
+fn edit_wishes(path: &RepoPath, bytes: &[u8], edits: &[Wish<'_>]) -> Result<Vec<u8>, Problem> {
     if !is_below_templates(path) || !is_template(bytes) {
         return edit_yaml(path, bytes, edits, Lines::MayMove);
     }
@@ -48,7 +75,7 @@ fn is_for_text(problem: &Problem) -> bool {
     ["E-SRC-004", "E-SRC-005", "E-SRC-015"].contains(&problem.code.as_str())
 }
 
-fn edit_yaml(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit], lines: Lines) -> Result<Vec<u8>, Problem> {
+fn edit_yaml(path: &RepoPath, bytes: &[u8], edits: &[Wish<'_>], lines: Lines) -> Result<Vec<u8>, Problem> {
     guard_file(path, bytes)?;
     let yaml =
         YamlText::read(bytes).map_err(|unreadable| unreadable.refusal.at(path, unreadable.line, ""))?;
@@ -67,12 +94,12 @@ fn replacements<'c>(
     path: &RepoPath,
     yaml: &YamlText<'_>,
     candidates: &'c [Candidate],
-    edits: &[FieldEdit],
+    edits: &[Wish<'_>],
     lines: Lines,
 ) -> Result<Vec<Replacement<'c>>, Problem> {
     let places = by_place(candidates);
-    let mut wanted: BTreeMap<(usize, usize), (&'c Candidate, Amount)> = BTreeMap::new();
-    for edit in edits {
+    let mut wanted: BTreeMap<(usize, usize), (&'c Candidate, Amount, Option<&str>)> = BTreeMap::new();
+    for Wish { edit, text } in edits.iter().copied() {
         let site = &edit.site;
         let at = |refusal: Refusal, line: usize| refusal.at(path, line, yaml.text.line(line));
         let missing =
@@ -84,21 +111,21 @@ fn replacements<'c>(
             return Err(at(refusal, candidate.line));
         }
         let start = candidate.span.as_ref().map_or(0, |span| span.start);
-        match wanted.insert((candidate.event, start), (candidate, edit.after)) {
-            Some((_, before)) if before != edit.after => {
+        match wanted.insert((candidate.event, start), (candidate, edit.after, text)) {
+            Some((_, before, _)) if before != edit.after => {
                 let (first, second) = (before.to_string(), edit.after.to_string());
                 return Err(at(Refusal::Contradiction { first, second }, candidate.line));
             }
             Some(_) | None => {}
         }
     }
-    let changes = wanted.into_values().filter(|(candidate, after)| {
+    let changes = wanted.into_values().filter(|(candidate, after, _)| {
         Amount::parse(candidate.field.resource, &candidate.text).ok() != Some(*after)
     });
     Ok(changes
-        .map(|(candidate, after)| Replacement {
+        .map(|(candidate, after, text)| Replacement {
             candidate,
-            with: written(&candidate.text, after, candidate.in_values),
+            with: written(&candidate.text, after, text, candidate.in_values),
         })
         .collect())
 }

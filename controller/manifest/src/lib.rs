@@ -69,7 +69,7 @@ pub use codes::CODES;
 pub use compare::compare;
 pub use create::{Created, Creation, create, create_texts};
 pub use create_apply::{Insertion, uncreate};
-pub use edit::edit;
+pub use edit::{edit, edit_as_written};
 pub use guard::{FILE_BYTES_MAX, guard_file, guard_place, guard_place_as};
 pub use kustomize::{FILE_NAMES, KustomizationFile, KustomizationKind, is_remote, kustomization};
 pub use mark::{Mark, Marked, mark};

@@ -6,10 +6,9 @@
 
 use std::ops::Range;
 
-use kubeopt_model::{
-    Amount, Bound, EditSite, Field, FieldEdit, FieldPath, Problem, RepoPath, Resource, Step,
-};
+use kubeopt_model::{Amount, Bound, EditSite, Field, FieldPath, Problem, RepoPath, Resource, Step};
 
+use crate::edit::Wish;
 use crate::guard::{bytes_refusal, generated_header};
 use crate::refusal::{Refusal, shortened};
 use crate::text::{Splice, Text};
@@ -78,12 +77,12 @@ pub(crate) fn literals(text: &Text<'_>) -> Vec<Literal> {
 ///
 /// # Errors
 /// The first reason why a literal is not edited, with its line.
-pub(crate) fn edit_template(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit]) -> Result<Vec<u8>, Problem> {
+pub(crate) fn edit_template(path: &RepoPath, bytes: &[u8], edits: &[Wish<'_>]) -> Result<Vec<u8>, Problem> {
     guard_template(path, bytes)?;
     let text = Text::read(bytes).map_err(|refusal| refusal.of_file(path))?;
     let before = literals(&text);
     let mut after = before.clone();
-    for edit in edits {
+    for Wish { edit, text: wish } in edits.iter().copied() {
         let at = |refusal: Refusal| refusal.at(path, edit.site.line, text.line(edit.site.line));
         let found = before.iter().position(|literal| is_at(literal, &edit.site));
         let index = found.ok_or_else(|| at(missing(&text, &before, &edit.site)))?;
@@ -93,7 +92,7 @@ pub(crate) fn edit_template(path: &RepoPath, bytes: &[u8], edits: &[FieldEdit]) 
         }
         let with = match Amount::parse(literal.field.resource, &literal.text) {
             Ok(present) if present == edit.after => literal.text.clone(),
-            Ok(_) | Err(_) => written(&literal.text, edit.after, true),
+            Ok(_) | Err(_) => written(&literal.text, edit.after, wish, true),
         };
         if after[index].text != literal.text && after[index].text != with {
             return Err(at(Refusal::Contradiction { first: after[index].text.clone(), second: with }));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
-use kubeopt_manifest::{Creation, create, edit};
+use kubeopt_manifest::{create_texts, edit_as_written};
 use kubeopt_model::{
     Amount, Change, ChangedField, EditSite, EditedFile, Field, FieldEdit, FileSet, Problem, RepoPath,
     TracedField, Verification,
@@ -21,12 +21,14 @@ use crate::trace::EntryTrace;
 use crate::trace_path::{Place, is_asked};
 
 /// A field and what it shall be: `cpu.request=250m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Field.
     pub field: Field,
     /// Value.
     pub value: Amount,
+    /// The value as it was written, which is how it shall stand in the file.
+    pub text: String,
 }
 
 impl std::str::FromStr for Wanted {
@@ -40,8 +42,9 @@ impl std::str::FromStr for Wanted {
         };
         let (field, value) = text.split_once('=').ok_or_else(|| wrong("has no `=`".to_owned()))?;
         let field: Field = field.parse().map_err(|_| wrong("names no field".to_owned()))?;
+        let text = value.to_owned();
         let value = Amount::parse(field.resource, value).map_err(|invalid| wrong(format!(": {invalid}")))?;
-        Ok(Self { field, value })
+        Ok(Self { field, value, text })
     }
 }
 
@@ -90,19 +93,22 @@ pub async fn prove_set(
     let files = edited(trace, &sites)?;
     let after: FileSet = files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
     let (mut verifications, mut also) = (Vec::new(), Vec::new());
-    for entry in trace.entries.values().flatten() {
+    for entry in trace.entries.values().flatten().filter(|entry| reads_any(entry, &after)) {
         let expected = expected(entry, &sites);
-        if expected.is_empty() {
-            continue;
-        }
-        also.extend(unnamed(entry, &expected, selection));
         let compared = compare_entry(entry, &trace.snapshot, &after, tools).await?;
         let found: BTreeSet<ChangedField> = compared.changed.into_iter().collect();
-        if let Some(other) = found.symmetric_difference(&expected).next() {
-            return Err(not_proven(&entry.entry.path, other, found.contains(other)));
+        if let Some(missing) = expected.difference(&found).next() {
+            return Err(not_proven(&entry.entry.path, missing, false));
         }
-        let changed = found.into_iter().collect();
-        verifications.push(Verification { entry: entry.entry.path.clone(), by: compared.by, changed });
+        if let Some(other) = found.difference(&expected).find(|other| !is_created_here(other, entry, &sites))
+        {
+            return Err(not_proven(&entry.entry.path, other, true));
+        }
+        also.extend(unnamed(entry, &found, selection));
+        let changed: Vec<ChangedField> = found.into_iter().collect();
+        if !changed.is_empty() {
+            verifications.push(Verification { entry: entry.entry.path.clone(), by: compared.by, changed });
+        }
     }
     Ok(ProvenEdit { files, verifications, also })
 }
@@ -112,8 +118,8 @@ fn selected<'t>(
     trace: &'t RepositoryTrace,
     place: &Place,
     selection: &Selection,
-    wanted: &[Wanted],
-) -> Result<Vec<(&'t TracedField, Amount)>, Problem> {
+    wanted: &'t [Wanted],
+) -> Result<Vec<(&'t TracedField, &'t Wanted)>, Problem> {
     let asked: Vec<&EntryTrace> =
         trace.entries.values().flatten().filter(|entry| is_asked(&entry.entry, place)).collect();
     let meant: Vec<&TracedField> = asked
@@ -124,6 +130,12 @@ fn selected<'t>(
     let containers: BTreeSet<String> =
         meant.iter().map(|field| format!("{}/{}", field.workload, field.container)).collect();
     if containers.is_empty() {
+        let mut untraced = trace.entries.iter().filter(|(entry, _)| is_asked(entry, place));
+        if let (true, Some(Err(problem))) =
+            (asked.is_empty(), untraced.next().map(|(_, traced)| traced.as_ref()))
+        {
+            return Err(problem.clone());
+        }
         let text = format!("nothing in {} is meant by the selection", place.folder);
         let help = "run `kubeopt trace` on the folder to see what is there";
         return Err(Problem::new(codes::NO_SUCH_WORKLOAD, text, help));
@@ -140,42 +152,42 @@ fn selected<'t>(
         if of_field.is_empty() {
             return Err(not_settable(want.field));
         }
-        found.extend(of_field.into_iter().map(|field| (field, want.value)));
+        found.extend(of_field.into_iter().map(|field| (field, want)));
     }
     Ok(found)
 }
 
+/// Lines, each with what it shall say.
+type Sites<'t> = BTreeMap<&'t EditSite, &'t Wanted>;
+
 /// The lines behind the fields, each with what it shall say.
-fn sites<'t>(
-    fields: &[(&'t TracedField, Amount)],
-) -> Result<BTreeMap<&'t EditSite, (Field, Amount)>, Problem> {
+fn sites<'t>(fields: &[(&'t TracedField, &'t Wanted)]) -> Result<Sites<'t>, Problem> {
     let mut sites = BTreeMap::new();
-    for (field, value) in fields {
+    for (field, wanted) in fields {
         let site = field.site.as_ref().map_err(Clone::clone)?;
-        sites.insert(site, (field.field, *value));
+        sites.insert(site, *wanted);
     }
     Ok(sites)
 }
 
-fn edited(
-    trace: &RepositoryTrace,
-    sites: &BTreeMap<&EditSite, (Field, Amount)>,
-) -> Result<Vec<EditedFile>, Problem> {
-    let mut by_file: BTreeMap<&RepoPath, (Vec<FieldEdit>, Vec<Creation>)> = BTreeMap::new();
-    for (site, (_, value)) in sites {
+fn edited(trace: &RepositoryTrace, sites: &Sites<'_>) -> Result<Vec<EditedFile>, Problem> {
+    let mut by_file: BTreeMap<&RepoPath, (Vec<(FieldEdit, String)>, Vec<(EditSite, String)>)> =
+        BTreeMap::new();
+    for (site, wanted) in sites {
         let of_file = by_file.entry(&site.file).or_default();
         if site.is_absent() {
-            of_file.1.push(Creation { site: (*site).clone(), after: *value });
+            of_file.1.push(((*site).clone(), wanted.text.clone()));
         } else {
-            of_file.0.push(FieldEdit { site: (*site).clone(), after: *value });
+            let edit = FieldEdit { site: (*site).clone(), after: wanted.value };
+            of_file.0.push((edit, wanted.text.clone()));
         }
     }
     let mut files = Vec::new();
     for (path, (edits, creations)) in by_file {
         let before = trace.snapshot.read(path).map_err(|error| error.problem())?.unwrap_or_default();
         // Edits first: they move no line, so that creations find their places.
-        let after = if edits.is_empty() { before.clone() } else { edit(path, &before, &edits)? };
-        let after = if creations.is_empty() { after } else { create(path, &after, &creations)? };
+        let after = if edits.is_empty() { before.clone() } else { edit_as_written(path, &before, &edits)? };
+        let after = if creations.is_empty() { after } else { create_texts(path, &after, &creations)?.bytes };
         if before != after {
             files.push(EditedFile { path: path.clone(), content: Change { before, after } });
         }
@@ -184,22 +196,41 @@ fn edited(
 }
 
 /// The fields of an entry point that must differ.
-fn expected(entry: &EntryTrace, sites: &BTreeMap<&EditSite, (Field, Amount)>) -> BTreeSet<ChangedField> {
+fn expected(entry: &EntryTrace, sites: &Sites<'_>) -> BTreeSet<ChangedField> {
     let changed = |field: &TracedField| {
         let site = field.site.as_ref().ok()?;
-        let (_, after) = sites.get(site).filter(|(_, after)| field.value != Some(*after))?;
+        let wanted = sites.get(site).filter(|wanted| field.value != Some(wanted.value))?;
         Some(ChangedField {
             workload: field.workload.clone(),
             container: field.container.clone(),
             field: field.field,
-            value: Change { before: field.value, after: Some(*after) },
+            value: Change { before: field.value, after: Some(wanted.value) },
         })
     };
     entry.fields.iter().filter_map(changed).collect()
 }
 
-fn unnamed(entry: &EntryTrace, expected: &BTreeSet<ChangedField>, selection: &Selection) -> Vec<String> {
-    let others = expected.iter().filter(|field| !selection.means(&field.workload, &field.container));
+/// Whether an entry point reads a file that is edited. One that shows none of the wanted fields is looked at as well:
+/// nothing of it may change.
+fn reads_any(entry: &EntryTrace, after: &FileSet) -> bool {
+    after.keys().any(|path| entry.own_files.contains(path) || entry.files.contains(path))
+}
+
+/// A key that is created in a file that several entry points read shows in all of them, also in those that would have it
+/// created nearer to themselves.
+fn is_created_here(found: &ChangedField, entry: &EntryTrace, sites: &Sites<'_>) -> bool {
+    let traced = entry.fields.iter().find(|field| {
+        (&field.workload, &field.container, field.field) == (&found.workload, &found.container, found.field)
+    });
+    // What a line of its own sets stays as it is.
+    let is_open = traced.is_none_or(|field| field.site.as_ref().map_or(true, EditSite::is_absent));
+    let created = sites.iter().filter(|(site, _)| site.is_absent() && entry.files.contains(&site.file));
+    let mut wanted = created.map(|(_, wanted)| (wanted.field, Some(wanted.value)));
+    is_open && wanted.any(|wanted| wanted == (found.field, found.value.after))
+}
+
+fn unnamed(entry: &EntryTrace, changed: &BTreeSet<ChangedField>, selection: &Selection) -> Vec<String> {
+    let others = changed.iter().filter(|field| !selection.means(&field.workload, &field.container));
     others
         .map(|field| {
             format!("{}: {} [{}] {}", entry.entry.path, field.workload, field.container, field.field.spoken())

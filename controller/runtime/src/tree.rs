@@ -154,12 +154,19 @@ fn is_values(bytes: &[u8]) -> bool {
     !has_kind && !first.is_some_and(|line| line.starts_with(b"-"))
 }
 
-/// A base that another entry point includes is no entry point of its own.
+/// A base that another entry point includes is no entry point of its own. Two that include each other are both: whoever
+/// renders them tells of the circle.
 fn is_only_a_part(entry: &EntryPoint, work: &Work) -> bool {
+    let includes = |reads: Option<&Result<BTreeSet<RepoPath>, Problem>>, folder: &RepoPath| {
+        reads.is_some_and(|reads| {
+            reads.as_ref().is_ok_and(|reads| reads.iter().any(|file| is_own_file(file, folder)))
+        })
+    };
     work.iter().any(|(other, reads)| {
         other.renderer == RendererKind::Kustomize
             && other.path != entry.path
-            && reads.as_ref().is_ok_and(|reads| reads.iter().any(|file| is_own_file(file, &entry.path)))
+            && includes(Some(reads), &entry.path)
+            && !includes(work.get(entry), &other.path)
     })
 }
 
