@@ -23,7 +23,7 @@ pub struct Origins<'a> {
 impl Origins<'_> {
     /// The release with source objects followed, and with everything that is in `repository` said to be here.
     pub fn settled(&self, release: Release, repository: &RepositoryId) -> Release {
-        let mut release = self.facts.iter().fold(release, |release, facts| settle_origins(release, facts));
+        let mut release = self.facts.iter().fold(release, settle_origins);
         match &mut release.chart {
             ChartRef::Folder { origin, .. } => self.say_here(origin, repository),
             ChartRef::Published { .. } | ChartRef::Unknown(_) => {}

@@ -170,20 +170,26 @@ fn sites<'t>(fields: &[(&'t TracedField, &'t Wanted)]) -> Result<Sites<'t>, Prob
     Ok(sites)
 }
 
+/// What is done to one file, each with the text as it was asked for.
+#[derive(Default)]
+struct OfFile {
+    edits: Vec<(FieldEdit, String)>,
+    creations: Vec<(EditSite, String)>,
+}
+
 fn edited(trace: &RepositoryTrace, sites: &Sites<'_>) -> Result<Vec<EditedFile>, Problem> {
-    let mut by_file: BTreeMap<&RepoPath, (Vec<(FieldEdit, String)>, Vec<(EditSite, String)>)> =
-        BTreeMap::new();
+    let mut by_file: BTreeMap<&RepoPath, OfFile> = BTreeMap::new();
     for (site, wanted) in sites {
         let of_file = by_file.entry(&site.file).or_default();
         if site.is_absent() {
-            of_file.1.push(((*site).clone(), wanted.text.clone()));
+            of_file.creations.push(((*site).clone(), wanted.text.clone()));
         } else {
             let edit = FieldEdit { site: (*site).clone(), after: wanted.value };
-            of_file.0.push((edit, wanted.text.clone()));
+            of_file.edits.push((edit, wanted.text.clone()));
         }
     }
     let mut files = Vec::new();
-    for (path, (edits, creations)) in by_file {
+    for (path, OfFile { edits, creations }) in by_file {
         let before = trace.snapshot.read(path).map_err(|error| error.problem())?.unwrap_or_default();
         // Edits first: they move no line, so that creations find their places.
         let after = if edits.is_empty() { before.clone() } else { edit_as_written(path, &before, &edits)? };
