@@ -3,6 +3,8 @@
 use kubeopt_model::release::{ReleaseKind, ReleaseObject};
 use serde_yaml::{Mapping, Value};
 
+use crate::nesting::check_nesting;
+
 /// The documents, with the values of the named releases taken out, ConfigMaps of values included; all others byte by byte
 /// as they were.
 ///
@@ -58,6 +60,7 @@ fn bare_map(document: &str, maps: &[ValuesMap]) -> Option<String> {
     if maps.is_empty() || !document.contains("ConfigMap") {
         return None;
     }
+    check_nesting(document).ok()?;
     let mut object: Mapping = serde_yaml::from_str(document).ok()?;
     if object.get("kind")?.as_str()? != "ConfigMap" {
         return None;
@@ -96,6 +99,7 @@ fn release(document: &str, releases: &[ReleaseObject]) -> Option<Mapping> {
     if !document.contains("HelmRelease") && !document.contains("Application") {
         return None;
     }
+    check_nesting(document).ok()?;
     let object: Mapping = serde_yaml::from_str(document).ok()?;
     let kind = kind(&object)?;
     let metadata = object.get("metadata")?.as_mapping()?;

@@ -26,6 +26,7 @@ mod flux_artifacts;
 mod folder;
 pub mod giturl;
 mod local;
+pub mod nesting;
 pub mod release;
 pub mod render;
 mod smart;

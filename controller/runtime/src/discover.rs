@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_gitops::entry::is_kustomization;
+use kubeopt_gitops::nesting::check_nesting;
 use kubeopt_model::release::{ChartRef, Origin};
 use kubeopt_model::source::{FilesBelow, RendererKind};
 use kubeopt_model::{FileSet, Problem, Release, RepoPath};
@@ -25,6 +26,7 @@ pub fn charts<'a>(paths: impl Iterator<Item = &'a RepoPath>) -> BTreeSet<RepoPat
 /// The chart of a folder, rendered by itself: with its own values, under its own name. None for a library.
 pub fn chart_entry(folder: &RepoPath, held: &FileSet) -> Option<EntryPoint> {
     let text = held.get(&folder.join("Chart.yaml").ok()?)?;
+    check_nesting(std::str::from_utf8(text).ok()?).ok()?;
     let chart: serde_yaml::Value = serde_yaml::from_slice(text).ok()?;
     if chart.get("type").and_then(serde_yaml::Value::as_str) == Some("library") {
         return None;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use kubeopt_gitops::nesting::check_nesting;
 use kubeopt_model::release::{FileBase, ReleaseKind, ReleaseObject, ValuesLayer};
 use kubeopt_model::{FieldPath, Release, RepoPath, Step};
 use serde::Deserialize as _;
@@ -64,6 +65,7 @@ pub fn is_set(path: &[Step], layers: &[Layer], view: &View<'_>) -> bool {
 
 fn document(layer: &Layer, view: &View<'_>) -> Option<Value> {
     let bytes = view.bytes(&layer.file)?;
+    check_nesting(&String::from_utf8_lossy(&bytes)).ok()?;
     let mut documents = serde_yaml::Deserializer::from_slice(&bytes);
     Value::deserialize(documents.nth(layer.document - 1)?).ok()
 }
@@ -120,6 +122,9 @@ fn documents(file: &RepoPath, view: &View<'_>) -> Vec<Value> {
     let Some(bytes) = view.bytes(file) else { return Vec::new() };
     let Ok(text) = std::str::from_utf8(&bytes) else { return Vec::new() };
     if !text.contains("HelmRelease") && !text.contains("Application") {
+        return Vec::new();
+    }
+    if check_nesting(text).is_err() {
         return Vec::new();
     }
     let documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);

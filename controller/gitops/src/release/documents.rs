@@ -112,6 +112,7 @@ fn chunks(text: &str) -> Vec<(usize, &str)> {
 }
 
 fn document(chunk: &str) -> Result<Option<Document>, String> {
+    crate::nesting::check_nesting(chunk)?;
     let yaml: Yaml = serde_yaml::from_str(chunk).map_err(|error| error.to_string())?;
     let value = json(yaml, 0)?;
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);

@@ -54,6 +54,7 @@ fn append(output: &mut Vec<u8>, bytes: &[u8]) {
 /// Only syntax: duplicate keys, anchors and the like are judged where a value is traced.
 fn check_yaml(bytes: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    crate::nesting::check_nesting(text)?;
     for document in serde_yaml::Deserializer::from_str(text) {
         IgnoredAny::deserialize(document).map_err(|error| error.to_string())?;
     }

@@ -19,6 +19,7 @@ use serde_yaml::{Mapping, Value};
 
 use crate::codes;
 use crate::entry::KUSTOMIZATION_FILES;
+use crate::nesting::check_nesting;
 
 /// Most kustomizations that one entry reaches. The largest public repository reaches some hundred.
 const FOLDERS_MAX: usize = 2_000;
@@ -110,6 +111,7 @@ pub(crate) fn kustomization_of(tree: Tree<'_>, folder: &RepoPath) -> Result<Opti
 /// `E-REN-012` where it is no YAML mapping, or holds tags.
 pub(crate) fn read_kustomization(tree: Tree<'_>, path: &RepoPath) -> Result<Mapping, Problem> {
     let bytes = tree.get(path).unwrap_or_default();
+    check_nesting(&String::from_utf8_lossy(bytes)).map_err(|why| unreadable(path, &why))?;
     let mut value: Value =
         serde_yaml::from_slice(bytes).map_err(|error| unreadable(path, &error.to_string()))?;
     value.apply_merge().map_err(|error| unreadable(path, &error.to_string()))?;
@@ -339,6 +341,7 @@ fn check_plugin(path: &RepoPath, bytes: &[u8]) -> Result<(), Problem> {
     if ["!!", "!<", "%TAG"].iter().any(|tag| text.contains(tag)) {
         return Err(unreadable(path, "it holds a YAML tag"));
     }
+    check_nesting(text).map_err(|why| unreadable(path, &why))?;
     for document in serde_yaml::Deserializer::from_str(text) {
         let value = Value::deserialize(document).map_err(|error| unreadable(path, &error.to_string()))?;
         if has_tag(&value) || any_text(&value, &|text| text == "<<") {
