@@ -195,7 +195,7 @@ impl Site<'_, '_> {
         };
         let event = match before {
             Some(sibling) => stream.node(sibling).event,
-            None => close_event(stream, node).ok_or_else(unclear)?,
+            None => stream.close_event(node).ok_or_else(unclear)?,
         };
         let come = part.events_inside(&self.style);
         Ok(Change { splice, gone: event..event, come, first_key: first_key(&part) })
@@ -233,7 +233,7 @@ impl Site<'_, '_> {
             }
             self.lines_behind(end, &fresh.lines(place.column, &style))?
         };
-        let event = close_event(&self.yaml.stream, node).ok_or_else(unclear)?;
+        let event = self.yaml.stream.close_event(node).ok_or_else(unclear)?;
         let come = fresh.events_inside(&self.style);
         Ok(vec![Change { splice, gone: event..event, come, first_key: None }])
     }
@@ -344,29 +344,6 @@ impl Site<'_, '_> {
             None => Err(unclear()),
         }
     }
-}
-
-/// The event that closes a collection.
-fn close_event(stream: &Stream, node: NodeId) -> Option<usize> {
-    let start = stream.node(node).event;
-    let mut depth = 0_usize;
-    for (at, event) in stream.events.iter().enumerate().skip(start) {
-        match event {
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth = depth.checked_sub(1)?,
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart
-            | Event::DocumentEnd
-            | Event::Alias(_)
-            | Event::Scalar(..) => {}
-        }
-        if depth == 0 {
-            return Some(at);
-        }
-    }
-    None
 }
 
 /// Lines behind the content of another.

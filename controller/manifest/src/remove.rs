@@ -183,25 +183,8 @@ fn is_anchored(event: &Event) -> bool {
 
 /// The events of key and value.
 fn events_of(stream: &Stream, entry: &Entry) -> std::ops::Range<usize> {
-    let (start, value) = (stream.node(entry.key).event, stream.node(entry.value).event);
-    let mut depth = 0_usize;
-    for (at, event) in stream.events.iter().enumerate().skip(value) {
-        match event {
-            Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
-            Event::MappingEnd | Event::SequenceEnd => depth = depth.saturating_sub(1),
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart
-            | Event::DocumentEnd
-            | Event::Alias(_)
-            | Event::Scalar(..) => {}
-        }
-        if depth == 0 {
-            return start..at + 1;
-        }
-    }
-    start..stream.events.len()
+    let end = stream.close_event(entry.value).map_or(stream.events.len(), |at| at + 1);
+    stream.node(entry.key).event..end
 }
 
 /// Read anew, the file has the same events without those of the entry.

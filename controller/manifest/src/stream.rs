@@ -125,6 +125,28 @@ impl Stream {
         }
     }
 
+    /// The last event of a node: its own, or the one that closes it.
+    pub(crate) fn close_event(&self, id: NodeId) -> Option<usize> {
+        let mut depth = 0_usize;
+        for (at, event) in self.events.iter().enumerate().skip(self.node(id).event) {
+            match event {
+                Event::MappingStart(..) | Event::SequenceStart(..) => depth += 1,
+                Event::MappingEnd | Event::SequenceEnd => depth = depth.checked_sub(1)?,
+                Event::Nothing
+                | Event::StreamStart
+                | Event::StreamEnd
+                | Event::DocumentStart
+                | Event::DocumentEnd
+                | Event::Alias(_)
+                | Event::Scalar(..) => {}
+            }
+            if depth == 0 {
+                return Some(at);
+            }
+        }
+        None
+    }
+
     /// The first value of a key that stands in the mapping itself (merge keys are not followed).
     pub(crate) fn get(&self, id: NodeId, key: &str) -> Option<NodeId> {
         self.entries(id).iter().find(|(k, _)| self.scalar(*k) == Some(key)).map(|(_, value)| *value)

@@ -243,8 +243,7 @@ async fn marked_rendering(
     };
     let of_entry = marks.slots.iter().filter(|slot| reads.contains(&slot.site.file)).chain(&offered);
     let requests: Vec<Slot> = of_entry.filter(|slot| slot.field.bound == Bound::Request).cloned().collect();
-    let values = View::new(tree.snapshot, &marks.marked.files, &marks.none);
-    let (files, more) = fill_slots(&|path| values.bytes(path), &requests, marks.marked.marks.len());
+    let (files, more) = fill_slots(&|path| view.bytes(path), &requests, marks.marked.marks.len());
     let marked = joined(&marks.marked, more);
     let view = View::new(tree.snapshot, &marks.marked.files, &files);
     let again = if requests.is_empty() { None } else { render_entry(entry, reads, &view, tools).await.ok() };
