@@ -158,11 +158,14 @@ fn answer(root: &Path, stream: TcpStream, log: &Mutex<Vec<Served>>) {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let sent = run_backend(command, &body, stream);
-    log.lock().unwrap().push(Served { target: target.to_owned(), bytes: sent });
+    let (head, content) = run_backend(command, &body);
+    // Written down before the client can see the answer, so that a test that has it finds it counted.
+    log.lock().unwrap().push(Served { target: target.to_owned(), bytes: content.len() });
+    send(stream, &head, &content);
 }
 
-fn run_backend(mut command: Command, body: &[u8], mut stream: TcpStream) -> usize {
+/// Headers and content of the backend's answer.
+fn run_backend(mut command: Command, body: &[u8]) -> (String, Vec<u8>) {
     command.env("CONTENT_LENGTH", body.len().to_string());
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -173,14 +176,16 @@ fn run_backend(mut command: Command, body: &[u8], mut stream: TcpStream) -> usiz
     child.stdout.take().unwrap().read_to_end(&mut output).unwrap();
     child.wait().unwrap();
     let split = output.windows(4).position(|w| w == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8_lossy(&output[..split]).into_owned();
+    (String::from_utf8_lossy(&output[..split]).into_owned(), output.split_off(split + 4))
+}
+
+/// A client that is gone is no failure.
+fn send(mut stream: TcpStream, head: &str, content: &[u8]) {
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK").to_owned();
-    let answer = &output[split + 4..];
     let _gone = write!(
         stream,
         "HTTP/1.1 {status}\r\n{head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        answer.len()
+        content.len()
     );
-    let _gone = stream.write_all(answer);
-    answer.len()
+    let _gone = stream.write_all(content);
 }
