@@ -1,7 +1,8 @@
 //! One cached repository on disk: `<name>-<hash>/<generation>.git`.
 //!
-//! Each fetch of a new commit adds a pack. After [`PACKS_MAX`] of them a new generation is begun and fetched whole; the
-//! one before it stays until the next change, for those who still read it.
+//! Each fetch of a new commit adds a pack. After [`PACKS_MAX`] of them, or where the quota is used up, a new generation
+//! is begun and fetched whole: without the old commits, which nobody needs any more. The one before it stays until the
+//! next generation begins, for those who still read it; so there are never more than two.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,14 +30,21 @@ pub(crate) struct Cached {
     pub(crate) has_commit: bool,
     /// A commit that is there and can spare objects.
     pub(crate) have: Option<String>,
+    /// Bytes on disk.
+    pub(crate) kept_bytes: u64,
 }
 
 impl Cached {
-    /// Finds the newest generation, or begins one.
+    /// Finds the newest generation, or begins one; one of more than `limit_bytes` is left behind.
     ///
     /// # Errors
     /// [`GitError::Store`].
-    pub(crate) fn prepare(dir: &Path, id: &RepositoryId, wanted: &Tip) -> Result<Self, GitError> {
+    pub(crate) fn prepare(
+        dir: &Path,
+        id: &RepositoryId,
+        wanted: &Tip,
+        limit_bytes: u64,
+    ) -> Result<Self, GitError> {
         let home = dir.join(folder_name(id));
         std::fs::create_dir_all(&home).map_err(|error| io(&home, &error))?;
         let newest = generations(&home)?.into_iter().max();
@@ -45,9 +53,10 @@ impl Cached {
             // What cannot be opened is left behind: a cache repairs itself.
             if let Ok(repository) = Repository::open_bare(&git_dir) {
                 let has_commit = has_commit(&repository, &wanted.commit);
-                if has_commit || packs(&git_dir) < PACKS_MAX {
+                let kept_bytes = bytes_below(&git_dir);
+                if kept_bytes <= limit_bytes && (has_commit || packs(&git_dir) < PACKS_MAX) {
                     let have = have(&repository, &wanted.branch);
-                    return Ok(Self { git_dir, has_commit, have });
+                    return Ok(Self { git_dir, has_commit, have, kept_bytes });
                 }
             }
         }
@@ -57,7 +66,8 @@ impl Cached {
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false).mkdir(true);
         Repository::init_opts(&git_dir, &options).map_err(|error| store(&git_dir, &error))?;
-        Ok(Self { git_dir, has_commit: false, have: None })
+        let kept_bytes = bytes_below(&git_dir);
+        Ok(Self { git_dir, has_commit: false, have: None, kept_bytes })
     }
 
     /// Notes what has been fetched: the branch's commit, where history ends, and that large blobs are not there.
@@ -118,6 +128,36 @@ pub(crate) fn index_pack(git_dir: &Path, mut pieces: mpsc::Receiver<Piece>) -> R
     Err(GitError::Store("the pack did not arrive completely".to_owned()))
 }
 
+/// Removes a repository from the cache; tells whether it held commits of earlier fetches.
+///
+/// # Errors
+/// [`GitError::Store`].
+pub(crate) fn remove(dir: &Path, id: &RepositoryId) -> Result<bool, GitError> {
+    let home = dir.join(folder_name(id));
+    let newest = generations(&home).unwrap_or_default().into_iter().max();
+    let held = newest
+        .and_then(|newest| Repository::open_bare(generation_dir(&home, newest)).ok())
+        .is_some_and(|repository| any_fetched(&repository).is_some());
+    remove_folder(&home)?;
+    Ok(held)
+}
+
+/// Bytes of all files below a folder. Links are not followed; what cannot be read counts nothing.
+pub(crate) fn bytes_below(folder: &Path) -> u64 {
+    let (mut bytes, mut folders) = (0_u64, vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            match entry.metadata() {
+                Ok(facts) if facts.is_dir() => folders.push(entry.path()),
+                Ok(facts) => bytes = bytes.saturating_add(facts.len()),
+                Err(_) => {}
+            }
+        }
+    }
+    bytes
+}
+
 /// Whether blobs over the limit were left out when this repository was fetched.
 pub(crate) fn is_filtered(repository: &Repository) -> bool {
     repository.config().and_then(|config| config.get_bool(FILTERED_KEY)).unwrap_or(false)
@@ -153,14 +193,17 @@ fn generations(home: &Path) -> Result<Vec<u64>, GitError> {
 
 fn drop_generations_before(home: &Path, kept: u64) -> Result<(), GitError> {
     for generation in generations(home)?.into_iter().filter(|generation| *generation < kept) {
-        let dir = generation_dir(home, generation);
-        if let Err(error) = std::fs::remove_dir_all(&dir)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(io(&dir, &error));
-        }
+        remove_folder(&generation_dir(home, generation))?;
     }
     Ok(())
+}
+
+/// A folder that is not there is removed already.
+fn remove_folder(folder: &Path) -> Result<(), GitError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(folder, &error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn packs(git_dir: &Path) -> usize {
@@ -178,11 +221,12 @@ fn has_commit(repository: &Repository, commit: &str) -> bool {
 /// The commit that was last fetched of the branch, else of any branch.
 fn have(repository: &Repository, branch: &str) -> Option<String> {
     let of_branch = repository.refname_to_id(&ref_name(branch)).ok();
-    let any = || {
-        let mut references = repository.references_glob("refs/fetched/*").ok()?;
-        references.find_map(|reference| reference.ok()?.target())
-    };
-    of_branch.or_else(any).map(|commit| commit.to_string())
+    of_branch.or_else(|| any_fetched(repository)).map(|commit| commit.to_string())
+}
+
+fn any_fetched(repository: &Repository) -> Option<Oid> {
+    let mut references = repository.references_glob("refs/fetched/*").ok()?;
+    references.find_map(|reference| reference.ok()?.target())
 }
 
 fn io(path: &Path, error: &std::io::Error) -> GitError {

@@ -30,6 +30,7 @@ pub const CODES: &[(&str, &str)] = &[
     (REPOSITORY_TOO_LARGE, "the repository exceeds a limit on entries or bytes"),
     (STORE, "the cache of repositories could not be read or written"),
     (OBJECT, "an object of the repository is missing or damaged"),
+    (OVER_QUOTA, "the repository takes more bytes than the cache keeps of one, or than one transfer brings"),
     (RENDERER_MISSING, "no kustomize or helm binary was found"),
     (REMOTE_REFERENCE, "a kustomization refers to something outside its repository"),
     (REFERENCE_MISSING, "a kustomization refers to a file or folder that is not in the repository"),
@@ -84,6 +85,7 @@ pub(crate) const PROTOCOL: &str = "E-SRC-125";
 pub(crate) const REPOSITORY_TOO_LARGE: &str = "E-SRC-126";
 pub(crate) const STORE: &str = "E-SRC-127";
 pub(crate) const OBJECT: &str = "E-SRC-128";
+pub(crate) const OVER_QUOTA: &str = "E-SRC-129";
 
 pub(crate) const RENDERER_MISSING: &str = "E-REN-001";
 pub(crate) const REMOTE_REFERENCE: &str = "E-REN-002";

@@ -1,9 +1,10 @@
 //! What can go wrong between a repository and its files. Never holds a URL with credentials.
 
-use kubeopt_model::{Problem, RepositoryId};
+use kubeopt_model::{Bytes, Problem, RepositoryId};
 use kubeopt_net::NetError;
 
 use crate::codes;
+use crate::quota::Quota;
 
 /// Why a repository could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,16 @@ pub enum GitError {
         /// Which limit, with its unit.
         limit: String,
     },
+    /// More than the cache keeps of one repository, or than one transfer brings.
+    #[error("repository {repository} {} {limit}, the limit `{}`", .quota.verb(), .quota.key())]
+    OverQuota {
+        /// The repository.
+        repository: RepositoryId,
+        /// Which limit.
+        quota: Quota,
+        /// Its value.
+        limit: Bytes,
+    },
     /// The folder of the cache.
     #[error("unable to use the repository cache: {0}")]
     Store(String),
@@ -87,6 +98,7 @@ impl GitError {
             Self::Net(error) => error.code(),
             Self::Protocol { .. } => codes::PROTOCOL,
             Self::TooLarge { .. } => codes::REPOSITORY_TOO_LARGE,
+            Self::OverQuota { .. } => codes::OVER_QUOTA,
             Self::Store(_) => codes::STORE,
             Self::Object { .. } => codes::OBJECT,
         }
@@ -102,7 +114,8 @@ impl GitError {
             | Self::Empty(_)
             | Self::Unauthorized { .. }
             | Self::Protocol { .. }
-            | Self::TooLarge { .. } => false,
+            | Self::TooLarge { .. }
+            | Self::OverQuota { .. } => false,
         }
     }
 
@@ -126,6 +139,9 @@ impl GitError {
                 "check that the address is that of a Git server with protocol version 2 (Git 2.18 and later) over HTTP"
             }
             Self::TooLarge { .. } => "split the repository, or keep large files out of it",
+            Self::OverQuota { .. } => {
+                "keep large and generated files out of the repository, split it, or raise the limit in kubeopt.yaml; it is fetched again when it changes"
+            }
             Self::Store(_) => "check that the folder is writable, owned by kubeopt's user, and not full",
             Self::Object { .. } => {
                 "it is fetched again in the next pass; if it stays, run `git fsck` on the repository"

@@ -7,9 +7,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use git2::build::TreeUpdateBuilder;
-use git2::{FileMode, Oid, Repository, RepositoryInitOptions, Signature, Time};
+use git2::{FileMode, ObjectType, Oid, Repository, RepositoryInitOptions, Signature, Time};
 use kubeopt_model::{ForgeName, RepositoryId};
 use kubeopt_net::Url;
+
+use crate::snapshot::Snapshot;
 
 /// An identity for tests.
 pub(crate) fn repository_id() -> RepositoryId {
@@ -62,6 +64,12 @@ pub(crate) fn commit_entries(
     commit_tree(repository, &name, tree)
 }
 
+/// Hexadecimal digits that hardly compress: 40 characters, so 20 bytes, for each number.
+pub(crate) fn noise(from: u32, count: u32) -> String {
+    let digits = |n: u32| Oid::hash_object(ObjectType::Blob, &n.to_le_bytes()).unwrap().to_string();
+    (from..from + count).map(digits).collect()
+}
+
 /// Points a reference to a new commit of this tree.
 pub(crate) fn commit_tree(repository: &Repository, name: &str, tree: Oid) -> Oid {
     let parent = repository.find_reference(name).ok().map(|found| found.peel_to_commit().unwrap());
@@ -69,6 +77,12 @@ pub(crate) fn commit_tree(repository: &Repository, name: &str, tree: Oid) -> Oid
     let tree = repository.find_tree(tree).unwrap();
     let parents: Vec<&git2::Commit<'_>> = parent.iter().collect();
     repository.commit(Some(name), &who, &who, "change", &tree, &parents).unwrap()
+}
+
+/// All files of a commit: path and text.
+pub(crate) fn texts(snapshot: &Snapshot) -> Vec<(String, String)> {
+    let files = snapshot.files(|_| true).unwrap();
+    files.into_iter().map(|(path, bytes)| (path.to_string(), String::from_utf8(bytes).unwrap())).collect()
 }
 
 /// One answered request.

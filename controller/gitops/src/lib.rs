@@ -27,6 +27,7 @@ mod folder;
 pub mod giturl;
 mod local;
 pub mod nesting;
+pub mod quota;
 pub mod release;
 pub mod render;
 mod smart;
@@ -40,6 +41,7 @@ pub use allow::path_allowed;
 pub use entry::detect_renderer;
 pub use error::GitError;
 pub use giturl::{GitUrl, parse_git_url};
+pub use quota::StoreLimits;
 pub use release::{release_of_object, releases, settle_origins};
 pub use render::{
     HelmArguments, HelmBinary, KustomizeBinary, RenderLimits, RenderRequest, Rendered, Renderer, Sandbox,

@@ -16,7 +16,8 @@ use tokio::sync::mpsc;
 use crate::cache::{self, Cached};
 use crate::error::GitError;
 use crate::local;
-use crate::smart::{self, Want};
+use crate::quota::StoreLimits;
+use crate::smart::{self, Session, Tip, Want};
 use crate::snapshot::{FILE_BYTES_MAX, Snapshot};
 
 /// Time for one fetch in all, retries included.
@@ -52,7 +53,16 @@ pub struct Remote {
 #[derive(Debug)]
 pub struct GitStore {
     dir: PathBuf,
+    limits: StoreLimits,
     turns: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    refused: Mutex<HashMap<RepositoryId, Refused>>,
+}
+
+/// A commit that was over the quota, so that it is not fetched again in each pass.
+#[derive(Debug, Clone)]
+struct Refused {
+    commit: String,
+    why: GitError,
 }
 
 impl GitStore {
@@ -63,7 +73,19 @@ impl GitStore {
     pub fn open(dir: &Path) -> Result<Self, GitError> {
         std::fs::create_dir_all(dir)
             .map_err(|error| GitError::Store(format!("{}: {error}", dir.display())))?;
-        Ok(Self { dir: dir.to_owned(), turns: Mutex::default() })
+        Ok(Self {
+            dir: dir.to_owned(),
+            limits: StoreLimits::default(),
+            turns: Mutex::default(),
+            refused: Mutex::default(),
+        })
+    }
+
+    /// With other limits than the default ones. Repositories that are read where they are have none.
+    #[must_use]
+    pub fn with_limits(mut self, limits: StoreLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The newest commit of a branch (none: the default branch) with its files. An unchanged branch costs two small
@@ -114,8 +136,25 @@ impl GitStore {
         let turn = self.turn(&remote.id);
         let _mine = turn.lock().await;
         let (session, tip) = smart::ask_tip(client, url, &remote.id, branch).await?;
-        let (dir, id, wanted) = (self.dir.clone(), remote.id.clone(), tip.clone());
-        let cached = blocking(move || Cached::prepare(&dir, &id, &wanted)).await?;
+        self.check_refused(&remote.id, &tip)?;
+        let mut fetched = self.bring(remote, &session, &tip).await;
+        if is_over_quota(&fetched) && self.remove(&remote.id).await? {
+            // Old commits of the cache may be what was too much: it is tried once more without them.
+            fetched = self.bring(remote, &session, &tip).await;
+            if is_over_quota(&fetched) {
+                self.remove(&remote.id).await?;
+            }
+        }
+        if let Err(why @ GitError::OverQuota { .. }) = &fetched {
+            self.note_refused(&remote.id, Refused { commit: tip.commit, why: why.clone() });
+        }
+        fetched
+    }
+
+    /// Brings a commit into the cache, unless it is there, and reads its trees.
+    async fn bring(&self, remote: &Remote, session: &Session<'_>, tip: &Tip) -> Result<Snapshot, GitError> {
+        let (dir, id, wanted, limits) = (self.dir.clone(), remote.id.clone(), tip.clone(), self.limits);
+        let cached = blocking(move || Cached::prepare(&dir, &id, &wanted, limits.repository.0)).await?;
         if !cached.has_commit {
             let want = Want {
                 commit: &tip.commit,
@@ -125,16 +164,42 @@ impl GitStore {
             let (to, from) = mpsc::channel(PIECES_WAITING_MAX);
             let git_dir = cached.git_dir.clone();
             let index = blocking(move || cache::index_pack(&git_dir, from));
-            let (shallow, indexed) = tokio::join!(smart::fetch_pack(&session, &want, to), index);
+            let allowance = limits.allowance(cached.kept_bytes);
+            let (shallow, indexed) = tokio::join!(smart::fetch_pack(session, &want, &allowance, to), index);
             // A broken transfer breaks the index too; the transfer's error is the cause.
             let shallow = shallow?;
             indexed?;
             let filtered = session.filters();
-            let (done, tip) = (cached.clone(), tip.clone());
-            blocking(move || done.record(&tip, &shallow, filtered)).await?;
+            let (done, tip, id) = (cached.clone(), tip.clone(), remote.id.clone());
+            blocking(move || {
+                // The index, and what a pack is completed with, come on top of what was received.
+                limits.check_kept(cache::bytes_below(&done.git_dir), &id)?;
+                done.record(&tip, &shallow, filtered)
+            })
+            .await?;
         }
-        let (id, git_dir) = (remote.id.clone(), cached.git_dir);
+        let (id, git_dir, tip) = (remote.id.clone(), cached.git_dir, tip.clone());
         blocking(move || Snapshot::load(&git_dir, id, &tip)).await
+    }
+
+    /// Removes a repository from the cache; tells whether it held earlier commits.
+    async fn remove(&self, id: &RepositoryId) -> Result<bool, GitError> {
+        let (dir, id) = (self.dir.clone(), id.clone());
+        blocking(move || cache::remove(&dir, &id)).await
+    }
+
+    fn check_refused(&self, id: &RepositoryId, tip: &Tip) -> Result<(), GitError> {
+        // Nothing can panic while it is held, so a poisoned lock holds a whole map.
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        match refused.get(id) {
+            Some(refused) if refused.commit == tip.commit => Err(refused.why.clone()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn note_refused(&self, id: &RepositoryId, refused: Refused) {
+        let mut known = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(id.clone(), refused);
     }
 
     fn turn(&self, id: &RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
@@ -142,6 +207,10 @@ impl GitStore {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(id.clone()).or_default())
     }
+}
+
+fn is_over_quota(fetched: &Result<Snapshot, GitError>) -> bool {
+    matches!(fetched, Err(GitError::OverQuota { .. }))
 }
 
 /// Runs what waits for the disk beside the async threads.
@@ -153,6 +222,9 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|error| Err(GitError::Store(format!("the work was interrupted: {error}"))))
 }
 
+#[cfg(test)]
+#[path = "store_quota_tests.rs"]
+mod quota_tests;
 #[cfg(test)]
 #[path = "store_tests.rs"]
 mod tests;

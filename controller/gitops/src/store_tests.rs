@@ -6,41 +6,36 @@ use kubeopt_net::{Client, ClientPolicy, HostRule, RetryPolicy};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
 
 use super::*;
-use crate::fixture::{self, GitServer, bare, commit, commit_entries, repository_id};
+use crate::fixture::{self, GitServer, bare, commit, commit_entries, noise, repository_id, texts};
 use crate::snapshot::SkippedWhy;
 
-fn client(url: &Url) -> Client {
+pub(super) fn client(url: &Url) -> Client {
     let mut policy = ClientPolicy::new(vec![HostRule::for_url(url).unwrap()]);
     policy.retry = RetryPolicy { attempts: 1, ..RetryPolicy::default() };
     Client::new(policy).unwrap()
 }
 
-fn remote(url: &Url) -> Remote {
+pub(super) fn remote(url: &Url) -> Remote {
     Remote { id: repository_id(), location: Location::Http { url: url.clone(), client: client(url) } }
-}
-
-fn texts(snapshot: &Snapshot) -> Vec<(String, String)> {
-    let files = snapshot.files(|_| true).unwrap();
-    files.into_iter().map(|(path, bytes)| (path.to_string(), String::from_utf8(bytes).unwrap())).collect()
 }
 
 fn path(text: &str) -> RepoPath {
     RepoPath::new(text).unwrap()
 }
 
-struct Served {
-    _dir: tempfile::TempDir,
-    origin: git2::Repository,
-    server: GitServer,
-    store: GitStore,
+pub(super) struct Served {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) origin: git2::Repository,
+    pub(super) server: GitServer,
+    pub(super) store: GitStore,
 }
 
-fn served() -> Served {
+pub(super) fn served() -> Served {
     let dir = tempfile::tempdir().unwrap();
     let origin = bare(&dir.path().join("gitops.git"));
     let server = GitServer::start(dir.path());
     let store = GitStore::open(&dir.path().join("cache")).unwrap();
-    Served { origin, server, store, _dir: dir }
+    Served { dir, origin, server, store }
 }
 
 #[tokio::test]
@@ -116,9 +111,7 @@ async fn links_submodules_and_large_files_are_listed_and_never_read() {
     for filter in ["true", "false"] {
         let served = served();
         served.origin.config().unwrap().set_str("uploadpack.allowFilter", filter).unwrap();
-        let noise: String = (0..120_000_u32)
-            .map(|n| git2::Oid::hash_object(ObjectType::Blob, &n.to_le_bytes()).unwrap().to_string())
-            .collect();
+        let noise = noise(0, 120_000);
         let limit = usize::try_from(FILE_BYTES_MAX).unwrap();
         commit_entries(
             &served.origin,

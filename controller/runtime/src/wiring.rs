@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
-use kubeopt_api::config::{ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig};
+use kubeopt_api::config::{
+    ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig, StoreConfig,
+};
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
-use kubeopt_gitops::GitStore;
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
+use kubeopt_gitops::{GitStore, StoreLimits};
 use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
@@ -170,7 +172,7 @@ pub async fn wire(
         history,
         journal: Box::new(journal),
         forges,
-        git: GitStore::open(&config.store.git).map_err(|error| one(error.problem()))?,
+        git: git_store(&config.store).map_err(one)?,
         renderer,
         charts: Charts::default(),
         bindings: config.bindings.clone(),
@@ -184,6 +186,12 @@ pub async fn wire(
         permit: Box::new(Alone),
         progress,
     })
+}
+
+fn git_store(store: &StoreConfig) -> Result<GitStore, Problem> {
+    let limits = StoreLimits { repository: store.git_repository_max, pack: store.git_pack_max };
+    let opened = GitStore::open(&store.git).map_err(|error| error.problem())?;
+    Ok(opened.with_limits(limits))
 }
 
 /// A renderer with the programs that are named, or else found on PATH; `program` is kubeopt itself.
@@ -334,5 +342,17 @@ fn host(url: &Url) -> String {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),
         (None, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_has_the_default_limits_of_the_cache() {
+        let store = Config::parse("", "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap().store;
+        let limits = StoreLimits { repository: store.git_repository_max, pack: store.git_pack_max };
+        assert_eq!(limits, StoreLimits::default());
     }
 }

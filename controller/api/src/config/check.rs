@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use kubeopt_model::RepoPath;
+use kubeopt_model::{Bytes, RepoPath};
 
 use crate::Presets;
 use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, Server, Store};
@@ -12,6 +12,7 @@ use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
 use crate::config::types::{Config, StoreConfig};
 use crate::policy::check_layer;
+use crate::text::values::Memory;
 use crate::text::{At, Fault, Reading};
 
 /// As the JSON Schema says it.
@@ -19,6 +20,10 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 
 /// An hour: values move over days, and a pass costs the metrics server some queries.
 const DEFAULT_EVERY_SECONDS: i64 = 3600;
+
+/// As the cache of repositories has them; `gitops` says why.
+const DEFAULT_GIT_REPOSITORY_MAX: Bytes = Bytes::mebi(1024);
+const DEFAULT_GIT_PACK_MAX: Bytes = Bytes::mebi(512);
 
 /// Checks the document; none after a problem was told.
 pub(crate) fn check(
@@ -163,7 +168,14 @@ fn check_store(store: Store, reading: &mut Reading<'_>) -> Option<StoreConfig> {
     };
     let history = folder(store.history, "history", "history in object storage")?;
     let git = folder(store.git, "git", "git objects in object storage")?;
-    Some(StoreConfig { database, history, git })
+    let bytes = |key: Option<At<Memory>>, default| key.map_or(default, |at| at.value.0);
+    Some(StoreConfig {
+        database,
+        history,
+        git,
+        git_repository_max: bytes(store.git_repository_max, DEFAULT_GIT_REPOSITORY_MAX),
+        git_pack_max: bytes(store.git_pack_max, DEFAULT_GIT_PACK_MAX),
+    })
 }
 
 /// A path of the local file system; an address is for a later version.

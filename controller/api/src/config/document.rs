@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::policy::document::PolicyDocument;
 use crate::policy::words::Pattern;
-use crate::text::values::{Share, Span};
+use crate::text::values::{Memory, Share, Span};
 use crate::text::{At, Later, choice, section};
 
 section! {
@@ -223,6 +223,10 @@ section! {
         "history" => history: String = "/var/lib/kubeopt/history",
         /// Folder of git objects.
         "git" => git: String = "/var/lib/kubeopt/git",
+        /// Most bytes of one repository in the folder of git objects; one that takes more is refused.
+        "gitRepositoryMax" => git_repository_max: Memory = "1Gi",
+        /// Most bytes that one fetch of a repository transfers.
+        "gitPackMax" => git_pack_max: Memory = "512Mi",
     }
 }
 

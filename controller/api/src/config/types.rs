@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use kubeopt_model::{Binding, ClusterName, ForgeName, Problem, SourceMapping};
+use kubeopt_model::{Binding, Bytes, ClusterName, ForgeName, Problem, SourceMapping};
 use rust_decimal::Decimal;
 use url::Url;
 
@@ -159,4 +159,8 @@ pub struct StoreConfig {
     pub history: PathBuf,
     /// Folder of git objects.
     pub git: PathBuf,
+    /// Most bytes of one repository in the folder of git objects.
+    pub git_repository_max: Bytes,
+    /// Most bytes that one fetch of a repository transfers.
+    pub git_pack_max: Bytes,
 }

@@ -2,7 +2,7 @@
 
 use kubeopt_api::config::{ForgeKind, Provider};
 use kubeopt_api::{Config, config_schema};
-use kubeopt_model::Problem;
+use kubeopt_model::{Bytes, Problem};
 
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
     Config::parse(text, "kubeopt.yaml", &[("balanced", "enabled: true")])
@@ -44,6 +44,18 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!((config.clusters.len(), config.pass_every_seconds), (0, 3600));
     assert_eq!(config.store.git.to_str(), Some("/var/lib/kubeopt/git"));
+    let limits = (config.store.git_repository_max, config.store.git_pack_max);
+    assert_eq!(limits, (Bytes::mebi(1024), Bytes::mebi(512)));
+}
+
+#[test]
+fn the_quota_of_repositories_is_an_amount_of_bytes() {
+    let store = read("store: {gitRepositoryMax: 2Gi, gitPackMax: 100Mi}").unwrap().store;
+    assert_eq!((store.git_repository_max, store.git_pack_max), (Bytes::mebi(2048), Bytes::mebi(100)));
+    for text in ["store: {gitPackMax: much}", "store: {gitRepositoryMax: 0}"] {
+        let problems = read(text).unwrap_err();
+        assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+    }
 }
 
 #[test]

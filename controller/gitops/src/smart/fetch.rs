@@ -7,6 +7,7 @@ use kubeopt_net::{Client, Method, NetError, Request, Response, Url};
 use tokio::sync::mpsc;
 
 use crate::error::GitError;
+use crate::quota::Allowance;
 use crate::smart::pkt::{Decoder, Packet};
 use crate::smart::protocol::{
     Capabilities, PackAnswer, Tip, Want, ask_pack, ask_refs, read_capabilities, read_tip,
@@ -15,10 +16,7 @@ use crate::smart::protocol::{
 /// Longest answer to the first two questions. One branch is a line; a server that lists everything is misled by us.
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Largest pack. A GitOps repository without history is megabytes; half a GiB of manifests is not one.
-const PACK_BYTES_MAX: u64 = 512 * 1024 * 1024;
-
-/// Time for the pack, from the question to its last byte: half a GiB at 5 MB/s.
+/// Time for the pack, from the question to its last byte: half a GiB, the largest by default, at 5 MB/s.
 const PACK_TIME_MAX: Duration = Duration::from_secs(100);
 
 /// A piece of a pack on its way to the index.
@@ -71,22 +69,35 @@ pub(crate) async fn ask_tip<'a>(
 /// Fetches the pack of one commit into the channel. Gives the commits whose parents were not sent.
 ///
 /// # Errors
-/// As [`ask_tip`]. A receiver that has gone away ends the fetch without an error: it knows why.
+/// As [`ask_tip`], and [`GitError::OverQuota`]. A receiver that has gone away ends the fetch without an error: it knows
+/// why.
 pub(crate) async fn fetch_pack(
     session: &Session<'_>,
     want: &Want<'_>,
+    allowance: &Allowance,
     to: mpsc::Sender<Piece>,
 ) -> Result<Vec<String>, GitError> {
     let question = ask_pack(want, &session.capabilities);
-    let mut response = session.post(question, PACK_BYTES_MAX, Some(PACK_TIME_MAX)).await?;
+    let over = |error| {
+        if matches!(error, GitError::TooLarge { .. }) {
+            allowance.exceeded(session.repository)
+        } else {
+            error
+        }
+    };
+    let limit_bytes = framed(allowance.bytes);
+    let mut response = session.post(question, limit_bytes, Some(PACK_TIME_MAX)).await.map_err(over)?;
     let failed = |why| protocol(session.repository, why);
-    let (mut decoder, mut answer) = (Decoder::default(), PackAnswer::default());
-    while let Some(chunk) = response.chunk().await.map_err(|error| net(session.repository, error))? {
+    let (mut decoder, mut answer, mut received) = (Decoder::default(), PackAnswer::default(), 0_u64);
+    while let Some(chunk) = response.chunk().await.map_err(|error| over(net(session.repository, error)))? {
         decoder.push(&chunk);
         while let Some(packet) = decoder.next().map_err(failed)? {
-            if let Some(bytes) = answer.take(packet).map_err(failed)?
-                && to.send(Piece::Bytes(bytes)).await.is_err()
-            {
+            let Some(bytes) = answer.take(packet).map_err(failed)? else { continue };
+            received += bytes.len() as u64;
+            if received > allowance.bytes {
+                return Err(allowance.exceeded(session.repository));
+            }
+            if to.send(Piece::Bytes(bytes)).await.is_err() {
                 return Ok(answer.shallow);
             }
         }
@@ -97,6 +108,12 @@ pub(crate) async fn fetch_pack(
     // A receiver that has gone away reports its own error.
     let _gone = to.send(Piece::End).await;
     Ok(answer.shallow)
+}
+
+/// Bytes of an answer that carries a pack of so many: frames of a kilobyte, the smallest that servers send, add half a
+/// per cent, and a little is said beside the pack.
+fn framed(pack_bytes: u64) -> u64 {
+    pack_bytes.saturating_add(pack_bytes / 64).saturating_add(ANSWER_BYTES_MAX)
 }
 
 async fn open<'a>(

@@ -7,5 +7,5 @@ mod fetch;
 mod pkt;
 mod protocol;
 
-pub(crate) use fetch::{Piece, ask_tip, fetch_pack};
+pub(crate) use fetch::{Piece, Session, ask_tip, fetch_pack};
 pub(crate) use protocol::{Tip, Want};
