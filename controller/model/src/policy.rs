@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::{Bytes, MilliCores};
+use crate::quantity::{Amount, Bytes, MilliCores};
 
 /// What happens to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,19 @@ pub struct SizingPolicy {
     pub min_coverage: f64,
 }
 
+/// What happens to a value that several entry points take from one place, from the boldest to the most careful.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharedBase {
+    /// It is edited where it stands, sized for all that it feeds.
+    EditBase,
+    /// It is edited where it stands only if all that it feeds agree; else it stays, and each overlay that needs another
+    /// value gets it in a patch of its own.
+    OverlayPatch,
+    /// It stays, and people are told what it feeds.
+    Ask,
+}
+
 /// How far one pull request may go.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChangePolicy {
@@ -76,6 +89,24 @@ pub struct ChangePolicy {
     pub ignore_below_cpu: MilliCores,
     /// A change below this is not proposed.
     pub ignore_below_memory: Bytes,
+    /// What happens to a value that several entry points share.
+    pub shared_base: SharedBase,
+}
+
+impl ChangePolicy {
+    /// Whether two amounts of one resource are so near to each other that nobody should be bothered for the difference:
+    /// it is below the least share of `now`, or below the least amount.
+    pub fn is_too_small(&self, now: Amount, other: Amount) -> bool {
+        let least = match now {
+            Amount::Cpu(_) => Amount::Cpu(self.ignore_below_cpu),
+            Amount::Memory(_) => Amount::Memory(self.ignore_below_memory),
+        };
+        // Millionths, so that 10 % of an amount is exactly that; the casts saturate, and ratios are at most 1.
+        let ppm = (self.ignore_below_ratio * 1e6).round() as u64;
+        let share = u128::from(now.base()) * u128::from(ppm) / 1_000_000;
+        let difference = now.base().abs_diff(other.base());
+        u128::from(difference) < share || difference < least.base()
+    }
 }
 
 /// A recurring time in which nothing is opened or updated.
@@ -168,6 +199,7 @@ impl Default for EffectivePolicy {
                 ignore_below_ratio: 0.10,
                 ignore_below_cpu: MilliCores(25),
                 ignore_below_memory: Bytes::mebi(32),
+                shared_base: SharedBase::EditBase,
             },
             blackouts: Vec::new(),
             pull_requests: PullRequestPolicy {
@@ -180,5 +212,30 @@ impl Default for EffectivePolicy {
             },
             set_by: BTreeMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_must_reach_the_share_and_the_amount() {
+        let policy = EffectivePolicy::default().changes;
+        let cpu =
+            |now, other| policy.is_too_small(Amount::Cpu(MilliCores(now)), Amount::Cpu(MilliCores(other)));
+        assert!(cpu(100, 124) && !cpu(100, 125), "25m is the least amount");
+        assert!(cpu(1000, 1099) && !cpu(1000, 1100) && !cpu(1000, 900), "a tenth is the least share");
+        let memory = |now, other| {
+            policy.is_too_small(Amount::Memory(Bytes::mebi(now)), Amount::Memory(Bytes::mebi(other)))
+        };
+        assert!(memory(64, 95) && !memory(64, 96) && memory(1024, 1100));
+    }
+
+    #[test]
+    fn asking_is_more_careful_than_patching_and_that_than_editing() {
+        assert!(
+            SharedBase::Ask > SharedBase::OverlayPatch && SharedBase::OverlayPatch > SharedBase::EditBase
+        );
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::words::{BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, Zone};
+use crate::policy::words::{BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, SharedWord, Zone};
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, Later, section};
 
@@ -127,6 +127,8 @@ section! {
         "maxDecrease" => max_decrease: Share<0, 99> = "75%",
         /// Changes below this are not proposed.
         "ignoreBelow" => ignore_below: IgnoreBelow = {},
+        /// What happens to a value that several entry points take from one base: `edit-base` (edited there, for all of them), `overlay-patch` (edited there if all agree, else in a patch of each overlay that needs another value) or `ask` (left, and told).
+        "sharedBase" => shared_base: SharedWord = "edit-base",
     }
 }
 

@@ -5,11 +5,12 @@
 //! it. Within one layer the nearest statement counts for both: overrides before the file's own keys before its preset.
 
 use kubeopt_model::EffectivePolicy;
+use kubeopt_model::policy::SharedBase;
 use serde_json::{Value, json};
 
 use crate::policy::effective::Layered;
 use crate::policy::file::Rules;
-use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord};
+use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord, SharedWord};
 use crate::text::At;
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
@@ -247,6 +248,14 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         changes.ignore_below.memory,
         |p, v| p.changes.ignore_below_memory = v.0,
         |p| json!(p.changes.ignore_below_memory)
+    ),
+    key!(
+        "changes.sharedBase",
+        Guardrail(|a, b| SharedBase::from(*a) > SharedBase::from(*b)),
+        SharedWord,
+        changes.shared_base,
+        |p, v| p.changes.shared_base = (*v).into(),
+        |p| json!(p.changes.shared_base)
     ),
     key!(
         "pullRequests.groupBy",

@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy};
+use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase};
 use schemars::json_schema;
 
 use crate::text::tree::Node;
@@ -49,6 +49,28 @@ impl From<BelowMaxWord> for BelowObservedMax {
         match word {
             BelowMaxWord::Never => Self::Never,
             BelowMaxWord::Allow => Self::Allow,
+        }
+    }
+}
+
+choice! {
+    /// What happens to a value that several entry points share.
+    pub(crate) enum SharedWord {
+        /// It is edited where it stands, for all of them.
+        "edit-base" => EditBase,
+        /// Overlays that need another value get it in a patch of their own.
+        "overlay-patch" => OverlayPatch,
+        /// It stays, and people are told.
+        "ask" => Ask,
+    } later []
+}
+
+impl From<SharedWord> for SharedBase {
+    fn from(word: SharedWord) -> Self {
+        match word {
+            SharedWord::EditBase => Self::EditBase,
+            SharedWord::OverlayPatch => Self::OverlayPatch,
+            SharedWord::Ask => Self::Ask,
         }
     }
 }

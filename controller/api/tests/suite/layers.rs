@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_api::policy::{effective_keys, policy_paths};
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy};
+use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase};
 use kubeopt_model::{Bytes, EffectivePolicy, MilliCores, Namespace, ObjectName, RepoPath, WorkloadKind};
 use proptest::prelude::*;
 
@@ -50,7 +50,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         ".kubeopt.yaml",
         "sizing:\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
          memory: {margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n\
-         changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n\
+         changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: overlay-patch\n\
          pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
     let policy = policy(&[layer]);
@@ -77,6 +77,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         (policy.changes.ignore_below_cpu, policy.changes.ignore_below_memory),
         (MilliCores(10), Bytes::mebi(16))
     );
+    assert_eq!(policy.changes.shared_base, SharedBase::OverlayPatch);
     assert_eq!(policy.pull_requests.group_by, GroupBy::Single);
     assert_eq!((policy.pull_requests.max_open, policy.pull_requests.per_hour), (7, 3));
     assert_eq!(policy.pull_requests.labels, ["a", "b"]);
@@ -104,6 +105,26 @@ fn guardrails_take_the_most_restrictive_layer_whatever_the_order() {
         );
         assert_eq!(policy.set_by["changes.maxDecrease"], "kubeopt.yaml:2");
     }
+}
+
+#[test]
+fn of_several_words_on_shared_bases_the_most_careful_counts() {
+    let says = |word: &str, path: &str| repository(path, &format!("changes: {{sharedBase: {word}}}"));
+    for (far, near, counts, by) in [
+        ("edit-base", "overlay-patch", SharedBase::OverlayPatch, "apps/.kubeopt.yaml:1"),
+        ("ask", "edit-base", SharedBase::Ask, ".kubeopt.yaml:1"),
+        ("overlay-patch", "ask", SharedBase::Ask, "apps/.kubeopt.yaml:1"),
+        ("overlay-patch", "edit-base", SharedBase::OverlayPatch, ".kubeopt.yaml:1"),
+    ] {
+        let policy = policy(&[says(far, ".kubeopt.yaml"), says(near, "apps/.kubeopt.yaml")]);
+        assert_eq!(policy.changes.shared_base, counts, "{far}, {near}");
+        assert_eq!(policy.set_by["changes.sharedBase"], by, "{far}, {near}");
+    }
+    let one = repository(
+        ".kubeopt.yaml",
+        "changes: {sharedBase: ask}\noverrides: [{match: {namespace: payments}, changes: {sharedBase: edit-base}}]",
+    );
+    assert_eq!(policy(&[one]).changes.shared_base, SharedBase::EditBase, "an override of the same file");
 }
 
 #[test]

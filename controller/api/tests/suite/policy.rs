@@ -119,6 +119,12 @@ fn every_wrong_value_says_what_would_be_right() {
             "must be one of keep, ratio, none, not `keeps`",
             "keep, ratio, none",
         ),
+        (
+            "changes: {sharedBase: patch}",
+            "`changes.sharedBase` must be one of edit-base, overlay-patch, ask, not `patch`",
+            "overlay-patch",
+        ),
+        ("changes: {shareBase: ask}", "unknown key `changes.shareBase`", "did you mean `sharedBase`?"),
         ("sizing: 5", "`sizing` must be a mapping of history, minHistory", "mapping"),
         ("selectors: {kinds: [Pod]}", "`selectors.kinds[]` must be one of Deployment", "StatefulSet"),
         ("exclude: {namespaces: kube-system}", "must be a list such as `[a, b]`", "[a, b]"),

@@ -4,7 +4,6 @@
 
 use kubeopt_model::{Amount, Change, Resource};
 
-use crate::guardrails::bounds::{millionths, ppm};
 use crate::guardrails::{Guardrail, Judgement};
 use crate::wanted::{Wanted, is_fed};
 
@@ -36,9 +35,7 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
 }
 
 fn is_large(wanted: &Wanted<'_>, value: Change<Amount>) -> bool {
-    let difference = value.after.base().abs_diff(value.before.base());
-    let share = millionths(value.before, ppm(wanted.context.policy.changes.ignore_below_ratio));
-    difference >= share && difference >= least(wanted).base()
+    !wanted.context.policy.changes.is_too_small(value.before, value.after)
 }
 
 fn least(wanted: &Wanted<'_>) -> Amount {
