@@ -58,9 +58,15 @@ pub fn is_set(path: &[Step], layers: &[Layer], view: &View<'_>) -> bool {
     layers.iter().any(|layer| {
         let Some(document) = document(layer, view) else { return false };
         let Some(values) = follow(&document, &layer.root.0) else { return false };
-        let hosted = values.as_str().and_then(|text| serde_yaml::from_str::<Value>(text).ok());
+        let hosted = values.as_str().and_then(hosted);
         follow(hosted.as_ref().unwrap_or(values), path).is_some_and(|found| !found.is_null())
     })
+}
+
+/// The YAML that stands as text in a scalar; none where it cannot be read, such as text with placeholders.
+fn hosted(text: &str) -> Option<Value> {
+    check_nesting(text).ok()?;
+    serde_yaml::from_str(text).ok()
 }
 
 fn document(layer: &Layer, view: &View<'_>) -> Option<Value> {
@@ -160,4 +166,16 @@ fn of_source(prefix: &FieldPath, source: &[Step], value: &Value) -> Option<Field
     let key = if has("values") && !has("valuesObject") { "values" } else { "valuesObject" };
     let steps = prefix.0.iter().chain(source).cloned().chain([Step::from("helm"), Step::from(key)]);
     is_chart.then(|| FieldPath(steps.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_is_nested_without_end_says_nothing() {
+        assert_eq!(hosted("a: 1").and_then(|values| values["a"].as_u64()), Some(1));
+        assert_eq!(hosted(&format!("a: {}", "[".repeat(100_000))), None);
+        assert_eq!(hosted("a: {{ .b | quote }}"), None);
+    }
 }

@@ -8,6 +8,7 @@ use kubeopt_model::{FileSet, Problem, RepoPath};
 use serde::Deserialize;
 
 use crate::codes;
+use crate::nesting::check_nesting;
 
 /// Charts within charts. Public ones reach three.
 const DEPTH_MAX: usize = 8;
@@ -171,6 +172,7 @@ fn read(files: &FileSet, path: &RepoPath) -> Result<Declared, Problem> {
         let folder = path.parent().unwrap_or_default();
         return Err(no_chart(&folder, "the folder has no Chart.yaml"));
     };
+    check_nesting(&String::from_utf8_lossy(bytes)).map_err(|why| no_chart(path, &why))?;
     serde_yaml::from_slice(bytes).map_err(|error| no_chart(path, &error.to_string()))
 }
 
@@ -286,7 +288,14 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_chart_is_a_problem() {
-        for list in [&[][..], &[("web/Chart.yaml", "[")], &[("web/Chart.yaml", "name: [a]")]] {
+        let deep = "[".repeat(100_000);
+        for list in [
+            &[][..],
+            &[("web/Chart.yaml", "[")],
+            &[("web/Chart.yaml", "name: [a]")],
+            &[("web/Chart.yaml", deep.as_str())],
+            &[("web/Chart.yaml", "name: web"), ("web/requirements.yaml", deep.as_str())],
+        ] {
             let problem = layout_of(&files(list), &RepoPath::new("web").unwrap()).unwrap_err();
             assert_eq!(problem.code, codes::CHART);
         }

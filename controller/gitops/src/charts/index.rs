@@ -9,6 +9,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::nesting::check_nesting;
+
 /// Most versions of all charts. The largest public index has some 20,000.
 const VERSIONS_MAX: usize = 200_000;
 
@@ -52,6 +54,7 @@ pub(super) struct Texts(pub(super) Vec<String>);
 /// # Errors
 /// A sentence.
 pub(super) fn read_index(bytes: &[u8]) -> Result<Index, String> {
+    check_nesting(&String::from_utf8_lossy(bytes))?;
     serde_yaml::from_slice(bytes).map_err(|error| error.to_string())
 }
 
@@ -171,6 +174,8 @@ mod tests {
         for text in ["[]", "entries: []", "entries: {a: 1}", "entries: {", "a: &a [*a]\nentries: *a"] {
             assert!(read_index(text.as_bytes()).is_err(), "{text}");
         }
+        let deep = format!("entries: {{web: [{{urls: {}", "[".repeat(100_000));
+        assert!(read_index(deep.as_bytes()).unwrap_err().contains("brackets are open at once"));
         assert_eq!(read_index(b"{}").unwrap(), Index::default());
     }
 }

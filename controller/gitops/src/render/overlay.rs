@@ -7,6 +7,7 @@
 use kubeopt_model::{FileSet, Namespace, Problem, RepoPath};
 use serde_yaml::{Mapping, Value};
 
+use crate::nesting::check_nesting;
 use crate::render::plain::nothing_there;
 use crate::render::references::{Tree, kustomization_of, read_kustomization};
 use crate::{codes, entry};
@@ -65,6 +66,7 @@ fn generate(files: &FileSet, entry: &RepoPath) -> Result<Mapping, Problem> {
 }
 
 fn read_overlay(text: &str) -> Result<Mapping, Problem> {
+    check_nesting(text).map_err(|why| unreadable_overlay(&why))?;
     serde_yaml::from_str(text).map_err(|error| unreadable_overlay(&error.to_string()))
 }
 
@@ -144,9 +146,12 @@ mod tests {
 
     #[test]
     fn an_overlay_that_is_not_understood_is_a_problem() {
-        for overlay in ["[]", "patches: 1", "generators: [x.yaml]", "a: [", "resources: [../../x]"] {
+        let deep = format!("patches: {}", "[".repeat(100_000));
+        for overlay in
+            ["[]", "patches: 1", "generators: [x.yaml]", "a: [", "resources: [../../x]", deep.as_str()]
+        {
             let problem = prepared(&[("apps/kustomization.yaml", "{}")], Some(overlay), None).unwrap_err();
-            assert_eq!(problem.code, codes::OVERLAY, "{overlay}");
+            assert_eq!(problem.code, codes::OVERLAY, "{}", overlay.get(..40).unwrap_or(overlay));
         }
     }
 }
