@@ -3,6 +3,7 @@
 //!
 //! The second opinion on kubeopt's proofs: it shares no code with it, and understands only what the tests' folders use.
 
+mod application_set;
 mod release;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +60,7 @@ pub fn render(root: &Path, folder: &str, by: By, charts: &GivenCharts) -> Result
                 std::fs::read_to_string(place.join("Chart.yaml")).map_err(|error| error.to_string())?;
             let chart: Value = serde_yaml::from_str(&chart).map_err(|error| error.to_string())?;
             let name = chart["name"].as_str().ok_or("a chart without a name")?;
-            helm(&place, name, None, &[], &[])?
+            helm(&place, name, None, &[], &[], &[])?
         }
     };
     let documents = documents(&own)?;
@@ -68,7 +69,7 @@ pub fn render(root: &Path, folder: &str, by: By, charts: &GivenCharts) -> Result
     documents.iter().for_each(|document| rendered.add(document, "", &releases.described));
     for release in releases.found {
         let (name, namespace) = (&release.name, release.namespace.as_deref());
-        let yaml = helm(&release.chart, name, namespace, &release.values, &release.parameters);
+        let yaml = helm(&release.chart, name, namespace, &release.values, &release.parameters, &release.told);
         // One that cannot be rendered shows nothing; should it only come to that by a change, all of it is missed.
         let Ok(yaml) = yaml else { continue };
         let suffix = format!(" of {}", release.of);
@@ -204,16 +205,17 @@ fn kustomize(folder: &Path) -> Result<String, String> {
     run(Command::new(servers::kustomize()).arg("build").arg(folder))
 }
 
-/// `helm template`, with these files of values and single values on top.
+/// `helm template`, with these files of values and single values on top, and what it is told of the cluster.
 fn helm(
     chart: &Path,
     name: &str,
     namespace: Option<&str>,
     values: &[PathBuf],
     parameters: &[(String, String)],
+    told: &[String],
 ) -> Result<String, String> {
     let mut command = Command::new(servers::helm());
-    command.arg("template").arg(name).arg(chart).arg("--include-crds");
+    command.arg("template").arg(name).arg(chart).arg("--include-crds").args(told);
     if let Some(namespace) = namespace {
         command.args(["--namespace", namespace]);
     }

@@ -8,11 +8,11 @@ use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
 use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject, ValuesLayer};
 use kubeopt_model::source::{FilesBelow, KnownFrom, RendererKind, Source};
 use kubeopt_model::workload::AppliedBy;
-use kubeopt_model::{Namespace, ObjectName, Problem, Release, RepoPath, RepositoryId};
+use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Release, RepoPath, RepositoryId};
 use serde_json::Value;
 
 use crate::release::{
-    Described, effective_sources, has_glob, is_artifact, is_published, release_of_source, text,
+    Described, effective_sources, has_glob, is_artifact, is_published, overrides, release_of_source, text,
 };
 use crate::sources::{Known, Sources, of_object, pinned, unknown_url};
 use crate::{argo_overlay, codes};
@@ -49,14 +49,48 @@ pub(crate) fn application(
     Ok(Sources { candidates, described_in: application.described_in(), notes })
 }
 
-/// The files in a source's folder that change how Argo CD renders it, without the Application saying so
-/// (`docs/user-guide/parameters.md`). Empty for sources that no Application explains.
-pub fn override_files(source: &Source) -> Vec<RepoPath> {
-    let KnownFrom::Applied(AppliedBy::ArgoApplication { name, .. }) = &source.known_from else {
-        return Vec::new();
+/// The source as Argo CD renders it: with what files in its folder override without the Application saying so. The same
+/// source where there are none, and for sources that no Application explains. `bytes` gives the files of the source's
+/// repository.
+///
+/// # Errors
+/// `E-SRC-119` where such a file cannot be read, or leads to a source that is not followed.
+pub fn with_overrides(
+    source: &Source,
+    facts: &[ClusterFacts],
+    locate: &dyn Fn(&str) -> Option<RepositoryId>,
+    bytes: &dyn Fn(&RepoPath) -> Option<Vec<u8>>,
+) -> Result<Source, Problem> {
+    let KnownFrom::Applied(AppliedBy::ArgoApplication { namespace, name }) = &source.known_from else {
+        return Ok(source.clone());
     };
-    let names = [".argocd-source.yaml".to_owned(), format!(".argocd-source-{name}.yaml")];
-    names.iter().filter_map(|name| source.entry.join(name).ok()).collect()
+    let files = overrides::files(&source.entry, Some(namespace.as_str()), name.as_str());
+    let Some(file) = files.iter().find(|file| bytes(file).is_some()) else { return Ok(source.clone()) };
+    let seen = facts.iter().filter(|facts| facts.cluster == source.cluster).find_map(|facts| {
+        let found = facts.gitops_object(GitOpsKind::Application, namespace.as_str(), name.as_str())?;
+        Some((facts, found))
+    });
+    let Some((facts, object)) = seen else {
+        return Err(not_seen(namespace, name).at(file.as_str(), None));
+    };
+    let known = Known { facts, bindings: &[], mappings: &[], locate };
+    let application = Application::of(known, object);
+    for written in application.sources() {
+        let is_it = application.place(written.source).is_ok_and(|(repository, branch, entry)| {
+            (&repository, &branch, &entry) == (&source.repository, &source.branch, &source.entry)
+        });
+        if !is_it || is_published(written.source) {
+            continue;
+        }
+        let merged = overrides::merged(written.source, &files, bytes)
+            .map_err(|why| application.unreadable(&why).at(file.as_str(), None))?;
+        return application.source(&Written { source: &merged, found: written.found });
+    }
+    // The folder is that of the Application which holds this one.
+    let text =
+        format!("Argo CD renders this folder with what {file} overrides, which kubeopt does not follow here");
+    let help = "move what it says into the Application, then remove the file";
+    Err(Problem::new(codes::APPLICATION, text, help).at(file.as_str(), None))
 }
 
 /// The branch of a `targetRevision`; none is the default branch.
@@ -293,24 +327,22 @@ impl<'a> Application<'a> {
             made.release = Some(self.release(source, &made)?);
             return Ok(made);
         }
-        if let Some(set) = self.set {
-            return Err(Problem::new(
-                codes::SOURCE_GENERATED,
-                format!(
-                    "{} is made by ApplicationSet {set}, and the values of its chart are written there",
-                    self.shown()
-                ),
-                format!(
-                    "set the resources in the template or the generator of ApplicationSet {set}, or move the values to a file in Git that `valueFiles` names with `$ref`"
-                ),
-            ));
-        }
-        match self.written_in()? {
-            Some(mut source) => {
+        match (self.written_in()?, self.set) {
+            (Some(mut source), _) => {
                 source.known_from = KnownFrom::Applied(self.applied_by());
                 Ok(source)
             }
-            None => Err(Problem::new(
+            (None, Some(set)) => Err(Problem::new(
+                codes::SOURCE_GENERATED,
+                format!(
+                    "{} is made by ApplicationSet {set}, which holds the values of its chart, and nothing tells where that is written in Git",
+                    self.shown()
+                ),
+                format!(
+                    "let an Application or a Flux Kustomization apply ApplicationSet {set} from Git, or move the values to a file in Git that `valueFiles` names with `$ref`"
+                ),
+            )),
+            (None, None) => Err(Problem::new(
                 codes::OBJECT_NOT_IN_GIT,
                 format!(
                     "{} holds the values of its chart, and nothing tells where it is written in Git",
@@ -334,15 +366,22 @@ impl<'a> Application<'a> {
 
     /// Where the Application itself is written, for the layers of values that it holds.
     fn described_in(&self) -> Option<Source> {
-        if self.set.is_some() {
-            return None;
-        }
         self.written_in().ok().flatten()
     }
 
-    /// The source that holds the Application's manifest. An Application that applies itself is written in its own.
+    /// The source that holds the Application's manifest, or that of the ApplicationSet which made it. An Application that
+    /// applies itself is written in its own.
     fn written_in(&self) -> Result<Option<Source>, Problem> {
-        let by = match &self.object.applied_by {
+        let set = self.set.map(|set| {
+            let facts = self.known.facts;
+            facts.gitops_object(GitOpsKind::ApplicationSet, self.object.namespace.as_str(), set)
+        });
+        // A child is never edited: the set would make it anew.
+        let applied_by = match set {
+            Some(set) => set.and_then(|set| set.applied_by.as_ref()),
+            None => self.object.applied_by.as_ref(),
+        };
+        let by = match applied_by {
             Some(by @ AppliedBy::FluxKustomization { .. }) => by,
             Some(AppliedBy::ArgoApplication { namespace, name }) => {
                 let parent = self.known.facts.gitops_object(

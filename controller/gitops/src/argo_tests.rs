@@ -1,7 +1,7 @@
 //! Tests of Applications: each case is one Application and the sources that come of it.
 
+use kubeopt_model::Source;
 use kubeopt_model::release::ValuesLayer;
-use kubeopt_model::{ClusterFacts, Source};
 use serde_json::json;
 
 use super::*;
@@ -210,10 +210,42 @@ fn a_chart_in_git_is_a_release_with_what_lies_beside_it() {
     assert_eq!(bases, [FileBase::Chart, FileBase::Root(Origin::Here), far]);
     assert_eq!((release.name.as_str(), release.namespace.unwrap().as_str()), ("web", "payments"));
     assert_eq!(release.object.unwrap().to_string(), "Application argocd/api");
-    assert_eq!(
-        override_files(found.first()).iter().map(RepoPath::as_str).collect::<Vec<_>>(),
-        ["charts/web/.argocd-source.yaml", "charts/web/.argocd-source-api.yaml"]
+}
+
+#[test]
+fn files_beside_a_source_override_it() {
+    let helm = json!({"parameters": [{"name": "cpu", "value": "1"}], "values": "a: 1"});
+    let facts = facts(
+        json!({"source": {"repoURL": GITOPS, "path": "charts/web", "targetRevision": "main", "helm": helm}}),
+        json!({}),
     );
+    let source = resolve_one(&facts, &[]).unwrap().first().clone();
+    let with = |files: &[(&str, &str)]| {
+        let bytes = |path: &RepoPath| {
+            let found = files.iter().find(|(name, _)| *name == path.as_str());
+            found.map(|(_, text)| text.as_bytes().to_vec())
+        };
+        with_overrides(&source, std::slice::from_ref(&facts), &crate::sources_fixture::locate, &bytes)
+    };
+    assert_eq!(with(&[]), Ok(source.clone()));
+    assert_eq!(
+        with(&[("charts/web/.argocd-source-other.yaml", "helm: {releaseName: x}")]),
+        Ok(source.clone())
+    );
+    let all =
+        ("charts/web/.argocd-source.yaml", "helm: {parameters: [{name: cpu, value: '2'}], releaseName: all}");
+    let own =
+        ("charts/web/.argocd-source-api.yaml", "helm: {releaseName: own}\nkustomize: {images: [web:2]}");
+    let made = with(&[all, own]).unwrap();
+    let release = made.release.clone().unwrap();
+    let parameters: Vec<&str> = release.parameters.iter().map(|parameter| parameter.value.as_str()).collect();
+    assert_eq!((release.name.as_str(), parameters), ("own", vec!["2"]));
+    assert_eq!(release.values, [ValuesLayer::Inline("a: 1".to_owned())]);
+    assert_eq!(Source { release: source.release.clone(), ..made }, source, "all else stays");
+
+    let problem = with(&[("charts/web/.argocd-source.yaml", "[")]).unwrap_err();
+    assert_eq!(problem.code, codes::APPLICATION);
+    assert_eq!(problem.place.unwrap().file, "charts/web/.argocd-source.yaml");
 }
 
 #[test]
@@ -291,6 +323,25 @@ fn what_an_application_set_makes_is_edited_in_the_set() {
         (None, None)
     );
     assert!(found.notes[0].contains("template or generator"), "{:?}", found.notes);
+}
+
+#[test]
+fn what_an_application_set_makes_is_written_where_the_set_is() {
+    let made = |spec: Value| {
+        let mut facts = facts(spec, json!({}));
+        facts.gitops_objects[0].owners = vec![("ApplicationSet".to_owned(), "fleet".to_owned())];
+        // Whoever claims the child itself does not count.
+        facts.gitops_objects[0].applied_by = Some(by_application("other"));
+        let mut set = object(GitOpsKind::ApplicationSet, "argocd", "fleet", json!({}));
+        set.applied_by = Some(by_kustomization("apps"));
+        facts.gitops_objects.push(set);
+        resolve_one(&facts, &[]).unwrap()
+    };
+    assert_eq!(short(&made(inline())), ["gitops@main apps/payments/overlays/prod kustomize"]);
+    let chart = json!({"source": {"repoURL": GITOPS, "path": "charts/web", "helm": {"values": "a: 1"}}});
+    let found = made(chart);
+    assert_eq!(short(&found), ["gitops charts/web helm"]);
+    assert_eq!(found.described_in.unwrap().entry.as_str(), "apps/payments/overlays/prod");
 }
 
 #[test]

@@ -4,12 +4,15 @@ use kubeopt_model::release::{ReleaseKind, ReleaseObject};
 use serde_yaml::{Mapping, Value};
 
 use crate::nesting::check_nesting;
+use crate::release::{AtHand, applications_of_set};
 
 /// The documents, with the values of the named releases taken out, ConfigMaps of values included; all others byte by byte
 /// as they were.
 ///
-/// What the values do shows in the rendering of the release, which is compared by itself.
-pub fn without_values(yaml: &[u8], releases: &[ReleaseObject]) -> Vec<u8> {
+/// What the values do shows in the rendering of the release, which is compared by itself. What the generators of an
+/// ApplicationSet give may show elsewhere too: in their place stand the Applications that it makes, without values. Where
+/// not all of them are known, the generators stay.
+pub fn without_values(yaml: &[u8], releases: &[ReleaseObject], at_hand: AtHand<'_>) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(yaml) else { return yaml.to_vec() };
     if releases.is_empty() {
         return yaml.to_vec();
@@ -18,7 +21,7 @@ pub fn without_values(yaml: &[u8], releases: &[ReleaseObject]) -> Vec<u8> {
         .filter_map(|document| release(document, releases))
         .flat_map(|one| maps(&one))
         .collect();
-    let bare = |document| bare(document, releases).or_else(|| bare_map(document, &maps));
+    let bare = |document| bare(document, releases, at_hand).or_else(|| bare_map(document, &maps));
     documents(text)
         .flat_map(|document| bare(document).unwrap_or_else(|| document.to_owned()).into_bytes())
         .collect()
@@ -121,10 +124,11 @@ fn kind(object: &Mapping) -> Option<ReleaseKind> {
     }
 }
 
-fn bare(document: &str, releases: &[ReleaseObject]) -> Option<String> {
+fn bare(document: &str, releases: &[ReleaseObject], at_hand: AtHand<'_>) -> Option<String> {
     let mut object = release(document, releases)?;
     let kind = kind(&object)?;
     let spec = object.get_mut("spec")?.as_mapping_mut()?;
+    let mut made = Vec::new();
     match kind {
         ReleaseKind::HelmRelease => {
             spec.remove("values");
@@ -138,9 +142,21 @@ fn bare(document: &str, releases: &[ReleaseObject]) -> Option<String> {
         ReleaseKind::ApplicationSet => {
             let template = spec.get_mut("template")?.as_mapping_mut()?;
             remove_of_sources(template.get_mut("spec")?.as_mapping_mut()?);
+            if let Some(applications) = applications_of_set(document, at_hand) {
+                spec.remove("generators");
+                made = applications;
+            }
         }
     }
-    serde_yaml::to_string(&object).ok().map(|text| format!("---\n{text}"))
+    let applications = made.into_iter().map(|application| {
+        let mut object = serde_yaml::to_value(application).ok()?;
+        remove_of_sources(object.get_mut("spec")?.as_mapping_mut()?);
+        Some(object)
+    });
+    let objects: Vec<Value> =
+        [Some(Value::Mapping(object))].into_iter().chain(applications).collect::<Option<_>>()?;
+    let texts = objects.iter().map(|object| Some(format!("---\n{}", serde_yaml::to_string(object).ok()?)));
+    texts.collect()
 }
 
 fn remove_of_sources(spec: &mut Mapping) {
@@ -198,8 +214,9 @@ spec:
     #[test]
     fn only_the_values_of_named_releases_go() {
         let other = ReleaseObject { name: ObjectName::new("other").unwrap(), ..shop() };
-        assert_eq!(without_values(STREAM.as_bytes(), &[other]), STREAM.as_bytes());
-        let bare = String::from_utf8(without_values(STREAM.as_bytes(), &[shop()])).unwrap();
+        assert_eq!(without_values(STREAM.as_bytes(), &[other], AtHand::nothing()), STREAM.as_bytes());
+        let bare =
+            String::from_utf8(without_values(STREAM.as_bytes(), &[shop()], AtHand::nothing())).unwrap();
         let (first, second) = bare.split_once("\n---\n").unwrap();
         assert!(STREAM.starts_with(first));
         let second: Value = serde_yaml::from_str(second).unwrap();
@@ -209,9 +226,10 @@ spec:
 
     #[test]
     fn a_change_beside_the_values_stays_visible() {
-        let before = without_values(STREAM.as_bytes(), &[shop()]);
-        let values = without_values(STREAM.replace("cpu: 1", "cpu: 2").as_bytes(), &[shop()]);
-        let interval = without_values(STREAM.replace("1m", "2m").as_bytes(), &[shop()]);
+        let before = without_values(STREAM.as_bytes(), &[shop()], AtHand::nothing());
+        let bare = |text: &str| without_values(text.as_bytes(), &[shop()], AtHand::nothing());
+        let values = bare(&STREAM.replace("cpu: 1", "cpu: 2"));
+        let interval = bare(&STREAM.replace("1m", "2m"));
         assert_eq!(before, values);
         assert_ne!(before, interval);
     }
@@ -229,11 +247,40 @@ metadata: {name: shop, namespace: shop}
 spec:
   valuesFrom: [{kind: ConfigMap, name: shop-abc}]
 ";
-        let bare = |text: &str| without_values(text.as_bytes(), &[shop()]);
+        let bare = |text: &str| without_values(text.as_bytes(), &[shop()], AtHand::nothing());
         let changed = MAPS.replace("shop-abc", "shop-def").replace("cpu: 1", "cpu: 2");
         assert_eq!(bare(MAPS), bare(&changed));
         assert_ne!(bare(MAPS), bare(&MAPS.replace("other: x", "other: y")));
         let elsewhere = MAPS.replacen("namespace: shop}", "namespace: else}", 1);
         assert_eq!(bare(&elsewhere).iter().filter(|byte| **byte == b'\'').count(), 2, "it is left as it is");
+    }
+
+    #[test]
+    fn elements_of_a_set_may_change_what_values_do_and_nothing_else() {
+        const SET: &str = "apiVersion: argoproj.io/v1alpha1
+kind: ApplicationSet
+metadata: {name: shop, namespace: argocd}
+spec:
+  generators:
+  - list: {elements: [{name: blue, cpu: 100m, team: a}, {name: green, cpu: 200m, team: b}]}
+  template:
+    metadata: {name: '{{name}}', labels: {team: '{{team}}'}}
+    spec:
+      source: {repoURL: r, path: charts/web, helm: {parameters: [{name: cpu, value: '{{cpu}}'}]}}
+";
+        let set = ReleaseObject {
+            kind: ReleaseKind::ApplicationSet,
+            namespace: Some(kubeopt_model::Namespace::new("argocd").unwrap()),
+            name: ObjectName::new("shop").unwrap(),
+        };
+        let bare =
+            |text: &str| without_values(text.as_bytes(), std::slice::from_ref(&set), AtHand::nothing());
+        assert_eq!(bare(SET), bare(&SET.replace("cpu: 200m", "cpu: 300m")));
+        for other in [("team: b", "team: c"), ("name: green", "name: red"), ("charts/web", "charts/api")] {
+            assert_ne!(bare(SET), bare(&SET.replace(other.0, other.1)), "{other:?}");
+        }
+        // What is not expanded may say anything.
+        let open = SET.replace("{team: '{{team}}'}", "{team: '{{.team | upper}}'}");
+        assert_ne!(bare(&open), bare(&open.replace("cpu: 200m", "cpu: 300m")));
     }
 }

@@ -15,12 +15,13 @@ pub const CODES: &[(&str, &str)] = &[
     (APPLICATION_MISSING, "the Argo CD Application that applied the workload was not seen"),
     (OBJECT_NOT_IN_GIT, "the object that describes the workload is applied by nobody who takes it from Git"),
     (SOURCE_PLUGIN, "a plugin or jsonnet makes the manifests, which kubeopt does not run"),
-    (SOURCE_GENERATED, "an ApplicationSet makes the Application, so its values are written elsewhere"),
+    (SOURCE_GENERATED, "an ApplicationSet makes the Application, and nothing tells where the set is written in Git"),
     (MADE_BY_OBJECT, "another object's controller made the workload"),
     (ANNOTATION, "the annotation kubeopt.dev/source cannot be read, or names what it may not"),
     (RELEASE, "an object that describes a Helm release cannot be read"),
     (ARTIFACT, "an artifact does not tell from which Git repository and folder it was made"),
     (APPLICATION, "an Argo CD Application names no source that can be read"),
+    (UNEXPANDED, "a generator or a placeholder of an ApplicationSet is not expanded"),
     (REPOSITORY_NOT_FOUND, "the repository does not exist, or its credentials may not see it"),
     (BRANCH_NOT_FOUND, "the branch does not exist in the repository"),
     (REPOSITORY_EMPTY, "the repository has no commit"),
@@ -86,6 +87,7 @@ pub(crate) const REPOSITORY_TOO_LARGE: &str = "E-SRC-126";
 pub(crate) const STORE: &str = "E-SRC-127";
 pub(crate) const OBJECT: &str = "E-SRC-128";
 pub(crate) const OVER_QUOTA: &str = "E-SRC-129";
+pub(crate) const UNEXPANDED: &str = "E-SRC-130";
 
 pub(crate) const RENDERER_MISSING: &str = "E-REN-001";
 pub(crate) const REMOTE_REFERENCE: &str = "E-REN-002";

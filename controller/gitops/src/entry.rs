@@ -180,7 +180,7 @@ fn is_manifest(path: &RepoPath, entry: &RepoPath) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use kubeopt_model::release::ChartRef;
+    use kubeopt_model::release::{Capabilities, ChartRef};
     use kubeopt_model::{ClusterName, ForgeName, Release, RepositoryId};
 
     use super::*;
@@ -250,6 +250,8 @@ mod tests {
             chart,
             values: Vec::new(),
             parameters: Vec::new(),
+            hidden: Vec::new(),
+            capabilities: Capabilities::default(),
             changed_after: None,
         };
         let mut source = Source {

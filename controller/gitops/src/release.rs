@@ -1,14 +1,21 @@
 //! Helm releases, from the objects that describe them: HelmReleases of Flux, Applications of Argo CD, templates of
-//! ApplicationSets. Pure: reads rendered YAML or objects of a cluster, renders nothing and reads no file.
+//! ApplicationSets. Pure: reads rendered YAML or objects of a cluster, renders nothing; files of the repository that
+//! objects refer to are asked for ([`AtHand`]).
 //!
 //! The way of a value from low to high is that of the controllers: for Flux `valuesFiles` of the chart, `valuesFrom` in
 //! order, `values`, then `valuesFrom` with a `targetPath`; for Argo CD `valueFiles` in order, `values` or
 //! `valuesObject`, then `parameters`.
 
+mod application_set;
 mod argo;
+mod at_hand;
 mod beside;
 mod documents;
 mod flux;
+mod generators;
+mod git_generator;
+pub(crate) mod overrides;
+mod placeholders;
 
 use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
 use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject, ValuesLayer};
@@ -20,6 +27,7 @@ use beside::Beside;
 use documents::Documents;
 
 pub(crate) use argo::{effective_sources, is_artifact, is_published, release_of_source};
+pub use at_hand::AtHand;
 
 /// Releases that one rendering may describe. Each is rendered on its own; a folder of this many is a whole fleet.
 const RELEASES_MAX: usize = 2000;
@@ -29,8 +37,14 @@ const RELEASES_MAX: usize = 2000;
 ///
 /// Values and sources that are among the same documents are filled in: a ConfigMap of `valuesFrom` is
 /// [`ValuesLayer::Inline`], the URL of a HelmRepository is [`Origin::Url`]. What is elsewhere stays named, see
-/// [`settle_origins`].
+/// [`settle_origins`]. What only files of the repository tell is left out, see [`releases_at_hand`].
 pub fn releases(rendered: &[u8]) -> (Vec<Release>, Vec<Problem>) {
+    releases_at_hand(rendered, AtHand::nothing())
+}
+
+/// The same, with the files of the repository that the objects come from: what an ApplicationSet finds in it, and what
+/// files beside a source of Argo CD override.
+pub fn releases_at_hand(rendered: &[u8], at_hand: AtHand<'_>) -> (Vec<Release>, Vec<Problem>) {
     let documents = Documents::read(rendered);
     let mut problems = documents.problems.clone();
     let mut found = Vec::new();
@@ -42,8 +56,11 @@ pub fn releases(rendered: &[u8]) -> (Vec<Release>, Vec<Problem>) {
         };
         let read = match document.kind.as_str() {
             "HelmRelease" => flux::release(&described, &documents).map(|release| vec![release]),
-            "Application" => argo::releases(&described),
-            "ApplicationSet" => argo::releases_of_template(&described),
+            "Application" => argo::releases(&described, at_hand),
+            "ApplicationSet" => argo::releases_of_set(&described, at_hand).map(|(releases, left)| {
+                problems.extend(left.iter().map(|why| unexpanded(&described, why)));
+                releases
+            }),
             _ => continue,
         };
         match read {
@@ -60,8 +77,8 @@ pub fn releases(rendered: &[u8]) -> (Vec<Release>, Vec<Problem>) {
 }
 
 /// The releases that a live object describes, with sources taken from the same cluster. A HelmRelease gives one, an
-/// Application one for each Helm source that says so itself, an ApplicationSet those of its template, any other kind
-/// none.
+/// Application one for each Helm source that says so itself, an ApplicationSet those of what it makes by itself, any other
+/// kind none.
 ///
 /// # Errors
 /// `E-SRC-117` where its spec cannot be read.
@@ -73,8 +90,10 @@ pub fn release_of_object(object: &GitOpsObject, facts: &ClusterFacts) -> Result<
     };
     let read = match object.kind {
         GitOpsKind::HelmRelease => flux::release(&described, facts).map(|release| vec![release]),
-        GitOpsKind::Application => argo::releases(&described),
-        GitOpsKind::ApplicationSet => argo::releases_of_template(&described),
+        GitOpsKind::Application => argo::releases(&described, AtHand::nothing()),
+        GitOpsKind::ApplicationSet => {
+            argo::releases_of_set(&described, AtHand::nothing()).map(|(releases, _)| releases)
+        }
         GitOpsKind::HelmChart
         | GitOpsKind::HelmRepository
         | GitOpsKind::OciRepository
@@ -83,6 +102,15 @@ pub fn release_of_object(object: &GitOpsObject, facts: &ClusterFacts) -> Result<
         | GitOpsKind::ArgoSettings => Ok(Vec::new()),
     };
     read.map_err(|why| unreadable(object.kind.as_str(), &described, &why))
+}
+
+/// The manifests of the Applications that an ApplicationSet makes, given as one document; none where it is no such set,
+/// or something in it is not expanded.
+pub(crate) fn applications_of_set(document: &str, at_hand: AtHand<'_>) -> Option<Vec<Value>> {
+    let object = documents::read_value(document).ok()?;
+    let made = application_set::made(object.get("spec")?, at_hand);
+    let is_whole = made.problems.is_empty() && made.children.iter().all(|child| child.is_whole);
+    is_whole.then(|| made.children.into_iter().map(|child| child.manifest).collect())
 }
 
 /// The release with every Flux source that the cluster has followed to its URL, its chart and its files of values.
@@ -190,6 +218,15 @@ fn unreadable(kind: &str, described: &Described<'_>, why: &str) -> Problem {
         codes::RELEASE,
         format!("{kind} {place}{} is left out: {why}", described.name),
         "correct the object in its source; all others are used meanwhile",
+    )
+}
+
+fn unexpanded(described: &Described<'_>, why: &str) -> Problem {
+    let place = described.namespace.map_or_else(String::new, |namespace| format!("{namespace}/"));
+    Problem::new(
+        codes::UNEXPANDED,
+        format!("ApplicationSet {place}{} is not looked at as a whole: {why}", described.name),
+        "list the Applications in a generator `list`, or move the values to files in Git that `valueFiles` names; kubeopt edits what it can expand",
     )
 }
 

@@ -2,7 +2,7 @@
 
 use kubeopt_model::ClusterName;
 use kubeopt_model::cluster::{FluxGitRepository, GitReference};
-use kubeopt_model::release::Parameter;
+use kubeopt_model::release::{Capabilities, Hidden, Parameter};
 use serde_json::json;
 
 use super::*;
@@ -113,6 +113,8 @@ spec:
         force_string: false,
     };
     assert_eq!(release.parameters, [cpu]);
+    let tls = Hidden { name: "tls.key".to_owned(), what: "Secret shop/keys, key tls".to_owned() };
+    assert_eq!(release.hidden, [tls]);
     assert_eq!(
         release.chart,
         ChartRef::Folder {
@@ -121,6 +123,24 @@ spec:
         }
     );
     assert_eq!(release.object.as_ref().unwrap().to_string(), "HelmRelease shop/web");
+}
+
+#[test]
+fn what_nobody_can_read_hides_a_value_until_something_readable_sets_it() {
+    let of = |order: [&str; 2]| {
+        let entry = |name: &&str| {
+            format!(
+                "  - {{kind: ConfigMap, name: {name}, valuesKey: cpu, targetPath: api.cpu, optional: true}}\n"
+            )
+        };
+        let entries: String = order.iter().map(entry).collect();
+        one(&format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: here, namespace: shop}}\ndata: {{cpu: 250m}}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {{name: web, namespace: shop}}\nspec:\n  valuesFrom:\n{entries}"
+        ))
+    };
+    let shown = |release: Release| (release.parameters.len(), release.hidden.len());
+    assert_eq!(shown(of(["here", "far"])), (1, 1));
+    assert_eq!(shown(of(["far", "here"])), (1, 0));
 }
 
 #[test]
@@ -220,6 +240,7 @@ fn the_values_of_an_application_come_in_the_order_of_argo_cd() {
                 valueFiles: [defaults.yaml, $values/apps/$ARGOCD_APP_NAME/prod.yaml, $other/x.yaml, 'https://user:hunter2@files.example/v.yaml', '${ARGOCD_APP_NAME}/*.yaml'],
                 ignoreMissingValueFiles: true, values: 'a: 1', valuesObject: {a: '2'},
                 fileParameters: [{name: script, path: run.sh}],
+                kubeVersion: 1.34.2, apiVersions: [monitoring.coreos.com/v1],
                 parameters: [{name: api.cpu, value: 100m}, {name: tag, value: '1.0', forceString: true}]}},
             {repoURL: 'https://git.example/acme/values', targetRevision: main, ref: values}]}",
     );
@@ -246,6 +267,11 @@ fn the_values_of_an_application_come_in_the_order_of_argo_cd() {
     );
     assert_eq!(release.chart, published(url("https://charts.example/stable"), "web", Some("1.2.3")));
     assert_eq!((release.name.as_str(), release.namespace.unwrap().as_str()), ("web", "shop"));
+    let told = Capabilities {
+        kube_version: Some("1.34.2".to_owned()),
+        api_versions: vec!["monitoring.coreos.com/v1".to_owned()],
+    };
+    assert_eq!(release.capabilities, told);
 }
 
 #[test]
@@ -288,25 +314,6 @@ fn an_application_without_a_helm_source_describes_no_release_and_one_with_two_de
     assert_eq!(of("{source: {repoURL: x, path: apps}}"), 0);
     assert_eq!(of("{source: {repoURL: x, path: apps, kustomize: {}}}"), 0);
     assert_eq!(of("{sources: [{repoURL: x, chart: a}, {repoURL: x, path: y}, {repoURL: x, chart: b}]}"), 2);
-}
-
-#[test]
-fn the_template_of_an_application_set_is_a_release_with_placeholders() {
-    let release = one("\
-apiVersion: argoproj.io/v1alpha1
-kind: ApplicationSet
-metadata: {name: fleet, namespace: argocd}
-spec:
-  generators: [{list: {elements: [{env: prod}]}}]
-  template:
-    metadata: {name: 'web-{{.env}}'}
-    spec:
-      destination: {namespace: '{{.env}}'}
-      source: {repoURL: 'https://git.example/acme/apps', path: charts/web, helm: {valueFiles: ['{{.env}}.yaml']}}
-");
-    assert_eq!((release.name.as_str(), release.namespace.as_ref()), ("web-{{.env}}", None));
-    assert_eq!(release.object.as_ref().unwrap().to_string(), "ApplicationSet argocd/fleet");
-    assert_eq!(layers(&release), ["chart:{{.env}}.yaml"]);
 }
 
 #[test]

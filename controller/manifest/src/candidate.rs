@@ -10,12 +10,12 @@ use std::ops::Range;
 use kubeopt_model::{Amount, Bound, EditSite, Field, FieldPath, Problem, RepoPath, Resource, Step};
 use yaml_rust2::scanner::TScalarStyle;
 
-use crate::guard::{document_refusal, variable_in};
+use crate::guard::{document_refusal, duplicate_key, variable_in};
 use crate::refusal::{Lines, Refusal, shortened};
 use crate::role::FileRole;
 use crate::scope::{Hosted, Scope};
 use crate::stream::{Kind, NodeId};
-use crate::values_key::{helm_path, values_field};
+use crate::values_key::{helm_path, single_field, values_field};
 use crate::yaml_text::YamlText;
 
 /// Longer keys are not followed; Kubernetes' own keys have at most 317 (prefix, slash, name).
@@ -79,7 +79,7 @@ pub(crate) fn candidates(file: &RepoPath, yaml: &YamlText<'_>, role: FileRole) -
     for (at, root) in yaml.stream.documents.iter().enumerate() {
         let mut walk = Walk::new(yaml, at + 1, Scope::of(file, role, &yaml.stream, *root), 0);
         walk.node(*root);
-        let refusal = if walk.found.is_empty() { None } else { document_refusal(&yaml.stream, *root) };
+        let refusal = walk.refusal(*root);
         found.extend(walk.found.into_iter().map(|mut candidate| {
             candidate.blocked = refusal.clone().or(candidate.blocked);
             candidate
@@ -93,6 +93,8 @@ struct Walk<'w, 'a> {
     yaml: &'w YamlText<'a>,
     document: usize,
     scope: Scope,
+    /// Texts with placeholders are none of its values.
+    has_placeholders: bool,
     /// Texts around this one.
     level: usize,
     /// The path in the file.
@@ -107,7 +109,19 @@ struct Walk<'w, 'a> {
 impl<'w, 'a> Walk<'w, 'a> {
     fn new(yaml: &'w YamlText<'a>, document: usize, scope: Scope, level: usize) -> Self {
         let (steps, meaning, shared, found) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { yaml, document, scope, level, steps, meaning, shared, found }
+        let has_placeholders = scope.has_placeholders();
+        Self { yaml, document, scope, has_placeholders, level, steps, meaning, shared, found }
+    }
+
+    /// Why nothing in the document is edited; not asked where there is nothing.
+    fn refusal(&self, root: NodeId) -> Option<Refusal> {
+        let stream = &self.yaml.stream;
+        match (self.found.is_empty(), self.has_placeholders) {
+            (true, _) => None,
+            // Values beside the placeholders are plain ones.
+            (false, true) => duplicate_key(stream, root),
+            (false, false) => document_refusal(stream, root),
+        }
     }
 
     fn node(&mut self, id: NodeId) {
@@ -171,11 +185,17 @@ impl<'w, 'a> Walk<'w, 'a> {
         if let Some(hosted) = self.scope.hosts(&self.meaning) {
             return self.hosted_text(id, hosted);
         }
-        if stream.is_null(id) || stream.scalar(id).is_none() {
+        let Some(value) = stream.scalar(id).filter(|_| !stream.is_null(id)) else { return };
+        if self.has_placeholders && value.contains("{{") {
             return;
         }
-        let values = self.scope.values_begin(&self.meaning).and_then(|begin| self.meaning.get(begin..));
-        let Some(field) = field_of(&self.meaning).or_else(|| self.values_field(id, values?)) else { return };
+        let below = |begin: usize| self.meaning.get(begin..);
+        let values = self.scope.values_begin(&self.meaning).and_then(below);
+        let single = self.scope.single_value_begins(&self.meaning).and_then(below);
+        let field = field_of(&self.meaning)
+            .or_else(|| self.values_field(id, values?))
+            .or_else(|| single_field(single?, value));
+        let Some(field) = field else { return };
         let span = self.yaml.span(id);
         let text = match (&node.kind, &span) {
             (Kind::Scalar(value, _), _) => value.clone(),
@@ -190,7 +210,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             line: node.at.line,
             event: node.event,
             within: None,
-            in_values: self.scope.is_in_values(&self.meaning),
+            in_values: single.is_some() || self.scope.is_in_values(&self.meaning),
             blocked: self.blocked(id, &text, field, span.is_some()),
             text,
             span,
@@ -238,8 +258,9 @@ impl<'w, 'a> Walk<'w, 'a> {
             let scope = Scope::hosted(hosted, &inner.stream, *root);
             let mut walk = Walk::new(&inner, at + 1, scope, self.level + 1);
             walk.shared.clone_from(&self.shared);
+            walk.has_placeholders = self.has_placeholders;
             walk.node(*root);
-            let refusal = if walk.found.is_empty() { None } else { document_refusal(&inner.stream, *root) };
+            let refusal = walk.refusal(*root);
             // Several documents in one text would make paths ambiguous.
             let form = (inner.stream.documents.len() > 1 || *style != TScalarStyle::Literal)
                 .then_some(Refusal::Form { form: no_block(hosted) });

@@ -32,4 +32,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-SRC-028", "a limit is written in a form that kubeopt does not remove"),
     ("E-SRC-029", "a value stands already where one shall be created"),
     ("E-SRC-030", "no key can be created at this place"),
+    ("E-SRC-031", "a file by which Argo CD overrides an Application is edited by hand only"),
 ];

@@ -74,7 +74,17 @@ pub(crate) fn place_refusal(
     if parts.last() == Some(&"gotk-components.yaml") {
         return Some(Refusal::Generated { header: "gotk-components.yaml".to_owned() });
     }
+    if parts.last().is_some_and(|name| is_override(name)) {
+        return Some(Refusal::Overrides);
+    }
     owners(&parts, role).into_iter().find(|(file, _)| exists(file)).map(|(_, refusal)| refusal)
+}
+
+/// `.argocd-source.yaml` and `.argocd-source-<application>.yaml`: image updaters write them, and what they say counts
+/// more than the Application, where nobody looks for it.
+fn is_override(name: &str) -> bool {
+    let stem = name.strip_prefix(".argocd-source").and_then(|rest| rest.strip_suffix(".yaml"));
+    stem.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 /// The part of a path that belongs to a CI system.
@@ -204,11 +214,14 @@ pub(crate) fn document_refusal(stream: &Stream, root: NodeId) -> Option<Refusal>
     if stream.text(root, "kind") == Some("PersistentVolumeClaim") {
         return Some(Refusal::VolumeClaim);
     }
+    // What makes Applications of a set fills its placeholders in; they are no template of the file.
+    let is_set = stream.text(root, "kind") == Some("ApplicationSet");
+    let marks: &[&str] = if is_set { &["{%"] } else { &["{{", "{%"] };
     let template = |id| match &stream.node(id).kind {
-        Kind::Scalar(value, TScalarStyle::Plain) => ["{{", "{%"]
-            .into_iter()
-            .find(|mark| value.contains(mark))
-            .map(|mark| Refusal::Template { found: mark.to_owned() }),
+        Kind::Scalar(value, TScalarStyle::Plain) => marks
+            .iter()
+            .find(|mark| value.contains(**mark))
+            .map(|mark| Refusal::Template { found: (*mark).to_owned() }),
         Kind::Scalar(..) | Kind::Mapping(_) | Kind::Sequence(_) | Kind::Alias(_) => None,
     };
     duplicate_key(stream, root).or_else(|| stream.below(root).into_iter().find_map(template))
@@ -260,6 +273,9 @@ mod tests {
             ("sub/.circleci/config.yml", "E-SRC-017"),
             (".gitlab-ci.yml", "E-SRC-017"),
             ("clusters/a/flux-system/gotk-components.yaml", "E-SRC-007"),
+            ("charts/api/.argocd-source.yaml", "E-SRC-031"),
+            (".argocd-source-team_api.yaml", "E-SRC-031"),
+            (".argocd-sources.yaml", "ok"),
         ] {
             assert_eq!(code(guard_place(&path(text), &all)), expected, "{text}");
         }

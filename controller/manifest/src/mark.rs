@@ -82,7 +82,7 @@ fn may_hold_candidates(bytes: &[u8], role: FileRole) -> bool {
     };
     let has = |word: &[u8]| bytes.windows(word.len()).any(|window| is_word(window, word));
     let has_place = match role {
-        FileRole::Manifest => has(b"resources") || has(b"values") || has(b"helm"),
+        FileRole::Manifest => has(b"resources") || has(b"values") || has(b"helm") || has(b"configmap"),
         FileRole::Values | FileRole::Template => true,
     };
     has_place && (has(b"cpu") || has(b"mem"))

@@ -97,6 +97,9 @@ pub(crate) enum Refusal {
     /// A place that takes no key.
     #[error("no key is created here: {reason}")]
     NotCreated { reason: &'static str },
+    /// A file that overrides others.
+    #[error("the file overrides what an Application of Argo CD says")]
+    Overrides,
 }
 
 /// Line numbers as a sentence names them: `line 3`, `lines 3, 9 and 4 more`.
@@ -163,6 +166,7 @@ impl Refusal {
             Self::NotRemoved { .. } => "E-SRC-028",
             Self::AlreadySet { .. } => "E-SRC-029",
             Self::NotCreated { .. } => "E-SRC-030",
+            Self::Overrides => "E-SRC-031",
         }
     }
 
@@ -213,6 +217,9 @@ impl Refusal {
             }
             Self::AlreadySet { .. } => "run kubeopt again, so that it edits the value that is there",
             Self::NotCreated { .. } => "write the key by hand once; kubeopt edits it from then on",
+            Self::Overrides => {
+                "move the value into the Application or a file of values, and take it out of this file; kubeopt then edits it there"
+            }
         }
     }
 
@@ -296,6 +303,7 @@ mod tests {
             Refusal::NotRemoved { reason: "r" },
             Refusal::AlreadySet { path: text(), found: text() },
             Refusal::NotCreated { reason: "r" },
+            Refusal::Overrides,
         ]
     }
 

@@ -36,8 +36,10 @@ enum Kind {
     HelmRelease,
     /// Flux.
     FluxKustomization,
-    /// Argo CD: Application or ApplicationSet.
+    /// Argo CD.
     Application,
+    /// Argo CD: its texts hold placeholders, which are filled in from its generators.
+    ApplicationSet,
     ConfigMap,
     /// No kind, or a list of objects: a patch may be of any of them.
     Unknown,
@@ -71,6 +73,29 @@ impl Scope {
         (self.role == FileRole::Values && !self.is_object) || self.values_of_object(path).is_some()
     }
 
+    /// Texts hold placeholders (`{{name}}`): they are values once these are filled in, and not before.
+    pub(crate) fn has_placeholders(self) -> bool {
+        self.kind == Kind::ApplicationSet
+    }
+
+    /// From which key of a path on it leads to a single value that stands for itself, wherever it goes: a key of a
+    /// ConfigMap, or what an element of a generator says.
+    pub(crate) fn single_value_begins(self, path: &[String]) -> Option<usize> {
+        match self.kind {
+            Kind::ApplicationSet => element_begin(path),
+            Kind::ConfigMap => {
+                let object = object_begin(path);
+                (path.len() == object + 2 && path[object] == "data").then_some(object + 1)
+            }
+            Kind::Kustomization
+            | Kind::HelmRelease
+            | Kind::FluxKustomization
+            | Kind::Application
+            | Kind::Unknown
+            | Kind::Other => None,
+        }
+    }
+
     fn values_of_object(self, path: &[String]) -> Option<usize> {
         let object = object_begin(path);
         let release =
@@ -82,6 +107,7 @@ impl Scope {
         match self.kind {
             Kind::HelmRelease => release(),
             Kind::Application => application(),
+            Kind::ApplicationSet => element_begin(path).or_else(application),
             Kind::Unknown => release().or_else(application),
             Kind::Kustomization | Kind::FluxKustomization | Kind::ConfigMap | Kind::Other => None,
         }
@@ -89,7 +115,8 @@ impl Scope {
 
     /// The mapping at this path is a parameter, `{name, value}`, of a Helm source.
     pub(crate) fn is_parameter(self, path: &[String]) -> bool {
-        matches!(self.kind, Kind::Application | Kind::Unknown) && parameter_begin(path) == Some(path.len())
+        matches!(self.kind, Kind::Application | Kind::ApplicationSet | Kind::Unknown)
+            && parameter_begin(path) == Some(path.len())
     }
 
     /// What the text of the scalar at this path is, if it is YAML of its own.
@@ -100,14 +127,19 @@ impl Scope {
             (Kind::Kustomization, ["patches" | "patchesJson6902", _, "patch"])
             | (Kind::Kustomization, ["patchesStrategicMerge", _])
             | (Kind::FluxKustomization, ["spec", "patches", _, "patch"])
-            | (Kind::Application, [.., "kustomize", "patches", _, "patch"]) => Some(Hosted::Patch),
+            | (Kind::Application | Kind::ApplicationSet, [.., "kustomize", "patches", _, "patch"]) => {
+                Some(Hosted::Patch)
+            }
             (Kind::ConfigMap, ["data", key]) if is_values_key(key) => Some(Hosted::Values),
-            (Kind::Application | Kind::Unknown, _) if is_values => Some(Hosted::Values),
+            (Kind::Application | Kind::ApplicationSet | Kind::Unknown, _) if is_values => {
+                Some(Hosted::Values)
+            }
             (
                 Kind::Kustomization
                 | Kind::HelmRelease
                 | Kind::FluxKustomization
                 | Kind::Application
+                | Kind::ApplicationSet
                 | Kind::ConfigMap
                 | Kind::Unknown
                 | Kind::Other,
@@ -130,7 +162,8 @@ fn kind(stream: &Stream, root: NodeId) -> Kind {
             Kind::FluxKustomization
         }
         Some("HelmRelease") => Kind::HelmRelease,
-        Some("Application" | "ApplicationSet") => Kind::Application,
+        Some("Application") => Kind::Application,
+        Some("ApplicationSet") => Kind::ApplicationSet,
         Some("ConfigMap") => Kind::ConfigMap,
         Some(kind) if kind.ends_with("List") => Kind::Unknown,
         Some(_) => Kind::Other,
@@ -146,6 +179,17 @@ fn object_begin(path: &[String]) -> usize {
 fn parameter_begin(path: &[String]) -> Option<usize> {
     let is_parameter = |keys: &[String]| keys[0] == "helm" && keys[1] == "parameters" && is_index(&keys[2]);
     path.windows(3).position(is_parameter).map(|at| at + 3)
+}
+
+/// What an element of a list in a generator says, however deep the generator stands in others.
+fn element_begin(path: &[String]) -> Option<usize> {
+    let below = path.get(object_begin(path)..)?;
+    if !below.starts_with(&["spec", "generators"].map(str::to_owned)) {
+        return None;
+    }
+    let is_element = |keys: &[String]| keys[0] == "list" && keys[1] == "elements" && is_index(&keys[2]);
+    let begin = path.windows(3).position(is_element)? + 3;
+    (begin < path.len()).then_some(begin)
 }
 
 fn is_values_key(key: &str) -> bool {

@@ -3,7 +3,7 @@
 //! Charts spell them as they like: `adminResources.limits.cpu`, `cpuRequest`, `requests_cpu`, `memoryMb`. A key that is
 //! named in vain costs one mark that arrives nowhere; a key that is missed costs a value that cannot be sized.
 
-use kubeopt_model::{Bound, Field, Resource};
+use kubeopt_model::{Amount, Bound, Field, Resource};
 
 /// Bytes of a parameter's name that are read; the longest path of values that was seen has about 100.
 const NAME_BYTES_MAX: usize = 1024;
@@ -15,6 +15,31 @@ pub(crate) fn values_field(path: &[String]) -> Option<Field> {
     let keys: Vec<Vec<Word>> =
         path.iter().flat_map(|key| key.split('.')).filter(|key| !is_index(key)).map(words).collect();
     under_resources(&keys).or_else(|| by_spelling(&keys))
+}
+
+/// The field of a single value that stands for itself: any key that names one resource, and where none does, the suffix
+/// of the amount. Wherever the value goes, its bound is a hint only.
+pub(crate) fn single_field(path: &[String], text: &str) -> Option<Field> {
+    let keys: Vec<Vec<Word>> = path.iter().filter(|key| !is_index(key)).map(|key| words(key)).collect();
+    if keys.last()?.contains(&Word::Measure) {
+        return None;
+    }
+    let named = keys.iter().rev().find_map(|words| resource_of(words));
+    let resource = named.or_else(|| resource_of_suffix(text))?;
+    Amount::parse(resource, text).is_ok().then(|| Field { bound: bound_of(&keys), resource })
+}
+
+/// Suffixes that only one resource is written with.
+fn resource_of_suffix(text: &str) -> Option<Resource> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if number.is_empty() {
+        return None;
+    }
+    match &text[number.len()..] {
+        "m" => Some(Resource::Cpu),
+        "Ki" | "Mi" | "Gi" | "Ti" => Some(Resource::Memory),
+        _ => None,
+    }
 }
 
 /// The keys of a path as `helm --set` writes it: `a.b[0].c`, with `\.` for a dot within a key.
@@ -248,6 +273,29 @@ mod tests {
             "requests",
         ] {
             assert_eq!(field(path), "-", "{path}");
+        }
+    }
+
+    #[test]
+    fn a_single_value_is_known_by_its_key_or_its_suffix() {
+        for (path, text, expected) in [
+            ("cpu", "100m", "requests.cpu"),
+            ("cpu", "2", "requests.cpu"),
+            ("limits/cpu", "2", "limits.cpu"),
+            ("api-memory-limit", "1Gi", "limits.memory"),
+            ("sizes/0/mem", "134217728", "requests.memory"),
+            ("api", "100m", "requests.cpu"),
+            ("api", "64Mi", "requests.memory"),
+            ("api", "100", "-"),
+            ("api", "5M", "-"),
+            ("api", "m", "-"),
+            ("cpuPercent", "80", "-"),
+            ("cpu", "amd64", "-"),
+            ("cpuAndMemory", "100", "-"),
+        ] {
+            let keys: Vec<String> = path.split('/').map(str::to_owned).collect();
+            let found = single_field(&keys, text).map_or("-".to_owned(), |field| field.to_string());
+            assert_eq!(found, expected, "{path}={text}");
         }
     }
 

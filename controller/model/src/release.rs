@@ -25,6 +25,12 @@ pub struct Release {
     pub values: Vec<ValuesLayer>,
     /// Single values on top of all layers.
     pub parameters: Vec<Parameter>,
+    /// Single values on top of all layers that nobody can read here: a Secret sets them, or something that is elsewhere.
+    #[serde(default)]
+    pub hidden: Vec<Hidden>,
+    /// What templates are told of the cluster.
+    #[serde(default)]
+    pub capabilities: Capabilities,
     /// What changes the rendering after the chart and is not repeated here: `postRenderers`, a plugin. A sentence.
     pub changed_after: Option<String>,
 }
@@ -156,4 +162,24 @@ pub struct Parameter {
     pub value: String,
     /// It stays a text whatever it looks like (`--set-string`).
     pub force_string: bool,
+}
+
+/// A single value that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hidden {
+    /// Path within the values, as Helm writes it: `api.resources.requests.cpu`.
+    pub name: String,
+    /// Who sets it: `Secret shop/sizes, key cpu`.
+    pub what: String,
+}
+
+/// `.Capabilities` of templates, where the describing object says them; else what Helm itself takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Capabilities {
+    /// `.Capabilities.KubeVersion`: `1.34.2`.
+    pub kube_version: Option<String>,
+    /// More of `.Capabilities.APIVersions`: `monitoring.coreos.com/v1`.
+    pub api_versions: Vec<String>,
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_gitops::entry::is_kustomization;
 use kubeopt_gitops::nesting::check_nesting;
-use kubeopt_model::release::{ChartRef, Origin};
+use kubeopt_model::release::{Capabilities, ChartRef, Origin};
 use kubeopt_model::source::{FilesBelow, RendererKind};
 use kubeopt_model::{FileSet, Problem, Release, RepoPath};
 
@@ -39,6 +39,8 @@ pub fn chart_entry(folder: &RepoPath, held: &FileSet) -> Option<EntryPoint> {
         chart: ChartRef::Folder { origin: Origin::Here, path: folder.clone() },
         values: Vec::new(),
         parameters: Vec::new(),
+        hidden: Vec::new(),
+        capabilities: Capabilities::default(),
         changed_after: None,
     };
     Some(EntryPoint {

@@ -4,6 +4,7 @@
 //! (recommend and admit), [`change_set`] (edit), [`prove`] (verify), [`decide`] (describe), [`publish`] (forge) and
 //! [`merges`] (what became of it). The only crate that knows all others.
 
+mod at_hand;
 pub mod change_set;
 pub mod charts;
 pub mod check;
@@ -17,6 +18,7 @@ pub mod edges;
 pub mod explain;
 mod filled_in;
 pub mod get_sources;
+mod hidden;
 mod kept_limits;
 pub mod layers;
 pub mod located;

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 
-use kubeopt_gitops::bare::without_values;
 use kubeopt_gitops::entry::is_kustomization;
-use kubeopt_gitops::release::{has_glob, matching, releases};
+use kubeopt_gitops::release::{has_glob, matching};
 use kubeopt_gitops::render::{HelmArguments, RenderLimits, RenderRequest, Renderer};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::release::{FileBase, ReleaseObject, ValuesLayer};
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{FileSet, Namespace, Problem, Release, RepoPath};
 
+use crate::at_hand::{bare_objects, described_releases};
 use crate::charts::{ChartFiles, Charts};
 use crate::codes;
 use crate::origins::Origins;
@@ -70,9 +70,10 @@ impl Rendering {
 }
 
 impl Part {
-    /// Which object describes it, and the name of its release.
-    fn described(&self) -> Option<(Option<&ReleaseObject>, &str)> {
-        self.release.as_ref().map(|release| (release.object.as_ref(), release.name.as_str()))
+    /// Which object describes it, and the name and namespace of its release.
+    fn described(&self) -> Option<(Option<&ReleaseObject>, &str, Option<&Namespace>)> {
+        let release = self.release.as_ref()?;
+        Some((release.object.as_ref(), release.name.as_str(), release.namespace.as_ref()))
     }
 }
 
@@ -102,22 +103,30 @@ pub async fn render_entry(
         Some(release) => render_release(release, view, tools, &mut rendering).await?,
         None => own_part(entry, view.files(reads), tools).await?,
     };
-    let (found, problems) =
-        if entry.release.is_some() { (Vec::new(), Vec::new()) } else { releases(&part.yaml) };
+    let (found, problems) = if entry.release.is_some() {
+        (Vec::new(), Vec::new())
+    } else {
+        described_releases(&part.yaml, view, tools.origins, &mut rendering.files)
+    };
     rendering.problems.extend(problems);
     rendering.parts.push(part);
-    let mut rendered: Vec<ReleaseObject> = Vec::new();
+    let (mut rendered, mut failed): (Vec<ReleaseObject>, Vec<ReleaseObject>) = (Vec::new(), Vec::new());
     for release in found.iter().take(RELEASES_MAX) {
         match render_release(release, view, tools, &mut rendering).await {
             Ok(part) => {
                 rendering.parts.push(part);
                 rendered.extend(release.object.clone());
             }
-            Err(problem) => rendering.problems.push(of_release(problem, release)),
+            Err(problem) => {
+                rendering.problems.push(of_release(problem, release));
+                failed.extend(release.object.clone());
+            }
         }
     }
+    // Of an object with several releases all must show what its values do.
+    rendered.retain(|object| !failed.contains(object));
     let own = &mut rendering.parts[0];
-    own.bare = without_values(&own.yaml, &rendered);
+    own.bare = bare_objects(&own.yaml, &rendered, view, tools.origins);
     Ok(rendering)
 }
 
@@ -167,7 +176,8 @@ async fn render_release(
             namespace: release.namespace.clone(),
             values,
             parameters: release.parameters.clone(),
-            ..HelmArguments::default()
+            kube_version: release.capabilities.kube_version.clone(),
+            api_versions: release.capabilities.api_versions.clone(),
         }),
     };
     let answer = tools.renderer.render(&request).await?;

@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use kubeopt_gitops::argo::override_files;
+use kubeopt_gitops::argo::with_overrides;
 use kubeopt_gitops::entry::{plain_resources, settle_renderer};
-use kubeopt_gitops::release::releases;
 use kubeopt_gitops::{SkippedWhy, Snapshot};
 use kubeopt_manifest::{Marked, Origin, Slot, mark, offered, read_back, read_sites, slots, slots_at};
 use kubeopt_model::quantity::Bound;
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{ClusterFacts, EditSite, FileSet, Problem, Release, RepoPath, Source, TracedField};
 
+use crate::at_hand::described_releases;
 use crate::discover::Work;
 use crate::layers::{is_set, layers};
 use crate::marking::{fill_slots, joined};
@@ -57,12 +57,17 @@ pub fn entry_point(source: &Source, snapshot: &Snapshot) -> EntryPoint {
 /// Traces the entry points of `sources`, and those that share files with them.
 pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], tools: Tools<'_>) -> RepositoryTrace {
     let live: BTreeSet<EntryPoint> = sources.iter().map(|source| entry_point(source, &snapshot)).collect();
-    let overridden = overridden(sources, &snapshot);
+    let overridden = overridden(sources, &snapshot, tools);
+    let rendered = live.iter().filter_map(|entry| match overridden.get(entry) {
+        Some(other) => other.clone().ok(),
+        None => Some(entry.clone()),
+    });
+    let rendered: BTreeSet<EntryPoint> = rendered.collect();
     match Tree::read(&snapshot) {
         Ok(tree) => {
-            let (work, notes) = tree.around(live);
+            let (work, notes) = tree.around(rendered);
             let mut entries = finished(trace_work(&tree, work, tools).await, &tree);
-            entries.extend(overridden);
+            as_described(&mut entries, &live, overridden);
             RepositoryTrace { snapshot: snapshot.clone(), entries, notes }
         }
         Err(problem) => {
@@ -72,21 +77,43 @@ pub async fn trace_repository(snapshot: Snapshot, sources: &[&Source], tools: To
     }
 }
 
-/// Entry points that Argo CD renders with parameters from a file beside them, which are not followed.
-fn overridden(sources: &[&Source], snapshot: &Snapshot) -> Entries {
-    let file =
-        |source: &Source| override_files(source).into_iter().find(|path| snapshot.tree_hash(path).is_some());
-    let found = sources.iter().filter_map(|source| Some((entry_point(source, snapshot), file(source)?)));
-    found
-        .map(|(entry, file)| {
-            let text = format!(
-                "Argo CD renders this folder with the parameters of {file}, which kubeopt does not follow"
-            );
-            let help = "move these parameters into the Application or a file of values, then remove the file";
-            let problem = Problem::new(crate::codes::NOT_RENDERED_HERE, text, help).at(file.as_str(), None);
-            (entry, Err(problem))
-        })
-        .collect()
+/// The entry points of Applications whose sources files beside them override: as Argo CD renders them, by what the
+/// Application alone describes; or why that is not known.
+fn overridden(
+    sources: &[&Source],
+    snapshot: &Snapshot,
+    tools: Tools<'_>,
+) -> BTreeMap<EntryPoint, Result<EntryPoint, Problem>> {
+    let locate = |url: &str| tools.origins.locate.and_then(|locate| locate.locate(url));
+    let bytes =
+        |path: &RepoPath| snapshot.has_file(path).then(|| snapshot.read(path).ok().flatten()).flatten();
+    let found = sources.iter().filter_map(|source| {
+        let described = entry_point(source, snapshot);
+        match with_overrides(source, tools.origins.facts, &locate, &bytes) {
+            Ok(found) => {
+                let rendered = entry_point(&found, snapshot);
+                (rendered != described).then_some((described, Ok(rendered)))
+            }
+            Err(problem) => Some((described, Err(problem))),
+        }
+    });
+    found.collect()
+}
+
+/// What was found of overridden entry points, by what is known of them.
+fn as_described(
+    entries: &mut Entries,
+    live: &BTreeSet<EntryPoint>,
+    overridden: BTreeMap<EntryPoint, Result<EntryPoint, Problem>>,
+) {
+    for (described, rendered) in overridden {
+        let traced = match rendered {
+            Ok(rendered) if live.contains(&rendered) => entries.get(&rendered).cloned(),
+            Ok(rendered) => entries.remove(&rendered),
+            Err(problem) => Some(Err(problem)),
+        };
+        entries.extend(traced.map(|traced| (described, traced)));
+    }
 }
 
 /// Traces every entry point that the tree itself shows within a folder, and those that share files with one of them.
@@ -315,7 +342,8 @@ async fn releases_of(
     }
     // What cannot be rendered is told when it is rendered with marks.
     let rendered = tools.renderer.render(&render_request(entry, view.files(reads))).await;
-    rendered.map(|rendered| releases(&rendered.output).0).unwrap_or_default()
+    let described = |yaml: &[u8]| described_releases(yaml, view, tools.origins, &mut BTreeSet::new()).0;
+    rendered.map(|rendered| described(&rendered.output)).unwrap_or_default()
 }
 
 /// The marks of a whole tree.

@@ -12,6 +12,7 @@ use kubeopt_model::source::{FilesBelow, RendererKind};
 use kubeopt_model::{Amount, EditSite, Namespace, Problem, Release, RepoPath, TracedField};
 
 use crate::codes;
+use crate::hidden::hidden;
 use crate::rendering::Part;
 
 /// One way into a repository: a folder, who renders it, and what a GitOps object adds on top.
@@ -59,6 +60,10 @@ pub fn trace_rendered(
         let mut field = traced(entry, arrival, marked);
         // What a chart leaves open is what the release says.
         field.workload.namespace = field.workload.namespace.or_else(|| part.namespace.clone());
+        let why = part.release.as_ref().and_then(|release| hidden(field.site.as_ref().ok()?, release));
+        if let Some(why) = why {
+            (field.value, field.site) = (None, Err(why));
+        }
         field
     });
     (fields.collect(), read.problems)

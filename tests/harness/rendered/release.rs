@@ -1,11 +1,12 @@
-//! Releases that rendered objects describe: the part of HelmRelease and Application that the tests' folders use.
+//! Releases that rendered objects describe: the part of HelmRelease, Application and ApplicationSet that the tests'
+//! folders use.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use serde_yaml::Value;
+use serde_yaml::{Mapping, Value};
 
-use super::{GivenCharts, object_name};
+use super::{GivenCharts, application_set, object_name};
 
 /// A release, ready for `helm template`.
 pub(super) struct Release {
@@ -18,6 +19,8 @@ pub(super) struct Release {
     /// Files, the lowest first.
     pub(super) values: Vec<PathBuf>,
     pub(super) parameters: Vec<(String, String)>,
+    /// More arguments: what templates are told of the cluster.
+    pub(super) told: Vec<String>,
 }
 
 /// All releases of some objects.
@@ -37,15 +40,16 @@ pub(super) fn releases(root: &Path, documents: &[Value], charts: &GivenCharts) -
     for (at, document) in documents.iter().enumerate() {
         let folder = scratch.path().join(at.to_string());
         std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
-        let found = match document["kind"].as_str() {
+        let (found, maps) = match document["kind"].as_str() {
             Some("HelmRelease") => flux(root, document, documents, charts, &folder)?,
-            Some("Application") => argo(root, document, charts, &folder)?,
+            Some("Application") => (argo(root, document, charts, &folder)?, Vec::new()),
+            Some("ApplicationSet") => (set(root, document, charts, &folder)?, Vec::new()),
             _ => continue,
         };
-        if let Some((release, maps)) = found {
+        if !found.is_empty() {
             releases.described.insert(object_name(document));
             releases.described.extend(maps);
-            releases.found.push(release);
+            releases.found.extend(found);
         }
     }
     releases._scratch = Some(scratch);
@@ -63,13 +67,27 @@ pub(super) fn without_values(document: &mut Value) {
         spec.remove("values");
         // The name of a generated ConfigMap follows its content.
         spec.remove("valuesFrom");
-        if let Some(source) = spec.get_mut("source").and_then(Value::as_mapping_mut) {
-            source.remove("helm");
+        // What they give shows in the Applications that are made of it.
+        spec.remove("generators");
+        without_helm(spec);
+        let template = spec.get_mut("template").and_then(|template| template.get_mut("spec"));
+        if let Some(spec) = template.and_then(Value::as_mapping_mut) {
+            without_helm(spec);
         }
     }
 }
 
-type Found = Option<(Release, Vec<String>)>;
+fn without_helm(spec: &mut Mapping) {
+    let single = spec.get_mut("source").and_then(Value::as_mapping_mut);
+    single.map(|source| source.remove("helm"));
+    let several = spec.get_mut("sources").and_then(Value::as_sequence_mut).into_iter().flatten();
+    for source in several.filter_map(Value::as_mapping_mut) {
+        source.remove("helm");
+    }
+}
+
+/// Releases, and the names of the ConfigMaps that hold values of theirs.
+type Found = (Vec<Release>, Vec<String>);
 
 fn flux(
     root: &Path,
@@ -85,22 +103,26 @@ fn flux(
     } else {
         charts.get(chart).cloned()
     };
-    let Some(chart) = chart else { return Ok(None) };
+    let Some(chart) = chart else { return Ok((Vec::new(), Vec::new())) };
     let namespace = text(&object["metadata"]["namespace"]);
-    let (mut values, mut maps) = (Vec::new(), Vec::new());
+    let (mut values, mut maps, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
     for (at, from) in spec["valuesFrom"].as_sequence().into_iter().flatten().enumerate() {
-        if from.get("targetPath").is_some() || from["kind"] != "ConfigMap" {
-            return Err(format!("valuesFrom is not understood: {from:?}"));
+        if from["kind"] != "ConfigMap" {
+            continue;
         }
         let map = documents.iter().find(|other| {
             other["kind"] == "ConfigMap"
                 && other["metadata"]["name"] == from["name"]
                 && other["metadata"]["namespace"] == object["metadata"]["namespace"]
         });
-        let map = map.ok_or_else(|| format!("there is no ConfigMap {:?}", from["name"]))?;
+        // What the folder does not show is left out, as kubeopt leaves it out with a reason.
+        let Some(map) = map else { continue };
         let key = from["valuesKey"].as_str().unwrap_or("values.yaml");
         let content = map["data"][key].as_str().ok_or_else(|| format!("there is no key {key}"))?;
-        values.push(put(folder, &format!("from-{at}.yaml"), content)?);
+        match from["targetPath"].as_str() {
+            Some(path) => parameters.push((path.to_owned(), content.to_owned())),
+            None => values.push(put(folder, &format!("from-{at}.yaml"), content)?),
+        }
         // Its name carries a hash of its content; its content shows in the rendering of the release.
         maps.push(object_name(map));
     }
@@ -121,13 +143,45 @@ fn flux(
         namespace: text(&spec["targetNamespace"]).or(namespace),
         chart,
         values,
-        parameters: Vec::new(),
+        parameters,
+        told: Vec::new(),
     };
-    Ok(Some((release, maps)))
+    Ok((vec![release], maps))
 }
 
-fn argo(root: &Path, object: &Value, charts: &GivenCharts, folder: &Path) -> Result<Found, String> {
-    let source = &object["spec"]["source"];
+/// The releases of all Applications of a set.
+fn set(root: &Path, object: &Value, charts: &GivenCharts, folder: &Path) -> Result<Vec<Release>, String> {
+    let mut found = Vec::new();
+    for (at, application) in application_set::applications(root, object)?.iter().enumerate() {
+        let folder = folder.join(at.to_string());
+        std::fs::create_dir(&folder).map_err(|error| error.to_string())?;
+        found.extend(argo(root, application, charts, &folder)?);
+    }
+    Ok(found)
+}
+
+fn argo(root: &Path, object: &Value, charts: &GivenCharts, folder: &Path) -> Result<Vec<Release>, String> {
+    let spec = &object["spec"];
+    let sources: Vec<&Value> = match spec["sources"].as_sequence() {
+        Some(sources) => sources.iter().collect(),
+        None => vec![&spec["source"]],
+    };
+    let mut found = Vec::new();
+    for (at, source) in sources.into_iter().enumerate() {
+        let source = overridden(root, source, object["metadata"]["name"].as_str().unwrap_or_default())?;
+        found.extend(argo_source(root, object, &source, charts, &folder.join(format!("own-{at}.yaml")))?);
+    }
+    Ok(found)
+}
+
+/// `own` is where the values of the source itself are put.
+fn argo_source(
+    root: &Path,
+    object: &Value,
+    source: &Value,
+    charts: &GivenCharts,
+    own: &Path,
+) -> Result<Option<Release>, String> {
     let chart = match (source["chart"].as_str(), source["path"].as_str()) {
         (Some(name), _) => charts.get(name).cloned(),
         (None, Some(path)) => Some(root.join(path)).filter(|folder| folder.join("Chart.yaml").is_file()),
@@ -135,33 +189,61 @@ fn argo(root: &Path, object: &Value, charts: &GivenCharts, folder: &Path) -> Res
     };
     let Some(chart) = chart else { return Ok(None) };
     let helm = &source["helm"];
-    let mut values: Vec<PathBuf> = helm["valueFiles"]
-        .as_sequence()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(|file| chart.join(file))
-        .collect();
-    if let Some(object) = helm.get("valuesObject") {
-        values.push(put(
-            folder,
-            "own.yaml",
-            &serde_yaml::to_string(object).map_err(|error| error.to_string())?,
-        )?);
-    } else if let Some(text) = helm["values"].as_str() {
-        values.push(put(folder, "own.yaml", text)?);
+    let texts = |key: &str| helm[key].as_sequence().into_iter().flatten().filter_map(Value::as_str);
+    let application = object["metadata"]["name"].as_str().unwrap_or_default();
+    let place = |file: &str| {
+        let file = file.replace("$ARGOCD_APP_NAME", application);
+        match (file.strip_prefix('$'), file.strip_prefix('/')) {
+            (Some(named), _) => root.join(named.split_once('/').map_or("", |(_, path)| path)),
+            (None, Some(path)) => root.join(path),
+            (None, None) => chart.join(file),
+        }
+    };
+    let mut values: Vec<PathBuf> = texts("valueFiles").map(place).collect();
+    let inline = match helm.get("valuesObject") {
+        Some(object) => Some(serde_yaml::to_string(object).map_err(|error| error.to_string())?),
+        None => helm["values"].as_str().map(str::to_owned),
+    };
+    if let Some(inline) = inline {
+        std::fs::write(own, inline).map_err(|error| error.to_string())?;
+        values.push(own.to_owned());
     }
     let parameters = helm["parameters"].as_sequence().into_iter().flatten();
     let parameters = parameters.filter_map(|one| Some((text(&one["name"])?, text(&one["value"])?))).collect();
-    let release = Release {
+    let version = text(&helm["kubeVersion"]).map(|version| format!("--kube-version={version}"));
+    let told = version.into_iter().chain(texts("apiVersions").map(|api| format!("--api-versions={api}")));
+    let told = told.collect();
+    Ok(Some(Release {
         of: object_name(object),
         name: text(&helm["releaseName"]).or_else(|| text(&object["metadata"]["name"])).unwrap_or_default(),
-        namespace: text(&object["spec"]["destination"]["namespace"]),
+        namespace: text(&helm["namespace"]).or_else(|| text(&object["spec"]["destination"]["namespace"])),
         chart,
         values,
         parameters,
-    };
-    Ok(Some((release, Vec::new())))
+        told,
+    }))
+}
+
+/// The source with what the files beside it replace: lists and texts whole, mappings key by key.
+fn overridden(root: &Path, source: &Value, application: &str) -> Result<Value, String> {
+    let mut merged = source.clone();
+    let Some(folder) = source["path"].as_str().map(|path| root.join(path)) else { return Ok(merged) };
+    for name in [".argocd-source.yaml".to_owned(), format!(".argocd-source-{application}.yaml")] {
+        let Ok(content) = std::fs::read_to_string(folder.join(name)) else { continue };
+        merge(&mut merged, serde_yaml::from_str(&content).map_err(|error| error.to_string())?);
+    }
+    Ok(merged)
+}
+
+fn merge(target: &mut Value, patch: Value) {
+    match (target, patch) {
+        (Value::Mapping(target), Value::Mapping(patch)) => {
+            for (key, value) in patch {
+                merge(target.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (target, patch) => *target = patch,
+    }
 }
 
 fn text(value: &Value) -> Option<String> {

@@ -4,39 +4,78 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::release::{
-    ChartRef, FileBase, Origin, Parameter, ReleaseKind, ReleaseObject, ValuesLayer,
+    Capabilities, ChartRef, FileBase, Origin, Parameter, ReleaseKind, ReleaseObject, ValuesLayer,
 };
 use kubeopt_model::{Release, RepoPath};
 use serde_json::Value;
 
-use super::{Described, file, inline, list, namespace, text};
+use super::at_hand::AtHand;
+use super::{Described, application_set, file, inline, list, namespace, overrides, text};
 
 /// The releases of an Application: one for each source that says itself that it is Helm.
-pub(super) fn releases(described: &Described<'_>) -> Result<Vec<Release>, String> {
+pub(super) fn releases(described: &Described<'_>, at_hand: AtHand<'_>) -> Result<Vec<Release>, String> {
     let object = described.object(ReleaseKind::Application)?;
-    of_spec(described, object, described.spec)
+    of_spec(described, &object, described.spec, at_hand)
 }
 
-/// The releases of an ApplicationSet's template. Placeholders stay as they are written.
-pub(super) fn releases_of_template(described: &Described<'_>) -> Result<Vec<Release>, String> {
+/// The releases of all Applications that an ApplicationSet makes, and what of it is not expanded. A set whose template
+/// has no Helm source describes none.
+pub(super) fn releases_of_set(
+    described: &Described<'_>,
+    at_hand: AtHand<'_>,
+) -> Result<(Vec<Release>, Vec<String>), String> {
     let object = described.object(ReleaseKind::ApplicationSet)?;
-    let template = described.spec.get("template").unwrap_or(&Value::Null);
-    let name = template.pointer("/metadata/name").and_then(Value::as_str).unwrap_or(described.name);
-    let child = Described { namespace: described.namespace, name, spec: described.spec };
-    of_spec(&child, object, template.get("spec").unwrap_or(&Value::Null))
+    let spec = described.spec.pointer("/template/spec").unwrap_or(&Value::Null);
+    if !effective_sources(spec).into_iter().any(is_helm) {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let mut made = application_set::made(described.spec, at_hand);
+    let mut releases = Vec::new();
+    for child in &made.children {
+        let spec = child.manifest.get("spec").unwrap_or(&Value::Null);
+        let described = Described { namespace: described.namespace, name: &child.name, spec };
+        match of_spec(&described, &object, spec, at_hand) {
+            Ok(found) => releases.extend(found),
+            Err(why) => made.problems.push(format!("its Application {}: {why}", child.name)),
+        }
+    }
+    Ok((releases, made.problems))
 }
 
-fn of_spec(described: &Described<'_>, object: ReleaseObject, spec: &Value) -> Result<Vec<Release>, String> {
-    let sources = effective_sources(spec);
-    let helm = sources
-        .iter()
-        .filter(|source| is_published(source) || source.get("helm").is_some_and(Value::is_object));
+fn of_spec(
+    described: &Described<'_>,
+    object: &ReleaseObject,
+    spec: &Value,
+    at_hand: AtHand<'_>,
+) -> Result<Vec<Release>, String> {
+    let overridden: Vec<Value> = effective_sources(spec)
+        .into_iter()
+        .map(|source| overridden(described, source, at_hand))
+        .collect::<Result<_, _>>()?;
+    let sources: Vec<&Value> = overridden.iter().collect();
     let application = Application {
-        object: Some(object),
+        object: Some(object.clone()),
         name: described.name,
         destination: spec.pointer("/destination/namespace").and_then(Value::as_str),
     };
+    let helm = sources.iter().filter(|source| is_helm(source));
     helm.map(|source| release_of(&application, source, &sources)).collect()
+}
+
+/// It says itself that it is Helm.
+fn is_helm(source: &Value) -> bool {
+    is_published(source) || source.get("helm").is_some_and(Value::is_object)
+}
+
+/// The source as the files beside it have it.
+fn overridden(described: &Described<'_>, source: &Value, at_hand: AtHand<'_>) -> Result<Value, String> {
+    let is_here = text(source, "repoURL").is_some_and(|url| (at_hand.is_here)(url));
+    let path = text(source, "path").filter(|_| is_here);
+    let Some(folder) = path.and_then(|path| RepoPath::new(path.trim_start_matches('/')).ok()) else {
+        return Ok(source.clone());
+    };
+    let files = overrides::files(&folder, described.namespace, described.name);
+    overrides::merged(source, &files, at_hand.bytes)
 }
 
 /// The sources that count, the lowest first: the dry source of a hydrator, else `sources`, else `source`.
@@ -99,11 +138,21 @@ fn release_of(application: &Application<'_>, source: &Value, all: &[&Value]) -> 
             .iter()
             .filter_map(|entry| parameter(application, entry))
             .collect(),
+        hidden: Vec::new(),
+        capabilities: capabilities(helm),
         changed_after: source
             .get("plugin")
             .filter(|plugin| plugin.is_object())
             .map(|_| "a config management plugin renders the source".to_owned()),
     })
+}
+
+fn capabilities(helm: &Value) -> Capabilities {
+    let versions = list(helm, "apiVersions").iter().filter_map(Value::as_str);
+    Capabilities {
+        kube_version: text(helm, "kubeVersion").map(str::to_owned),
+        api_versions: versions.map(str::to_owned).collect(),
+    }
 }
 
 fn chart(source: &Value) -> Result<ChartRef, String> {

@@ -111,10 +111,15 @@ fn chunks(text: &str) -> Vec<(usize, &str)> {
     chunks
 }
 
+/// One document, as the API server reads YAML.
+pub(super) fn read_value(text: &str) -> Result<Value, String> {
+    crate::nesting::check_nesting(text)?;
+    let yaml: Yaml = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    json(yaml, 0)
+}
+
 fn document(chunk: &str) -> Result<Option<Document>, String> {
-    crate::nesting::check_nesting(chunk)?;
-    let yaml: Yaml = serde_yaml::from_str(chunk).map_err(|error| error.to_string())?;
-    let value = json(yaml, 0)?;
+    let value = read_value(chunk)?;
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
     let Some(kind) = text(&value, "kind").filter(|kind| KINDS.contains(&kind.as_str())) else {
         return Ok(None);
@@ -137,7 +142,7 @@ fn is_known_group(kind: &str, api_version: &str) -> bool {
     }
 }
 
-/// As the API server reads YAML: keys are texts.
+/// Keys are texts.
 fn json(yaml: Yaml, depth: usize) -> Result<Value, String> {
     if depth > DEPTH_MAX {
         return Err(format!("it is nested deeper than {DEPTH_MAX}"));

@@ -2,7 +2,9 @@
 //! (`github.com/fluxcd/helm-controller/docs/spec/v2/helmreleases.md`).
 
 use hex::ToHex as _;
-use kubeopt_model::release::{ChartRef, FileBase, Origin, Parameter, ReleaseKind, ValuesLayer};
+use kubeopt_model::release::{
+    Capabilities, ChartRef, FileBase, Hidden, Origin, Parameter, ReleaseKind, ValuesLayer,
+};
 use kubeopt_model::{Namespace, Release, RepoPath};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -24,14 +26,16 @@ pub(super) fn release(described: &Described<'_>, beside: &dyn Beside) -> Result<
     }
     let target = text(spec, "targetNamespace");
     let (chart, mut values) = chart(described, beside)?;
-    let above = values_from(described, beside, &mut values)?;
+    let Above { parameters, hidden } = values_from(described, beside, &mut values)?;
     Ok(Release {
         object: Some(described.object(ReleaseKind::HelmRelease)?),
         name: release_name(text(spec, "releaseName"), target, described.name),
         namespace: target.or(described.namespace).map(namespace).transpose()?,
         chart,
         values,
-        parameters: above,
+        parameters,
+        hidden,
+        capabilities: Capabilities::default(),
         changed_after: changed_after(spec),
     })
 }
@@ -171,13 +175,20 @@ fn oci(spec: &Value) -> ChartRef {
     }
 }
 
+/// What `targetPath` sets on top of all layers.
+#[derive(Default)]
+struct Above {
+    parameters: Vec<Parameter>,
+    hidden: Vec<Hidden>,
+}
+
 /// Adds the layers of `valuesFrom` and `values`; gives back what is set on top of them.
 fn values_from(
     described: &Described<'_>,
     beside: &dyn Beside,
     values: &mut Vec<ValuesLayer>,
-) -> Result<Vec<Parameter>, String> {
-    let (mut above, mut unknown_above) = (Vec::new(), Vec::new());
+) -> Result<Above, String> {
+    let (mut above, mut unknown_above) = (Above::default(), Vec::new());
     for entry in list(described.spec, "valuesFrom") {
         let kind = text(entry, "kind").ok_or("an entry of `valuesFrom` has no kind")?;
         let name = text(entry, "name").ok_or("an entry of `valuesFrom` has no name")?;
@@ -189,12 +200,18 @@ fn values_from(
         let held = map.as_ref().and_then(|map: &ConfigMap| map.get(key));
         match (held, target) {
             (Some(held), None) => values.push(ValuesLayer::Inline(held.clone())),
-            (Some(held), Some(path)) => above.push(parameter(path, held, entry)),
+            (Some(held), Some(path)) => {
+                // It comes on top of whatever came before.
+                above.hidden.retain(|hidden| hidden.name != path);
+                above.parameters.push(parameter(path, held, entry));
+            }
             (None, _) if map.is_some() && optional => {}
             (None, _) => {
                 let place = described.namespace.map_or_else(String::new, |namespace| format!("{namespace}/"));
                 let at = target.map_or_else(String::new, |path| format!(", for {path}"));
-                let what = format!("{kind} {place}{name}, key {key}{at}");
+                let whose = format!("{kind} {place}{name}, key {key}");
+                let what = format!("{whose}{at}");
+                above.hidden.extend(target.map(|path| Hidden { name: path.to_owned(), what: whose }));
                 let layers = if target.is_some() { &mut unknown_above } else { &mut *values };
                 layers.push(ValuesLayer::Elsewhere { what, optional });
             }

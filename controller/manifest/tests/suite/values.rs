@@ -100,7 +100,7 @@ fn manifests_have_such_candidates_only_where_they_hold_values() {
     for (kind, expected) in [
         ("Deployment", vec!["3 resources.requests.cpu=3"]),
         ("HelmRelease", vec!["2 spec.values.cpuRequest=1", "3 resources.requests.cpu=3"]),
-        ("ConfigMap", vec!["3 resources.requests.cpu=3"]),
+        ("ConfigMap", vec!["3 resources.requests.cpu=3", "4 data.cpuLimit=4"]),
     ] {
         let text = format!("kind: {kind}\n{text}");
         check("a.yaml", &text, FileRole::Manifest, &expected);
@@ -241,6 +241,72 @@ data: {values: 'cpuLimit: 2'}
     );
     let text = "kind: ConfigMap\r\ndata:\r\n  values.yaml: |\r\n    a: 1\r\n    cpuLimit: 2   # kept\r\n  notes.txt: |\r\n    cpuLimit: 2\r\n";
     check("cm.yaml", text, FileRole::Manifest, &["5 data.values.yaml.cpuLimit=2"]);
+}
+
+#[test]
+fn single_values_of_config_maps_are_marked_wherever_they_go() {
+    check(
+        "sizes.yaml",
+        "kind: ConfigMap
+data:
+  cpu: 250m
+  api-memory: \"64Mi\"
+  replicas: \"3\"
+  note: 5m
+",
+        FileRole::Manifest,
+        &["3 data.cpu=250m", "4 data.api-memory=64Mi", "6 data.note=5m"],
+    );
+}
+
+#[test]
+fn elements_of_a_generator_are_values_and_placeholders_are_none() {
+    check(
+        "set.yaml",
+        "kind: ApplicationSet
+spec:
+  generators:
+  - list:
+      elements:
+      - name: blue
+        cpu: 100m
+        note: 5 apples
+      - {name: green, cpu: \"2\", sizes: {memory: 64Mi}}
+  - matrix:
+      generators:
+      - list: {elements: [{memLimit: 1Gi}]}
+  template:
+    metadata:
+      name: web-{{name}}
+    spec:
+      source:
+        helm:
+          parameters:
+          - {name: cpuLimit, value: '{{cpu}}'}
+          values: |
+            cpuLimit: 1
+            host: a-{{name}}
+            memRequest: {{memory}}
+",
+        FileRole::Manifest,
+        &[
+            "7 spec.generators[0].list.elements[0].cpu=100m",
+            "9 spec.generators[0].list.elements[1].cpu=2",
+            "9 spec.generators[0].list.elements[1].sizes.memory=64Mi",
+            "12 spec.generators[1].matrix.generators[0].list.elements[0].memLimit=1Gi",
+            "22 spec.template.spec.source.helm.values.cpuLimit=1",
+        ],
+    );
+}
+
+#[test]
+fn files_that_override_an_application_are_marked_and_not_edited() {
+    let text =
+        "helm:\n  parameters:\n  - name: cpuLimit\n    value: 250m\n  valuesObject: {memRequest: 64Mi}\n";
+    let marked = marked_as("charts/web/.argocd-source-web.yaml", text, FileRole::Values);
+    let expected =
+        ["4 helm.parameters[0].value=250m E-SRC-031", "5 helm.valuesObject.memRequest=64Mi E-SRC-031"];
+    assert_eq!(seen(&marked), expected);
 }
 
 #[test]
