@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::cost::CapacityCost;
+use crate::names::ContainerName;
 use crate::problem::Problem;
 use crate::quantity::{Amount, Field};
-use crate::source::{EditSite, RepoPath, RepositoryId};
+use crate::source::{EditSite, RenderedWorkload, RepoPath, RepositoryId};
 use crate::usage::{ContainerUsage, Coverage};
-use crate::workload::{ContainerId, Resources};
+use crate::workload::{ContainerId, ContainerRole, Resources};
 
 /// What a rule did to a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,6 +199,36 @@ pub struct SiteAddition {
     pub containers: Vec<ContainerId>,
 }
 
+/// A value that one overlay sets over a base. The base stays as it is, because it feeds others too; the value stands in
+/// a strategic merge patch of the overlay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SitePatch {
+    /// The field.
+    pub field: Field,
+    /// The place in the base that sets the field, or that could; nothing is edited there.
+    pub base: EditSite,
+    /// What the overlay takes from there now, if anything, and what it shall have.
+    pub value: Change<Option<Amount>>,
+    /// Entry points that the base feeds, the overlay among them.
+    pub feeds: Vec<RepoPath>,
+    /// The overlay: the one entry point that changes.
+    pub overlay: RepoPath,
+    /// The overlay's kustomization, which names the patch file.
+    pub kustomization: RepoPath,
+    /// The patch file: one that the kustomization names already, or a new one.
+    pub file: RepoPath,
+    /// The workload as the base names it, which is what kustomize looks for.
+    pub workload: RenderedWorkload,
+    /// The container.
+    pub container: ContainerName,
+    /// In which list of the pod it stands.
+    pub role: ContainerRole,
+    /// The names of that list, in its order; the container is among them.
+    pub list: Vec<ContainerName>,
+    /// The live containers that get it, sorted; never empty.
+    pub containers: Vec<ContainerId>,
+}
+
 /// How risky a change is, by rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -227,7 +258,7 @@ pub struct Recommendation {
     pub repository: RepositoryId,
     /// The containers, sorted; never empty.
     pub members: Vec<Member>,
-    /// What changes in Git, sorted by field; empty only where something is removed or created.
+    /// What changes in Git, sorted by field; empty only where something is removed, created or patched.
     pub changes: Vec<SiteChange>,
     /// Limits that go out of Git, sorted by place; empty unless the policy wants no limit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -235,6 +266,9 @@ pub struct Recommendation {
     /// Requests that Git does not set yet, sorted by place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub additions: Vec<SiteAddition>,
+    /// Values that an overlay sets over a base that others share, sorted by place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patches: Vec<SitePatch>,
     /// What each rule said, in the order in which the rules ran.
     pub reasons: Vec<Reason>,
     /// Fields that stay, with the reason.
@@ -246,7 +280,7 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
-    /// Every place that it touches: changes before removals before additions.
+    /// Every place that is edited where it stands: changes before removals before additions.
     pub fn sites(&self) -> impl Iterator<Item = &EditSite> {
         self.changes
             .iter()
@@ -255,18 +289,28 @@ impl Recommendation {
             .chain(self.additions.iter().map(|addition| &addition.site))
     }
 
-    /// Every entry point that it feeds, as often as a scalar feeds it.
+    /// Every file that it edits or makes, as often as it does.
+    pub fn files(&self) -> impl Iterator<Item = &RepoPath> {
+        let patched = self.patches.iter().flat_map(|patch| [&patch.file, &patch.kustomization]);
+        self.sites().map(|site| &site.file).chain(patched)
+    }
+
+    /// Every entry point that it feeds, as often as a scalar feeds it; a patch feeds its overlay.
     pub fn feeds(&self) -> impl Iterator<Item = &RepoPath> {
         self.changes
             .iter()
             .flat_map(|change| &change.feeds)
             .chain(self.removals.iter().flat_map(|removal| &removal.feeds))
             .chain(self.additions.iter().flat_map(|addition| &addition.feeds))
+            .chain(self.patches.iter().map(|patch| &patch.overlay))
     }
 
     /// Nothing of it reaches Git.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.removals.is_empty() && self.additions.is_empty()
+        self.changes.is_empty()
+            && self.removals.is_empty()
+            && self.additions.is_empty()
+            && self.patches.is_empty()
     }
 
     /// The sum over its members; none as soon as one is unknown.

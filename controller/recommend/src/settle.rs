@@ -78,6 +78,7 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
         changes,
         removals,
         additions,
+        patches: Vec::new(),
         reasons,
         left,
         risk,

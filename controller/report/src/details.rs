@@ -2,9 +2,11 @@
 //! rest of the body.
 
 use kubeopt_model::quantity::{Field, Resource};
-use kubeopt_model::recommendation::{Member, Recommendation, SiteAddition, SiteChange, SiteRemoval};
+use kubeopt_model::recommendation::{
+    Member, Recommendation, SiteAddition, SiteChange, SitePatch, SiteRemoval,
+};
 use kubeopt_model::usage::ResourceUsage;
-use kubeopt_model::{ContainerUsage, Coverage};
+use kubeopt_model::{Amount, ContainerUsage, Coverage};
 use serde::Serialize;
 
 use crate::chart::UsageChart;
@@ -46,6 +48,8 @@ struct EditView {
     field: String,
     before: String,
     after: String,
+    /// The place in a base that stays as it is, and that a patch covers; empty where there is none.
+    over: String,
     feeds: Vec<String>,
     feeds_left_out: usize,
 }
@@ -96,7 +100,8 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
         subject,
         headline: headline(recommendation),
         charts: charts(recommendation),
-        creates: !recommendation.additions.is_empty(),
+        creates: !recommendation.additions.is_empty()
+            || recommendation.patches.iter().any(|patch| patch.value.before.is_none()),
         evidence: members
             .iter()
             .take(MEMBERS_SHOWN_MAX)
@@ -130,6 +135,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
             .map(edit)
             .chain(recommendation.removals.iter().map(removal))
             .chain(recommendation.additions.iter().map(addition))
+            .chain(recommendation.patches.iter().map(patch))
             .collect(),
     }
 }
@@ -147,7 +153,9 @@ fn headline(recommendation: &Recommendation) -> String {
     let removed = recommendation.removals.iter().map(|removal| format!("no {}", what(removal.field)));
     let additions = recommendation.additions.iter();
     let created = additions.map(|addition| format!("{} {}", addition.after, what(addition.field)));
-    let values: Vec<String> = changed.chain(created).chain(removed).collect();
+    let patched = recommendation.patches.iter().filter_map(|patch| Some((patch.value.after?, patch.field)));
+    let patched = patched.map(|(after, field)| format!("{after} {}", what(field)));
+    let values: Vec<String> = changed.chain(created).chain(patched).chain(removed).collect();
     match values.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("why {} and {last}", rest.join(", ")),
         _ => format!("why {}", values.concat()),
@@ -162,7 +170,9 @@ fn charts(recommendation: &Recommendation) -> Vec<String> {
             let changed = recommendation.changes.iter().map(|change| change.field);
             let removed = recommendation.removals.iter().map(|removal| removal.field);
             let created = recommendation.additions.iter().map(|addition| addition.field);
-            changed.chain(removed).chain(created).any(|field| field.resource == *resource)
+            let patched = recommendation.patches.iter().map(|patch| patch.field);
+            let mut fields = changed.chain(removed).chain(created).chain(patched);
+            fields.any(|field| field.resource == *resource)
         })
         .filter_map(|resource| {
             let most = recommendation.members.iter().max_by(|a, b| {
@@ -228,6 +238,7 @@ fn edit(change: &SiteChange) -> EditView {
         field: change.field.to_string(),
         before: change.site.text.clone(),
         after: change.value.after.to_string(),
+        over: String::new(),
         feeds: change.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
         feeds_left_out: change.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
     }
@@ -240,6 +251,7 @@ fn removal(removal: &SiteRemoval) -> EditView {
         field: removal.field.to_string(),
         before: removal.site.text.clone(),
         after: String::new(),
+        over: String::new(),
         feeds: removal.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
         feeds_left_out: removal.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
     }
@@ -252,7 +264,23 @@ fn addition(addition: &SiteAddition) -> EditView {
         field: addition.field.to_string(),
         before: String::new(),
         after: addition.after.to_string(),
+        over: String::new(),
         feeds: addition.feeds.iter().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
         feeds_left_out: addition.feeds.len().saturating_sub(FEEDS_SHOWN_MAX),
+    }
+}
+
+/// A value in a patch; what the covered place feeds beside this overlay is why it stays.
+fn patch(patch: &SitePatch) -> EditView {
+    let text = |value: Option<Amount>| value.map_or(String::new(), |amount| amount.to_string());
+    let others = || patch.feeds.iter().filter(|feed| **feed != patch.overlay);
+    EditView {
+        place: patch.file.to_string(),
+        field: patch.field.to_string(),
+        before: text(patch.value.before),
+        after: text(patch.value.after),
+        over: patch.base.to_string(),
+        feeds: others().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
+        feeds_left_out: others().count().saturating_sub(FEEDS_SHOWN_MAX),
     }
 }

@@ -13,6 +13,8 @@ const CONTEXT_LINES: usize = 3;
 pub struct FileDiff {
     /// Path within the repository.
     pub path: String,
+    /// It is not there before.
+    pub new: bool,
     /// Lines added.
     pub added: usize,
     /// Lines removed.
@@ -79,7 +81,8 @@ pub fn diff_files(files: &[EditedFile]) -> Vec<FileDiff> {
 pub fn unified_diff(files: &[EditedFile]) -> String {
     let mut out = String::new();
     for file in diff_files(files) {
-        let (before, after) = (header_path("a/", &file.path), header_path("b/", &file.path));
+        let before = if file.new { "/dev/null".to_owned() } else { header_path("a/", &file.path) };
+        let after = header_path("b/", &file.path);
         if file.binary {
             out.push_str(&format!("Binary files {before} and {after} differ\n"));
             continue;
@@ -103,10 +106,12 @@ pub fn unified_diff(files: &[EditedFile]) -> String {
 
 fn diff_file(file: &EditedFile) -> FileDiff {
     let path = file.path.to_string();
+    // kubeopt edits no empty file, so an empty one is none.
+    let new = file.content.before.is_empty();
     let (Ok(before), Ok(after)) =
         (std::str::from_utf8(&file.content.before), std::str::from_utf8(&file.content.after))
     else {
-        return FileDiff { path, added: 0, removed: 0, binary: true, hunks: Vec::new() };
+        return FileDiff { path, new, added: 0, removed: 0, binary: true, hunks: Vec::new() };
     };
     let (before, after) = (lines_of(before), lines_of(after));
     let diff = TextDiff::configure().algorithm(Algorithm::Patience).diff_slices(&before, &after);
@@ -114,7 +119,7 @@ fn diff_file(file: &EditedFile) -> FileDiff {
         diff.grouped_ops(CONTEXT_LINES).iter().map(|ops| hunk(ops, &before, &after)).collect();
     let of = |kind| hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.kind == kind).count();
     let (added, removed) = (of(LineKind::Added), of(LineKind::Removed));
-    FileDiff { path, added, removed, binary: false, hunks }
+    FileDiff { path, new, added, removed, binary: false, hunks }
 }
 
 /// Only a line feed ends a line, as git sees it.
@@ -220,8 +225,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_ranges_of_empty_files_as_git_does() {
+    fn a_new_file_comes_from_nowhere_as_git_says_it() {
         let diff = unified_diff(&[edited("x", "", "a\n")]);
-        assert!(diff.contains("@@ -0,0 +1 @@\n+a\n"), "{diff}");
+        assert_eq!(diff, "--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+a\n");
     }
 }

@@ -24,6 +24,12 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
                 file: addition.site.file.clone(),
                 value: Change { before: String::new(), after: addition.after.to_string() },
             });
+            let patched = recommendation.patches.iter().map(|patch| MarkedField {
+                container: patch.containers.first().map_or(String::new(), ToString::to_string),
+                field: patch.field.to_string(),
+                file: patch.file.clone(),
+                value: patch.value.map(|value| value.map_or(String::new(), |amount| amount.to_string())),
+            });
             let marked = move |field: Field, site: &EditSite, after: String| MarkedField {
                 container: container.clone(),
                 field: field.to_string(),
@@ -40,6 +46,7 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
                 .map(move |change| marked(change.field, &change.site, change.value.after.to_string()))
                 .chain(removed)
                 .chain(created)
+                .chain(patched)
         })
         .collect();
     fields.sort();

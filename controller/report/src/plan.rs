@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::{EditSite, EditedFile, Recommendation, RepoPath, Verification};
+use kubeopt_model::{EditedFile, Recommendation, RepoPath, Verification};
 
 use crate::diff::diff_files;
 use crate::escape::terminal_line;
@@ -55,18 +55,14 @@ pub fn plan_text(input: &PlanInput<'_>) -> String {
 
 /// `payments/deploy/api  github.com/acme/gitops  apps/prod/api.yaml:14-19   (kustomize, traced)`
 fn file_line(input: &PlanInput<'_>, path: &str) -> String {
-    let touched: Vec<Touched<'_>> = input
-        .recommendations
-        .iter()
-        .flat_map(touched)
-        .filter(|each| each.site.file.as_str() == path)
-        .collect();
+    let touched: Vec<Touched<'_>> =
+        input.recommendations.iter().flat_map(touched).filter(|each| each.file.as_str() == path).collect();
     let workloads: BTreeSet<String> = touched
         .iter()
         .flat_map(|each| &each.recommendation.members)
         .map(|member| member.container.workload.to_string())
         .collect();
-    let lines = || touched.iter().map(|each| each.site.line);
+    let lines = || touched.iter().filter_map(|each| each.line);
     let span = match (lines().min(), lines().max()) {
         (Some(first), Some(last)) if first == last => format!(":{first}"),
         (Some(first), Some(last)) => format!(":{first}-{last}"),
@@ -90,18 +86,30 @@ fn file_line(input: &PlanInput<'_>, path: &str) -> String {
     )
 }
 
-/// A scalar that a recommendation changes, removes or creates.
+/// What a recommendation does to a file.
 struct Touched<'a> {
     recommendation: &'a Recommendation,
-    site: &'a EditSite,
+    file: &'a RepoPath,
+    /// None where the lines are yet to come: in a patch, and in the kustomization that names it.
+    line: Option<usize>,
     feeds: &'a [RepoPath],
 }
 
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
-    let changed = recommendation.changes.iter().map(|change| (&change.site, &change.feeds));
-    let removed = recommendation.removals.iter().map(|removal| (&removal.site, &removal.feeds));
-    let created = recommendation.additions.iter().map(|addition| (&addition.site, &addition.feeds));
-    changed.chain(removed).chain(created).map(move |(site, feeds)| Touched { recommendation, site, feeds })
+    let changed = recommendation.changes.iter().map(|change| (&change.site, change.feeds.as_slice()));
+    let removed = recommendation.removals.iter().map(|removal| (&removal.site, removal.feeds.as_slice()));
+    let created = recommendation.additions.iter().map(|addition| (&addition.site, addition.feeds.as_slice()));
+    let edited = changed.chain(removed).chain(created).map(move |(site, feeds)| Touched {
+        recommendation,
+        file: &site.file,
+        line: Some(site.line),
+        feeds,
+    });
+    let patched = recommendation.patches.iter().flat_map(move |patch| {
+        let feeds = std::slice::from_ref(&patch.overlay);
+        [&patch.file, &patch.kustomization].map(|file| Touched { recommendation, file, line: None, feeds })
+    });
+    edited.chain(patched)
 }
 
 /// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several

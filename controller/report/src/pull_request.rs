@@ -171,6 +171,16 @@ fn created(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange
     })
 }
 
+fn patched(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange> {
+    recommendation.patches.iter().map(|patch| CommitChange {
+        container: patch.containers.first().map_or(String::new(), ToString::to_string),
+        field: patch.field.to_string(),
+        before: patch.value.before.map_or(figures::NOT_SET.to_owned(), |before| before.to_string()),
+        after: patch.value.after.map_or(figures::REMOVED.to_owned(), |after| after.to_string()),
+        place: patch.file.to_string(),
+    })
+}
+
 fn commit_message(
     templates: &Templates,
     input: &PullRequestInput<'_>,
@@ -192,6 +202,7 @@ fn commit_message(
         })
         .chain(input.recommendations.iter().flat_map(removed))
         .chain(input.recommendations.iter().flat_map(created))
+        .chain(input.recommendations.iter().flat_map(patched))
         .collect();
     let changes_left_out = changes.len().saturating_sub(COMMIT_CHANGES_MAX);
     changes.truncate(COMMIT_CHANGES_MAX);

@@ -82,6 +82,7 @@ impl Case {
             changes,
             removals,
             additions,
+            patches: Vec::new(),
             reasons: Vec::new(),
             left: Vec::new(),
             risk: Risk::Low,

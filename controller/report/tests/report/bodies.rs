@@ -6,7 +6,7 @@ use kubeopt_model::{NoRecommendation, ObjectName};
 use kubeopt_report::{Templates, describe};
 
 use crate::golden::assert_golden;
-use crate::sample::{Sample, sample, without_cpu_limit, without_requests};
+use crate::sample::{Sample, in_a_patch, sample, without_cpu_limit, without_requests};
 
 fn body(sample: &Sample) -> String {
     describe(&Templates::embedded(), &sample.input()).unwrap().body
@@ -47,6 +47,23 @@ fn a_limit_that_goes_is_shown_as_removed_everywhere() {
     assert!(described.commit_message.contains("limits.cpu: 2 -> removed"), "{}", described.commit_message);
     let marked = described.marker.fields.iter().find(|field| field.field == "limits.cpu").unwrap();
     assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("2", ""));
+}
+
+#[test]
+fn a_value_in_a_patch_says_which_base_stays_and_whom_it_feeds() {
+    let described = describe(&Templates::embedded(), &in_a_patch().input()).unwrap();
+    assert_golden("pull-request-patch.md", &described.body);
+    assert!(described.body.contains("| 1000m → **310m** |"), "{}", described.body);
+    let said = "`apps/payments/overlays/prod/kubeopt-resources.yaml` sets `requests.cpu`: `1000m` → `310m`, over \
+                `apps/payments/base/api.yaml:14`, which stays: it also feeds `apps/payments/overlays/dev`, \
+                `apps/payments/overlays/test`.";
+    assert!(described.body.contains(said), "{}", described.body);
+    assert!(described.body.contains("why 310m CPU and 1184Mi memory<"), "{}", described.body);
+    let told = "requests.cpu: 1000m -> 310m (apps/payments/overlays/prod/kubeopt-resources.yaml)";
+    assert!(described.commit_message.contains(told), "{}", described.commit_message);
+    let marked = described.marker.fields.iter().find(|field| field.field == "requests.cpu").unwrap();
+    assert_eq!(marked.file.as_str(), "apps/payments/overlays/prod/kubeopt-resources.yaml");
+    assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("1000m", "310m"));
 }
 
 #[test]

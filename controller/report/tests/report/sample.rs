@@ -4,13 +4,15 @@ use jiff::Timestamp;
 use kubeopt_model::cost::{CapacityCost, Money, Prices};
 use kubeopt_model::edit::{ChangedField, ProvenBy};
 use kubeopt_model::quantity::{Field, MIB};
-use kubeopt_model::recommendation::{Effect, Member, Reason, Risk, SiteAddition, SiteChange, SiteRemoval};
+use kubeopt_model::recommendation::{
+    Effect, Member, Reason, Risk, SiteAddition, SiteChange, SitePatch, SiteRemoval,
+};
 use kubeopt_model::source::{RenderedWorkload, Step};
 use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::{
-    Amount, Bytes, Change, ClusterName, ContainerId, ContainerName, ContainerUsage, Coverage, EditSite,
-    EditedFile, FieldPath, Namespace, NoRecommendation, ObjectName, Recommendation, RepoPath, RepositoryId,
-    Resources, Verification, Window, WorkloadId, WorkloadKind,
+    Amount, Bytes, Change, ClusterName, ContainerId, ContainerName, ContainerRole, ContainerUsage, Coverage,
+    EditSite, EditedFile, FieldPath, Namespace, NoRecommendation, ObjectName, Recommendation, RepoPath,
+    RepositoryId, Resources, Verification, Window, WorkloadId, WorkloadKind,
 };
 use kubeopt_report::PullRequestInput;
 use kubeopt_signal::Sketch;
@@ -146,6 +148,38 @@ pub(crate) fn without_requests() -> Sample {
     sample
 }
 
+/// The API where its requests come from a base that others share: a patch of the overlay sets them.
+pub(crate) fn in_a_patch() -> Sample {
+    let mut sample = sample();
+    let path = |text: &str| RepoPath::new(text).unwrap();
+    let api = &mut sample.recommendations[0];
+    let id = api.members[0].container.clone();
+    api.patches = std::mem::take(&mut api.changes)
+        .into_iter()
+        .map(|SiteChange { field, site, value, feeds }| SitePatch {
+            field,
+            base: EditSite { file: path("apps/payments/base/api.yaml"), ..site },
+            value: value.map(Some),
+            overlay: feeds[0].clone(),
+            feeds: ["dev", "prod", "test"]
+                .map(|name| path(&format!("apps/payments/overlays/{name}")))
+                .to_vec(),
+            kustomization: path("apps/payments/overlays/prod/kustomization.yaml"),
+            file: path("apps/payments/overlays/prod/kubeopt-resources.yaml"),
+            workload: RenderedWorkload {
+                kind: WorkloadKind::Deployment,
+                namespace: None,
+                name: id.workload.name.clone(),
+            },
+            container: id.container.clone(),
+            role: ContainerRole::Main,
+            list: vec![id.container.clone()],
+            containers: vec![id.clone()],
+        })
+        .collect();
+    sample
+}
+
 fn reason(field: Field, rule: &str, bound: bool, after: &str, text: &str) -> Reason {
     let amount = Amount::parse(field.resource, after).unwrap();
     Reason { rule: rule.into(), field, effect: Effect::Prefer(amount), bound, text: text.into() }
@@ -186,6 +220,7 @@ fn api() -> Recommendation {
         ],
         removals: Vec::new(),
         additions: Vec::new(),
+        patches: Vec::new(),
         reasons: vec![
             reason(
                 Field::CPU_REQUEST,
@@ -241,6 +276,7 @@ fn ledger() -> Recommendation {
         ],
         removals: Vec::new(),
         additions: Vec::new(),
+        patches: Vec::new(),
         reasons: vec![reason(
             Field::MEMORY_LIMIT,
             "oom-bound",
