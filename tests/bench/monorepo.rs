@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use kubeopt_gitops::Snapshot;
 use kubeopt_gitops::render::Renderer;
 use kubeopt_model::RepoPath;
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::charts::Charts;
 use kubeopt_runtime::origins::Origins;
 use kubeopt_runtime::set_fields::{Wanted, prove_set};
+use kubeopt_runtime::sites::{RepositoryTrace, TreeIndex};
 use kubeopt_runtime::trace_path::{Place, trace_place};
 use kubeopt_runtime::wiring::renderer;
 use kubeopt_tests::{OrFail, servers};
@@ -43,10 +45,9 @@ pub(crate) async fn run(size: &Size, program: &Path) {
     let new = || renderer(program, Some(&kustomize), Some(&helm));
     let everything = Place { root: root.clone(), folder: RepoPath::root() };
     let (cold, trace_all) = timed(trace(&everything, &new().await)).await;
-    let one_folder = RepoPath::new("apps/app-0/prod").expect("a literal that is a path");
-    let one = Place { root: root.clone(), folder: one_folder };
-    let (single, _) = timed(trace(&one, &new().await)).await;
-    let (edits, edit_floor) = edit_all(&root, size, &new().await, &kustomize).await;
+    let (indexing, single) = one_workload(&root, &new().await).await;
+    let single_floor = floor_of_one(&root, &kustomize);
+    let (edits, edit_floor) = edit_all(&root, size, &trace_all, &new().await, &kustomize).await;
 
     let fields: usize = trace_all.entries.values().flatten().map(|entry| entry.fields.len()).sum();
     say(&format!(
@@ -57,7 +58,8 @@ pub(crate) async fn run(size: &Size, program: &Path) {
     ));
     say("| work | bare renderers | kubeopt | ratio |\n|---|---:|---:|---:|");
     row("index and trace everything", Some(floor), cold);
-    row("trace one workload, index included", None, single);
+    row("of that, the index: files read, marked, entry points found", None, indexing);
+    row("trace one workload from a warm index", Some(single_floor), single);
     row(&format!("edit and prove {EDITS} workloads"), Some(edit_floor), edits);
 }
 
@@ -76,18 +78,42 @@ async fn timed<T>(work: impl Future<Output = T>) -> (Duration, T) {
     (begun.elapsed(), done)
 }
 
-async fn trace(place: &Place, renderer: &Renderer) -> kubeopt_runtime::sites::RepositoryTrace {
+async fn trace(place: &Place, renderer: &Renderer) -> RepositoryTrace {
     let charts = Charts::default();
     let tools = Tools { renderer, charts: &charts, origins: Origins::default() };
     trace_place(place, tools).await.or_fail("trace the repository")
 }
 
-/// Edits one workload after the other in a trace that is there; the floor is two renderings of each.
-async fn edit_all(root: &Path, size: &Size, renderer: &Renderer, kustomize: &Path) -> (Duration, Duration) {
+/// What the index takes, and one entry point with it: three overlays share its base and are traced with it.
+async fn one_workload(root: &Path, renderer: &Renderer) -> (Duration, Duration) {
     let charts = Charts::default();
     let tools = Tools { renderer, charts: &charts, origins: Origins::default() };
-    let everything = Place { root: root.to_owned(), folder: RepoPath::root() };
-    let trace = trace_place(&everything, tools).await.or_fail("trace the repository");
+    let snapshot = Snapshot::of_folder(root).or_fail("list the repository");
+    let begun = Instant::now();
+    let index = TreeIndex::read(&snapshot).or_fail("read the repository");
+    let indexing = begun.elapsed();
+    let folder = RepoPath::new("apps/app-0/prod").expect("a literal that is a path");
+    let (single, traced) = timed(index.trace(&folder, tools)).await;
+    assert_eq!(traced.entries.len(), OVERLAYS.len(), "the overlays of one application");
+    (indexing, single)
+}
+
+fn floor_of_one(root: &Path, kustomize: &Path) -> Duration {
+    let jobs =
+        OVERLAYS.map(|overlay| (kustomize, vec!["build".into(), root.join("apps/app-0").join(overlay)]));
+    all_bare(&jobs)
+}
+
+/// Edits one workload after the other in a trace that is there; the floor is two renderings of each.
+async fn edit_all(
+    root: &Path,
+    size: &Size,
+    trace: &RepositoryTrace,
+    renderer: &Renderer,
+    kustomize: &Path,
+) -> (Duration, Duration) {
+    let charts = Charts::default();
+    let tools = Tools { renderer, charts: &charts, origins: Origins::default() };
     let numbers = 0..EDITS.min(size.applications);
     let wanted = ["cpu.request=310m".parse::<Wanted>().expect("a literal that is a field and its value")];
     let begun = Instant::now();
@@ -95,22 +121,21 @@ async fn edit_all(root: &Path, size: &Size, renderer: &Renderer, kustomize: &Pat
         let folder = RepoPath::new(&format!("apps/app-{number}/prod")).expect("a made-up path");
         let place = Place { root: root.to_owned(), folder };
         let selection = format!("app-{number}").parse().or_fail("read a selection");
-        let proven = prove_set(&trace, &place, &selection, &wanted, tools).await.or_fail("prove an edit");
+        let proven = prove_set(trace, &place, &selection, &wanted, tools).await.or_fail("prove an edit");
         assert_eq!(proven.files.len(), 1, "one file is edited");
     }
     let own = begun.elapsed();
-    let begun = Instant::now();
-    for number in numbers {
-        for _side in 0..2 {
-            bare(kustomize, &["build".into(), root.join(format!("apps/app-{number}/prod"))]);
-        }
-    }
-    (own, begun.elapsed())
+    let side = |number| (kustomize, vec!["build".into(), root.join(format!("apps/app-{number}/prod"))]);
+    let jobs: Vec<Job<'_>> = numbers.flat_map(|number| [side(number), side(number)]).collect();
+    (own, all_bare(&jobs))
 }
 
-/// Every entry point rendered once by the bare programs, as many at once as kubeopt runs.
+/// A program and its arguments.
+type Job<'a> = (&'a Path, Vec<PathBuf>);
+
+/// Every entry point rendered once by the bare programs.
 fn floor(root: &Path, size: &Size, kustomize: &Path, helm: &Path) -> Duration {
-    let mut jobs: Vec<(&Path, Vec<PathBuf>)> = Vec::new();
+    let mut jobs: Vec<Job<'_>> = Vec::new();
     for number in 0..size.applications {
         for overlay in OVERLAYS {
             jobs.push((kustomize, vec!["build".into(), root.join(format!("apps/app-{number}/{overlay}"))]));
@@ -119,6 +144,11 @@ fn floor(root: &Path, size: &Size, kustomize: &Path, helm: &Path) -> Duration {
     for number in 0..size.charts {
         jobs.push((helm, vec!["template".into(), root.join(format!("charts/chart-{number}"))]));
     }
+    all_bare(&jobs)
+}
+
+/// Runs them, as many at once as kubeopt runs.
+fn all_bare(jobs: &[Job<'_>]) -> Duration {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let begun = Instant::now();

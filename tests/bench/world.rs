@@ -118,7 +118,7 @@ pub(crate) async fn run(
     now: Timestamp,
 ) -> (RepositoryTrace, Vec<Result<Running, Problem>>) {
     let all: Vec<&Source> = sources.iter().collect();
-    let trace = trace_repository(snapshot, &all, tools).await;
+    let trace = trace_repository(snapshot, &all, None, tools).await;
     let mut running = Vec::new();
     for source in sources {
         running.push(run_one(&trace, source, tools.renderer, now).await);

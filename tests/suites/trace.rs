@@ -5,8 +5,10 @@
 //! the trace that is expected in `trace.txt`, and in
 //! `set.txt` what `set` refuses of it, if anything. `KUBEOPT_BLESS=1` writes both anew.
 
+mod generated;
 mod golden;
 mod hostile;
+mod live;
 mod scenario;
 mod turn;
 
@@ -72,6 +74,31 @@ async fn every_field_is_set_alone_and_set_back_to_the_byte() {
     assert!(differing.is_empty(), "{differing:#?}");
     let (set, created) = all.iter().fold((0, 0), |sum, (_, one, _)| (sum.0 + one.set, sum.1 + one.created));
     assert!(set > 60 && created > 60, "only {set} lines were set and {created} created");
+}
+
+/// `KUBEOPT_FOLDERS=200` draws as many folders.
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_that_are_drawn_by_lot_are_set_and_set_back_to_the_byte() {
+    if !servers_enabled() {
+        return;
+    }
+    let count: usize =
+        std::env::var("KUBEOPT_FOLDERS").map_or(4, |text| text.parse().or_fail("read KUBEOPT_FOLDERS"));
+    let renderer = renderer().await;
+    let charts = Charts::default();
+    let tools = Tools { renderer: &renderer, charts: &charts, origins: Origins::default() };
+    let (mut wrong, mut set, mut created) = (Vec::new(), 0, 0);
+    for seed in 0..count {
+        let folder = kubeopt_tests::folder("generated");
+        generated::write_folder(folder.path(), &mut generated::Lot::new(seed as u64));
+        let turned = turn::turn_everything(folder.path(), tools, &BTreeMap::new()).await;
+        assert_eq!(turned.unrendered, BTreeMap::new(), "folder {seed}");
+        wrong.extend(turned.wrong.iter().map(|what| format!("folder {seed}: {what}")));
+        set += turned.set;
+        created += turned.created;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(set > 8 * count && created > 4 * count, "{set} set, {created} created");
 }
 
 /// Where values stand does not matter, only under which keys.

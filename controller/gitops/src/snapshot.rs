@@ -156,6 +156,16 @@ impl Snapshot {
         self.index.files.keys()
     }
 
+    /// The regular files below a folder, sorted.
+    pub fn paths_within(&self, folder: &RepoPath) -> impl Iterator<Item = &RepoPath> {
+        // All that begins like the folder stands together; `a-b` is among it for `a`.
+        let from = self.index.files.range(folder.clone()..).map(|(path, _)| path);
+        let begins = folder.clone();
+        let within = folder.clone();
+        from.take_while(move |path| path.as_str().starts_with(begins.as_str()))
+            .filter(move |path| path.is_within(&within))
+    }
+
     /// What is in the tree and is not read, in the tree's order.
     pub fn skipped(&self) -> &[Skipped] {
         &self.index.skipped
@@ -171,10 +181,27 @@ impl Snapshot {
     /// # Errors
     /// [`GitError::TooLarge`] beyond 256 MiB in all, [`GitError::Object`] for damage.
     pub fn files(&self, keep: impl Fn(&RepoPath) -> bool) -> Result<FileSet, GitError> {
+        self.contents(self.index.files.iter().filter(|(path, _)| keep(path)))
+    }
+
+    /// Those of the named files that are there.
+    ///
+    /// # Errors
+    /// As [`Self::files`].
+    pub fn read_all<'p>(&self, paths: impl IntoIterator<Item = &'p RepoPath>) -> Result<FileSet, GitError> {
+        let mut paths = paths.into_iter().filter_map(|path| self.index.files.get_key_value(path)).peekable();
+        // Nothing is opened for nothing.
+        if paths.peek().is_none() { Ok(FileSet::new()) } else { self.contents(paths) }
+    }
+
+    fn contents<'f>(
+        &self,
+        entries: impl Iterator<Item = (&'f RepoPath, &'f Oid)>,
+    ) -> Result<FileSet, GitError> {
         let reader = self.reader()?;
         let odb = reader.odb(&self.repository)?;
         let (mut files, mut bytes) = (FileSet::new(), 0_u64);
-        for (path, oid) in self.index.files.iter().filter(|(path, _)| keep(path)) {
+        for (path, oid) in entries {
             let content = reader.content(odb.as_ref(), path, *oid, &self.repository)?;
             bytes += content.len() as u64;
             if bytes > FILES_BYTES_MAX {

@@ -2,7 +2,7 @@
 //!
 //! Decides from path and text alone. Whether a value may be changed by policy is not its concern.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use kubeopt_model::{Problem, RepoPath};
 use yaml_rust2::scanner::TScalarStyle;
@@ -37,28 +37,25 @@ pub fn guard_file(path: &RepoPath, bytes: &[u8]) -> Result<(), Problem> {
 
 /// Refuses places that belong to others: CI, templates of charts, files that a generator beside them writes.
 ///
-/// `all` are the paths of the whole repository; generators are recognised by their files.
+/// `exists` tells which files the whole repository has; generators are recognised by their files.
 ///
 /// # Errors
 /// The reason, with the file.
-pub fn guard_place<'a>(path: &RepoPath, all: impl IntoIterator<Item = &'a RepoPath>) -> Result<(), Problem> {
-    guard_place_as(path, FileRole::Manifest, all)
+pub fn guard_place(path: &RepoPath, exists: &dyn Fn(&RepoPath) -> bool) -> Result<(), Problem> {
+    guard_place_as(path, FileRole::Manifest, exists)
 }
 
 /// As [`guard_place`], for a file whose role is known: a template of a chart is refused to none who asks as such.
 ///
 /// # Errors
 /// The reason, with the file.
-pub fn guard_place_as<'a>(
+pub fn guard_place_as(
     path: &RepoPath,
     role: FileRole,
-    all: impl IntoIterator<Item = &'a RepoPath>,
+    exists: &dyn Fn(&RepoPath) -> bool,
 ) -> Result<(), Problem> {
-    let owners = owners(&path.as_str().split('/').collect::<Vec<_>>(), role);
-    let found: BTreeSet<&str> =
-        all.into_iter().map(RepoPath::as_str).filter(|file| owners.contains_key(*file)).collect();
-    place_refusal(path, role, &|file| found.contains(file))
-        .map_or(Ok(()), |refusal| Err(refusal.of_file(path)))
+    let exists = |file: &str| RepoPath::new(file).is_ok_and(|file| exists(&file));
+    place_refusal(path, role, &exists).map_or(Ok(()), |refusal| Err(refusal.of_file(path)))
 }
 
 /// The same, where it can be asked which files there are.
@@ -277,7 +274,7 @@ mod tests {
             (".argocd-source-team_api.yaml", "E-SRC-031"),
             (".argocd-sources.yaml", "ok"),
         ] {
-            assert_eq!(code(guard_place(&path(text), &all)), expected, "{text}");
+            assert_eq!(code(guard_place(&path(text), &|file| all.contains(file))), expected, "{text}");
         }
     }
 

@@ -8,6 +8,7 @@ use kubeopt_model::{Amount, EditSite, Field, FileSet, Problem, RepoPath};
 use crate::candidate::{Candidate, candidates};
 use crate::guard::{bytes_refusal, content_refusal, place_refusal};
 use crate::kustomize::FILE_NAMES;
+use crate::mark_index::MarkIndex;
 use crate::refusal::Refusal;
 use crate::replace::{Replacement, replaced};
 use crate::role::FileRole;
@@ -17,7 +18,7 @@ use crate::watermark::Numbers;
 use crate::yaml_text::YamlText;
 
 /// Bytes of a file that is marked. More than is edited, so that the line of a value that is not edited can be named.
-const MARKED_FILE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const MARKED_FILE_BYTES_MAX: usize = 8 << 20;
 
 /// A value that was replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,13 @@ pub struct Marked {
     pub unmarked: Vec<(EditSite, Problem)>,
     /// Files that could not be read and are as they were.
     pub unread: Vec<Problem>,
+}
+
+impl Marked {
+    /// The marks, to find them again.
+    pub fn index(&self) -> MarkIndex {
+        MarkIndex::of(self.marks.clone())
+    }
 }
 
 /// Replaces every candidate value of every YAML file by a unique quantity; all other bytes stay.

@@ -6,9 +6,9 @@ use kubeopt_model::source::RenderedWorkload;
 use kubeopt_model::workload::ContainerRole;
 use kubeopt_model::{ContainerName, Field, Problem};
 
-use crate::mark::Marked;
+use crate::mark_index::KnownMarks;
 use crate::rendered::{RenderedContainer, workloads};
-use crate::transform::{KnownMarks, Transform};
+use crate::transform::Transform;
 
 /// One field that is set in the marked rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Arrival {
 /// What set a rendered field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
-    /// The mark with this index in [`Marked::marks`]. Several fields may have the same.
+    /// The mark with this number ([`KnownMarks::mark`]). Several fields may have the same.
     Mark(usize),
     /// Made from this mark: the value is computed, and setting the mark's site does not set the field to the same. One
     /// mark may arrive unchanged at one field and changed at another.
@@ -42,7 +42,9 @@ pub enum Origin {
 /// All arrivals, and what of the rendering could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReadBack {
-    /// In the order of the rendering, fields in the order of [`Field::ALL`].
+    /// Every container, in the order of the rendering.
+    pub containers: Vec<(RenderedWorkload, ContainerName)>,
+    /// In the same order, fields in the order of [`Field::ALL`].
     pub arrivals: Vec<Arrival>,
     /// Documents and objects that could not be read.
     pub problems: Vec<Problem>,
@@ -54,11 +56,12 @@ pub struct ReadBack {
 ///
 /// # Errors
 /// As [`workloads`].
-pub fn read_back(rendered: &[u8], marked: &Marked) -> Result<ReadBack, Problem> {
+pub fn read_back(rendered: &[u8], known: &KnownMarks<'_>) -> Result<ReadBack, Problem> {
     let rendered = workloads(rendered)?;
-    let known = KnownMarks::of(&marked.marks);
-    let arrivals = rendered.containers.iter().flat_map(|container| arrivals(container, &known)).collect();
-    Ok(ReadBack { arrivals, problems: rendered.problems })
+    let arrivals = rendered.containers.iter().flat_map(|container| arrivals(container, known)).collect();
+    let named = |container: RenderedContainer| (container.workload, container.container);
+    let containers = rendered.containers.into_iter().map(named).collect();
+    Ok(ReadBack { containers, arrivals, problems: rendered.problems })
 }
 
 fn arrivals(container: &RenderedContainer, known: &KnownMarks<'_>) -> Vec<Arrival> {
@@ -81,7 +84,7 @@ mod tests {
     use kubeopt_model::{FileSet, RepoPath};
 
     use super::*;
-    use crate::mark::mark;
+    use crate::mark::{Marked, mark};
     use crate::role::FileRole;
 
     const API: &str = "apiVersion: apps/v1
@@ -101,7 +104,7 @@ spec: {template: {spec: {containers: [{name: api, resources: {requests: {cpu: 1,
     #[test]
     fn a_plain_manifest_is_its_own_rendering() {
         let (marked, text) = marked();
-        let back = read_back(text.as_bytes(), &marked).expect("text");
+        let back = read_back(text.as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
         let seen: Vec<_> = back.arrivals.iter().map(|a| (a.field, a.from.clone())).collect();
         assert_eq!(
             seen,
@@ -119,11 +122,11 @@ spec: {template: {spec: {containers: [{name: api, resources: {requests: {cpu: 1,
     fn another_notation_is_the_same_mark_and_a_computed_text_is_not() {
         let (marked, text) = marked();
         let other = text.replace("1000003m", "1000.003").replace("1000000003Ki", "x1000000003Ki");
-        let back = read_back(other.as_bytes(), &marked).expect("text");
+        let back = read_back(other.as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
         let seen: Vec<_> = back.arrivals.iter().map(|a| a.from.clone()).collect();
         let written = Transform::Affix { before: "x".to_owned(), after: String::new() };
         assert_eq!(seen, [Origin::Mark(0), Origin::Transformed(1, written), Origin::Mark(2)]);
-        let plain = read_back(API.as_bytes(), &marked).expect("text");
+        let plain = read_back(API.as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
         assert!(plain.arrivals.iter().all(|arrival| arrival.from == Origin::Unmarked));
     }
 }

@@ -7,14 +7,16 @@ mod offered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use kubeopt_model::{EditSite, Field, FieldPath, FileSet, Problem, RepoPath, Step};
+use kubeopt_model::source::RenderedWorkload;
+use kubeopt_model::{ContainerName, EditSite, Field, FieldPath, FileSet, Problem, RepoPath, Step};
 use yaml_rust2::scanner::TScalarStyle;
 
 pub use self::offered::offered;
 use crate::create::{Styles, creatable};
 use crate::create_place::{Place, Spot, find, line};
-use crate::guard::{guard_file, guard_place};
+use crate::guard::{bytes_refusal, content_refusal, guard_file, place_refusal};
 use crate::kustomize::FILE_NAMES;
+use crate::mark::MARKED_FILE_BYTES_MAX;
 use crate::pods::containers;
 use crate::role::FileRole;
 use crate::scope::{Hosted, Scope};
@@ -34,26 +36,56 @@ pub struct Slot {
     pub site: EditSite,
     /// What a value there would set, by its path.
     pub field: Field,
+    /// The container, where the file describes one there.
+    pub of: Option<DescribedContainer>,
+}
+
+/// A container as a file describes it: of a workload, or of a patch on one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DescribedContainer {
+    /// The workload, before anything renames it.
+    pub workload: RenderedWorkload,
+    /// The container.
+    pub container: ContainerName,
+}
+
+/// A field that a file sets for a container that it describes, editable or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SetField {
+    /// The file.
+    pub file: RepoPath,
+    /// The container.
+    pub of: DescribedContainer,
+    /// The field.
+    pub field: Field,
+}
+
+/// What files say and leave open.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// Where a value could be created.
+    pub open: Vec<Slot>,
+    /// What is set for containers.
+    pub set: Vec<SetField>,
 }
 
 /// Every field that a file could set and does not, where a value can be created: of the containers of workloads, of
 /// `resources` maps in values of charts (files, HelmReleases, Applications, blocks of text within them), each only if
 /// the map is empty or holds requests or limits. A value that is written as `null` is meant so and is none; templates
 /// have none.
-pub fn slots(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole) -> Vec<Slot> {
-    let mut slots = Vec::new();
+pub fn slots(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole) -> Slots {
+    let exists = |file: &str| RepoPath::new(file).is_ok_and(|file| files.contains_key(&file));
+    let mut slots = Slots::default();
     for (path, bytes) in files {
         let role = role(path);
-        if !may_have_slots(path, bytes, role) || guard_place(path, files.keys()).is_err() {
+        if bytes.len() > MARKED_FILE_BYTES_MAX || !may_have_slots(path, bytes, role) {
             continue;
         }
-        if let (Ok(()), Ok(yaml)) = (guard_file(path, bytes), YamlText::read(bytes)) {
-            file_slots(path, &yaml, role, &mut slots);
-        }
-        if slots.len() >= SLOTS_MAX {
-            slots.truncate(SLOTS_MAX);
-            break;
-        }
+        let Ok(yaml) = YamlText::read(bytes) else { continue };
+        let is_editable = place_refusal(path, FileRole::Manifest, &exists).is_none()
+            && bytes_refusal(bytes).is_none()
+            && content_refusal(&yaml).is_none();
+        file_slots(path, &yaml, role, is_editable, &mut slots);
     }
     slots
 }
@@ -74,7 +106,7 @@ pub fn slots_at(
     guard_file(file, bytes)?;
     let yaml =
         YamlText::read(bytes).map_err(|unreadable| unreadable.refusal.at(file, unreadable.line, ""))?;
-    let mut slots = Vec::new();
+    let mut slots = Slots::default();
     let probe: Vec<Step> = root_path.0.iter().cloned().chain([Step::from("resources")]).collect();
     let host = match find(&yaml, document, &probe).map(|place| (place.spot, place.existing)) {
         Ok((Spot::Hosted(host), existing)) => Some((host, existing)),
@@ -88,17 +120,17 @@ pub fn slots_at(
     match host {
         Some((host, existing)) => {
             let (way, rest) = root_path.0.split_at(existing);
-            let outer = Level::of_file(file, &yaml, document);
+            let outer = Level::of_file(file, &yaml, document, true);
             outer.inside(host, way, &mut slots, |level, slots| {
                 paths(rest).iter().for_each(|path| level.offer(path, slots));
             });
         }
         None => {
-            let mut level = Level::of_file(file, &yaml, document);
+            let mut level = Level::of_file(file, &yaml, document, true);
             paths(&root_path.0).iter().for_each(|path| level.offer(path, &mut slots));
         }
     }
-    Ok(slots)
+    Ok(slots.open)
 }
 
 fn may_have_slots(path: &RepoPath, bytes: &[u8], role: FileRole) -> bool {
@@ -113,10 +145,10 @@ fn may_have_slots(path: &RepoPath, bytes: &[u8], role: FileRole) -> bool {
     }
 }
 
-fn file_slots(file: &RepoPath, yaml: &YamlText<'_>, role: FileRole, slots: &mut Vec<Slot>) {
+fn file_slots(file: &RepoPath, yaml: &YamlText<'_>, role: FileRole, is_editable: bool, slots: &mut Slots) {
     let scope = |root| Scope::of(file, role, &yaml.stream, root);
     let scopes: Vec<Scope> = yaml.stream.documents.iter().map(|root| scope(*root)).collect();
-    let mut level = Level::of_file(file, yaml, 1);
+    let mut level = Level::of_file(file, yaml, 1, is_editable);
     level.containers(slots);
     for (at, scope) in scopes.into_iter().enumerate() {
         level.document = at + 1;
@@ -129,6 +161,8 @@ struct Level<'l, 'a> {
     file: &'l RepoPath,
     yaml: &'l YamlText<'a>,
     document: usize,
+    /// Something may be created here; what is set is told all the same.
+    is_editable: bool,
     /// The document and the steps that lead to this text in the file.
     around: Option<(usize, Vec<Step>)>,
     /// The line of the file for each line of this text; the same lines where it is empty.
@@ -139,9 +173,9 @@ struct Level<'l, 'a> {
 }
 
 impl<'l, 'a> Level<'l, 'a> {
-    fn of_file(file: &'l RepoPath, yaml: &'l YamlText<'a>, document: usize) -> Self {
-        let (around, lines) = (None, Vec::new());
-        Self { file, yaml, document, around, lines, styles: Styles::default(), known: HashMap::new() }
+    fn of_file(file: &'l RepoPath, yaml: &'l YamlText<'a>, document: usize, is_editable: bool) -> Self {
+        let (around, lines, styles, known) = (None, Vec::new(), Styles::default(), HashMap::new());
+        Self { file, yaml, document, is_editable, around, lines, styles, known }
     }
 
     /// The same for the text of a literal block, if it can be written to at all.
@@ -149,8 +183,8 @@ impl<'l, 'a> Level<'l, 'a> {
         &self,
         host: NodeId,
         way: &[Step],
-        slots: &mut Vec<Slot>,
-        look: impl FnOnce(&mut Level<'_, '_>, &mut Vec<Slot>),
+        slots: &mut Slots,
+        look: impl FnOnce(&mut Level<'_, '_>, &mut Slots),
     ) {
         let Kind::Scalar(text, TScalarStyle::Literal) = &self.yaml.stream.node(host).kind else { return };
         if self.around.is_some() {
@@ -164,40 +198,48 @@ impl<'l, 'a> Level<'l, 'a> {
         };
         let host_line = self.yaml.stream.node(host).at.line;
         let count = inner.text.body.lines().count();
-        let mut level = Level::of_file(self.file, &inner, 1);
+        let mut level = Level::of_file(self.file, &inner, 1, self.is_editable);
         level.lines = (1..=count).map(|at| line(at).unwrap_or(host_line)).collect();
         level.around = Some((self.document, way.to_vec()));
-        let mut found = Vec::new();
+        let mut found = Slots::default();
         look(&mut level, &mut found);
+        slots.set.append(&mut found.set);
         let mut styles = Styles::default();
-        let is_open = found.first().is_some_and(|slot: &Slot| {
+        let is_open = found.open.first().is_some_and(|slot: &Slot| {
             creatable(self.yaml, &mut styles, self.document, &slot.site.path.0).is_ok()
         });
         if is_open {
-            slots.append(&mut found);
+            slots.open.append(&mut found.open);
         }
     }
 
-    /// Fields of containers that are not set.
-    fn containers(&mut self, slots: &mut Vec<Slot>) {
+    /// Fields of containers, set or not.
+    fn containers(&mut self, slots: &mut Slots) {
         let (containers, _) = containers(&self.yaml.stream);
         let written = containers.iter().filter(|container| container.spot().detour.is_none());
         let nodes: BTreeSet<NodeId> = written.map(|container| container.spot().node).collect();
         let paths = paths(self.yaml, &nodes);
         for container in &containers {
+            let of = DescribedContainer {
+                workload: container.workload.clone(),
+                container: container.name.clone(),
+            };
+            let (set, open): (Vec<Field>, Vec<Field>) = Field::ALL
+                .into_iter()
+                .partition(|field| container.field(&self.yaml.stream, *field).is_some());
+            let set_field = |field| SetField { file: self.file.clone(), of: of.clone(), field };
+            slots.set.extend(set.into_iter().map(set_field));
             let Some((document, path)) = paths.get(&container.spot().node) else { continue };
             self.document = *document;
             let path: Vec<Step> = path.iter().cloned().chain([Step::from("resources")]).collect();
-            for field in
-                Field::ALL.into_iter().filter(|field| container.field(&self.yaml.stream, *field).is_none())
-            {
-                self.field(&path, field, slots);
+            for field in open {
+                self.field(&path, field, Some(&of), slots);
             }
         }
     }
 
     /// Fields of `resources` maps in values of charts, and of texts within the document.
-    fn values(&mut self, scope: Scope, root: NodeId, slots: &mut Vec<Slot>) {
+    fn values(&mut self, scope: Scope, root: NodeId, slots: &mut Slots) {
         let mut found = Found::default();
         walk(self.yaml, scope, root, &mut Vec::new(), &mut found);
         for path in &found.resources {
@@ -218,13 +260,16 @@ impl<'l, 'a> Level<'l, 'a> {
     }
 
     /// All four fields below a `resources` map.
-    fn offer(&mut self, path: &[Step], slots: &mut Vec<Slot>) {
+    fn offer(&mut self, path: &[Step], slots: &mut Slots) {
         for field in Field::ALL {
-            self.field(path, field, slots);
+            self.field(path, field, None, slots);
         }
     }
 
-    fn field(&mut self, path: &[Step], field: Field, slots: &mut Vec<Slot>) {
+    fn field(&mut self, path: &[Step], field: Field, of: Option<&DescribedContainer>, slots: &mut Slots) {
+        if !self.is_editable {
+            return;
+        }
         let keys = [Step::from(field.bound_key()), Step::from(field.resource_key())];
         let path: Vec<Step> = path.iter().cloned().chain(keys).collect();
         let Ok(place) = find(self.yaml, self.document, &path) else { return };
@@ -233,7 +278,7 @@ impl<'l, 'a> Level<'l, 'a> {
             .known
             .entry((document, place.spot))
             .or_insert_with(|| creatable(yaml, styles, document, &path).is_ok());
-        if !is_open || is_deleted(yaml, &place, &path) || slots.len() >= SLOTS_MAX {
+        if !is_open || is_deleted(yaml, &place, &path) || slots.open.len() >= SLOTS_MAX {
             return;
         }
         let line = line(yaml, &place);
@@ -244,7 +289,7 @@ impl<'l, 'a> Level<'l, 'a> {
         };
         let site =
             EditSite { file: self.file.clone(), line, document, path: FieldPath(path), text: String::new() };
-        slots.push(Slot { site, field });
+        slots.open.push(Slot { site, field, of: of.cloned() });
     }
 }
 

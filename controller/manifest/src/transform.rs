@@ -2,13 +2,14 @@
 //!
 //! Works on texts and amounts alone. Whether a changed value may be edited is not its concern.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
 use kubeopt_model::{Amount, Field, MilliCores, Unit};
 
 use crate::mark::Mark;
+use crate::mark_index::{KnownMarks, number_of};
 use crate::read_back::Origin;
 use crate::refusal::shortened;
 use crate::watermark::large_factor;
@@ -61,35 +62,11 @@ impl fmt::Display for Transform {
     }
 }
 
-/// All marks by what can be seen of them.
-pub(crate) struct KnownMarks<'m> {
-    marks: &'m [Mark],
-    by_amount: HashMap<Amount, usize>,
-    by_number: HashMap<u64, usize>,
-    /// By their large prime; none where two marks have the same.
-    by_factor: HashMap<u64, Option<usize>>,
-}
-
-impl<'m> KnownMarks<'m> {
-    /// Reads the marks once.
-    pub(crate) fn of(marks: &'m [Mark]) -> Self {
-        let (mut by_amount, mut by_number) = (HashMap::new(), HashMap::new());
-        let mut by_factor = HashMap::new();
-        for (at, mark) in marks.iter().enumerate() {
-            by_amount.insert(mark.amount, at);
-            let Some(number) = number_of(mark) else { continue };
-            by_number.insert(number, at);
-            if let Some(factor) = large_factor(number) {
-                by_factor.entry(factor).and_modify(|one| *one = None).or_insert(Some(at));
-            }
-        }
-        Self { marks, by_amount, by_number, by_factor }
-    }
-
+impl KnownMarks<'_> {
     /// What set a field that reads `text` in the rendering.
     pub(crate) fn origin(&self, field: Field, text: &str) -> Origin {
         let amount = Amount::parse(field.resource, text).ok();
-        let same = amount.and_then(|amount| self.by_amount.get(&amount)).copied();
+        let same = amount.and_then(|amount| self.by_amount(amount));
         if let Some(at) = same.filter(|at| self.keeps_notation(*at, text)) {
             return Origin::Mark(at);
         }
@@ -103,14 +80,14 @@ impl<'m> KnownMarks<'m> {
 
     /// A bare number that comes with a suffix was computed, even where the amount is the same: `mul 1000` and `m`.
     fn keeps_notation(&self, at: usize, text: &str) -> bool {
-        !is_bare(&self.marks[at]) || number(text).is_some_and(|(_, suffix)| suffix.is_empty())
+        !is_bare(self.mark(at)) || number(text).is_some_and(|(_, suffix)| suffix.is_empty())
     }
 
     /// The mark's whole text within a longer one, and no other mark's.
     fn within(&self, field: Field, text: &str) -> Option<(usize, Transform)> {
         let found = self.numbers_in(text);
         let [(at, place)] = found.as_slice() else { return None };
-        let mark = &self.marks[*at];
+        let mark = self.mark(*at);
         let after = text[place.start..].strip_prefix(mark.quantity.as_str())?;
         if mark.field.resource != field.resource || text == mark.quantity {
             return None;
@@ -132,8 +109,8 @@ impl<'m> KnownMarks<'m> {
         let at = [written, base, rounded]
             .into_iter()
             .flatten()
-            .find_map(|value| *self.by_factor.get(&large_factor(value)?)?)?;
-        let mark = &self.marks[at];
+            .find_map(|value| self.by_factor(large_factor(value)?))?;
+        let mark = self.mark(at);
         let same_resource = mark.field.resource == field.resource;
         let of_number = || ratio(written?, number_of(mark)?.checked_mul(1000)?);
         let of_amount = |value: Option<u64>| ratio(value?, mark.amount.base());
@@ -165,11 +142,11 @@ impl<'m> KnownMarks<'m> {
             for rest in 1..divisor {
                 let whole = quotient.checked_mul(divisor)?.checked_add(rest)?;
                 let fits = |at: &usize| {
-                    let mark = &self.marks[*at];
+                    let mark = self.mark(*at);
                     mark.field.resource == field.resource
                         && (is_bare(mark) || mark.quantity.ends_with(suffix) && !suffix.is_empty())
                 };
-                found.extend(self.by_number.get(&whole).copied().filter(fits).map(|at| (at, divisor)));
+                found.extend(self.by_number(whole).filter(fits).map(|at| (at, divisor)));
             }
         }
         let (at, divisor) = found.pop_first().filter(|_| found.is_empty())?;
@@ -187,8 +164,8 @@ impl<'m> KnownMarks<'m> {
         let mut start = 0;
         let mut found = Vec::new();
         for run in digits {
-            if let Some(at) = run.parse().ok().and_then(|number: u64| self.by_number.get(&number)) {
-                found.push((*at, start..start + run.len()));
+            if let Some(at) = run.parse().ok().and_then(|number| self.by_number(number)) {
+                found.push((at, start..start + run.len()));
             }
             let rest = &text[start + run.len()..];
             start += run.len() + rest.chars().next().map_or(0, char::len_utf8);
@@ -200,11 +177,6 @@ impl<'m> KnownMarks<'m> {
 /// Without a suffix.
 fn is_bare(mark: &Mark) -> bool {
     mark.quantity.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn number_of(mark: &Mark) -> Option<u64> {
-    let end = mark.quantity.find(|c: char| !c.is_ascii_digit()).unwrap_or(mark.quantity.len());
-    mark.quantity[..end].parse().ok()
 }
 
 /// The number that a text begins with, in thousandths rounded up, and what follows it.

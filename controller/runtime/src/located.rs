@@ -7,9 +7,11 @@ use kubeopt_gitops::resolve_sources;
 use kubeopt_model::{ClusterFacts, Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
 use crate::edges::Edges;
+use crate::kept_traces::TraceKey;
 use crate::origins::objects_of;
+use crate::rendering::Tools;
 use crate::seen::Seen;
-use crate::sites::{RepositoryTrace, TraceCache, trace_repository};
+use crate::sites::{RepositoryTrace, trace_repository};
 
 /// One branch of one repository; none is its default branch.
 pub type BranchKey = (RepositoryId, Option<String>);
@@ -54,6 +56,7 @@ impl Sites {
 impl Edges {
     /// Finds the source of every workload, then fetches and traces each repository once.
     pub async fn sites(&self, seen: &Seen) -> Sites {
+        self.charts.begin_pass();
         let objects: Vec<ClusterFacts> = seen.clusters.values().map(objects_of).collect();
         let mut sites = Sites { objects, ..Sites::default() };
         let mut several: BTreeMap<WorkloadId, Vec<Source>> = BTreeMap::new();
@@ -83,6 +86,7 @@ impl Edges {
                 .or_default()
                 .push(source.clone());
         }
+        let same = self.join_default_branches(&mut by_branch).await;
         self.progress.stage("tracing repositories", Some(by_branch.len() as u64));
         for (key, sources) in by_branch {
             let trace = self.trace_branch(&key, &sources.iter().collect::<Vec<_>>(), &sites.objects).await;
@@ -92,12 +96,42 @@ impl Edges {
             sites.traces.insert(key, trace);
             self.progress.step();
         }
+        for (named, default) in same {
+            if let Some(trace) = sites.traces.get(&default).cloned() {
+                sites.traces.insert(named, trace);
+            }
+        }
         for (id, candidates) in several {
             if let Some(winner) = candidates.into_iter().find(|source| sites.renders(source, &id)) {
                 sites.sources.insert(id, Ok(winner));
             }
         }
         sites
+    }
+
+    /// Who names the default branch means the same as who names none: one branch, one trace. Gives the names that went,
+    /// each with what stands for it.
+    async fn join_default_branches(
+        &self,
+        by_branch: &mut BTreeMap<BranchKey, Vec<Source>>,
+    ) -> Vec<(BranchKey, BranchKey)> {
+        let is_named = |repository: &RepositoryId| {
+            by_branch.keys().any(|(other, branch)| other == repository && branch.is_some())
+        };
+        let defaults =
+            by_branch.keys().filter(|(repository, branch)| branch.is_none() && is_named(repository));
+        let mut same = Vec::new();
+        for default in defaults.cloned().collect::<Vec<_>>() {
+            // What cannot be fetched is told by the trace.
+            let Ok(remote) = self.remote(&default.0).await else { continue };
+            let Ok(snapshot) = self.git.fetch(&remote, None).await else { continue };
+            let named = (default.0.clone(), Some(snapshot.branch));
+            if let Some(sources) = by_branch.remove(&named) {
+                by_branch.entry(default.clone()).or_default().extend(sources);
+                same.push((named, default));
+            }
+        }
+        same
     }
 
     async fn trace_branch(
@@ -108,8 +142,10 @@ impl Edges {
     ) -> Result<Arc<RepositoryTrace>, Problem> {
         let remote = self.remote(&key.0).await?;
         let snapshot = self.git.fetch(&remote, key.1.as_deref()).await.map_err(|error| error.problem())?;
-        let cache_key = TraceCache::key(&snapshot, sources, objects);
-        if let Some(kept) = self.traces.get(&cache_key) {
+        let cache_key = TraceKey::of(&snapshot, sources, objects);
+        if let Some((kept, choices)) = self.traces.get(&cache_key)
+            && self.charts.are_still(&choices).await
+        {
             // The same tree under a newer commit: only the commit to build on differs.
             return Ok(Arc::new(RepositoryTrace {
                 snapshot,
@@ -117,8 +153,11 @@ impl Edges {
                 notes: kept.notes.clone(),
             }));
         }
-        let trace = Arc::new(trace_repository(snapshot, sources, self.tools(objects)).await);
-        self.traces.put(cache_key, Arc::clone(&trace));
+        let charts = self.charts.recording();
+        let tools = Tools { charts: &charts, ..self.tools(objects) };
+        let earlier = self.traces.earlier(&cache_key);
+        let trace = Arc::new(trace_repository(snapshot, sources, earlier.as_deref(), tools).await);
+        self.traces.put(cache_key, Arc::clone(&trace), charts.choices());
         Ok(trace)
     }
 }

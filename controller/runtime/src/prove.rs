@@ -3,16 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt as _, TryStreamExt as _};
 use kubeopt_gitops::Snapshot;
+use kubeopt_gitops::entry::is_kustomization;
 use kubeopt_manifest::compare;
 use kubeopt_model::edit::ProvenBy;
+use kubeopt_model::source::RendererKind;
 use kubeopt_model::{
     Amount, Change, ChangedField, EditSite, Field, FileSet, Problem, Recommendation, RepoPath, Verification,
 };
 
 use crate::change_set::ChangeSet;
 use crate::codes;
-use crate::rendering::{Tools, render_entry};
+use crate::rendering::{Tools, at_once, render_entry};
 use crate::sites::RepositoryTrace;
 use crate::trace::EntryTrace;
 use crate::view::View;
@@ -28,17 +31,16 @@ pub async fn prove(
     tools: Tools<'_>,
 ) -> Result<Vec<Verification>, Problem> {
     let touched: Vec<Touched<'_>> = change_set.recommendations.iter().flat_map(touched).collect();
-    let mut verifications = Vec::new();
-    for entry in trace.entries.values().filter_map(|entry| entry.as_ref().ok()) {
+    let proofs = trace.entries.values().flatten().filter_map(|entry| {
         let wanted = wanted(entry, &touched);
         // Whoever reads an edited file is compared, also where nothing is expected to differ.
         let reads_any = change_set.files.iter().any(|file| entry.files.contains(&file.path));
-        if wanted.is_empty() && !reads_any {
-            continue;
-        }
-        let verification = prove_entry(entry, wanted, change_set, trace, tools).await?;
-        verifications.extend(Some(verification).filter(|verification| !verification.changed.is_empty()));
-    }
+        (reads_any || !wanted.is_empty()).then(|| prove_entry(entry, wanted, change_set, trace, tools))
+    });
+    let proofs: Vec<_> = proofs.collect();
+    let all: Vec<Verification> = futures::stream::iter(proofs).buffered(at_once()).try_collect().await?;
+    let verifications: Vec<Verification> =
+        all.into_iter().filter(|verification| !verification.changed.is_empty()).collect();
     if verifications.is_empty() {
         let help = "run the command again; if it stays, report it with the output of `kubeopt plan`";
         return Err(Problem::new(codes::NOT_PROVEN, "no rendering shows the proposed fields", help));
@@ -46,11 +48,13 @@ pub async fn prove(
     Ok(verifications)
 }
 
-/// A scalar that the change set changes, removes or creates.
+/// A scalar that the change set changes, removes, creates, or covers by a patch.
 struct Touched<'a> {
     field: Field,
     site: &'a EditSite,
     value: Change<Option<Amount>>,
+    /// The one entry point that is meant; none for all that the scalar feeds.
+    only: Option<&'a RepoPath>,
 }
 
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
@@ -58,18 +62,27 @@ fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>>
         field: change.field,
         site: &change.site,
         value: change.value.map(Some),
+        only: None,
     });
     let removed = recommendation.removals.iter().map(|removal| Touched {
         field: removal.field,
         site: &removal.site,
         value: Change { before: Some(removal.before), after: None },
+        only: None,
     });
     let created = recommendation.additions.iter().map(|addition| Touched {
         field: addition.field,
         site: &addition.site,
         value: Change { before: None, after: Some(addition.after) },
+        only: None,
     });
-    changed.chain(removed).chain(created)
+    let patched = recommendation.patches.iter().map(|patch| Touched {
+        field: patch.field,
+        site: &patch.base,
+        value: patch.value,
+        only: Some(&patch.overlay),
+    });
+    changed.chain(removed).chain(created).chain(patched)
 }
 
 /// The fields of an entry point that should change, each with its scalar.
@@ -79,8 +92,11 @@ fn wanted<'a>(entry: &EntryTrace, touched: &[Touched<'a>]) -> BTreeMap<ChangedFi
         .iter()
         .filter_map(|field| {
             let site = field.site.as_ref().ok()?;
-            let touched =
-                touched.iter().find(|touched| touched.site == site && touched.field == field.field)?;
+            let touched = touched.iter().find(|touched| {
+                touched.site == site
+                    && touched.field == field.field
+                    && touched.only.is_none_or(|only| *only == entry.entry.path)
+            })?;
             let changed = ChangedField {
                 workload: field.workload.clone(),
                 container: field.container.clone(),
@@ -140,12 +156,16 @@ pub(crate) async fn compare_entry(
     after: &FileSet,
     tools: Tools<'_>,
 ) -> Result<Compared, Problem> {
-    let none = FileSet::new();
-    let reads = &entry.own_files;
-    let before_view = View::new(snapshot, &none, &none);
-    let after_view = View::new(snapshot, &none, after);
-    let before = render_entry(&entry.entry, reads, &before_view, tools).await?;
-    let after = render_entry(&entry.entry, reads, &after_view, tools).await?;
+    let reads = &with_patch_files(entry, after);
+    let edited = [after];
+    let before_view = View::new(snapshot, &[]);
+    let after_view = View::new(snapshot, &edited);
+    // Two processes of their own.
+    let (before, after) = tokio::join!(
+        render_entry(&entry.entry, reads, &before_view, tools),
+        render_entry(&entry.entry, reads, &after_view, tools)
+    );
+    let (before, after) = (before?, after?);
     let by = if after.by() == before.by() {
         after.by()
     } else {
@@ -164,6 +184,17 @@ pub(crate) async fn compare_entry(
     }
     changed.sort();
     Ok(Compared { by, changed })
+}
+
+/// The files of an entry point, and edited ones beside its kustomizations: a patch file may be new.
+fn with_patch_files(entry: &EntryTrace, after: &FileSet) -> BTreeSet<RepoPath> {
+    let mut reads = entry.own_files.clone();
+    let kustomizations = entry.own_files.iter().filter(|file| is_kustomization(file));
+    let folders: BTreeSet<Option<RepoPath>> = kustomizations.map(RepoPath::parent).collect();
+    if entry.entry.renderer == RendererKind::Kustomize {
+        reads.extend(after.keys().filter(|file| folders.contains(&file.parent())).cloned());
+    }
+    reads
 }
 
 const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use kubeopt_gitops::entry::is_kustomization;
 use kubeopt_gitops::release::{has_glob, matching};
 use kubeopt_gitops::render::{HelmArguments, RenderLimits, RenderRequest, Renderer};
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::release::{FileBase, ReleaseObject, ValuesLayer};
+use kubeopt_model::release::{ChartRef, FileBase, ReleaseKind, ReleaseObject, ValuesLayer};
 use kubeopt_model::source::RendererKind;
+use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{FileSet, Namespace, Problem, Release, RepoPath};
 
 use crate::at_hand::{bare_objects, described_releases};
@@ -23,6 +23,9 @@ use crate::view::View;
 /// Releases of one entry point that are rendered. The largest public repositories have some 80.
 const RELEASES_MAX: usize = 500;
 
+/// Charts that a proof names; the others are counted.
+const CHARTS_SHOWN: usize = 5;
+
 /// What one entry point renders to.
 #[derive(Debug, Clone, Default)]
 pub struct Rendering {
@@ -32,6 +35,8 @@ pub struct Rendering {
     pub problems: Vec<Problem>,
     /// Every file of the repository that was read.
     pub files: BTreeSet<RepoPath>,
+    /// A chart that is not in the repository was read as well.
+    pub from_outside: bool,
 }
 
 /// Manifests that were made in one go.
@@ -47,15 +52,12 @@ pub struct Part {
     pub bare: Vec<u8>,
     /// How.
     pub by: ProvenBy,
+    /// The archive of a chart that was fetched: `podinfo 6.5.0 (sha256:0123456789ab)`.
+    pub chart: Option<String>,
 }
 
 impl Rendering {
-    /// The part that was made for the same release.
-    pub(crate) fn part_like(&self, part: &Part) -> Option<&Part> {
-        self.parts.iter().find(|other| other.described() == part.described())
-    }
-
-    /// How all of it was made.
+    /// How all of it was made: `helm v4.3.1, chart podinfo 6.5.0 (sha256:0123456789ab)`.
     pub fn by(&self) -> ProvenBy {
         let mut programs: Vec<&str> = Vec::new();
         for part in &self.parts {
@@ -65,13 +67,31 @@ impl Rendering {
                 programs.push(program);
             }
         }
-        if programs.is_empty() { ProvenBy::Parsed } else { ProvenBy::Rendered(programs.join(" and ")) }
+        if programs.is_empty() {
+            return ProvenBy::Parsed;
+        }
+        let charts: BTreeSet<&str> = self.parts.iter().filter_map(|part| part.chart.as_deref()).collect();
+        ProvenBy::Rendered(programs.join(" and ") + &named_charts(&charts))
     }
+}
+
+fn named_charts(charts: &BTreeSet<&str>) -> String {
+    let shown: Vec<&str> = charts.iter().take(CHARTS_SHOWN).copied().collect();
+    let word = match charts.len() {
+        0 => return String::new(),
+        1 => "chart",
+        _ => "charts",
+    };
+    let more = match charts.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(", {word} {}{more}", shown.join(", "))
 }
 
 impl Part {
     /// Which object describes it, and the name and namespace of its release.
-    fn described(&self) -> Option<(Option<&ReleaseObject>, &str, Option<&Namespace>)> {
+    pub(crate) fn described(&self) -> Option<(Option<&ReleaseObject>, &str, Option<&Namespace>)> {
         let release = self.release.as_ref()?;
         Some((release.object.as_ref(), release.name.as_str(), release.namespace.as_ref()))
     }
@@ -86,6 +106,11 @@ pub struct Tools<'a> {
     pub charts: &'a Charts,
     /// What is known of places that releases name.
     pub origins: Origins<'a>,
+}
+
+/// How many renderings run at once. Renderers are processes of their own: as many as there are processors.
+pub(crate) fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Renders an entry point that reads these files.
@@ -133,7 +158,14 @@ pub async fn render_entry(
 async fn own_part(entry: &EntryPoint, files: FileSet, tools: Tools<'_>) -> Result<Part, Problem> {
     let answer = tools.renderer.render(&render_request(entry, files)).await?;
     let namespace = entry.target_namespace.clone();
-    Ok(Part { release: None, namespace, bare: answer.output.clone(), yaml: answer.output, by: answer.by })
+    Ok(Part {
+        release: None,
+        namespace,
+        bare: answer.output.clone(),
+        yaml: answer.output,
+        by: answer.by,
+        chart: None,
+    })
 }
 
 /// The request that renders an entry point's own manifests from these files.
@@ -156,7 +188,9 @@ async fn render_release(
     rendering: &mut Rendering,
 ) -> Result<Part, Problem> {
     let release = &tools.origins.settled(release.clone(), view.repository());
-    let mut chart = tools.charts.find(&release.chart, view, tools.origins)?;
+    // Also where it is not to be had: it may be the next time.
+    rendering.from_outside |= !matches!(release.chart, ChartRef::Folder { .. });
+    let mut chart = tools.charts.find(&release.chart, view, tools.origins).await?;
     if let Some(after) = &release.changed_after {
         rendering.problems.push(changed_after(release, after));
     }
@@ -187,6 +221,7 @@ async fn render_release(
         bare: answer.output.clone(),
         yaml: answer.output,
         by: answer.by,
+        chart: chart.published.map(|chosen| chosen.to_string()),
     })
 }
 
@@ -260,17 +295,26 @@ fn read_layer(
     texts
 }
 
-/// The kustomization or chart of the folder itself is read by whoever renders it; helps to tell entries from parts.
-pub fn is_own_file(file: &RepoPath, folder: &RepoPath) -> bool {
-    (is_kustomization(file) || file.file_name() == "Chart.yaml") && file.parent().as_ref() == Some(folder)
-}
-
 fn named(release: &Release) -> String {
     release.object.as_ref().map_or_else(|| format!("release {}", release.name), ToString::to_string)
 }
 
 fn of_release(problem: Problem, release: &Release) -> Problem {
     Problem { text: format!("{}: {}", named(release), problem.text), ..problem }
+}
+
+/// Whether a problem of a rendering is of the release that made a workload.
+pub(crate) fn is_of_release(problem: &Problem, by: &AppliedBy) -> bool {
+    let (kind, namespace, name) = match by {
+        AppliedBy::FluxHelmRelease { namespace, name } => (ReleaseKind::HelmRelease, namespace, name),
+        AppliedBy::ArgoApplication { namespace, name } => (ReleaseKind::Application, namespace, name),
+        AppliedBy::FluxKustomization { .. } | AppliedBy::Object { .. } => return false,
+    };
+    // A manifest may leave the namespace to the one who applies it.
+    [Some(namespace.clone()), None].into_iter().any(|namespace| {
+        let object = ReleaseObject { kind, namespace, name: name.clone() };
+        problem.text.starts_with(&format!("{object}: "))
+    })
 }
 
 fn elsewhere(release: &Release, what: &str) -> Problem {
@@ -295,4 +339,33 @@ fn changed_after(release: &Release, what: &str) -> Problem {
         named(release)
     );
     Problem::new(codes::VALUES_ELSEWHERE, text, "keep resources out of what it changes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_names_its_programs_and_the_first_of_its_charts() {
+        let part = |program: &str, chart: Option<&str>| Part {
+            release: None,
+            namespace: None,
+            yaml: Vec::new(),
+            bare: Vec::new(),
+            by: ProvenBy::Rendered(program.to_owned()),
+            chart: chart.map(str::to_owned),
+        };
+        let by = |parts: Vec<Part>| Rendering { parts, ..Rendering::default() }.by().to_string();
+        let own = || part("kustomize v5", None);
+        assert_eq!(by(vec![own()]), "rendered with kustomize v5");
+        assert_eq!(
+            by(vec![own(), part("helm v4", Some("web 1.2 (sha256:0)"))]),
+            "rendered with kustomize v5 and helm v4, chart web 1.2 (sha256:0)"
+        );
+        let names = ["a", "b", "b", "c", "d", "e", "f", "g"];
+        assert_eq!(
+            by(names.iter().map(|name| part("helm v4", Some(name))).collect()),
+            "rendered with helm v4, charts a, b, c, d, e and 2 more"
+        );
+    }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_manifest::{
-    Arrival, FileRole, Mark, Marked, Origin, ReadBack, SiteRead, Transform, guard_place_as,
+    Arrival, FileRole, KnownMarks, Mark, Origin, ReadBack, SiteRead, Transform, guard_place_as,
 };
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::{FilesBelow, RendererKind};
@@ -47,6 +47,8 @@ pub struct EntryTrace {
     pub own_files: BTreeSet<RepoPath>,
     /// All files that it reads, those of its releases' charts and values included.
     pub files: BTreeSet<RepoPath>,
+    /// It was rendered with something that is not in the repository, such as a published chart.
+    pub from_outside: bool,
 }
 
 /// The fields of a part of a rendering of marked files.
@@ -54,10 +56,10 @@ pub fn trace_rendered(
     entry: &EntryPoint,
     part: &Part,
     read: ReadBack,
-    marked: &Marked,
+    known: &KnownMarks<'_>,
 ) -> (Vec<TracedField>, Vec<Problem>) {
     let fields = read.arrivals.into_iter().map(|arrival| {
-        let mut field = traced(entry, arrival, marked);
+        let mut field = traced(entry, arrival, known);
         // What a chart leaves open is what the release says.
         field.workload.namespace = field.workload.namespace.or_else(|| part.namespace.clone());
         let why = part.release.as_ref().and_then(|release| hidden(field.site.as_ref().ok()?, release));
@@ -69,13 +71,10 @@ pub fn trace_rendered(
     (fields.collect(), read.problems)
 }
 
-fn traced(entry: &EntryPoint, arrival: Arrival, marked: &Marked) -> TracedField {
+fn traced(entry: &EntryPoint, arrival: Arrival, known: &KnownMarks<'_>) -> TracedField {
     let (value, site) = match &arrival.from {
-        Origin::Mark(index) => of_mark(&marked.marks[*index], &arrival),
-        Origin::Transformed(index, how) => {
-            let site = &marked.marks[*index].site;
-            (None, Err(computed(site, &arrival, how)))
-        }
+        Origin::Mark(number) => of_mark(known.mark(*number), &arrival),
+        Origin::Transformed(number, how) => (None, Err(computed(&known.mark(*number).site, &arrival, how))),
         Origin::Unmarked => {
             (Amount::parse(arrival.field.resource, &arrival.text).ok(), Err(not_in_git(&arrival)))
         }
@@ -154,13 +153,17 @@ pub fn trace_plain(entry: &EntryPoint, sites: Vec<SiteRead>) -> Vec<TracedField>
 }
 
 /// Refuses sites by where their file stands: generated folders, CI configuration.
-pub fn guard_places(traces: &mut [EntryTrace], all_paths: &[RepoPath], role: &dyn Fn(&RepoPath) -> FileRole) {
+pub fn guard_places(
+    traces: &mut [EntryTrace],
+    exists: &dyn Fn(&RepoPath) -> bool,
+    role: &dyn Fn(&RepoPath) -> FileRole,
+) {
     let mut verdicts: BTreeMap<RepoPath, Option<Problem>> = BTreeMap::new();
     for field in traces.iter_mut().flat_map(|trace| &mut trace.fields) {
         let Ok(site) = &field.site else { continue };
         let verdict = verdicts
             .entry(site.file.clone())
-            .or_insert_with(|| guard_place_as(&site.file, role(&site.file), all_paths.iter()).err());
+            .or_insert_with(|| guard_place_as(&site.file, role(&site.file), exists).err());
         if let Some(problem) = verdict {
             field.site = Err(problem.clone());
         }

@@ -1,6 +1,6 @@
 //! The files of one commit, those that are read over and over held in memory, and which entry points there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_gitops::Snapshot;
 use kubeopt_gitops::entry::{is_kustomization, manifests};
@@ -9,7 +9,6 @@ use kubeopt_model::source::RendererKind;
 use kubeopt_model::{FileSet, Problem, RepoPath};
 
 use crate::discover::{Work, chart_entry, charts, kustomize_entry, plain_folders};
-use crate::rendering::is_own_file;
 use crate::trace::EntryPoint;
 
 /// Entry points that are rendered only because they share files with a live one. A monorepo may have hundreds; beyond
@@ -57,7 +56,7 @@ impl<'s> Tree<'s> {
     pub(crate) fn reads(&self, entry: &EntryPoint) -> Result<BTreeSet<RepoPath>, Problem> {
         let mut read = |path: &RepoPath| self.bytes(path);
         if entry.renderer == RendererKind::Helm {
-            return Ok(self.snapshot.paths().filter(|path| path.is_within(&entry.path)).cloned().collect());
+            return Ok(self.snapshot.paths_within(&entry.path).cloned().collect());
         }
         if self.folders.contains(&entry.path) && entry.renderer == RendererKind::Kustomize {
             return closure(&mut read, &entry.path).and_then(refuse_what_is_not_rendered);
@@ -78,11 +77,12 @@ impl<'s> Tree<'s> {
         let mut work: Work = live.into_iter().map(|entry| (entry.clone(), self.reads(&entry))).collect();
         let shared: BTreeSet<RepoPath> = work.values().flatten().flatten().cloned().collect();
         let known: BTreeSet<RepoPath> = work.keys().map(|entry| entry.path.clone()).collect();
+        let mut includes = Includes::of(&work);
         let (mut sharing, mut notes) = (0, Vec::new());
         for path in self.kustomizations().filter(|path| !known.contains(path)) {
             let entry = kustomize_entry(path);
             let Ok(reads) = self.reads(&entry) else { continue };
-            if reads.is_disjoint(&shared) || is_only_a_part(&entry, &work) {
+            if reads.is_disjoint(&shared) || includes.is_only_a_part(&entry.path) {
                 continue;
             }
             sharing += 1;
@@ -92,6 +92,7 @@ impl<'s> Tree<'s> {
                 ));
                 break;
             }
+            includes.add(&entry, &reads);
             work.insert(entry, Ok(reads));
         }
         (work, notes)
@@ -105,10 +106,9 @@ impl<'s> Tree<'s> {
             .map(|entry| (entry.clone(), self.reads(&entry)))
             .collect();
         let mut taken: BTreeSet<RepoPath> = all.values().flatten().flatten().cloned().collect();
-        let parts: Vec<EntryPoint> =
-            all.keys().filter(|entry| is_only_a_part(entry, &all)).cloned().collect();
+        let includes = Includes::of(&all);
         let mut work = all;
-        work.retain(|entry, _| !parts.contains(entry));
+        work.retain(|entry, _| !includes.is_only_a_part(&entry.path));
         taken.extend(self.held.keys().filter(|path| is_kustomization(path)).cloned());
         let mut plain = plain_folders(&self.held, &taken, &self.charts);
         // A folder with a kustomization, or a component, is not applied file by file.
@@ -136,14 +136,17 @@ fn is_yaml(path: &RepoPath) -> bool {
 
 /// A file that a chart renders: below `templates/` of the chart or of a chart within it.
 fn is_template(path: &RepoPath, charts: &BTreeSet<RepoPath>) -> bool {
-    let name = path.file_name();
-    let renders = is_yaml(path) || name.ends_with(".tpl");
-    renders
-        && charts.iter().any(|chart| {
-            let inner = path.as_str().strip_prefix(chart.as_str()).filter(|_| path.is_within(chart));
-            inner
-                .is_some_and(|inner| inner.trim_start_matches('/').split('/').any(|part| part == "templates"))
-        })
+    let renders = is_yaml(path) || path.file_name().ends_with(".tpl");
+    let mut folder = path.parent().filter(|_| renders && !charts.is_empty());
+    let mut is_below = false;
+    while let Some(at) = folder {
+        if is_below && charts.contains(&at) {
+            return true;
+        }
+        is_below |= at.file_name() == "templates";
+        folder = at.parent();
+    }
+    false
 }
 
 /// A mapping that says no kind: values of a chart, or something that is none of ours.
@@ -154,20 +157,45 @@ fn is_values(bytes: &[u8]) -> bool {
     !has_kind && !first.is_some_and(|line| line.starts_with(b"-"))
 }
 
-/// A base that another entry point includes is no entry point of its own. Two that include each other are both: whoever
-/// renders them tells of the circle.
-fn is_only_a_part(entry: &EntryPoint, work: &Work) -> bool {
-    let includes = |reads: Option<&Result<BTreeSet<RepoPath>, Problem>>, folder: &RepoPath| {
-        reads.is_some_and(|reads| {
-            reads.as_ref().is_ok_and(|reads| reads.iter().any(|file| is_own_file(file, folder)))
-        })
-    };
-    work.iter().any(|(other, reads)| {
-        other.renderer == RendererKind::Kustomize
-            && other.path != entry.path
-            && includes(Some(reads), &entry.path)
-            && !includes(work.get(entry), &other.path)
-    })
+/// Which kustomizations take in which folders.
+#[derive(Default)]
+struct Includes {
+    /// The folders of those that read a folder's own kustomization or chart.
+    by_folder: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
+}
+
+impl Includes {
+    fn of(work: &Work) -> Self {
+        let mut includes = Self::default();
+        for (entry, reads) in work.iter().filter_map(|(entry, reads)| Some((entry, reads.as_ref().ok()?))) {
+            includes.add(entry, reads);
+        }
+        includes
+    }
+
+    fn add(&mut self, entry: &EntryPoint, reads: &BTreeSet<RepoPath>) {
+        if entry.renderer != RendererKind::Kustomize {
+            return;
+        }
+        for folder in reads.iter().filter(|file| is_own_file(file)).filter_map(RepoPath::parent) {
+            if folder != entry.path {
+                self.by_folder.entry(folder).or_default().insert(entry.path.clone());
+            }
+        }
+    }
+
+    /// A base that another entry point includes is no entry point of its own. Two that include each other are both:
+    /// whoever renders them tells of the circle.
+    fn is_only_a_part(&self, folder: &RepoPath) -> bool {
+        let includes =
+            |outer: &RepoPath, inner| self.by_folder.get(inner).is_some_and(|outers| outers.contains(outer));
+        self.by_folder.get(folder).is_some_and(|outers| outers.iter().any(|outer| !includes(folder, outer)))
+    }
+}
+
+/// What makes its folder more than a place for files.
+fn is_own_file(file: &RepoPath) -> bool {
+    is_kustomization(file) || file.file_name() == "Chart.yaml"
 }
 
 fn refuse_what_is_not_rendered(closure: Closure) -> Result<BTreeSet<RepoPath>, Problem> {

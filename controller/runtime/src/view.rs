@@ -9,15 +9,15 @@ use kubeopt_model::{FileSet, RepoPath, RepositoryId};
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     snapshot: &'a Snapshot,
-    /// Files that were read before; saves opening the repository over and over.
-    held: &'a FileSet,
-    instead: &'a FileSet,
+    /// The first that has a file gives it.
+    instead: &'a [&'a FileSet],
 }
 
 impl<'a> View<'a> {
-    /// The commit, with `instead` in the place of its files; `held` are files of the commit that are in memory.
-    pub fn new(snapshot: &'a Snapshot, held: &'a FileSet, instead: &'a FileSet) -> Self {
-        Self { snapshot, held, instead }
+    /// The commit, with what `instead` has in the place of its files; the first of these goes before the next. Files of
+    /// the commit that are in memory may be among them, which saves opening the repository over and over.
+    pub fn new(snapshot: &'a Snapshot, instead: &'a [&'a FileSet]) -> Self {
+        Self { snapshot, instead }
     }
 
     /// The repository that is looked at.
@@ -27,23 +27,30 @@ impl<'a> View<'a> {
 
     /// One file; none where there is no regular file of that name.
     pub fn bytes(&self, path: &RepoPath) -> Option<Vec<u8>> {
-        let kept = self.instead.get(path).or_else(|| self.held.get(path));
         // What cannot be read of the cache is missed here and told when the repository is fetched again.
-        kept.cloned().or_else(|| self.snapshot.read(path).ok().flatten())
+        self.held(path).cloned().or_else(|| self.snapshot.read(path).ok().flatten())
     }
 
     /// Those of the named files that are there.
     pub fn files(&self, paths: &BTreeSet<RepoPath>) -> FileSet {
-        paths.iter().filter_map(|path| Some((path.clone(), self.bytes(path)?))).collect()
+        let (held, rest): (Vec<&RepoPath>, Vec<&RepoPath>) =
+            paths.iter().partition(|path| self.held(path).is_some());
+        let mut files = self.snapshot.read_all(rest).unwrap_or_default();
+        files.extend(held.into_iter().filter_map(|path| Some((path.clone(), self.held(path)?.clone()))));
+        files
     }
 
     /// The paths of all files below a folder.
     pub fn below(&self, folder: &RepoPath) -> BTreeSet<RepoPath> {
-        self.snapshot.paths().filter(|path| path.is_within(folder)).cloned().collect()
+        self.snapshot.paths_within(folder).cloned().collect()
     }
 
     /// Whether there is a regular file of that name.
     pub fn has(&self, path: &RepoPath) -> bool {
-        self.instead.contains_key(path) || self.snapshot.has_file(path)
+        self.held(path).is_some() || self.snapshot.has_file(path)
+    }
+
+    fn held(&self, path: &RepoPath) -> Option<&'a Vec<u8>> {
+        self.instead.iter().find_map(|files| files.get(path))
     }
 }

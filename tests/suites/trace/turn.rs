@@ -308,7 +308,7 @@ fn only_adds(file: &EditedFile) -> Result<(), Trouble> {
         let bare = line.trim_end().trim_end_matches(['{', '}', ' ']);
         let is_kept = |other: &str| {
             other == line
-                || (line.contains('{') && other.starts_with(bare))
+                || (line.contains('{') && (other.starts_with(bare) || holds_in_order(other, line)))
                 || other.trim_end() == line.trim_end()
         };
         let is_empty_map = line.trim() == "{}";
@@ -317,4 +317,10 @@ fn only_adds(file: &EditedFile) -> Result<(), Trouble> {
         }
     }
     Ok(())
+}
+
+/// Whether all of `kept` stands in the text, in its order: keys that join others between the same braces.
+fn holds_in_order(text: &str, kept: &str) -> bool {
+    let mut all = text.chars();
+    kept.chars().all(|wanted| all.any(|found| found == wanted))
 }

@@ -8,8 +8,8 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let (Ok(file), Ok(root)) = (RepoPath::new("values.yaml"), RepoPath::new("")) else { return };
     let files = FileSet::from([(file.clone(), bytes.to_vec())]);
-    let mut found = slots(&files, &|_| FileRole::Manifest);
-    found.extend(slots(&files, &|_| FileRole::Values));
+    let mut found = slots(&files, &|_| FileRole::Manifest).open;
+    found.extend(slots(&files, &|_| FileRole::Values).open);
     let paths = offered(&files, &root);
     found.extend(slots_at(&file, bytes, 1, &FieldPath::default(), &paths).unwrap_or_default());
     for slot in found.into_iter().take(64) {

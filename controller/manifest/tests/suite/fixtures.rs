@@ -38,7 +38,7 @@ fn every_case_takes_what_it_does_not_set() {
 fn created(folder: &Path) -> Option<String> {
     let before = fs::read(folder.join("in.yaml")).expect("in.yaml");
     let file = fs::read_to_string(folder.join("file")).map_or(path("apps/in.yaml"), |text| path(text.trim()));
-    let slots = slots(&FileSet::from([(file.clone(), before.clone())]), &|_| FileRole::Manifest);
+    let slots = slots(&FileSet::from([(file.clone(), before.clone())]), &|_| FileRole::Manifest).open;
     let text = |resource| match resource {
         Resource::Cpu => "7m".to_owned(),
         Resource::Memory => "7Mi".to_owned(),

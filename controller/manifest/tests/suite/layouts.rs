@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::path;
 
 fn found(name: &str, text: &[u8], role: FileRole) -> Vec<Slot> {
-    slots(&FileSet::from([(path(name), text.to_vec())]), &|_| role)
+    slots(&FileSet::from([(path(name), text.to_vec())]), &|_| role).open
 }
 
 fn wanted(slots: &[Slot]) -> Vec<(EditSite, String)> {

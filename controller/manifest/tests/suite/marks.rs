@@ -1,6 +1,6 @@
 //! What is marked, in every form that real repositories use, and what is left alone.
 
-use kubeopt_manifest::{FileRole, Marked, Origin, mark, read_back};
+use kubeopt_manifest::{FileRole, KnownMarks, Marked, Origin, mark, read_back};
 use kubeopt_model::FileSet;
 
 use crate::path;
@@ -139,7 +139,7 @@ spec:
         resources: *r
 ";
     let marked = marked(&[("db.yaml", text)]);
-    let back = read_back(&marked.files[&path("db.yaml")], &marked).expect("text");
+    let back = read_back(&marked.files[&path("db.yaml")], &KnownMarks::of([&marked.index()])).expect("text");
     let seen: Vec<_> = back.arrivals.iter().map(|a| (a.container.as_str(), a.from.clone())).collect();
     assert_eq!(seen, [("a", Origin::Mark(0)), ("b", Origin::Mark(0))]);
     assert_eq!(marked.marks[0].refusal.as_ref().map(|problem| problem.code.as_str()), Some("E-SRC-009"));

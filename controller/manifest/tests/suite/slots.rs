@@ -7,7 +7,7 @@ use crate::{field_path, path};
 
 fn found(name: &str, text: &str, role: FileRole) -> Vec<Slot> {
     let files = FileSet::from([(path(name), text.as_bytes().to_vec())]);
-    let found = slots(&files, &|_| role);
+    let found = slots(&files, &|_| role).open;
     check(name, text, &found);
     found
 }

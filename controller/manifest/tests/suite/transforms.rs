@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_manifest::{FileRole, Marked, Origin, mark, read_back};
+use kubeopt_manifest::{FileRole, KnownMarks, Marked, Origin, mark, read_back};
 use kubeopt_model::FileSet;
 use proptest::prelude::*;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -175,8 +175,8 @@ fn what_a_template_makes_of_a_value_is_told() {
         let marked = values_marked(&format!("{values_text}\n"));
         let values = values(&marked);
         let value = values.as_hash().and_then(|all| all.values().next()).expect("one value");
-        let back =
-            read_back(deployment(field, &template(&text_of(value))).as_bytes(), &marked).expect("text");
+        let rendered = deployment(field, &template(&text_of(value)));
+        let back = read_back(rendered.as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
         let seen: Vec<String> = back.arrivals.iter().map(|arrival| shown(&arrival.from)).collect();
         assert_eq!(seen, [expected], "{name}: {values_text}");
     }
@@ -194,7 +194,7 @@ fn one_value_may_arrive_unchanged_and_changed() {
         deployment("limits.memory", &format!("{memory}{memory}")),
         deployment("limits.memory", &format!("{memory}+{memory}")),
     ];
-    let back = read_back(fields.join("---\n").as_bytes(), &marked).expect("text");
+    let back = read_back(fields.join("---\n").as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
     let seen: Vec<String> = back.arrivals.iter().map(|arrival| shown(&arrival.from)).collect();
     assert_eq!(seen, ["0", "0 multiplied by 2", "1 written as \"{}Mi\"", "-", "1 computed"]);
 }
@@ -212,7 +212,8 @@ fn many_values_of_one_chart_stay_apart_under_every_factor() {
                 deployment(&field, &format!("{}{suffix}", number(&mark.quantity) * factor))
             })
             .collect();
-        let back = read_back(documents.join("---\n").as_bytes(), &marked).expect("text");
+        let back =
+            read_back(documents.join("---\n").as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
         for (at, arrival) in back.arrivals.iter().enumerate() {
             assert_eq!(shown(&arrival.from), format!("{at} multiplied by {factor}"), "{}", arrival.text);
         }
@@ -241,7 +242,8 @@ fn rendered(values: &Yaml) -> String {
 /// What feeds what, by names and paths: no line and no mark's number.
 fn trace(text: &str) -> BTreeMap<String, String> {
     let marked = values_marked(text);
-    let back = read_back(rendered(&values(&marked)).as_bytes(), &marked).expect("text");
+    let back =
+        read_back(rendered(&values(&marked)).as_bytes(), &KnownMarks::of([&marked.index()])).expect("text");
     let told = |from: &Origin| match from {
         Origin::Mark(at) => marked.marks[*at].site.path.to_string(),
         Origin::Transformed(at, how) => format!("{} {how}", marked.marks[*at].site.path),
