@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::{Creation, create, edit, remove};
+use kubeopt_manifest::{Creation, create, edit, extend_patch, register_patch, remove};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
-use kubeopt_model::recommendation::{SiteAddition, SiteRemoval};
+use kubeopt_model::recommendation::{SiteAddition, SitePatch, SiteRemoval};
 use kubeopt_model::{
     Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Prices, Problem,
     Recommendation, RepoPath, RepositoryId,
@@ -14,6 +14,7 @@ use kubeopt_model::{
 
 use crate::kept_limits::keep_limits;
 use crate::not_created::leave_out;
+use crate::overlay::{beside, container_patches};
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
 #[derive(Debug, Clone)]
@@ -87,7 +88,7 @@ fn edit_group(
     let mut after = FileSet::new();
     let (mut recommendations, mut policies) = (Vec::new(), Vec::new());
     for Admitted { recommendation, policy, .. } in members {
-        for file in recommendation.sites().map(|site| &site.file) {
+        for file in recommendation.files() {
             if !before.contains_key(file)
                 && let Some(bytes) = read(&repository, &base, file)
             {
@@ -162,6 +163,17 @@ pub fn leave_uncreated(
     Some((edited_anew(change_set, rest)?, gone))
 }
 
+/// The change set without the recommendations that patch an overlay, edited anew, and those. None where there are none, or
+/// no others.
+pub fn leave_patched(change_set: &ChangeSet) -> Option<(ChangeSet, Vec<Recommendation>)> {
+    let is_patched = |recommendation: &Recommendation| !recommendation.patches.is_empty();
+    let (gone, rest): (Vec<_>, Vec<_>) = change_set.recommendations.iter().cloned().partition(is_patched);
+    if rest.is_empty() {
+        return None;
+    }
+    Some((edited_anew(change_set, rest)?, gone))
+}
+
 /// The change set with other recommendations on the same files. None where they are the same or cannot be edited.
 fn edited_anew(change_set: &ChangeSet, recommendations: Vec<Recommendation>) -> Option<ChangeSet> {
     if recommendations == change_set.recommendations {
@@ -191,12 +203,12 @@ fn edit_most(
     }
 }
 
-/// The files that an edit changed.
+/// The files that an edit changed; of a new one nothing was there.
 fn differing(mut before: FileSet, after: FileSet) -> Vec<EditedFile> {
     after
         .into_iter()
         .filter_map(|(path, after)| {
-            let content = Change { before: before.remove(&path)?, after };
+            let content = Change { before: before.remove(&path).unwrap_or_default(), after };
             (!content.is_none()).then_some(EditedFile { path, content })
         })
         .collect()
@@ -204,7 +216,7 @@ fn differing(mut before: FileSet, after: FileSet) -> Vec<EditedFile> {
 
 /// All files of one recommendation, edited on top of what was edited before: all of it or nothing.
 fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet, NoRecommendation> {
-    let mut by_file: BTreeMap<&RepoPath, OfFile> = BTreeMap::new();
+    let mut by_file: BTreeMap<&RepoPath, OfFile<'_>> = BTreeMap::new();
     for change in &recommendation.changes {
         let edit = FieldEdit { site: change.site.clone(), after: change.value.after };
         by_file.entry(&change.site.file).or_default().edits.push(edit);
@@ -216,6 +228,10 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
         let creation = Creation { site: addition.site.clone(), after: addition.after };
         by_file.entry(&addition.site.file).or_default().creations.push(creation);
     }
+    for patch in &recommendation.patches {
+        by_file.entry(&patch.file).or_default().patches.push(patch);
+        by_file.entry(&patch.kustomization).or_default().named.push(&patch.file);
+    }
     let mut edited = FileSet::new();
     for (path, of_file) in by_file {
         let gone = || {
@@ -226,7 +242,11 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
                 "nothing to do: the next pass reads the branch again",
             )
         };
-        let bytes = files.get(path).ok_or_else(|| NoRecommendation::NotEditable(gone()))?;
+        let bytes = match files.get(path) {
+            Some(bytes) => bytes.as_slice(),
+            None if of_file.may_be_new() => &[],
+            None => return Err(NoRecommendation::NotEditable(gone())),
+        };
         edited.insert(path.clone(), of_file.apply(path, bytes).map_err(NoRecommendation::NotEditable)?);
     }
     Ok(edited)
@@ -234,13 +254,25 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
 
 /// What one recommendation does to one file.
 #[derive(Default)]
-struct OfFile {
+struct OfFile<'r> {
     edits: Vec<FieldEdit>,
     removals: Vec<EditSite>,
     creations: Vec<Creation>,
+    /// What the file, a patch, comes to set.
+    patches: Vec<&'r SitePatch>,
+    /// Patch files that the file, a kustomization, comes to name.
+    named: Vec<&'r RepoPath>,
 }
 
-impl OfFile {
+impl OfFile<'_> {
+    /// Only a patch file is made; all others are there.
+    fn may_be_new(&self) -> bool {
+        self.edits.is_empty()
+            && self.removals.is_empty()
+            && self.creations.is_empty()
+            && self.named.is_empty()
+    }
+
     fn apply(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         // Edits first: they move no line, so that removals find their places. Creations look for paths, not for lines.
         let mut bytes = if self.edits.is_empty() { bytes.to_vec() } else { edit(path, bytes, &self.edits)? };
@@ -249,6 +281,12 @@ impl OfFile {
         }
         if !self.creations.is_empty() {
             bytes = create(path, &bytes, &self.creations)?;
+        }
+        if !self.patches.is_empty() {
+            bytes = extend_patch(path, &bytes, &container_patches(&self.patches, &bytes))?;
+        }
+        for patch_file in &self.named {
+            bytes = register_patch(path, &bytes, &beside(path, patch_file))?;
         }
         Ok(bytes)
     }

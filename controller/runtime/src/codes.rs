@@ -24,6 +24,10 @@ pub const CHART_MISSING: &str = "E-SRC-210";
 pub const VALUES_ELSEWHERE: &str = "E-SRC-211";
 /// A created request would reach a container that it is not sized for.
 pub const SPILLED: &str = "E-SRC-212";
+/// A value feeds several entry points, and the policy wants to be asked.
+pub const SHARED: &str = "E-SRC-213";
+/// A value feeds several entry points, and not all of them can have a patch of their own.
+pub const NOT_PATCHED: &str = "E-SRC-214";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -77,6 +81,11 @@ pub const CODES: &[(&str, &str)] = &[
     (
         SPILLED,
         "A request is not created in a shared file because another entry point would get it too, unsized.",
+    ),
+    (SHARED, "A value stays because it feeds several entry points and the policy says to ask."),
+    (
+        NOT_PATCHED,
+        "A value stays because it feeds several entry points that do not agree, and one cannot have a patch of its own.",
     ),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),

@@ -12,7 +12,7 @@ use kubeopt_model::{
 };
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
-use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit, leave_uncreated};
+use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_uncreated};
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
@@ -56,7 +56,7 @@ impl Edges {
         let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
         let (governed, refused) = govern(units, &files);
         left.extend(refused);
-        let mut wanted = self.size(governed, seen, now).await?;
+        let mut wanted = self.size(governed, seen, sites, now).await?;
         wanted.left.extend(left);
         wanted.problems.extend(files.problems());
         Ok(wanted)
@@ -73,12 +73,19 @@ impl Edges {
         nowhere: &RepositoryId,
     ) -> Result<Wanted, Problem> {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
-        let files = PolicyFiles::read(self.operator_policy.as_ref(), &Sites::default());
+        let no_sites = Sites::default();
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &no_sites);
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
-        self.size(governed, seen, now).await
+        self.size(governed, seen, &no_sites, now).await
     }
 
-    async fn size(&self, governed: Vec<Governed>, seen: &Seen, now: Timestamp) -> Result<Wanted, Problem> {
+    async fn size(
+        &self,
+        governed: Vec<Governed>,
+        seen: &Seen,
+        sites: &Sites,
+        now: Timestamp,
+    ) -> Result<Wanted, Problem> {
         self.progress.stage("sizing", None);
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
@@ -88,6 +95,8 @@ impl Edges {
             facts: &facts,
             usage: &|id: &ContainerId, seconds| usage.get(&seconds)?.get(id).cloned(),
             prices: &|cluster| prices.get(cluster).cloned().flatten(),
+            sites,
+            bindings: &self.bindings,
         };
         Ok(want(governed, &ground))
     }
@@ -98,13 +107,16 @@ impl Edges {
         seen: &Seen,
         now: Timestamp,
     ) -> Result<UsageByWindow, Problem> {
-        let mut by_window: BTreeMap<i64, Vec<ContainerId>> = BTreeMap::new();
+        let mut by_window: BTreeMap<i64, BTreeSet<ContainerId>> = BTreeMap::new();
         for each in governed {
-            let ids = each.unit.candidates.iter().map(|candidate| candidate.id());
-            by_window.entry(each.policy.sizing.history_seconds).or_default().extend(ids);
+            for (unit, policy) in each.sized_under() {
+                let ids = unit.candidates.iter().map(|candidate| candidate.id());
+                by_window.entry(policy.sizing.history_seconds).or_default().extend(ids);
+            }
         }
         let mut usage = UsageByWindow::new();
         for (seconds, ids) in by_window {
+            let ids: Vec<ContainerId> = ids.into_iter().collect();
             usage.insert(seconds, self.usage(&ids, seconds, now, seen).await?);
         }
         Ok(usage)
@@ -139,8 +151,8 @@ impl Edges {
         decided
     }
 
-    /// Proves a change set; a limit that cannot go stays, a request that cannot be created is not, and the rest is proven
-    /// anew.
+    /// Proves a change set; a limit that cannot go stays, a request that cannot be created is not, overlays that cannot be
+    /// patched are not, and the rest is proven anew.
     async fn prove_most(
         &self,
         mut change_set: ChangeSet,
@@ -148,7 +160,7 @@ impl Edges {
         left: &mut Vec<Left>,
         now: Timestamp,
     ) -> (ChangeSet, Result<Proposal, Problem>) {
-        // Every round gives up at least one limit or request, so there are no more rounds than those.
+        // Every round gives up at least one limit, request or patch, so there are no more rounds than those.
         loop {
             let proven = self.prove_and_describe(&change_set, sites, left, now).await;
             let Err(problem) = &proven else { return (change_set, proven) };
@@ -157,7 +169,9 @@ impl Edges {
                 codes::SPILLED => leave_uncreated(&change_set, problem, self.prices_of(&change_set)),
                 _ => None,
             };
-            let Some((without, gone)) = without else { return (change_set, proven) };
+            let Some((without, gone)) = without.or_else(|| leave_patched(&change_set)) else {
+                return (change_set, proven);
+            };
             let why = NoRecommendation::NotEditable(problem.clone());
             left.extend(gone.iter().flat_map(|recommendation| leave(recommendation, &why)));
             change_set = without;

@@ -22,6 +22,8 @@ pub struct Located<'a> {
     pub repository: &'a RepositoryId,
     /// The branch that pull requests go to.
     pub base: &'a str,
+    /// Its entry point.
+    pub entry: &'a RepoPath,
     /// All fields of its entry point; those of other workloads are passed over.
     pub fields: &'a [TracedField],
 }
@@ -41,6 +43,8 @@ pub struct Candidate {
     pub repository: RepositoryId,
     /// The branch that pull requests go to.
     pub base: String,
+    /// The entry point that describes it; the root where no repository was asked.
+    pub entry: RepoPath,
 }
 
 impl Candidate {
@@ -105,6 +109,7 @@ fn candidate(
         refused,
         repository: located.repository.clone(),
         base: located.base.to_owned(),
+        entry: located.entry.clone(),
     }
 }
 
@@ -249,6 +254,7 @@ pub fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> Option<
         changes.ignore_below_ratio = changes.ignore_below_ratio.max(with.ignore_below_ratio);
         changes.ignore_below_cpu = changes.ignore_below_cpu.max(with.ignore_below_cpu);
         changes.ignore_below_memory = changes.ignore_below_memory.max(with.ignore_below_memory);
+        changes.shared_base = changes.shared_base.max(with.shared_base);
         let (manners, with) = (&mut all.pull_requests, &other.pull_requests);
         manners.max_open = manners.max_open.min(with.max_open);
         manners.per_hour = manners.per_hour.min(with.per_hour);

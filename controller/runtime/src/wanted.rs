@@ -19,7 +19,10 @@ use crate::change_set::Admitted;
 use crate::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
 use crate::filled_in::filled_in;
 use crate::located::Sites;
+use crate::patched::{Ground as PatchGround, patched};
 use crate::policy_files::PolicyFiles;
+use crate::rendering::is_of_release;
+use crate::shared_base::{Settle, overlay_policies, settle_shared};
 use crate::trace::EntryTrace;
 
 /// Containers of one workload that are left as they are.
@@ -51,6 +54,9 @@ pub struct Governed {
     pub unit: Unit,
     /// What all layers say.
     pub policy: EffectivePolicy,
+    /// For each entry point of containers that share a scalar with another: what all layers say, those of its own folder
+    /// too, or why these cannot be read.
+    pub overlays: BTreeMap<RepoPath, Result<EffectivePolicy, Problem>>,
 }
 
 /// Locates every workload in the traces. Workloads without a source, or whose entry point does not describe them, are
@@ -99,6 +105,7 @@ fn locate_one(
         workload,
         repository: &source.repository,
         base: &trace.snapshot.branch,
+        entry: &entry.entry.path,
         fields: &entry.fields,
     };
     let allowed = |path: &RepoPath| {
@@ -107,13 +114,17 @@ fn locate_one(
     Ok(candidates(&located, &allowed))
 }
 
-/// The file of the entry point that could not be read and probably holds the workload: one of its name, else the first.
+/// What of the entry point could not be read and probably holds the workload: its release, a file of its name, else the
+/// first.
 fn likely_unread<'a>(entry: &'a EntryTrace, workload: &Workload) -> Option<&'a Problem> {
     let of_its_name = |problem: &&Problem| {
         let name = problem.place.as_ref().and_then(|place| place.file.rsplit('/').next());
         name.is_some_and(|name| name.contains(workload.id.name.as_str()))
     };
-    entry.unread.iter().find(of_its_name).or(entry.unread.first())
+    let of_its_release =
+        |problem: &&Problem| workload.applied_by.as_ref().is_some_and(|by| is_of_release(problem, by));
+    let unread = || entry.unread.iter();
+    unread().find(of_its_release).or_else(|| unread().find(of_its_name)).or(entry.unread.first())
 }
 
 fn not_rendered(workload: &Workload, entry: &str) -> Problem {
@@ -154,6 +165,7 @@ pub fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> Vec<Uni
                 refused: Vec::new(),
                 repository: repository.clone(),
                 base: String::new(),
+                entry: RepoPath::root(),
             };
             Unit { repository: repository.clone(), base: String::new(), candidates: vec![candidate] }
         })
@@ -164,18 +176,23 @@ pub fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> Vec<Uni
 pub fn govern(units: Vec<Unit>, files: &PolicyFiles) -> (Vec<Governed>, Vec<Left>) {
     let (mut governed, mut left) = (Vec::new(), Vec::new());
     for unit in units {
-        match policy_of(&unit, files) {
-            Ok(policy) => governed.push(Governed { unit, policy }),
+        match policy_of(&unit, &[], files) {
+            Ok(policy) => {
+                let overlays = overlay_policies(&unit, &|part, file| policy_of(part, &[file], files));
+                governed.push(Governed { unit, policy, overlays });
+            }
             Err(problem) => left.extend(leave_all(&unit, NoRecommendation::NotEditable(problem))),
         }
     }
     (governed, left)
 }
 
-fn policy_of(unit: &Unit, files: &PolicyFiles) -> Result<EffectivePolicy, Problem> {
+/// The policy of the files that set the containers' values, and of `more` files that may come to do so.
+fn policy_of(unit: &Unit, more: &[RepoPath], files: &PolicyFiles) -> Result<EffectivePolicy, Problem> {
     let mut policies = Vec::new();
     for candidate in &unit.candidates {
-        let mut paths: Vec<RepoPath> = candidate.sites.iter().map(|(_, site, _)| site.file.clone()).collect();
+        let own = candidate.sites.iter().map(|(_, site, _)| site.file.clone());
+        let mut paths: Vec<RepoPath> = own.chain(more.iter().cloned()).collect();
         paths.dedup();
         if paths.is_empty() {
             paths.push(RepoPath::root());
@@ -204,18 +221,32 @@ pub struct Ground<'a> {
     pub usage: &'a dyn Fn(&ContainerId, i64) -> Option<ContainerUsage>,
     /// Prices by cluster.
     pub prices: &'a dyn Fn(&kubeopt_model::ClusterName) -> Option<Prices>,
+    /// The repositories, where any were asked.
+    pub sites: &'a Sites,
+    /// What may be edited.
+    pub bindings: &'a [Binding],
 }
 
 /// Recommends and admits every unit.
 pub fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
     let mut wanted = Wanted::default();
-    for Governed { unit, policy } in governed {
-        match want_one(&unit, &policy, ground) {
-            Ok(admitted) => {
-                wanted.left.extend(left_members(&unit, &admitted));
-                wanted.admitted.push(admitted);
+    let size = |unit: &Unit, policy: &EffectivePolicy| want_one(unit, policy, ground);
+    let patch = |admitted: Admitted, entry: &RepoPath, unit: &Unit| match ground
+        .sites
+        .trace(&unit.repository, &unit.base)
+    {
+        Some(trace) => patched(admitted, entry, unit, &PatchGround { trace, bindings: ground.bindings }),
+        None => Ok(admitted),
+    };
+    for governed in governed {
+        for (unit, became) in settle_shared(governed, &Settle { size: &size, patch: &patch }) {
+            match became {
+                Ok(admitted) => {
+                    wanted.left.extend(left_members(&unit, &admitted));
+                    wanted.admitted.push(admitted);
+                }
+                Err(why) => wanted.left.extend(leave_all(&unit, why)),
             }
-            Err(why) => wanted.left.extend(leave_all(&unit, why)),
         }
     }
     wanted

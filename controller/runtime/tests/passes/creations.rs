@@ -1,20 +1,15 @@
 //! Requests that nothing in Git sets: created where they are missing, proven, and followed until the cluster runs them.
 
-use std::path::PathBuf;
-
-use kubeopt_gitops::render::{KustomizeBinary, Renderer};
 use kubeopt_history::RecordedState;
 use kubeopt_model::pull_request::Marker;
-use kubeopt_model::source::RendererKind;
 use kubeopt_model::{Amount, Bytes, Field, MilliCores, NoRecommendation, Resources};
 use kubeopt_runtime::PassReport;
-use kubeopt_runtime::edges::Edges;
 use kubeopt_runtime::explain::explain;
 use kubeopt_runtime::merges::Sync;
 use kubeopt_runtime::scan::scan;
 
 use crate::apps::{API, ASKED, App, WEB, recorded};
-use crate::overlays::child;
+use crate::overlays::{EU, US, rendering};
 use crate::said::left_code;
 use crate::world::World;
 
@@ -192,10 +187,6 @@ async fn a_scan_and_an_explanation_show_what_would_be_created() {
     assert!(text.contains("create-request"), "{text}");
 }
 
-const EU: App =
-    App { namespace: "eu", name: "cart", folder: "overlays/eu", renderer: RendererKind::Kustomize, ..API };
-const US: App = App { namespace: "us", folder: "overlays/us", ..EU };
-
 /// An overlay for each of two workloads on one base without requests, and the cluster that runs both.
 async fn overlays(eu: &str) -> World {
     let base = manifest(&App { folder: "base", ..EU }, "").replace("  namespace: eu\n", "");
@@ -217,20 +208,6 @@ async fn overlays(eu: &str) -> World {
     usage.series.extend(recorded(&[US], |_| 200.0).series);
     world.metrics["prod"].set(usage);
     world
-}
-
-/// A controller with a renderer; none where the machine has none.
-async fn rendering(world: &World) -> Option<Edges> {
-    let mut kubeopt = world.controller("a").await;
-    let named = std::env::var_os("KUBEOPT_KUSTOMIZE").map(PathBuf::from);
-    let kustomize = KustomizeBinary::find(named.as_deref()).await.ok();
-    let is_there = kustomize.is_some();
-    kubeopt.renderer = Renderer::new(child(world.folder()), kustomize, None);
-    if !is_there {
-        let report = world.pass(&kubeopt).await;
-        assert_eq!(left_code(&report, &EU), "E-REN-001");
-    }
-    is_there.then_some(kubeopt)
 }
 
 /// Where CPU requests are created for the two, which, and for how many containers.
@@ -278,4 +255,22 @@ async fn an_overlay_with_a_patch_gets_its_own_and_the_base_follows_when_that_is_
     let proposal = report.decided.proposals.iter().find(|one| one.change_set.group == "overlays/us").unwrap();
     let proven: Vec<&str> = proposal.verifications.iter().map(|one| one.entry.as_str()).collect();
     assert_eq!(proven, ["overlays/us"], "nothing changes for the other one");
+}
+
+#[tokio::test]
+async fn overlays_that_need_different_requests_get_them_created_in_patches_of_their_own() {
+    let world = overlays("namespace: eu\nresources: [../../base]\n").await;
+    world
+        .commit("shop", ".kubeopt.yaml", "changes: {sharedBase: overlay-patch}\npullRequests: {perHour: 9}\n")
+        .await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.problems(), []);
+    assert_eq!(created(&report), []);
+    let pull = world.the_open_one(&EU).await;
+    let said =
+        "`overlays/eu/kubeopt-resources.yaml` gets `requests.cpu`: not set → `115m`, over `base/cart.yaml:";
+    assert!(pull.body.contains(said), "{}", pull.body);
+    assert!(pull.body.contains("| - → **115m** |"), "{}", pull.body);
+    assert!(world.the_open_one(&US).await.body.contains("| - → **230m** |"));
 }

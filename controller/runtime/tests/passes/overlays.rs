@@ -7,20 +7,24 @@
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
+use kubeopt_forge::PullRequestState;
 use kubeopt_gitops::render::{KustomizeBinary, Renderer};
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::source::RendererKind;
+use kubeopt_model::{Amount, Bound, Field, MilliCores, NoRecommendation};
+use kubeopt_runtime::PassReport;
+use kubeopt_runtime::edges::Edges;
 
 use crate::apps::{API, ASKED, App, WEB, recorded};
-use crate::said::left_code;
+use crate::said::{left, left_code};
 use crate::world::World;
 
 /// What the script that stands for kubeopt sets, and nobody else.
 const CHILD_VARIABLE: &str = "KUBEOPT_TEST_CHILD";
 
-const EU: App =
+pub(crate) const EU: App =
     App { namespace: "eu", name: "cart", folder: "overlays/eu", renderer: RendererKind::Kustomize, ..API };
-const US: App = App { namespace: "us", folder: "overlays/us", ..EU };
+pub(crate) const US: App = App { namespace: "us", folder: "overlays/us", ..EU };
 
 /// Becomes the renderer where the script below calls it, else checks that a child answers nonsense with a problem.
 #[test]
@@ -58,6 +62,20 @@ pub(crate) fn child(folder: &Path) -> PathBuf {
     script
 }
 
+/// A controller with a renderer; none where the machine has none.
+pub(crate) async fn rendering(world: &World) -> Option<Edges> {
+    let mut kubeopt = world.controller("a").await;
+    let named = std::env::var_os("KUBEOPT_KUSTOMIZE").map(PathBuf::from);
+    let kustomize = KustomizeBinary::find(named.as_deref()).await.ok();
+    let is_there = kustomize.is_some();
+    kubeopt.renderer = Renderer::new(child(world.folder()), kustomize, None);
+    if !is_there {
+        let report = world.pass(&kubeopt).await;
+        assert_eq!(left_code(&report, &EU), "E-REN-001");
+    }
+    is_there.then_some(kubeopt)
+}
+
 #[tokio::test]
 async fn one_base_under_two_overlays_gets_one_recommendation_for_both() {
     let base = App { folder: "base", ..EU }.manifest(ASKED).replace("  namespace: eu\n", "");
@@ -73,18 +91,9 @@ async fn one_base_under_two_overlays_gets_one_recommendation_for_both() {
     let mut usage = recorded(&[EU, WEB], |_| 100.0);
     usage.series.extend(recorded(&[US], |_| 200.0).series);
     world.metrics["prod"].set(usage);
-    let mut kubeopt = world.controller("a").await;
-    let named = std::env::var_os("KUBEOPT_KUSTOMIZE").map(PathBuf::from);
-    let kustomize = KustomizeBinary::find(named.as_deref()).await.ok();
-    let is_there = kustomize.is_some();
-    kubeopt.renderer = Renderer::new(child(world.folder()), kustomize, None);
-
+    let Some(kubeopt) = rendering(&world).await else { return };
     let report = world.pass(&kubeopt).await;
     world.the_open_one(&WEB).await;
-    if !is_there {
-        assert_eq!([left_code(&report, &EU), left_code(&report, &US)], ["E-REN-001", "E-REN-001"]);
-        return;
-    }
     let proposal = report.decided.proposals.iter().find(|one| one.change_set.group == "base").unwrap();
     assert_eq!(proposal.change_set.recommendations.len(), 1, "{:?}", report.decided.left);
     let members: Vec<String> = proposal.change_set.recommendations[0]
@@ -104,4 +113,225 @@ async fn one_base_under_two_overlays_gets_one_recommendation_for_both() {
 
     assert_eq!(world.pass(&kubeopt).await.problems(), []);
     assert_eq!(world.the_open_one(&EU).await, pull);
+}
+
+/// Overlays get patches of their own, and nothing waits for the next hour.
+const PATCHED: &str = "changes: {sharedBase: overlay-patch}\npullRequests: {perHour: 9}\n";
+
+/// A base under two overlays, with a policy and further or other files, and these workloads with the CPU that they use.
+async fn shop(policy: &str, others: &[(&str, &str)], live: &[(App, f64)]) -> World {
+    let base = App { folder: "base", ..EU }.manifest(ASKED).replace("  namespace: eu\n", "");
+    let files = [
+        (".kubeopt.yaml", policy),
+        ("base/cart.yaml", base.as_str()),
+        ("base/kustomization.yaml", "resources: [cart.yaml]\n"),
+        ("overlays/eu/kustomization.yaml", "namespace: eu\nresources: [../../base]\n"),
+        ("overlays/us/kustomization.yaml", "namespace: us\nresources: [../../base]\n"),
+    ];
+    let files: Vec<_> = files.iter().chain(others).map(|(path, text)| ("shop", *path, *text)).collect();
+    let apps: Vec<App> = live.iter().map(|(app, _)| *app).collect();
+    let world = World::with(&[WEB], &files).await.deploy(&apps);
+    let mut usage = recorded(&[WEB], |_| 100.0);
+    for (app, millicores) in live {
+        usage.series.extend(recorded(&[*app], |_| *millicores).series);
+    }
+    world.metrics["prod"].set(usage);
+    world
+}
+
+/// The files that the open pull request of an app changes, with their text.
+async fn proposed(world: &World, app: &App) -> Vec<(String, String)> {
+    let pull = world.the_open_one(app).await;
+    let changed = world.forge.changed_files(&app.repository_id(), pull.number).await.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    changed.into_iter().map(|file| (file.path.to_string(), text(file.content.after))).collect()
+}
+
+/// The entry points that a group's proof names.
+fn proven(report: &PassReport, group: &str) -> Vec<String> {
+    let proposal = report.decided.proposals.iter().find(|one| one.change_set.group == group).unwrap();
+    proposal.verifications.iter().map(|one| one.entry.to_string()).collect()
+}
+
+/// Merges the pull request of each app, and lets the cluster run what it said.
+async fn merge_and_apply(world: &World, apps: &[App]) {
+    for app in apps {
+        let pull = world.the_open_one(app).await;
+        let fields = Marker::find(&pull.body).unwrap().fields;
+        world.forge.merge(&app.repository_id(), pull.number, "alice").await.unwrap();
+        let mut shown = world.shown.lock().unwrap();
+        let mut workloads = shown.values_mut().flat_map(|facts| &mut facts.workloads);
+        let live = workloads.find(|workload| workload.id == app.id()).unwrap();
+        for marked in fields {
+            let field: Field = marked.field.parse().unwrap();
+            let amount = Amount::parse(field.resource, &marked.value.after).unwrap();
+            live.containers[0].resources.set(field.bound, amount);
+        }
+    }
+    world.advance(7200);
+}
+
+fn patch_of(fields: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: cart\nspec:\n  template:\n    spec:\n      containers:\n      - name: main\n        resources:\n{fields}"
+    )
+}
+
+#[tokio::test]
+async fn overlays_that_agree_have_their_base_edited() {
+    let world = shop(PATCHED, &[], &[(EU, 100.0), (US, 110.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.problems(), []);
+    let files: Vec<String> = proposed(&world, &EU).await.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(files, ["base/cart.yaml"]);
+    assert_eq!(proven(&report, "base"), ["overlays/eu", "overlays/us"]);
+}
+
+#[tokio::test]
+async fn overlays_that_differ_get_a_patch_each_and_the_base_stays() {
+    let world = shop(PATCHED, &[], &[(EU, 100.0), (US, 200.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.problems(), []);
+    for (app, cpu) in [(EU, "115m"), (US, "230m")] {
+        let folder = app.folder;
+        let patch =
+            patch_of(&format!("          requests:\n            cpu: {cpu}\n            memory: 248Mi\n"));
+        let kustomization = format!(
+            "namespace: {}\nresources: [../../base]\npatches:\n- path: kubeopt-resources.yaml\n",
+            app.namespace
+        );
+        let files = [
+            (format!("{folder}/kubeopt-resources.yaml"), patch),
+            (format!("{folder}/kustomization.yaml"), kustomization),
+        ];
+        assert_eq!(proposed(&world, &app).await, files);
+        assert_eq!(proven(&report, folder), [folder], "the other one does not change");
+    }
+    let body = world.the_open_one(&EU).await.body;
+    let said =
+        "`overlays/eu/kubeopt-resources.yaml` sets `requests.cpu`: `400m` → `115m`, over `base/cart.yaml:";
+    assert!(body.contains(said) && body.contains("which stays: it also feeds `overlays/us`."), "{body}");
+    assert!(report.diff().contains("--- /dev/null\n+++ b/overlays/eu/kubeopt-resources.yaml\n"));
+    let plan = report.plan_text();
+    assert!(
+        plan.contains("eu/deploy/cart  acme/shop  overlays/eu/kubeopt-resources.yaml   (kustomize, traced)"),
+        "{plan}"
+    );
+
+    let pull = world.the_open_one(&EU).await;
+    world.pass(&kubeopt).await;
+    assert_eq!(world.the_open_one(&EU).await, pull, "said once");
+
+    merge_and_apply(&world, &[EU, US]).await;
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.problems(), []);
+    for app in [EU, US] {
+        assert_eq!(left(&report, &app), NoRecommendation::AlreadyRight);
+        assert_eq!(world.pulls_of(&app).await.len(), 1, "what the patch says is right");
+    }
+}
+
+#[tokio::test]
+async fn what_is_patched_once_is_edited_where_it_stands() {
+    let world = shop(PATCHED, &[], &[(EU, 100.0), (US, 200.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    world.pass(&kubeopt).await;
+    merge_and_apply(&world, &[EU, US]).await;
+    let by_hand = patch_of("          requests:\n            cpu: 400m # by hand\n            memory: 248Mi\n");
+    world.commit("shop", "overlays/eu/kubeopt-resources.yaml", &by_hand).await;
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(proven(&report, "overlays/eu"), ["overlays/eu"]);
+    let pulls = world.pulls_of(&EU).await;
+    let open = pulls.iter().find(|pull| pull.state == PullRequestState::Open).unwrap();
+    let changed = world.forge.changed_files(&EU.repository_id(), open.number).await.unwrap();
+    let files: Vec<&str> = changed.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(files, ["overlays/eu/kubeopt-resources.yaml"]);
+    let text = String::from_utf8(changed[0].content.after.clone()).unwrap();
+    assert_eq!(text, by_hand.replace("400m", "115m"));
+}
+
+#[tokio::test]
+async fn an_overlay_that_nothing_runs_keeps_what_the_base_says() {
+    let world = shop(PATCHED, &[], &[(EU, 100.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.problems(), []);
+    let files: Vec<String> = proposed(&world, &EU).await.into_iter().map(|(path, _)| path).collect();
+    assert_eq!(files, ["overlays/eu/kubeopt-resources.yaml", "overlays/eu/kustomization.yaml"]);
+    assert_eq!(proven(&report, "overlays/eu"), ["overlays/eu"]);
+}
+
+#[tokio::test]
+async fn a_limit_is_patched_with_its_request() {
+    let base = App { folder: "base", ..EU }.manifest(ASKED).replace("  namespace: eu\n", "");
+    let base = format!("{base}          limits:\n            cpu: 800m\n");
+    let policy = format!("{PATCHED}sizing: {{limits: {{cpu: ratio}}}}\n");
+    let world = shop(&policy, &[("base/cart.yaml", &base)], &[(EU, 100.0), (US, 200.0)]).await;
+    for workload in world.shown.lock().unwrap().values_mut().flat_map(|facts| &mut facts.workloads) {
+        if workload.id.name == EU.id().name {
+            workload.containers[0].resources.set(Bound::Limit, Amount::Cpu(MilliCores(800)));
+        }
+    }
+    let Some(kubeopt) = rendering(&world).await else { return };
+    assert_eq!(world.pass(&kubeopt).await.problems(), []);
+    let fields = "          requests:\n            cpu: 115m\n            memory: 248Mi\n          limits:\n            cpu: 230m\n";
+    assert_eq!(proposed(&world, &EU).await[0].1, patch_of(fields));
+}
+
+#[tokio::test]
+async fn a_patch_that_the_overlay_has_for_the_workload_is_extended() {
+    let patch =
+        "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: cart}\nspec:\n  replicas: 2  # for now\n";
+    let kustomization = "namespace: eu\nresources: [../../base]\npatches:\n- path: replicas.yaml\n";
+    let others = [("overlays/eu/kustomization.yaml", kustomization), ("overlays/eu/replicas.yaml", patch)];
+    let world = shop(PATCHED, &others, &[(EU, 100.0), (US, 200.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    assert_eq!(world.pass(&kubeopt).await.problems(), []);
+    let files = proposed(&world, &EU).await;
+    let added = "  template:\n    spec:\n      containers:\n      - name: main\n        resources:\n          requests:\n            cpu: 115m\n            memory: 248Mi\n";
+    assert_eq!(files, [("overlays/eu/replicas.yaml".to_owned(), format!("{patch}{added}"))]);
+}
+
+#[tokio::test]
+async fn nothing_is_patched_away_from_under_one_that_is_the_base_itself() {
+    const ALL: App = App { namespace: "all", folder: "base", ..EU };
+    let world = shop(PATCHED, &[], &[(EU, 100.0), (US, 200.0), (ALL, 300.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    for app in [EU, US, ALL] {
+        assert_eq!(left_code(&report, &app), "E-SRC-214");
+        assert!(world.pulls_of(&app).await.is_empty());
+    }
+    let said = left(&report, &EU).sentence();
+    let sentence = "base/cart.yaml feeds 3 entry points (base, overlays/eu, overlays/us), and base is a part of overlays/eu";
+    assert!(said.starts_with(sentence), "{said}");
+}
+
+#[tokio::test]
+async fn an_overlay_whose_own_policy_says_no_is_left_and_the_other_is_patched() {
+    let others = [("overlays/eu/.kubeopt.yaml", "enabled: false\n")];
+    let world = shop(PATCHED, &others, &[(EU, 100.0), (US, 200.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    let by = "overlays/eu/.kubeopt.yaml:1".to_owned();
+    assert_eq!(left(&report, &EU), NoRecommendation::Disabled { by });
+    assert_eq!(proven(&report, "overlays/us"), ["overlays/us"]);
+}
+
+#[tokio::test]
+async fn a_policy_that_asks_leaves_the_base_and_names_all_that_it_feeds() {
+    let world = shop("changes: {sharedBase: ask}\n", &[], &[(EU, 100.0), (US, 200.0)]).await;
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    for app in [EU, US] {
+        assert_eq!(left_code(&report, &app), "E-SRC-213");
+        assert!(world.pulls_of(&app).await.is_empty());
+    }
+    assert_eq!(
+        left(&report, &EU).sentence(),
+        "base/cart.yaml feeds 2 entry points (overlays/eu, overlays/us); requests.cpu 230m, requests.memory 248Mi would suit all of them (E-SRC-213)"
+    );
+    world.the_open_one(&WEB).await;
 }
