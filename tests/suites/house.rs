@@ -46,6 +46,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["kubeopt-history"]),
     ("kube", &["kubeopt-cluster"]),
     ("git2", &["kubeopt-gitops", "kubeopt-forge"]),
+    ("russh", &["kubeopt-gitops"]),
     ("reqwest", &["kubeopt-net"]),
     ("yaml-edit", &["kubeopt-manifest"]),
     ("yaml-rust2", &["kubeopt-manifest", "kubeopt-api"]),

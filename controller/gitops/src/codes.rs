@@ -32,6 +32,11 @@ pub const CODES: &[(&str, &str)] = &[
     (STORE, "the cache of repositories could not be read or written"),
     (OBJECT, "an object of the repository is missing or damaged"),
     (OVER_QUOTA, "the repository takes more bytes than the cache keeps of one, or than one transfer brings"),
+    (HOST_KEY_UNKNOWN, "the ssh server's host key is not pinned: no list names the host"),
+    (HOST_KEY_CHANGED, "the ssh server's host key is not the pinned one, or was taken back"),
+    (KNOWN_HOSTS, "a list of pinned host keys cannot be read"),
+    (SSH_KEY, "the private key for ssh cannot be used"),
+    (SSH, "the ssh server does not do what the protocol says"),
     (RENDERER_MISSING, "no kustomize or helm binary was found"),
     (REMOTE_REFERENCE, "a kustomization refers to something outside its repository"),
     (REFERENCE_MISSING, "a kustomization refers to a file or folder that is not in the repository"),
@@ -88,6 +93,11 @@ pub(crate) const STORE: &str = "E-SRC-127";
 pub(crate) const OBJECT: &str = "E-SRC-128";
 pub(crate) const OVER_QUOTA: &str = "E-SRC-129";
 pub(crate) const UNEXPANDED: &str = "E-SRC-130";
+pub(crate) const HOST_KEY_UNKNOWN: &str = "E-SRC-131";
+pub(crate) const HOST_KEY_CHANGED: &str = "E-SRC-132";
+pub(crate) const KNOWN_HOSTS: &str = "E-SRC-133";
+pub(crate) const SSH_KEY: &str = "E-SRC-134";
+pub(crate) const SSH: &str = "E-SRC-135";
 
 pub(crate) const RENDERER_MISSING: &str = "E-REN-001";
 pub(crate) const REMOTE_REFERENCE: &str = "E-REN-002";

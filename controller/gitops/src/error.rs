@@ -23,15 +23,61 @@ pub enum GitError {
     /// No commit, or no default branch.
     #[error("repository {0} has no commit on its default branch")]
     Empty(RepositoryId),
-    /// 401 or 403.
-    #[error("the server of repository {repository} refused the credentials (HTTP {status})")]
+    /// 401 or 403, or an ssh key that does not let in.
+    #[error("the server of repository {repository} refused the credentials ({how})")]
     Unauthorized {
         /// The repository.
         repository: RepositoryId,
-        /// The status.
-        status: u16,
+        /// The status, or the ssh key's fingerprint and the user.
+        how: String,
     },
-    /// 429, a status of 500 and above, or no connection; the next pass may succeed.
+    /// Over ssh: the program that serves the repository ended before it said anything.
+    #[error("the ssh server did not serve repository {repository}; it says: {says}")]
+    Refused {
+        /// The repository.
+        repository: RepositoryId,
+        /// Its words.
+        says: String,
+    },
+    /// Nothing is trusted at first sight.
+    #[error("the ssh server {server} offers the host key {offered}, and `knownHosts` names no key for it")]
+    HostKeyUnknown {
+        /// Host and port.
+        server: String,
+        /// Kind and fingerprint.
+        offered: String,
+    },
+    /// Another key than the pinned ones, or one that was taken back.
+    #[error("the ssh server {server} offers the host key {offered}, but {why}")]
+    HostKeyChanged {
+        /// Host and port.
+        server: String,
+        /// Kind and fingerprint.
+        offered: String,
+        /// What the list says.
+        why: String,
+    },
+    /// A list of host keys that cannot be read.
+    #[error("unable to use the host keys of {place}: {why}")]
+    KnownHosts {
+        /// The key of kubeopt.yaml, or the file.
+        place: String,
+        /// Which line, and why not.
+        why: String,
+    },
+    /// A private key that cannot be used.
+    #[error("unable to use {why}")]
+    SshKey {
+        /// Which, and why not; never the content.
+        why: String,
+    },
+    /// What the server does is not what ssh says.
+    #[error("{why}")]
+    Ssh {
+        /// What was wrong.
+        why: String,
+    },
+    /// 429, a status of 500 and above, no connection or a broken one; the next pass may succeed.
     #[error("unable to fetch repository {repository}: {why}")]
     Unreachable {
         /// The repository.
@@ -90,10 +136,15 @@ impl GitError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::RepositoryNotFound(_) => codes::REPOSITORY_NOT_FOUND,
+            Self::RepositoryNotFound(_) | Self::Refused { .. } => codes::REPOSITORY_NOT_FOUND,
             Self::BranchNotFound { .. } => codes::BRANCH_NOT_FOUND,
             Self::Empty(_) => codes::REPOSITORY_EMPTY,
             Self::Unauthorized { .. } => codes::UNAUTHORIZED,
+            Self::HostKeyUnknown { .. } => codes::HOST_KEY_UNKNOWN,
+            Self::HostKeyChanged { .. } => codes::HOST_KEY_CHANGED,
+            Self::KnownHosts { .. } => codes::KNOWN_HOSTS,
+            Self::SshKey { .. } => codes::SSH_KEY,
+            Self::Ssh { .. } => codes::SSH,
             Self::Unreachable { .. } => codes::UNREACHABLE,
             Self::Net(error) => error.code(),
             Self::Protocol { .. } => codes::PROTOCOL,
@@ -113,6 +164,12 @@ impl GitError {
             | Self::BranchNotFound { .. }
             | Self::Empty(_)
             | Self::Unauthorized { .. }
+            | Self::Refused { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::KnownHosts { .. }
+            | Self::SshKey { .. }
+            | Self::Ssh { .. }
             | Self::Protocol { .. }
             | Self::TooLarge { .. }
             | Self::OverQuota { .. } => false,
@@ -129,14 +186,32 @@ impl GitError {
             }
             Self::Empty(_) => "push a first commit, or set the default branch at the forge",
             Self::Unauthorized { .. } => {
-                "check that the forge's token in kubeopt.yaml is valid, not expired, and may read this repository"
+                "check that the forge's token or ssh key in kubeopt.yaml is valid, not expired, and may read this repository"
+            }
+            Self::Refused { .. } => {
+                "check that it still exists under this name and that the ssh key may read it, as a deploy key or a user's"
+            }
+            Self::HostKeyUnknown { .. } => {
+                "compare the fingerprint with the one that the forge's administrators publish; if they are equal, add the line that `ssh-keyscan` prints for this server to `knownHosts` of the forge in kubeopt.yaml"
+            }
+            Self::HostKeyChanged { .. } => {
+                "someone may stand between kubeopt and the server: ask the forge's administrators whether they changed the key, and only then replace the line in `knownHosts`"
+            }
+            Self::KnownHosts { .. } => {
+                "write a line `HOST TYPE KEY` for each host key, as `ssh-keyscan` prints it and the forge's administrators publish it"
+            }
+            Self::SshKey { .. } => {
+                "name a file with an ed25519, ECDSA or RSA private key as ssh-keygen writes it, and its passphrase as `passphraseFile`"
+            }
+            Self::Ssh { .. } => {
+                "check that the address is that of an ssh server with algorithms of this decade (OpenSSH 7.2 and later)"
             }
             Self::Unreachable { .. } => {
                 "check that the forge runs and that network policies let kubeopt reach it; it is tried again in the next pass"
             }
             Self::Net(_) => "",
             Self::Protocol { .. } => {
-                "check that the address is that of a Git server with protocol version 2 (Git 2.18 and later) over HTTP"
+                "check that the address is that of a Git server with protocol version 2 (Git 2.18 and later); an ssh server must accept the variable GIT_PROTOCOL (`AcceptEnv GIT_PROTOCOL` in sshd_config)"
             }
             Self::TooLarge { .. } => "split the repository, or keep large files out of it",
             Self::OverQuota { .. } => {

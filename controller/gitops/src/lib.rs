@@ -2,7 +2,7 @@
 //!
 //! Three concerns, one folder or file each:
 //! - [`store`] and [`snapshot`]: a cache of bare repositories; the files of a commit are read from its trees, nothing
-//!   is ever checked out. `smart` is the HTTP side of a fetch.
+//!   is ever checked out. `smart` is the fetch, over HTTP or over [`ssh`].
 //! - [`sources`], [`flux`], [`argo`], [`allow`], [`entry`], [`giturl`]: from a live object to repository, branch and
 //!   folder; [`release`]: from an object to a chart and its values. Pure.
 //! - [`render`]: both ends of the child process that turns a folder into manifests; [`charts`] are what Helm renders.
@@ -35,6 +35,7 @@ pub mod snapshot;
 pub mod sources;
 #[cfg(test)]
 mod sources_fixture;
+pub mod ssh;
 pub mod store;
 
 pub use allow::path_allowed;
@@ -49,4 +50,5 @@ pub use render::{
 };
 pub use snapshot::{Skipped, SkippedWhy, Snapshot};
 pub use sources::{Sources, find_sources, resolve_sources};
+pub use ssh::{KnownHosts, SshAddress, SshClient, SshPolicy};
 pub use store::{GitStore, Location, Remote};

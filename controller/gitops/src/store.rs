@@ -1,7 +1,7 @@
 //! A folder of bare repositories, used as a cache of what was fetched. It may be deleted at any time while no fetch
 //! runs; the next fetch fills it again.
 //!
-//! A repository behind HTTP is fetched without history and, where the server can do that, without large blobs. A
+//! A repository on a server is fetched without history and, where the server can do that, without large blobs. A
 //! repository in a local folder is read where it is. Nothing is checked out, no hook, filter or submodule runs.
 
 use std::collections::HashMap;
@@ -17,8 +17,9 @@ use crate::cache::{self, Cached};
 use crate::error::GitError;
 use crate::local;
 use crate::quota::StoreLimits;
-use crate::smart::{self, Session, Tip, Want};
+use crate::smart::{self, Session, Tip, Want, Way};
 use crate::snapshot::{FILE_BYTES_MAX, Snapshot};
+use crate::ssh::{SshAddress, SshClient};
 
 /// Time for one fetch in all, retries included.
 const FETCH_TIME_MAX: Duration = Duration::from_secs(180);
@@ -37,6 +38,13 @@ pub enum Location {
         url: Url,
         /// The client that may call it.
         client: Client,
+    },
+    /// A Git server behind ssh. The key and the host keys belong to the client.
+    Ssh {
+        /// The address that `git clone` would take.
+        address: SshAddress,
+        /// The client that may call it.
+        client: SshClient,
     },
 }
 
@@ -103,7 +111,12 @@ impl GitStore {
         let fetch = async {
             match &remote.location {
                 Location::Local(path) => self.fetch_local(remote, path, branch).await,
-                Location::Http { url, client } => self.fetch_http(remote, url, client, branch).await,
+                Location::Http { url, client } => {
+                    self.fetch_remote(remote, Way::Http { client, url }, branch).await
+                }
+                Location::Ssh { address, client } => {
+                    self.fetch_remote(remote, Way::Ssh { client, address }, branch).await
+                }
             }
         };
         tokio::time::timeout(FETCH_TIME_MAX, fetch).await.unwrap_or_else(|_| {
@@ -126,21 +139,22 @@ impl GitStore {
         .await
     }
 
-    async fn fetch_http(
+    async fn fetch_remote(
         &self,
         remote: &Remote,
-        url: &Url,
-        client: &Client,
+        way: Way<'_>,
         branch: Option<&str>,
     ) -> Result<Snapshot, GitError> {
         let turn = self.turn(&remote.id);
         let _mine = turn.lock().await;
-        let (session, tip) = smart::ask_tip(client, url, &remote.id, branch).await?;
+        let (session, mut tip) = smart::ask_tip(way, &remote.id, branch).await?;
         self.check_refused(&remote.id, &tip)?;
-        let mut fetched = self.bring(remote, &session, &tip).await;
+        let mut fetched = self.bring(remote, session, &tip).await;
         if is_over_quota(&fetched) && self.remove(&remote.id).await? {
             // Old commits of the cache may be what was too much: it is tried once more without them.
-            fetched = self.bring(remote, &session, &tip).await;
+            let again = smart::ask_tip(way, &remote.id, branch).await?;
+            tip = again.1;
+            fetched = self.bring(remote, again.0, &tip).await;
             if is_over_quota(&fetched) {
                 self.remove(&remote.id).await?;
             }
@@ -152,7 +166,12 @@ impl GitStore {
     }
 
     /// Brings a commit into the cache, unless it is there, and reads its trees.
-    async fn bring(&self, remote: &Remote, session: &Session<'_>, tip: &Tip) -> Result<Snapshot, GitError> {
+    async fn bring(
+        &self,
+        remote: &Remote,
+        mut session: Session<'_>,
+        tip: &Tip,
+    ) -> Result<Snapshot, GitError> {
         let (dir, id, wanted, limits) = (self.dir.clone(), remote.id.clone(), tip.clone(), self.limits);
         let cached = blocking(move || Cached::prepare(&dir, &id, &wanted, limits.repository.0)).await?;
         if !cached.has_commit {
@@ -165,7 +184,8 @@ impl GitStore {
             let git_dir = cached.git_dir.clone();
             let index = blocking(move || cache::index_pack(&git_dir, from));
             let allowance = limits.allowance(cached.kept_bytes);
-            let (shallow, indexed) = tokio::join!(smart::fetch_pack(session, &want, &allowance, to), index);
+            let (shallow, indexed) =
+                tokio::join!(smart::fetch_pack(&mut session, &want, &allowance, to), index);
             // A broken transfer breaks the index too; the transfer's error is the cause.
             let shallow = shallow?;
             indexed?;
@@ -178,6 +198,7 @@ impl GitStore {
             })
             .await?;
         }
+        session.close().await;
         let (id, git_dir, tip) = (remote.id.clone(), cached.git_dir, tip.clone());
         blocking(move || Snapshot::load(&git_dir, id, &tip)).await
     }

@@ -109,7 +109,15 @@ impl Resolve for CheckedResolver {
     }
 }
 
-fn permitted(host: &str, found: Vec<SocketAddr>, loopback: Loopback) -> Result<Vec<SocketAddr>, AllRefused> {
+/// The addresses that may be called.
+///
+/// # Errors
+/// One that may not, where none is left.
+pub(crate) fn permitted(
+    host: &str,
+    found: Vec<SocketAddr>,
+    loopback: Loopback,
+) -> Result<Vec<SocketAddr>, AllRefused> {
     let mut refused = None;
     let mut kept = Vec::new();
     for address in found {

@@ -2,6 +2,7 @@
 //!
 //! Every crate that speaks HTTP gets a [`Client`] from here and has no HTTP library of its own. A client talks only
 //! to the origins that an operator wrote into the configuration; credentials belong to an origin and never leave it.
+//! For what is not HTTP there is a [`TcpRoute`]: a connection to one configured host, after the same address checks.
 //! This crate knows nothing of Prometheus, forges or Kubernetes.
 //!
 //! ```
@@ -23,6 +24,7 @@ pub mod request;
 pub mod response;
 pub mod retry;
 pub mod secret;
+pub mod tcp;
 
 mod conditional;
 mod tally;
@@ -35,6 +37,7 @@ pub use request::Request;
 pub use response::{Answer, Response};
 pub use retry::RetryPolicy;
 pub use secret::{Auth, Secret, SecretSource};
+pub use tcp::TcpRoute;
 
 pub use reqwest::{Method, StatusCode, header};
 pub use url::Url;

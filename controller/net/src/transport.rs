@@ -12,7 +12,7 @@ use crate::error::NetError;
 use crate::policy::{ClientCertificate, ClientPolicy};
 
 /// Time to connect. A server in the same cluster or on the same continent needs far less.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The library's client, and why https cannot be used with it, if so.
 pub(crate) struct Transport {
