@@ -281,7 +281,7 @@ fn count_forge_requests(metrics: &Metrics, edges: &Edges) {
     for (name, edge) in &edges.forges {
         let by_git = match &edge.git {
             GitAccess::Http { client, .. } => client.take_tally(),
-            GitAccess::Local => Vec::new(),
+            GitAccess::Ssh { .. } | GitAccess::Local => Vec::new(),
         };
         for (status, number) in edge.forge.take_tally().into_iter().chain(by_git) {
             metrics.count_forge_requests(name.as_str(), status, number);

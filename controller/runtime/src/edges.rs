@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use kubeopt_api::PolicyFile;
 use kubeopt_forge::Forge;
 use kubeopt_gitops::render::Renderer;
-use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, parse_git_url};
+use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, SshAddress, SshClient, parse_git_url};
 use kubeopt_history::{Journal, UsageStore};
 use kubeopt_model::{
     Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping,
@@ -80,6 +80,13 @@ pub enum GitAccess {
         base: Url,
         /// The client.
         client: Client,
+    },
+    /// ssh, with a private key and pinned host keys.
+    Ssh {
+        /// Below which the repositories are.
+        base: SshAddress,
+        /// The client.
+        client: SshClient,
     },
     /// The folder that a repository's clone URL names.
     Local,
@@ -160,6 +167,7 @@ impl Edges {
         let (forge, _) = named(&with_port).or_else(|| {
             self.forges.iter().find(|(_, edge)| {
                 edge.host.split(':').next().is_some_and(|own| own.eq_ignore_ascii_case(&host))
+                    || matches!(&edge.git, GitAccess::Ssh { base, .. } if base.host.eq_ignore_ascii_case(&host))
             })
         })?;
         Some(RepositoryId { forge: forge.clone(), owner, name })
@@ -181,6 +189,9 @@ impl Edges {
                 let path = format!("{}/{}/{}.git", base.path().trim_end_matches('/'), id.owner, id.name);
                 url.set_path(&path);
                 Location::Http { url, client: client.clone() }
+            }
+            GitAccess::Ssh { base, client } => {
+                Location::Ssh { address: base.repository(&id.owner, &id.name), client: client.clone() }
             }
         };
         Ok(Remote { id: id.clone(), location })

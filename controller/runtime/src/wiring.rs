@@ -1,17 +1,18 @@
 //! From configuration and flags to [`Edges`]: the only place that makes clients and opens stores.
 
+mod git;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
 use kubeopt_api::config::{
-    ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig, StoreConfig,
+    ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig,
 };
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
-use kubeopt_gitops::{GitStore, StoreLimits};
 use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
@@ -172,7 +173,7 @@ pub async fn wire(
         history,
         journal: Box::new(journal),
         forges,
-        git: git_store(&config.store).map_err(one)?,
+        git: git::store(&config.store).map_err(one)?,
         renderer,
         charts: Charts::default(),
         bindings: config.bindings.clone(),
@@ -186,12 +187,6 @@ pub async fn wire(
         permit: Box::new(Alone),
         progress,
     })
-}
-
-fn git_store(store: &StoreConfig) -> Result<GitStore, Problem> {
-    let limits = StoreLimits { repository: store.git_repository_max, pack: store.git_pack_max };
-    let opened = GitStore::open(&store.git).map_err(|error| error.problem())?;
-    Ok(opened.with_limits(limits))
 }
 
 /// A renderer with the programs that are named, or else found on PATH; `program` is kubeopt itself.
@@ -314,15 +309,11 @@ fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {
             let token = SecretSource::File(token_file.clone());
             let gitea = GiteaForge::new(GiteaConfig::new(url.clone(), token.clone()))
                 .map_err(|error| error.problem())?;
-            // Git over HTTP takes the token as the password of any user.
-            let auth = Auth::Basic { user: "kubeopt".to_owned(), password: token };
-            let rule = HostRule::for_url(url).map_err(|error| error.problem())?.with_auth(auth);
-            let client = Client::new(ClientPolicy::new(vec![rule])).map_err(|error| error.problem())?;
-            Ok(ForgeEdge {
-                forge: Box::new(gitea),
-                host: host(url),
-                git: GitAccess::Http { base: url.clone(), client },
-            })
+            let git = match &forge.ssh {
+                Some(ssh) => git::over_ssh(ssh)?,
+                None => git::over_http(url, token)?,
+            };
+            Ok(ForgeEdge { forge: Box::new(gitea), host: host(url), git })
         }
         ForgeKind::Local { path } => {
             let local = LocalForge::open(path.clone()).map_err(|error| error.problem())?;
@@ -342,17 +333,5 @@ fn host(url: &Url) -> String {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),
         (None, _) => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_configuration_has_the_default_limits_of_the_cache() {
-        let store = Config::parse("", "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap().store;
-        let limits = StoreLimits { repository: store.git_repository_max, pack: store.git_pack_max };
-        assert_eq!(limits, StoreLimits::default());
     }
 }

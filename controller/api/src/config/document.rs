@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::policy::document::PolicyDocument;
 use crate::policy::words::Pattern;
-use crate::text::values::{Memory, Share, Span};
+use crate::text::values::{Lines, Memory, Share, Span};
 use crate::text::{At, Later, choice, section};
 
 section! {
@@ -159,10 +159,28 @@ section! {
         "url" => url: String = null,
         /// File that holds the token of `gitea` and `forgejo`.
         "tokenFile" => token_file: String = null,
+        /// Git over ssh instead of https, for fetching from `gitea` and `forgejo`.
+        "ssh" => ssh: ForgeSsh = null,
         /// Folder of `local`.
         "path" => path: String = null,
         /// GitHub app. Not used by this version.
         "app" => app: Later = null,
+    }
+}
+
+section! {
+    /// Git over ssh. One of `knownHosts` and `knownHostsFile` is required: no host key is trusted at first sight.
+    pub(crate) struct ForgeSsh {
+        /// Address of the ssh server, `ssh://git@host[:port]`; absent is `git` at the host of the forge's `url`.
+        "url" => url: String = null,
+        /// File that holds the private key, ed25519, ECDSA or RSA; required.
+        "keyFile" => key_file: String = null,
+        /// File that holds the passphrase of the private key.
+        "passphraseFile" => passphrase_file: String = null,
+        /// The host keys that are trusted, as lines of `known_hosts`.
+        "knownHosts" => known_hosts: Lines = null,
+        /// File that holds such lines.
+        "knownHostsFile" => known_hosts_file: String = null,
     }
 }
 

@@ -5,13 +5,14 @@ mod check;
 pub(crate) mod document;
 mod metrics;
 mod places;
+mod ssh;
 mod types;
 
 use kubeopt_model::Problem;
 
 pub use types::{
-    BasicAuth, ClusterConfig, Config, ForgeConfig, ForgeKind, KubeconfigFile, PriceConfig, PrometheusConfig,
-    Provider, StoreConfig,
+    BasicAuth, ClusterConfig, Config, ForgeConfig, ForgeKind, HostKeys, KubeconfigFile, PriceConfig,
+    PrometheusConfig, Provider, SshConfig, StoreConfig,
 };
 
 use crate::Presets;

@@ -7,6 +7,7 @@ use kubeopt_model::{Binding, ClusterName, ForgeName, Namespace, RepoPath, Reposi
 use crate::config::check::{file, malformed, required};
 use crate::config::document::{BindingSection, Forge, ForgeWord, RendererWord, SourceSection};
 use crate::config::metrics::check_url;
+use crate::config::ssh::check_ssh;
 use crate::config::types::{ClusterConfig, ForgeConfig, ForgeKind};
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
@@ -48,7 +49,12 @@ pub(crate) fn check_forge(section: At<Forge>, reading: &mut Reading<'_>) -> Opti
             })
         }
     };
-    Some(ForgeConfig { name: name?, kind: kind? })
+    let (name, kind) = (name?, kind?);
+    let ssh = match forge.ssh {
+        Some(section) => Some(check_ssh(section, &kind, reading)?),
+        None => None,
+    };
+    Some(ForgeConfig { name, kind, ssh })
 }
 
 /// One binding; none after a problem was told.

@@ -124,6 +124,30 @@ pub struct ForgeConfig {
     pub name: ForgeName,
     /// What it is, with what it needs.
     pub kind: ForgeKind,
+    /// How it is fetched from where that is not over https; never with the embedded forge.
+    pub ssh: Option<SshConfig>,
+}
+
+/// Git over ssh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SshConfig {
+    /// `ssh://user@host[:port][/path]`, without a password.
+    pub url: Url,
+    /// File that holds the private key.
+    pub key_file: PathBuf,
+    /// File that holds the passphrase of the private key.
+    pub passphrase_file: Option<PathBuf>,
+    /// The host keys that are trusted.
+    pub known_hosts: HostKeys,
+}
+
+/// Where the trusted host keys stand, as lines of `known_hosts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostKeys {
+    /// In the configuration itself.
+    Text(String),
+    /// In a file.
+    File(PathBuf),
 }
 
 /// What a forge is.

@@ -10,6 +10,9 @@ use crate::text::tree::{Node, Value};
 /// The longest text that a value may be; paths and addresses fit.
 const LONGEST_TEXT: usize = 4096;
 
+/// The longest text of several lines: keys of a hundred hosts.
+const LONGEST_LINES: usize = 64 * 1024;
+
 /// A share written in per cent, `15%`, kept as a factor: 0.15. The range is in per cent.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) struct Share<const MIN: u32, const MAX: u32>(pub(crate) f64);
@@ -33,6 +36,10 @@ pub(crate) struct Cpu(pub(crate) MilliCores);
 /// An amount of memory above 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Memory(pub(crate) Bytes);
+
+/// A text of several lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lines(pub(crate) String);
 
 /// The text of a scalar, quoted or not.
 pub(crate) fn scalar_text(node: &Node) -> Option<&str> {
@@ -168,6 +175,17 @@ impl FromNode for String {
     }
 }
 
+impl FromNode for Lines {
+    fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        let Some(text) = scalar_text(node) else { return reading.wrong_type(node, path, "a text") };
+        let odd = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+        if text.is_empty() || text.len() > LONGEST_LINES || text.chars().any(odd) {
+            return reading.out_of_range(node, path, format!("a text of 1 to {LONGEST_LINES} bytes"));
+        }
+        Some(Self(text.to_owned()))
+    }
+}
+
 /// Says the JSON Schema of a scalar type.
 macro_rules! scalar_schema {
     ([$($generics:tt)*] $type:ty, $name:literal, $schema:expr) => {
@@ -193,6 +211,7 @@ scalar_schema!([const MIN: i64, const MAX: i64] Span<MIN, MAX>, "Span",
     json_schema!({"type": "string", "pattern": "^[0-9]+[smhdw]$", "x-kubeopt-range": format!("{} to {}", span_text(MIN), span_text(MAX))}));
 scalar_schema!([const MIN: u32, const MAX: u32] Count<MIN, MAX>, "Count",
     json_schema!({"type": "integer", "minimum": MIN, "maximum": MAX}));
+scalar_schema!([] Lines, "Lines", json_schema!({"type": "string"}));
 scalar_schema!([] Cpu, "Cpu", json_schema!({"type": ["string", "number"], "pattern": "^[0-9.]+([mun]|[eE][0-9]+)?$"}));
 scalar_schema!([] Memory, "Memory", json_schema!({"type": ["string", "number"], "pattern": "^[0-9.]+([kMGTPE]i?|Ki|[eE][0-9]+)?$"}));
 

@@ -1,6 +1,6 @@
 //! `kubeopt.yaml`: what is accepted, and what operators are told when it is not.
 
-use kubeopt_api::config::{ForgeKind, Provider};
+use kubeopt_api::config::{ForgeKind, HostKeys, Provider};
 use kubeopt_api::{Config, config_schema};
 use kubeopt_model::{Bytes, Problem};
 
@@ -197,4 +197,37 @@ fn what_only_follows_from_another_problem_is_not_told() {
         let problems = read(text).unwrap_err();
         assert_eq!(problems.len(), 1, "{text}: {problems:?}");
     }
+}
+
+fn forge_with(ssh: &str) -> String {
+    format!("forges: [{{name: a, type: gitea, url: \"https://git.example\", tokenFile: /t, ssh: {ssh}}}]")
+}
+
+#[test]
+fn git_over_ssh_needs_a_key_and_host_keys() {
+    let text = "forges:\n- name: a\n  type: gitea\n  url: https://git.example/x\n  tokenFile: /t\n  ssh:\n    \
+                keyFile: /k\n    knownHosts: |\n      # ours\n      git.example ssh-ed25519 AAAA\n";
+    let config = read(text).unwrap();
+    let ssh = config.forges[0].ssh.as_ref().unwrap();
+    assert_eq!((ssh.url.as_str(), ssh.key_file.to_str()), ("ssh://git@git.example", Some("/k")));
+    assert_eq!(ssh.known_hosts, HostKeys::Text("# ours\ngit.example ssh-ed25519 AAAA\n".to_owned()));
+    let elsewhere =
+        "{url: \"ssh://me@h:2222/scm\", keyFile: /k, passphraseFile: /p, knownHostsFile: /known_hosts}";
+    let config = read(&forge_with(elsewhere)).unwrap();
+    let ssh = config.forges[0].ssh.as_ref().unwrap();
+    assert_eq!(ssh.url.as_str(), "ssh://me@h:2222/scm");
+    assert_eq!(ssh.known_hosts, HostKeys::File("/known_hosts".into()));
+    for (ssh, code) in [
+        ("{keyFile: /k}", "E-API-009"),
+        ("{knownHosts: h ssh-ed25519 AAAA}", "E-API-009"),
+        ("{keyFile: /k, knownHosts: a, knownHostsFile: /f}", "E-API-010"),
+        ("{url: \"https://git.example\", keyFile: /k, knownHosts: a}", "E-API-003"),
+        ("{url: \"ssh://git:hunter2@git.example\", keyFile: /k, knownHosts: a}", "E-API-011"),
+    ] {
+        let problems = read(&forge_with(ssh)).unwrap_err();
+        let codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
+        assert_eq!(codes, [code], "{ssh}: {problems:?}");
+    }
+    let local = "forges: [{name: a, type: local, path: /x, ssh: {keyFile: /k, knownHosts: a}}]";
+    assert_eq!(read(local).unwrap_err()[0].code, "E-API-010");
 }
