@@ -7,6 +7,7 @@ use std::process::Command;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::PostParams;
+use kubeopt_api::config::SandboxLevel;
 use kubeopt_cluster::{Cluster, ClusterConnect, Rule};
 use kubeopt_model::{ClusterName, Namespace};
 use kubeopt_tests::kubernetes::Kubernetes;
@@ -188,6 +189,24 @@ fn chart_writes_a_configuration_that_kubeopt_reads() {
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080", "probes and the Service come from outside the pod");
     assert!(config.store.database.starts_with("/var/lib/kubeopt"), "{:?}", config.store);
     assert!(config.bindings.is_empty(), "nothing may be edited before somebody says so");
+    assert!(config.charts.is_empty(), "nothing may be fetched before somebody says so");
+    assert_eq!(config.sandbox, SandboxLevel::Full);
+}
+
+#[test]
+fn chart_hands_on_which_repositories_of_charts_may_be_asked() {
+    if !servers_enabled() {
+        return;
+    }
+    let values = "config: {charts: [{url: 'oci://registry.example/charts', basic: {username: robot, passwordFile: /etc/kubeopt/secrets/registry}}], sandbox: reduced}";
+    let documents = documents(&rendered(values));
+    let text = of_kind(&documents, "ConfigMap")["data"]["kubeopt.yaml"].as_str().expect("it holds the file");
+    let config = kubeopt_api::Config::parse(text, "kubeopt.yaml", &[])
+        .unwrap_or_else(|problems| panic!("{}", problems[0]));
+    assert_eq!(config.charts[0].address, "oci://registry.example/charts");
+    assert_eq!(config.sandbox, SandboxLevel::Reduced);
+    // Where the chart mounts a volume.
+    assert!(config.store.charts.starts_with("/var/lib/kubeopt"), "{:?}", config.store);
 }
 
 #[test]
@@ -200,6 +219,8 @@ fn chart_turns_away_values_that_it_does_not_know() {
         ("persistence: {size: big}", "size"),
         ("config: {server: {listen: '0.0.0.0:9999'}}", "listen"),
         ("image: {repository: ''}", "repository"),
+        ("config: {charts: [{url: charts.example}]}", "url"),
+        ("config: {sandbox: none}", "sandbox"),
     ];
     for (values, key) in cases {
         let error = try_render(values).expect_err(values);

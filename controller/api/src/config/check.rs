@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use kubeopt_model::{Bytes, RepoPath};
 
 use crate::Presets;
-use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, Server, Store};
+use crate::config::charts::check_chart_repository;
+use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, SandboxWord, Server, Store};
 use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
-use crate::config::types::{Config, StoreConfig};
+use crate::config::types::{Config, SandboxLevel, StoreConfig};
 use crate::policy::check_layer;
 use crate::text::values::Memory;
 use crate::text::{At, Fault, Reading};
@@ -32,8 +33,8 @@ pub(crate) fn check(
     reading: &mut Reading<'_>,
 ) -> Option<Config> {
     let clusters =
-        named(document.clusters, "clusters", reading, check_cluster, |cluster| cluster.name.as_str());
-    let forges = named(document.forges, "forges", reading, check_forge, |forge| forge.name.as_str());
+        named(document.clusters, "clusters[].name", reading, check_cluster, |cluster| cluster.name.as_str());
+    let forges = named(document.forges, "forges[].name", reading, check_forge, |forge| forge.name.as_str());
     if reading.is_refused() {
         reading.note_gap();
     }
@@ -42,6 +43,9 @@ pub(crate) fn check(
     let bindings: Vec<_> = bindings.into_iter().filter_map(|at| check_binding(at, &known, reading)).collect();
     let sources = elements(document.sources);
     let sources = sources.into_iter().filter_map(|at| check_source(at, &known, &bindings, reading)).collect();
+    let charts = named(document.charts, "charts[].url", reading, check_chart_repository, |chart| {
+        chart.address.as_str()
+    });
     let server = document.server.map(|at| at.value).unwrap_or_default();
     refuse_what_is_not_there(document.reasoning.as_ref(), &server, reading);
     let policy = document.policy.map(|at| check_layer(at.value, RepoPath::root(), presets, reading));
@@ -51,6 +55,8 @@ pub(crate) fn check(
     Some(Config {
         bindings,
         sources,
+        charts,
+        sandbox: document.sandbox.map(|at| at.value.into()).unwrap_or_default(),
         store: store?,
         listen: listen?,
         pass_every_seconds: every.map_or(DEFAULT_EVERY_SECONDS, |at| at.value.0),
@@ -65,7 +71,7 @@ pub(crate) fn check(
     })
 }
 
-/// Checks every element of a list, and that no name stands twice.
+/// Checks every element of a list, and that no name stands twice; `key` is where the name stands.
 fn named<S, C>(
     list: Option<At<Vec<At<S>>>>,
     key: &str,
@@ -78,8 +84,7 @@ fn named<S, C>(
         let line = section.line;
         let Some(element) = check(section, reading) else { continue };
         if let Some((first_line, first)) = checked.iter().find(|(_, known)| name(known) == name(&element)) {
-            let fault =
-                Fault::Duplicate { path: format!("{key}[].name: {}", name(first)), first_line: *first_line };
+            let fault = Fault::Duplicate { path: format!("{key}: {}", name(first)), first_line: *first_line };
             reading.refuse(line, fault);
         }
         checked.push((line, element));
@@ -167,15 +172,35 @@ fn check_store(store: Store, reading: &mut Reading<'_>) -> Option<StoreConfig> {
         Some(at) => local_path(at, what, reading),
     };
     let history = folder(store.history, "history", "history in object storage")?;
+    let line = store.git.as_ref().or(store.charts.as_ref()).map_or(1, |at| at.line);
     let git = folder(store.git, "git", "git objects in object storage")?;
+    let charts = match store.charts {
+        Some(at) => local_path(at, "charts in object storage", reading)?,
+        None => git.with_file_name("charts"),
+    };
+    if charts == git {
+        // Each of the two makes room by removing what is in its folder.
+        let text = "`store.git` and `store.charts` are the same folder".to_owned();
+        reading.refuse(line, Fault::Contradiction { text, help: "give each a folder of its own".to_owned() });
+    }
     let bytes = |key: Option<At<Memory>>, default| key.map_or(default, |at| at.value.0);
     Some(StoreConfig {
         database,
         history,
         git,
+        charts,
         git_repository_max: bytes(store.git_repository_max, DEFAULT_GIT_REPOSITORY_MAX),
         git_pack_max: bytes(store.git_pack_max, DEFAULT_GIT_PACK_MAX),
     })
+}
+
+impl From<SandboxWord> for SandboxLevel {
+    fn from(word: SandboxWord) -> Self {
+        match word {
+            SandboxWord::Full => Self::Full,
+            SandboxWord::Reduced => Self::Reduced,
+        }
+    }
 }
 
 /// A path of the local file system; an address is for a later version.

@@ -19,6 +19,10 @@ section! {
         "bindings" => bindings: Vec<At<BindingSection>> = [],
         /// Where workloads come from, for clusters in which no GitOps controller tells.
         "sources" => sources: Vec<At<SourceSection>> = [],
+        /// Repositories of charts and registries that may be asked. No chart of another one is fetched.
+        "charts" => charts: Vec<At<ChartRepositorySection>> = [],
+        /// The least confinement in which kustomize and Helm may run; `--sandbox` and `KUBEOPT_SANDBOX` come before it.
+        "sandbox" => sandbox: SandboxWord = "full",
         /// Where state is kept.
         "store" => store: Store = {},
         /// The HTTP server.
@@ -233,6 +237,32 @@ section! {
 }
 
 section! {
+    /// A repository of charts, or a registry.
+    pub(crate) struct ChartRepositorySection {
+        /// `https://charts.example/stable` or `oci://registry.example/charts`, with all that is below it; required.
+        "url" => url: String = null,
+        /// File that holds a bearer token.
+        "bearerFile" => bearer_file: String = null,
+        /// User and password.
+        "basic" => basic: Basic = null,
+        /// Certificate authorities in PEM; absent are those of the system.
+        "caFile" => ca_file: String = null,
+        /// The registry is spoken to without TLS, as Helm's `--plain-http` does.
+        "plainHttp" => plain_http: bool = false,
+    }
+}
+
+choice! {
+    /// How the programs that render are confined.
+    pub(crate) enum SandboxWord {
+        /// Landlock and seccomp, or nothing is rendered.
+        "full" => Full,
+        /// What the kernel offers; every proof then says so.
+        "reduced" => Reduced,
+    } later []
+}
+
+section! {
     /// Where state is kept.
     pub(crate) struct Store {
         /// SQLite file, as a path or as `sqlite:///path`.
@@ -245,6 +275,8 @@ section! {
         "gitRepositoryMax" => git_repository_max: Memory = "1Gi",
         /// Most bytes that one fetch of a repository transfers.
         "gitPackMax" => git_pack_max: Memory = "512Mi",
+        /// Folder of charts that were fetched; absent is `charts` beside the folder of git objects.
+        "charts" => charts: String = "/var/lib/kubeopt/charts",
     }
 }
 

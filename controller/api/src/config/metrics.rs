@@ -60,7 +60,7 @@ pub(crate) fn check_url(at: At<String>, path: &str, reading: &mut Reading<'_>) -
 }
 
 /// Nothing stays nothing; something is checked.
-fn optional<T, U>(key: Option<T>, check: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
+pub(crate) fn optional<T, U>(key: Option<T>, check: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
     match key {
         Some(value) => check(value).map(Some),
         None => Some(None),
@@ -120,7 +120,8 @@ fn is_label_name(name: &str) -> bool {
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-fn check_basic(section: At<Basic>, reading: &mut Reading<'_>) -> Option<BasicAuth> {
+/// User and password; none after a problem was told.
+pub(crate) fn check_basic(section: At<Basic>, reading: &mut Reading<'_>) -> Option<BasicAuth> {
     let line = section.line;
     let username = required(section.value.username, line, "basic.username", "name the user", reading);
     let help = "write the password to a file and name it";

@@ -1,6 +1,7 @@
-//! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, store, server, and the operator's
-//! policy. Secrets are file names here; their content is read by whoever uses them.
+//! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, charts, store, server, and the
+//! operator's policy. Secrets are file names here; their content is read by whoever uses them.
 
+mod charts;
 mod check;
 pub(crate) mod document;
 mod metrics;
@@ -11,8 +12,8 @@ mod types;
 use kubeopt_model::Problem;
 
 pub use types::{
-    BasicAuth, ClusterConfig, Config, ForgeConfig, ForgeKind, HostKeys, KubeconfigFile, PriceConfig,
-    PrometheusConfig, Provider, SshConfig, StoreConfig,
+    BasicAuth, ChartRepositoryConfig, ClusterConfig, Config, ForgeConfig, ForgeKind, HostKeys,
+    KubeconfigFile, PriceConfig, PrometheusConfig, Provider, SandboxLevel, SshConfig, StoreConfig,
 };
 
 use crate::Presets;

@@ -21,6 +21,10 @@ pub struct Config {
     pub bindings: Vec<Binding>,
     /// Sources that no GitOps controller tells.
     pub sources: Vec<SourceMapping>,
+    /// Repositories of charts that may be asked; addresses are unique.
+    pub charts: Vec<ChartRepositoryConfig>,
+    /// The least confinement of renderers, where neither flag nor variable says it.
+    pub sandbox: SandboxLevel,
     /// Where state is kept.
     pub store: StoreConfig,
     /// Address of the HTTP server.
@@ -174,6 +178,38 @@ pub enum ForgeKind {
     },
 }
 
+/// A repository of charts, or a registry, that may be asked for all that is below its address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartRepositoryConfig {
+    /// As releases name it, without a slash at its end: `https://charts.example/stable`, `oci://registry.example/charts`.
+    pub address: String,
+    /// Where it is asked: http or https, without user and password.
+    pub url: Url,
+    /// File that holds a bearer token; not together with `basic`.
+    pub bearer_file: Option<PathBuf>,
+    /// User and password.
+    pub basic: Option<BasicAuth>,
+    /// Certificate authorities in PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl ChartRepositoryConfig {
+    /// It is a registry: releases name it with `oci://`.
+    pub fn is_registry(&self) -> bool {
+        self.address.starts_with("oci://")
+    }
+}
+
+/// How the programs that render are confined at least.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SandboxLevel {
+    /// Landlock and seccomp, or nothing is rendered.
+    #[default]
+    Full,
+    /// What the kernel offers.
+    Reduced,
+}
+
 /// Where state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
@@ -183,6 +219,8 @@ pub struct StoreConfig {
     pub history: PathBuf,
     /// Folder of git objects.
     pub git: PathBuf,
+    /// Folder of charts that were fetched; another one than that of git objects.
+    pub charts: PathBuf,
     /// Most bytes of one repository in the folder of git objects.
     pub git_repository_max: Bytes,
     /// Most bytes that one fetch of a repository transfers.

@@ -1,6 +1,6 @@
 //! `kubeopt.yaml`: what is accepted, and what operators are told when it is not.
 
-use kubeopt_api::config::{ForgeKind, HostKeys, Provider};
+use kubeopt_api::config::{ForgeKind, HostKeys, Provider, SandboxLevel};
 use kubeopt_api::{Config, config_schema};
 use kubeopt_model::{Bytes, Problem};
 
@@ -24,6 +24,7 @@ fn the_example_reads_and_fits_its_schema() {
     assert_eq!(config.bindings[0].repository.to_string(), "acme/gitops");
     assert_eq!(config.bindings[0].paths, ["apps/payments/**"]);
     assert_eq!(config.sources[0].path.as_str(), "deploy");
+    assert_eq!(config.charts.len(), 2);
     assert_eq!(config.store.database.to_str(), Some("/var/lib/kubeopt/kubeopt.db"));
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.pass_every_seconds, 3600);
@@ -196,6 +197,85 @@ fn what_only_follows_from_another_problem_is_not_told() {
     ] {
         let problems = read(text).unwrap_err();
         assert_eq!(problems.len(), 1, "{text}: {problems:?}");
+    }
+}
+
+#[test]
+fn repositories_of_charts_are_read_with_who_kubeopt_is_to_them() {
+    let config = read(
+        "charts:\n- url: https://charts.example/stable/\n  basic: {username: robot, passwordFile: /etc/p}\n  caFile: /etc/ca\n\
+         - {url: \"oci://registry.example:5000/charts\", bearerFile: /etc/t}\n\
+         - {url: \"oci://registry.example/plain\", plainHttp: true}\nsandbox: reduced\n",
+    )
+    .unwrap();
+    let found: Vec<(&str, &str, bool)> = config
+        .charts
+        .iter()
+        .map(|chart| (chart.address.as_str(), chart.url.as_str(), chart.is_registry()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("https://charts.example/stable", "https://charts.example/stable/", false),
+            ("oci://registry.example:5000/charts", "https://registry.example:5000/charts", true),
+            ("oci://registry.example/plain", "http://registry.example/plain", true),
+        ]
+    );
+    assert_eq!(config.charts[0].basic.as_ref().map(|basic| basic.username.as_str()), Some("robot"));
+    assert!(config.charts[0].ca_file.is_some() && config.charts[1].bearer_file.is_some());
+    assert_eq!(config.sandbox, SandboxLevel::Reduced);
+    let defaults = read("").unwrap();
+    assert_eq!((defaults.charts.len(), defaults.sandbox), (0, SandboxLevel::Full));
+}
+
+#[test]
+fn repositories_of_charts_that_cannot_be_asked_are_refused_with_their_line() {
+    for (entry, code, help) in [
+        ("{}", "E-API-009", "url: https://charts.example/stable"),
+        ("{url: \"ftp://charts.example\"}", "E-API-003", "https://example.org"),
+        ("{url: \"oci://\"}", "E-API-003", "https://example.org"),
+        ("{url: \"https://u:hunter2@charts.example\"}", "E-API-011", "remove user and password"),
+        ("{url: \"oci://u:hunter2@registry.example\"}", "E-API-011", "remove user and password"),
+        ("{url: \"https://charts.example\", plainHttp: true}", "E-API-010", "remove `plainHttp`"),
+        (
+            "{url: \"https://charts.example\", bearerFile: /x, basic: {username: u, passwordFile: /y}}",
+            "E-API-010",
+            "keep the one",
+        ),
+        (
+            "{url: \"https://charts.example\", basic: {username: u}}",
+            "E-API-009",
+            "write the password to a file",
+        ),
+        ("{url: \"https://charts.example\", tokn: x}", "E-API-002", "keys that may stand here"),
+        (
+            "{uri: \"https://charts.example\", url: \"https://charts.example\"}",
+            "E-API-002",
+            "did you mean `url`?",
+        ),
+        ("{url: \"https://charts.example\", token: hunter2}", "E-API-011", "write it to a file"),
+    ] {
+        let problems = read(&format!("sandbox: full\ncharts:\n- {entry}\n")).unwrap_err();
+        assert_eq!(problems.len(), 1, "{entry}: {problems:?}");
+        assert_eq!(problems[0].code, code, "{entry}");
+        assert!(problems[0].help.contains(help), "{entry}: {}", problems[0].help);
+        assert_eq!(problems[0].place.as_ref().and_then(|place| place.line), Some(3), "{entry}");
+        assert!(!problems[0].to_string().contains("hunter2"), "{}", problems[0]);
+    }
+    let twice = "charts: [{url: \"https://charts.example/a\"}, {url: \"https://charts.example/a/\"}]";
+    assert_eq!(read(twice).unwrap_err()[0].code, "E-API-005");
+    assert_eq!(read("sandbox: none").unwrap_err()[0].code, "E-API-003");
+    assert!(read("sandbx: full").unwrap_err()[0].help.contains("did you mean `sandbox`?"));
+}
+
+#[test]
+fn fetched_charts_lie_beside_git_objects_and_never_among_them() {
+    let charts = |text: &str| read(text).unwrap().store.charts.display().to_string();
+    assert_eq!(charts(""), "/var/lib/kubeopt/charts");
+    assert_eq!(charts("store: {git: /data/git}"), "/data/charts");
+    assert_eq!(charts("store: {charts: /elsewhere}"), "/elsewhere");
+    for text in ["store: {git: /data/charts}", "store: {git: /a, charts: /a}"] {
+        assert_eq!(read(text).unwrap_err()[0].code, "E-API-010", "{text}");
     }
 }
 
