@@ -16,4 +16,4 @@ pub mod version;
 
 pub use archive::{UnpackLimits, unpack};
 pub use dependencies::{Dependency, chart_name, dependencies, missing_dependencies};
-pub use store::{ChartStore, FetchedChart, PublishedChart, base_url};
+pub use store::{ChartAccess, ChartStore, FetchedChart, NOT_FETCHED, PublishedChart, base_url};

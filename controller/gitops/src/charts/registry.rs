@@ -8,7 +8,9 @@ use kubeopt_net::header::{LINK, WWW_AUTHENTICATE};
 use kubeopt_net::{Answer, Client, NetError, Request, Secret, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::charts::store::{Located, digest_of, fetch_failed, no_version, not_understood, shown};
+use crate::charts::store::{
+    ChartAccess, Located, digest_of, fetch_failed, no_version, not_understood, shown,
+};
 use crate::charts::version::{VersionRange, newest};
 
 /// Media type of the layer that is a chart's archive; the second is what Helm wrote before 3.7.
@@ -53,7 +55,7 @@ struct Token {
 
 /// One chart in a registry, and the token that it gave.
 struct Registry<'a> {
-    client: &'a Client,
+    access: &'a ChartAccess,
     base: &'a Url,
     path: &'a str,
     token: Option<Secret>,
@@ -63,13 +65,17 @@ struct Registry<'a> {
 ///
 /// # Errors
 /// `E-REN-021` where there is none, `E-REN-022` for a manifest with another digest, `E-REN-023`.
-pub(super) async fn locate(client: &Client, base: &Url, version: Option<&str>) -> Result<Located, Problem> {
+pub(super) async fn locate(
+    access: &ChartAccess,
+    base: &Url,
+    version: Option<&str>,
+) -> Result<Located, Problem> {
     let path = base.path().trim_matches('/');
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '/' | '.' | '_' | '-');
     if path.is_empty() || !path.chars().all(plain) || path.contains("..") {
         return Err(not_understood(base, "its path is not the name of an artifact"));
     }
-    let mut registry = Registry { client, base, path, token: None };
+    let mut registry = Registry { access, base, path, token: None };
     let (version, reference) = match version.map(str::trim) {
         Some(text) if text.trim_start_matches('@').starts_with("sha256:") => {
             let digest = text.trim_start_matches('@').to_owned();
@@ -168,25 +174,40 @@ impl Registry<'_> {
 
     async fn try_get(&self, url: &Url, accept: &str) -> Result<Answer, Problem> {
         let mut request = Request::get(url.clone()).max_body_bytes(MANIFEST_BYTES_MAX);
-        request = request.header("accept", accept).map_err(|error| fetch_failed(self.base, &error))?;
-        request =
-            authorized(request, self.token.as_ref()).map_err(|error| fetch_failed(self.base, &error))?;
-        self.client.fetch(request).await.map_err(|error| fetch_failed(self.base, &error))
+        let failed = |error: NetError| fetch_failed(self.base, &error);
+        request = request.header("accept", accept).map_err(failed)?;
+        let (client, request) = authorized(self.access, request, self.token.as_ref()).map_err(failed)?;
+        client.fetch(request).await.map_err(failed)
     }
 
     async fn ask_token(&self, url: Url) -> Result<Secret, Problem> {
-        let token: Token = self.client.get_json(&url).await.map_err(|error| fetch_failed(&url, &error))?;
+        let asked = self.access.client.get_json(&url).await;
+        let token: Token = asked.map_err(|error| fetch_failed(&without_query(&url), &error))?;
         let token = token.token.or(token.access_token).filter(|token| !token.is_empty());
-        token.map(Secret::new).ok_or_else(|| not_understood(&url, "it gave no token"))
+        token.map(Secret::new).ok_or_else(|| not_understood(&without_query(&url), "it gave no token"))
     }
 }
 
-/// The request with the token, if there is one. Where the origin has credentials of its own, the client sends those.
-pub(super) fn authorized(request: Request, token: Option<&Secret>) -> Result<Request, NetError> {
+/// The request with the token, if there is one, and the client that sends it: one with credentials of its own would send
+/// those in the token's place.
+pub(super) fn authorized<'a>(
+    access: &'a ChartAccess,
+    request: Request,
+    token: Option<&Secret>,
+) -> Result<(&'a Client, Request), NetError> {
     match token {
-        Some(token) => request.header("authorization", &format!("Bearer {}", token.expose())),
-        None => Ok(request),
+        Some(token) => {
+            let request = request.header("authorization", &format!("Bearer {}", token.expose()))?;
+            Ok((&access.with_tokens, request))
+        }
+        None => Ok((&access.client, request)),
     }
+}
+
+fn without_query(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_query(None);
+    url
 }
 
 /// `Bearer realm="https://auth.example/token",service="registry",scope="repository:x:pull"`

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use kubeopt_model::{FileSet, Problem};
@@ -27,6 +28,19 @@ const INDEXES_MAX: usize = 16;
 
 /// Bytes of archives that are kept on disk: thousands of charts.
 const KEPT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// The code of what keeps a server's charts from being fetched: it is not reached, or not understood. The others speak of
+/// one chart.
+pub const NOT_FETCHED: &str = codes::CHART_FETCH;
+
+/// The way to a repository of charts.
+#[derive(Debug, Clone)]
+pub struct ChartAccess {
+    /// With the operator's credentials, where there are any.
+    pub client: Client,
+    /// Without them, for the same servers: for requests that carry a token, which a registry gave for the credentials.
+    pub with_tokens: Client,
+}
 
 /// A chart as a release names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +82,19 @@ pub(super) struct Located {
 pub struct ChartStore {
     folder: PathBuf,
     limits: UnpackLimits,
-    /// By address: the tag of the answer, and what it said.
-    indexes: Mutex<BTreeMap<Url, (String, Arc<Index>)>>,
+    /// By address. Whoever needs one that is asked for waits for the answer.
+    indexes: Mutex<BTreeMap<Url, Arc<tokio::sync::Mutex<Known>>>>,
+    round: AtomicU64,
+}
+
+/// What is known of the index at an address.
+#[derive(Debug, Default)]
+struct Known {
+    index: Option<Arc<Index>>,
+    /// The tag of the answer.
+    tag: Option<String>,
+    /// The round in which the answer came.
+    round: u64,
 }
 
 impl ChartStore {
@@ -79,20 +104,34 @@ impl ChartStore {
     /// `E-REN-024`.
     pub fn open(folder: &Path) -> Result<Self, Problem> {
         fs::create_dir_all(folder).map_err(|error| store_failed(folder, &error))?;
-        Ok(Self { folder: folder.to_owned(), limits: UnpackLimits::default(), indexes: Mutex::default() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            limits: UnpackLimits::default(),
+            indexes: Mutex::default(),
+            round: AtomicU64::new(0),
+        })
+    }
+
+    /// From now on indexes are asked for again, each once.
+    pub fn begin_round(&self) {
+        self.round.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Finds the version, fetches its archive unless it is there, checks its digest and unpacks it.
     ///
     /// # Errors
     /// `E-REN-020` to `E-REN-024`.
-    pub async fn fetch(&self, client: &Client, chart: &PublishedChart<'_>) -> Result<FetchedChart, Problem> {
+    pub async fn fetch(
+        &self,
+        access: &ChartAccess,
+        chart: &PublishedChart<'_>,
+    ) -> Result<FetchedChart, Problem> {
         let base = base_url(chart.repository, chart.plain_http)?;
         let located = if chart.repository.starts_with("oci://") {
             let base = below(&base, chart.name)?;
-            registry::locate(client, &base, chart.version).await?
+            registry::locate(access, &base, chart.version).await?
         } else {
-            self.locate(client, &base, chart).await?
+            self.locate(&access.client, &base, chart).await?
         };
         let wanted = located.digest.as_deref().map(|digest| read_digest(&base, digest)).transpose()?;
         let kept = match &wanted {
@@ -101,7 +140,7 @@ impl ChartStore {
         };
         let (bytes, is_new) = match kept {
             Some(bytes) => (bytes, false),
-            None => (self.download(client, &base, &located).await?, true),
+            None => (self.download(access, &base, &located).await?, true),
         };
         let (folder, limits) = (self.folder.clone(), self.limits);
         let unpacked = tokio::task::spawn_blocking(move || {
@@ -119,6 +158,14 @@ impl ChartStore {
         let (digest, files) =
             unpacked.await.map_err(|_| store_failed(&self.folder, &"the task ended early"))??;
         Ok(FetchedChart { version: located.version, digest, archive: located.archive, files })
+    }
+
+    /// The files of an archive that was fetched before, by its digest; none where it is not there any more.
+    pub async fn files_of(&self, digest: &str) -> Option<FileSet> {
+        let digest = read_hex(digest)?;
+        let (bytes, limits) = (self.kept(&digest).await?, self.limits);
+        let unpacked = tokio::task::spawn_blocking(move || unpack(&bytes, &limits)).await;
+        unpacked.ok()?.ok()
     }
 
     async fn locate(
@@ -145,38 +192,37 @@ impl ChartStore {
     }
 
     async fn index(&self, client: &Client, address: &Url) -> Result<Arc<Index>, Problem> {
-        let failed = |error: NetError| fetch_failed(address, &error);
-        let known = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned();
-        let mut request = Request::get(address.clone()).max_body_bytes(INDEX_BYTES_MAX);
-        if let Some((tag, _)) = &known {
-            request = request.header("if-none-match", tag).map_err(failed)?;
+        let slot = self.slot(address);
+        let mut known = slot.lock().await;
+        let round = self.round.load(Ordering::Relaxed);
+        if let Some(index) = known.index.as_ref().filter(|_| known.round == round) {
+            return Ok(Arc::clone(index));
         }
-        let answer = client.fetch(request).await.map_err(failed)?;
-        if let (Some((_, index)), StatusCode::NOT_MODIFIED) = (known, answer.status) {
-            return Ok(index);
-        }
-        let answer = answer.success().map_err(failed)?;
-        let tag = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
-        let body = answer.body;
-        let read = tokio::task::spawn_blocking(move || read_index(&body)).await;
-        let index = read.unwrap_or_else(|_| Err("it could not be read".to_owned()));
-        let index = Arc::new(index.map_err(|why| not_understood(address, &shown(&why)))?);
-        if let Some(tag) = tag {
-            let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
-            if indexes.len() >= INDEXES_MAX {
-                indexes.clear();
-            }
-            indexes.insert(address.clone(), (tag, Arc::clone(&index)));
-        }
+        let (tag, index) = ask_index(client, address, &known).await?;
+        *known = Known { index: Some(Arc::clone(&index)), tag, round };
         Ok(index)
     }
 
-    async fn download(&self, client: &Client, base: &Url, located: &Located) -> Result<Vec<u8>, Problem> {
+    fn slot(&self, address: &Url) -> Arc<tokio::sync::Mutex<Known>> {
+        let mut indexes = self.indexes.lock().unwrap_or_else(PoisonError::into_inner);
+        if indexes.len() >= INDEXES_MAX && !indexes.contains_key(address) {
+            indexes.clear();
+        }
+        Arc::clone(indexes.entry(address.clone()).or_default())
+    }
+
+    async fn download(
+        &self,
+        access: &ChartAccess,
+        base: &Url,
+        located: &Located,
+    ) -> Result<Vec<u8>, Problem> {
         let failed = |error: NetError| fetch_failed(base, &error);
         // An archive that a server packs once more would have another digest.
         let request =
             Request::get(located.archive.clone()).header("accept-encoding", "identity").map_err(failed)?;
-        let request = registry::authorized(request, located.token.as_ref()).map_err(failed)?;
+        let (client, request) =
+            registry::authorized(access, request, located.token.as_ref()).map_err(failed)?;
         let request = request.max_body_bytes(self.limits.packed_bytes);
         let answer = client.fetch(request).await.and_then(kubeopt_net::Answer::success).map_err(failed)?;
         Ok(answer.body.to_vec())
@@ -195,7 +241,31 @@ impl ChartStore {
     }
 }
 
-/// The address that a chart's repository is asked at, for the caller's list of hosts.
+/// The index at an address with the tag of the answer. One that is known is only sent again where it changed.
+async fn ask_index(
+    client: &Client,
+    address: &Url,
+    known: &Known,
+) -> Result<(Option<String>, Arc<Index>), Problem> {
+    let failed = |error: NetError| fetch_failed(address, &error);
+    let mut request = Request::get(address.clone()).max_body_bytes(INDEX_BYTES_MAX);
+    if let (Some(_), Some(tag)) = (&known.index, &known.tag) {
+        request = request.header("if-none-match", tag).map_err(failed)?;
+    }
+    let answer = client.fetch(request).await.map_err(failed)?;
+    if let (Some(index), StatusCode::NOT_MODIFIED) = (&known.index, answer.status) {
+        return Ok((known.tag.clone(), Arc::clone(index)));
+    }
+    let answer = answer.success().map_err(failed)?;
+    let tag = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+    let body = answer.body;
+    let read = tokio::task::spawn_blocking(move || read_index(&body)).await;
+    let index = read.unwrap_or_else(|_| Err("it could not be read".to_owned()));
+    let index = index.map_err(|why| not_understood(address, &shown(&why)))?;
+    Ok((tag, Arc::new(index)))
+}
+
+/// The address that a chart's repository is asked at, for the caller's list of hosts. Without user and password.
 ///
 /// # Errors
 /// `E-REN-023` for what is no such address.
@@ -205,14 +275,19 @@ pub fn base_url(repository: &str, plain_http: bool) -> Result<Url, Problem> {
         Some(rest) => format!("{scheme}://{rest}"),
         None => repository.to_owned(),
     };
+    let refused = |what: &str, help: &str| {
+        // Whatever stands before an @ may be a password.
+        let without = repository.rsplit_once('@').map_or(repository, |(_, host)| host);
+        let text = format!("`{}` is {what} a repository of charts", shown(without));
+        Problem::new(codes::CHART_FETCH, text, help)
+    };
     let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| {
-        Problem::new(
-            codes::CHART_FETCH,
-            format!("`{}` is not the address of a repository of charts", shown(repository)),
-            "write it as https://... or oci://...",
-        )
-    })
+    let url = url.ok_or_else(|| refused("not the address of", "write it as https://... or oci://..."))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let help = "remove user and password from the address, and give them to kubeopt beside it";
+        return Err(refused("an address with credentials of", help));
+    }
+    Ok(url)
 }
 
 /// An address below another one, whether or not that ends in a slash.
@@ -230,18 +305,30 @@ fn below(base: &Url, name: &str) -> Result<Url, Problem> {
 
 /// A version that is written as it is published, else the newest that the range contains.
 fn choose<'a>(versions: &'a [Published], wanted: &str) -> Option<&'a Published> {
-    if let Some(exact) = versions.iter().find(|published| published.version.0 == wanted.trim()) {
+    let mut plain = versions.iter().filter(|published| is_plain(&published.version.0));
+    if let Some(exact) = plain.clone().find(|published| published.version.0 == wanted.trim()) {
         return Some(exact);
     }
     let range = VersionRange::parse(wanted)?;
-    let version = newest(&range, versions.iter().map(|published| published.version.0.as_str()))?;
-    versions.iter().find(|published| published.version.0 == version)
+    let version = newest(&range, plain.clone().map(|published| published.version.0.as_str()))?;
+    plain.find(|published| published.version.0 == version)
+}
+
+/// Proofs show a version, so only what versions are made of passes.
+fn is_plain(version: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_');
+    version.len() <= 128 && version.bytes().all(plain)
 }
 
 fn read_digest(base: &Url, text: &str) -> Result<String, Problem> {
-    let digest = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
-    let is_digest = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_digest { Ok(digest) } else { Err(not_understood(base, "its digest is no SHA-256")) }
+    let digest = read_hex(text.strip_prefix("sha256:").unwrap_or(text));
+    digest.ok_or_else(|| not_understood(base, "its digest is no SHA-256"))
+}
+
+/// A SHA-256 in hexadecimal, in lower case.
+fn read_hex(text: &str) -> Option<String> {
+    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_digest.then(|| text.to_ascii_lowercase())
 }
 
 /// SHA-256, hexadecimal.
@@ -311,7 +398,12 @@ pub(super) fn not_understood(base: &Url, why: &str) -> Problem {
 pub(super) fn fetch_failed(base: &Url, error: &NetError) -> Problem {
     let problem = error.problem();
     let text = format!("unable to fetch a chart from {base}: {}", problem.text);
-    Problem::new(codes::CHART_FETCH, text, problem.help)
+    let help = if let NetError::HostNotAllowed { origin } = error {
+        format!("add `- url: {origin}` to `charts:` of kubeopt.yaml, if archives may be fetched from there")
+    } else {
+        problem.help
+    };
+    Problem::new(codes::CHART_FETCH, text, help)
 }
 
 fn store_failed(folder: &Path, error: &dyn std::fmt::Display) -> Problem {
@@ -335,8 +427,20 @@ mod tests {
         assert!(at("https://c.example/a", "../b").is_err());
         assert_eq!(base_url("oci://r.example:5000/x", false).unwrap().as_str(), "https://r.example:5000/x");
         assert_eq!(base_url("oci://r.example/x", true).unwrap().scheme(), "http");
-        for text in ["", "file:///etc", "git@host:x", "oci://", "ssh://h/x", "@alias"] {
-            assert_eq!(base_url(text, false).unwrap_err().code, codes::CHART_FETCH, "{text}");
+        for text in [
+            "",
+            "file:///etc",
+            "git@host:x",
+            "oci://",
+            "ssh://h/x",
+            "@alias",
+            "https://robot:hunter2@c.example/a",
+            "oci://hunter2@r.example/a",
+            "https://robot:hunter2@",
+        ] {
+            let problem = base_url(text, false).unwrap_err();
+            assert_eq!(problem.code, codes::CHART_FETCH, "{text}");
+            assert!(!problem.to_string().contains("hunter2"), "{problem}");
         }
     }
 

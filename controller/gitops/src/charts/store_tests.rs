@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use kubeopt_net::{ClientPolicy, HostRule};
+use kubeopt_net::{Auth, ClientPolicy, HostRule, Secret, SecretSource};
 use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -23,12 +23,21 @@ fn archive(version: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn client(servers: &[&MockServer]) -> Client {
+fn client(servers: &[&MockServer]) -> ChartAccess {
+    access(servers, &Auth::None)
+}
+
+/// These servers, with credentials for all of them.
+fn access(servers: &[&MockServer], auth: &Auth) -> ChartAccess {
     kubeopt_net::install_crypto_provider();
-    let rules = servers.iter().map(|server| HostRule::for_url(&Url::parse(&server.uri()).unwrap()).unwrap());
-    let mut policy = ClientPolicy::new(rules.collect());
-    policy.retry.attempts = 1;
-    Client::new(policy).unwrap()
+    let client = |auth: &Auth| {
+        let rule = |server: &&MockServer| HostRule::for_url(&Url::parse(&server.uri()).unwrap()).unwrap();
+        let rules = servers.iter().map(|server| rule(server).with_auth(auth.clone()));
+        let mut policy = ClientPolicy::new(rules.collect());
+        policy.retry.attempts = 1;
+        Client::new(policy).unwrap()
+    };
+    ChartAccess { client: client(auth), with_tokens: client(&Auth::None) }
 }
 
 async fn answers(server: &MockServer, at: &str, answer: ResponseTemplate) {
@@ -37,12 +46,12 @@ async fn answers(server: &MockServer, at: &str, answer: ResponseTemplate) {
 
 async fn fetch(
     store: &ChartStore,
-    client: &Client,
+    access: &ChartAccess,
     repository: &str,
     name: &str,
     version: Option<&str>,
 ) -> Result<FetchedChart, Problem> {
-    store.fetch(client, &PublishedChart { repository, name, version, plain_http: true }).await
+    store.fetch(access, &PublishedChart { repository, name, version, plain_http: true }).await
 }
 
 fn chart_yaml(chart: &FetchedChart) -> String {
@@ -90,13 +99,29 @@ async fn the_wanted_version_is_found_in_the_index_and_kept() {
         );
         assert!(folder.path().join(format!("{}.tgz", chart.digest)).is_file());
     }
-    let before = server.received_requests().await.unwrap().len();
-    fetch(&store, &client, &format!("{base}/"), "web", Some("1.2.0")).await.unwrap();
-    let new: Vec<String> = server.received_requests().await.unwrap()[before..]
-        .iter()
-        .map(|request| request.url.path().to_owned())
-        .collect();
-    assert_eq!(new, ["/stable/index.yaml"], "the archive was there");
+    let kept = fetch(&store, &client, &base, "web", Some("1.2.0")).await.unwrap();
+    assert_eq!(store.files_of(&kept.digest).await, Some(kept.files));
+    for digest in [digest_of(b"never fetched"), "../token".to_owned()] {
+        assert_eq!(store.files_of(&digest).await, None, "{digest}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_is_asked_for_once_a_round_and_an_archive_once() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), repository().await);
+    let (store, client) = (ChartStore::open(folder.path()).unwrap(), client(&[&server]));
+    let base = format!("{}/stable", server.uri());
+    let mut asked = 0;
+    for expected in [&["/stable/index.yaml", "/stable/web-1.2.0.tgz"][..], &["/stable/index.yaml"]] {
+        store.begin_round();
+        for base in [base.clone(), format!("{base}/")] {
+            fetch(&store, &client, &base, "web", Some("1.2.0")).await.unwrap();
+        }
+        let requests = server.received_requests().await.unwrap();
+        let new: Vec<&str> = requests[asked..].iter().map(|request| request.url.path()).collect();
+        assert_eq!(new, expected);
+        asked = requests.len();
+    }
 }
 
 #[tokio::test]
@@ -120,6 +145,7 @@ async fn an_index_that_did_not_change_is_not_sent_again() {
     answers(&server, "/a.tgz", ResponseTemplate::new(200).set_body_bytes(bytes)).await;
     let (store, client) = (ChartStore::open(folder.path()).unwrap(), client(&[&server]));
     for _ in 0..2 {
+        store.begin_round();
         assert_eq!(fetch(&store, &client, &server.uri(), "web", None).await.unwrap().version, "1.0.0");
     }
 }
@@ -175,7 +201,7 @@ async fn redirects_lead_only_to_servers_that_are_allowed() {
     let store = ChartStore::open(folder.path()).unwrap();
     let problem = fetch(&store, &client(&[&server]), &server.uri(), "web", None).await.unwrap_err();
     assert_eq!(problem.code, codes::CHART_FETCH);
-    assert!(problem.text.contains("not"), "{problem}");
+    assert!(problem.help.contains(&format!("- url: {}", mirror.uri())), "the key to add is named: {problem}");
     let chart = fetch(&store, &client(&[&server, &mirror]), &server.uri(), "web", None).await.unwrap();
     assert_eq!(chart.version, "1.0.0");
 }
@@ -291,6 +317,42 @@ async fn a_registry_gives_its_charts_for_a_token() {
     assert_eq!(chart_yaml(&chart), "name: web\nversion: 1.2.0\n");
     let problem = fetch(&store, &client, &format!("{base}/acme"), "web", Some("9.9.9")).await.unwrap_err();
     assert_eq!(problem.code, codes::CHART_VERSION, "{problem}");
+}
+
+/// As Docker's, GitHub's and GitLab's: credentials are good for a token, and only that for an archive.
+#[tokio::test]
+async fn credentials_go_where_the_token_is_and_the_token_to_the_registry() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), MockServer::start().await);
+    let challenge = format!("Bearer realm=\"{}/token\",service=\"r\"", server.uri());
+    Mock::given(path("/token"))
+        .and(header("authorization", "Basic cm9ib3Q6aHVudGVyMg=="))
+        .respond_with(ResponseTemplate::new(200).set_body_json(json!({"access_token": "secret"})))
+        .mount(&server)
+        .await;
+    let bytes = archive("1.0.0");
+    for (at, answer) in [
+        ("/v2/web/manifests/1.0.0".to_owned(), ResponseTemplate::new(200).set_body_json(manifest(&bytes))),
+        (
+            format!("/v2/web/blobs/sha256:{}", digest_of(&bytes)),
+            ResponseTemplate::new(200).set_body_bytes(bytes.clone()),
+        ),
+    ] {
+        Mock::given(path(at))
+            .and(header("authorization", "Bearer secret"))
+            .respond_with(answer)
+            .mount(&server)
+            .await;
+    }
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(401).insert_header("www-authenticate", challenge.as_str()))
+        .mount(&server)
+        .await;
+    let store = ChartStore::open(folder.path()).unwrap();
+    let password = SecretSource::Value(Secret::new("hunter2"));
+    let access = access(&[&server], &Auth::Basic { user: "robot".to_owned(), password });
+    let base = server.uri().replace("http://", "oci://");
+    let chart = fetch(&store, &access, &base, "web", Some("1.0.0")).await.unwrap();
+    assert_eq!(chart.version, "1.0.0");
 }
 
 #[tokio::test]
