@@ -37,9 +37,10 @@ pub(crate) struct Common {
     /// Program that renders Helm charts; without it, `helm` on PATH.
     #[arg(long, global = true, value_name = "FILE", env = "KUBEOPT_HELM", hide_env_values = true)]
     pub(crate) helm: Option<PathBuf>,
-    /// The least confinement in which the two may run; `reduced` is for kernels without landlock or seccomp.
-    #[arg(long, global = true, value_enum, default_value_t = Sandbox::Full, env = "KUBEOPT_SANDBOX", hide_env_values = true)]
-    pub(crate) sandbox: Sandbox,
+    /// The least confinement in which the two may run; `reduced` is for kernels without landlock or seccomp. Without it,
+    /// what `sandbox` of kubeopt.yaml says, else `full`.
+    #[arg(long, global = true, value_enum, env = "KUBEOPT_SANDBOX", hide_env_values = true)]
+    pub(crate) sandbox: Option<Sandbox>,
     /// How log lines are written to standard error.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,

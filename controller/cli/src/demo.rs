@@ -24,7 +24,7 @@ pub(crate) async fn run(demo: Demo, common: Common, program: &Path) -> Outcome {
             own: program.to_owned(),
             kustomize: common.kustomize.clone(),
             helm: common.helm.clone(),
-            sandbox: common.sandbox.into(),
+            sandbox: common.sandbox.map(Into::into).unwrap_or_default(),
         },
         now,
         progress,

@@ -11,8 +11,8 @@ use kubeopt_runtime::set_fields::{ProvenEdit, Wanted, prove_set, write_files};
 use kubeopt_runtime::trace_path::{
     EntryLines, FieldLine, FieldState, Place, TraceReport, report, to_json, trace_place,
 };
-use kubeopt_runtime::wiring::renderer;
-use kubeopt_runtime::{Tools, terminal_line};
+use kubeopt_runtime::wiring::{Options, read_config, renderer, sandbox};
+use kubeopt_runtime::{Sandbox, Tools, terminal_line};
 
 use crate::args::{Common, Folder, Output, Set, Trace, TraceOutput};
 use crate::out::{hint, print, problems};
@@ -25,7 +25,7 @@ const ALSO_SHOWN: usize = 1;
 pub(crate) async fn trace(args: Trace, common: Common) -> Outcome {
     let (place, charts) = opened(&args.folder)?;
     let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;
-    renderer.sandbox = common.sandbox.into();
+    renderer.sandbox = sandbox_of(&common)?;
     let tools = Tools { renderer: &renderer, charts: &charts, origins: Origins::default() };
     let traced = trace_place(&place, tools).await.map_err(|problem| vec![problem])?;
     let report = report(&traced, &place);
@@ -39,6 +39,16 @@ pub(crate) async fn trace(args: Trace, common: Common) -> Outcome {
     all.dedup();
     problems(all);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The flag or variable, else what the configuration says, where one is named.
+fn sandbox_of(common: &Common) -> Result<Sandbox, Vec<Problem>> {
+    let options = Options {
+        config: common.config.clone(),
+        sandbox: common.sandbox.map(Into::into),
+        ..Options::default()
+    };
+    Ok(sandbox(&options, &read_config(&options)?))
 }
 
 fn opened(folder: &Folder) -> Result<(Place, Charts), Vec<Problem>> {
@@ -125,7 +135,7 @@ pub(crate) async fn set(args: Set, common: Common) -> Outcome {
     let wanted: Vec<Wanted> =
         args.values.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(one)?;
     let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;
-    renderer.sandbox = common.sandbox.into();
+    renderer.sandbox = sandbox_of(&common)?;
     let tools = Tools { renderer: &renderer, charts: &charts, origins: Origins::default() };
     let trace = trace_place(&place, tools).await.map_err(one)?;
     let proven = prove_set(&trace, &place, &selection, &wanted, tools).await.map_err(one)?;

@@ -89,7 +89,7 @@ pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
         context: common.context.clone(),
         kustomize: common.kustomize.clone(),
         helm: common.helm.clone(),
-        sandbox: common.sandbox.into(),
+        sandbox: common.sandbox.map(Into::into),
         prometheus: selection.prometheus.clone(),
         prometheus_token_file: selection.prometheus_token_file.clone(),
         namespaces: selection.namespaces.clone(),
@@ -246,7 +246,7 @@ async fn run_loop(run_args: Run, common: Common) -> Outcome {
         context: common.context.clone(),
         kustomize: common.kustomize.clone(),
         helm: common.helm.clone(),
-        sandbox: common.sandbox.into(),
+        sandbox: common.sandbox.map(Into::into),
         ..Options::default()
     };
     let config = read_config(&options)?;

@@ -23,8 +23,8 @@ use kubeopt_report::Templates;
 
 use crate::charts::Charts;
 use crate::edges::{Alone, ClusterEdge, Edges, Selection};
+use crate::kept_traces::TraceCache;
 use crate::progress::Progress;
-use crate::sites::TraceCache;
 use crate::wiring::local_edge;
 
 pub use pages::{ForgePages, PageServer, listen};

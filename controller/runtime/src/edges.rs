@@ -17,10 +17,10 @@ use kubeopt_observe::MetricsSource;
 use kubeopt_report::Templates;
 
 use crate::charts::Charts;
+use crate::kept_traces::TraceCache;
 use crate::origins::{Locate, Origins};
 use crate::progress::Progress;
 use crate::rendering::Tools;
-use crate::sites::TraceCache;
 
 /// Where the facts of one cluster come from.
 #[async_trait]

@@ -1,5 +1,6 @@
 //! From configuration and flags to [`Edges`]: the only place that makes clients and opens stores.
 
+mod charts;
 mod git;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use kubeopt_api::Config;
 use kubeopt_api::config::{
-    ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig,
+    ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig, SandboxLevel,
 };
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
@@ -16,16 +17,18 @@ use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
 use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
-use kubeopt_net::{Auth, Client, ClientCertificate, ClientPolicy, HostRule, NetError, SecretSource, Url};
+use kubeopt_net::{Client, ClientCertificate, ClientPolicy, HostRule, NetError, SecretSource, Url};
 use kubeopt_observe::{LabelMatcher, MetricsSource, Prometheus, PrometheusOptions, Selector};
 use kubeopt_observe::{custom_prices, default_prices};
 use kubeopt_report::Templates;
 
-use crate::charts::Charts;
 use crate::codes;
 use crate::edges::{Alone, ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Selection};
+use crate::kept_traces::TraceCache;
 use crate::progress::Progress;
-use crate::sites::TraceCache;
+use charts::auth;
+
+pub use charts::charts;
 
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +43,8 @@ pub struct Options {
     pub kustomize: Option<PathBuf>,
     /// Program that renders Helm charts; none looks on PATH.
     pub helm: Option<PathBuf>,
-    /// The least confinement in which the two may run.
-    pub sandbox: Sandbox,
+    /// The least confinement in which the two may run; none leaves it to the configuration.
+    pub sandbox: Option<Sandbox>,
     /// Prometheus of the one cluster.
     pub prometheus: Option<String>,
     /// File with a bearer token for it.
@@ -167,7 +170,7 @@ pub async fn wire(
         None => DEFAULT_HISTORY_SECONDS,
     };
     let mut renderer = renderer(program, options.kustomize.as_deref(), options.helm.as_deref()).await;
-    renderer.sandbox = options.sandbox;
+    renderer.sandbox = sandbox(options, config);
     Ok(Edges {
         clusters,
         history,
@@ -175,7 +178,7 @@ pub async fn wire(
         forges,
         git: git::store(&config.store).map_err(one)?,
         renderer,
-        charts: Charts::default(),
+        charts: charts(config).map_err(one)?,
         bindings: config.bindings.clone(),
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),
@@ -186,6 +189,14 @@ pub async fn wire(
         traces: TraceCache::default(),
         permit: Box::new(Alone),
         progress,
+    })
+}
+
+/// The least confinement of renderers: the flag or variable, else the configuration.
+pub fn sandbox(options: &Options, config: &Config) -> Sandbox {
+    options.sandbox.unwrap_or(match config.sandbox {
+        SandboxLevel::Full => Sandbox::Full,
+        SandboxLevel::Reduced => Sandbox::Reduced,
     })
 }
 
@@ -250,14 +261,7 @@ impl FactsSource for Listed {
 
 fn metrics_source(config: &PrometheusConfig, selector: Selector) -> Result<Box<dyn MetricsSource>, Problem> {
     let net = |error: NetError| error.problem();
-    let auth = match (&config.bearer_file, &config.basic) {
-        (Some(file), _) => Auth::Bearer(SecretSource::File(file.clone())),
-        (None, Some(basic)) => Auth::Basic {
-            user: basic.username.clone(),
-            password: SecretSource::File(basic.password_file.clone()),
-        },
-        (None, None) => Auth::None,
-    };
+    let auth = auth(config.bearer_file.as_ref(), config.basic.as_ref());
     let rule = HostRule::for_url(&config.url).map_err(net)?.with_auth(auth);
     let mut policy = ClientPolicy::new(vec![rule]);
     policy.ca_file.clone_from(&config.ca_file);
@@ -333,5 +337,24 @@ fn host(url: &Url) -> String {
         (Some(host), Some(port)) => format!("{host}:{port}"),
         (Some(host), None) => host.to_owned(),
         (None, _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_comes_before_the_key_and_the_full_sandbox_is_the_default() {
+        for (flag, key, expected) in [
+            (None, "", Sandbox::Full),
+            (None, "sandbox: reduced", Sandbox::Reduced),
+            (Some(Sandbox::Full), "sandbox: reduced", Sandbox::Full),
+            (Some(Sandbox::Reduced), "sandbox: full", Sandbox::Reduced),
+        ] {
+            let config = Config::parse(key, "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap();
+            let options = Options { sandbox: flag, ..Options::default() };
+            assert_eq!(sandbox(&options, &config), expected, "{flag:?} {key}");
+        }
     }
 }

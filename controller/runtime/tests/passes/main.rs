@@ -4,6 +4,7 @@
 
 mod applications;
 mod apps;
+mod charts;
 mod controllers;
 mod creations;
 mod database;
