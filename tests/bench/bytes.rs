@@ -9,19 +9,22 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::Amount;
 use kubeopt_model::EditedFile;
-use kubeopt_model::recommendation::{SiteAddition, SiteChange};
+use kubeopt_model::recommendation::{SiteAddition, SiteChange, SitePatch};
 
 /// What differs although nothing proposed it, as a sentence.
 pub(crate) fn foreign_change(
     file: &EditedFile,
     changes: &[&SiteChange],
     additions: &[&SiteAddition],
+    patches: &[&SitePatch],
 ) -> Option<String> {
     let (before, after) = (words(&file.content.before), words(&file.content.after));
     let created: Vec<&SiteAddition> =
         additions.iter().copied().filter(|addition| addition.site.file == file.path).collect();
-    if !created.is_empty() {
-        return foreign_beside(file, (&before, &after), changes, &created);
+    let is_here = |patch: &&SitePatch| [&patch.file, &patch.kustomization].contains(&&file.path);
+    let patches: Vec<&SitePatch> = patches.iter().copied().filter(is_here).collect();
+    if !created.is_empty() || !patches.is_empty() {
+        return foreign_beside(file, (&before, &after), changes, &created, &patches);
     }
     if before.len() != after.len() {
         return Some(format!("{}: {} words became {}", file.path, before.len(), after.len()));
@@ -49,12 +52,48 @@ pub(crate) fn foreign_change(
     missing.map(|((line, text), _)| format!("{}:{line}: {text} stayed as it was", file.path))
 }
 
-/// The same for a file in which requests are created.
+/// The words of a patch but for its values, and of the entry that names its file.
+fn patch_words(patches: &[&SitePatch]) -> Vec<String> {
+    const KEYS: [&str; 18] = [
+        "-",
+        "---",
+        "apiVersion",
+        "apps/v1",
+        "batch/v1",
+        "kind",
+        "metadata",
+        "name",
+        "namespace",
+        "spec",
+        "template",
+        "jobTemplate",
+        "containers",
+        "initContainers",
+        "limits",
+        "patches",
+        "patchesStrategicMerge",
+        "path",
+    ];
+    let names = |patch: &&SitePatch| {
+        let workload = &patch.workload;
+        let namespace = workload.namespace.as_ref().map(ToString::to_string);
+        let named = [workload.kind.to_string(), workload.name.to_string(), patch.file.file_name().to_owned()];
+        let list = patch.list.iter().map(ToString::to_string);
+        named.into_iter().chain(namespace).chain(list).collect::<Vec<_>>()
+    };
+    match patches {
+        [] => Vec::new(),
+        _ => KEYS.map(str::to_owned).into_iter().chain(patches.iter().flat_map(names)).collect(),
+    }
+}
+
+/// The same for a file in which requests are created, or that is a patch or comes to name one.
 fn foreign_beside(
     file: &EditedFile,
     (before, after): (&[Word<'_>], &[Word<'_>]),
     changes: &[&SiteChange],
     created: &[&SiteAddition],
+    patches: &[&SitePatch],
 ) -> Option<String> {
     let text = |word: &Word<'_>| word.text.unwrap_or_default().to_owned();
     let changed = |old: &Word<'_>, new: &Word<'_>| {
@@ -66,6 +105,9 @@ fn foreign_beside(
         })
     };
     let mut values: Vec<String> = created.iter().map(|addition| addition.after.to_string()).collect();
+    let own = patches.iter().filter(|patch| patch.file == file.path);
+    values.extend(own.filter_map(|patch| patch.value.after).map(|after| after.to_string()));
+    let of_patch = patch_words(patches);
     let mut old = before.iter().filter(|word| word.is_word).peekable();
     for new in after.iter().filter(|word| word.is_word) {
         if old.next_if(|old| old.bytes == new.bytes || changed(old, new)).is_some() {
@@ -73,7 +115,8 @@ fn foreign_beside(
         }
         // An empty value gives way to keys.
         old.next_if(|old| old.bytes == b"null");
-        let is_key = ["resources", "requests", "cpu", "memory"].contains(&text(new).as_str());
+        let is_key = ["resources", "requests", "cpu", "memory"].contains(&text(new).as_str())
+            || of_patch.contains(&text(new));
         match values.iter().position(|value| *value == text(new)) {
             Some(at) => drop(values.remove(at)),
             None if is_key => {}

@@ -10,7 +10,7 @@ use kubeopt_forge::LocalForge;
 use kubeopt_gitops::render::{KustomizeBinary, Renderer};
 use kubeopt_gitops::{GitStore, Location, Remote};
 use kubeopt_history::{MemoryUsage, SqliteJournal};
-use kubeopt_model::recommendation::{SiteAddition, SiteChange};
+use kubeopt_model::recommendation::{SiteAddition, SiteChange, SitePatch};
 use kubeopt_model::{
     Binding, FileSet, ForgeName, NoRecommendation, RepoPath, RepositoryId, Source, SourceMapping, Timestamp,
 };
@@ -212,11 +212,13 @@ fn count_report(figures: &mut Figures, report: &PassReport) {
         let recommendations = &proposal.change_set.recommendations;
         let additions: Vec<&SiteAddition> =
             recommendations.iter().flat_map(|recommendation| &recommendation.additions).collect();
-        figures.edited += changes.len() + additions.len();
+        let patches: Vec<&SitePatch> =
+            recommendations.iter().flat_map(|recommendation| &recommendation.patches).collect();
+        figures.edited += changes.len() + additions.len() + patches.len();
         figures.files += proposal.change_set.files.len();
         figures.proofs += proposal.verifications.len();
-        let foreign =
-            proposal.change_set.files.iter().filter_map(|file| foreign_change(file, &changes, &additions));
+        let files = &proposal.change_set.files;
+        let foreign = files.iter().filter_map(|file| foreign_change(file, &changes, &additions, &patches));
         figures.wrong.extend(foreign.map(|sentence| format!("{}: {sentence}", figures.name)));
         if proposal.verifications.is_empty() {
             figures.wrong.push(format!("{}: {} was not proven", figures.name, proposal.change_set.group));

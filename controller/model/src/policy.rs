@@ -199,7 +199,7 @@ impl Default for EffectivePolicy {
                 ignore_below_ratio: 0.10,
                 ignore_below_cpu: MilliCores(25),
                 ignore_below_memory: Bytes::mebi(32),
-                shared_base: SharedBase::EditBase,
+                shared_base: SharedBase::OverlayPatch,
             },
             blackouts: Vec::new(),
             pull_requests: PullRequestPolicy {

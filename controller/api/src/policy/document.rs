@@ -128,7 +128,7 @@ section! {
         /// Changes below this are not proposed.
         "ignoreBelow" => ignore_below: IgnoreBelow = {},
         /// What happens to a value that several entry points take from one base: `edit-base` (edited there, for all of them), `overlay-patch` (edited there if all agree, else in a patch of each overlay that needs another value) or `ask` (left, and told).
-        "sharedBase" => shared_base: SharedWord = "edit-base",
+        "sharedBase" => shared_base: SharedWord = "overlay-patch",
     }
 }
 

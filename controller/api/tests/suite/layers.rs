@@ -50,7 +50,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         ".kubeopt.yaml",
         "sizing:\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
          memory: {margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n\
-         changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: overlay-patch\n\
+         changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n\
          pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
     let policy = policy(&[layer]);
@@ -77,7 +77,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         (policy.changes.ignore_below_cpu, policy.changes.ignore_below_memory),
         (MilliCores(10), Bytes::mebi(16))
     );
-    assert_eq!(policy.changes.shared_base, SharedBase::OverlayPatch);
+    assert_eq!(policy.changes.shared_base, SharedBase::Ask);
     assert_eq!(policy.pull_requests.group_by, GroupBy::Single);
     assert_eq!((policy.pull_requests.max_open, policy.pull_requests.per_hour), (7, 3));
     assert_eq!(policy.pull_requests.labels, ["a", "b"]);

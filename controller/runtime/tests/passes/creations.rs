@@ -227,8 +227,9 @@ fn created(report: &PassReport) -> Vec<(String, String, usize)> {
 }
 
 #[tokio::test]
-async fn a_base_without_requests_gets_one_for_both_of_its_overlays() {
+async fn a_base_without_requests_gets_one_for_both_of_its_overlays_where_the_policy_says_so() {
     let world = overlays("namespace: eu\nresources: [../../base]\n").await;
+    world.commit("shop", ".kubeopt.yaml", "changes: {sharedBase: edit-base}\n").await;
     let Some(kubeopt) = rendering(&world).await else { return };
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.problems(), []);
@@ -260,9 +261,7 @@ async fn an_overlay_with_a_patch_gets_its_own_and_the_base_follows_when_that_is_
 #[tokio::test]
 async fn overlays_that_need_different_requests_get_them_created_in_patches_of_their_own() {
     let world = overlays("namespace: eu\nresources: [../../base]\n").await;
-    world
-        .commit("shop", ".kubeopt.yaml", "changes: {sharedBase: overlay-patch}\npullRequests: {perHour: 9}\n")
-        .await;
+    world.commit("shop", ".kubeopt.yaml", "pullRequests: {perHour: 9}\n").await;
     let Some(kubeopt) = rendering(&world).await else { return };
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.problems(), []);

@@ -77,9 +77,10 @@ pub(crate) async fn rendering(world: &World) -> Option<Edges> {
 }
 
 #[tokio::test]
-async fn one_base_under_two_overlays_gets_one_recommendation_for_both() {
+async fn one_base_under_two_overlays_gets_one_recommendation_for_both_where_the_policy_says_so() {
     let base = App { folder: "base", ..EU }.manifest(ASKED).replace("  namespace: eu\n", "");
     let files = [
+        ("shop", ".kubeopt.yaml", "changes: {sharedBase: edit-base}\n"),
         ("shop", "base/cart.yaml", base.as_str()),
         ("shop", "base/kustomization.yaml", "resources: [cart.yaml]\n"),
         ("shop", "overlays/eu/kustomization.yaml", "namespace: eu\nresources: [../../base]\n"),
@@ -115,8 +116,8 @@ async fn one_base_under_two_overlays_gets_one_recommendation_for_both() {
     assert_eq!(world.the_open_one(&EU).await, pull);
 }
 
-/// Overlays get patches of their own, and nothing waits for the next hour.
-const PATCHED: &str = "changes: {sharedBase: overlay-patch}\npullRequests: {perHour: 9}\n";
+/// Nothing waits for the next hour; that overlays get patches of their own is the default.
+const PATCHED: &str = "pullRequests: {perHour: 9}\n";
 
 /// A base under two overlays, with a policy and further or other files, and these workloads with the CPU that they use.
 async fn shop(policy: &str, others: &[(&str, &str)], live: &[(App, f64)]) -> World {
@@ -239,7 +240,8 @@ async fn what_is_patched_once_is_edited_where_it_stands() {
     let Some(kubeopt) = rendering(&world).await else { return };
     world.pass(&kubeopt).await;
     merge_and_apply(&world, &[EU, US]).await;
-    let by_hand = patch_of("          requests:\n            cpu: 400m # by hand\n            memory: 248Mi\n");
+    let by_hand =
+        patch_of("          requests:\n            cpu: 400m # by hand\n            memory: 248Mi\n");
     world.commit("shop", "overlays/eu/kubeopt-resources.yaml", &by_hand).await;
     let report = world.pass(&kubeopt).await;
     assert_eq!(proven(&report, "overlays/eu"), ["overlays/eu"]);
