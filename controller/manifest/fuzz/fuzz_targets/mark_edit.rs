@@ -10,7 +10,8 @@ fuzz_target!(|bytes: &[u8]| {
     for role in [FileRole::Manifest, FileRole::Values, FileRole::Template] {
         let marked = mark(&FileSet::from([(file.clone(), bytes.to_vec())]), &|_| role);
         let _ = read_back(&marked.files[&file], &KnownMarks::of([&marked.index()]));
-        for mark in &marked.marks {
+        // Each edit reads the whole file twice: a few of them say as much as all.
+        for mark in marked.marks.iter().take(16) {
             let edits = [FieldEdit { site: mark.site.clone(), after: mark.amount }];
             assert!(edit(&file, bytes, &edits).as_deref() != Ok(bytes), "a mark is a new value");
         }
