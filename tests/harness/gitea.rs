@@ -2,6 +2,7 @@
 
 mod pulls;
 mod repositories;
+pub mod ssh;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,10 +45,14 @@ pub struct Gitea {
 impl Gitea {
     /// Starts Gitea on an empty SQLite database, with an administrator.
     pub async fn start() -> Self {
-        let folder = crate::folder("gitea");
+        Self::start_in(crate::folder("gitea"), "DISABLE_SSH = true").await
+    }
+
+    /// The same in a folder that is there already, with these settings of ssh.
+    async fn start_in(folder: TempDir, ssh: &str) -> Self {
         let port = port::free();
         let url = format!("http://127.0.0.1:{port}");
-        let config = settings(folder.path(), &url, port);
+        let config = settings(folder.path(), &url, port, ssh);
         std::fs::write(folder.path().join("app.ini"), config).or_fail("write Gitea's settings");
         let process = launch(folder.path(), "gitea").arg("web").spawn(folder.path());
         process.until_healthy(&format!("{url}/api/healthz")).await;
@@ -170,7 +175,7 @@ fn user_name() -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-fn settings(folder: &Path, url: &str, port: u16) -> String {
+fn settings(folder: &Path, url: &str, port: u16, ssh: &str) -> String {
     let home = folder.display();
     let files = servers::folder("gitea").display();
     let user = user_name();
@@ -187,7 +192,7 @@ ROOT_URL = {url}/
 STATIC_ROOT_PATH = {files}
 APP_DATA_PATH = {home}/data
 OFFLINE_MODE = true
-DISABLE_SSH = true
+{ssh}
 LFS_START_SERVER = false
 [database]
 DB_TYPE = sqlite3

@@ -13,4 +13,5 @@ mod outbox;
 mod presets;
 mod program;
 mod servers;
+mod ssh;
 mod trace;
