@@ -3,6 +3,7 @@
 //!
 //! Reads the files of a commit. Whether a patch is wanted is the business of [`crate::shared_base`].
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kubeopt_gitops::Snapshot;
@@ -13,7 +14,7 @@ use kubeopt_manifest::{
 };
 use kubeopt_model::recommendation::SitePatch;
 use kubeopt_model::source::{RenderedWorkload, RendererKind};
-use kubeopt_model::{EditSite, Field, FileSet, RepoPath};
+use kubeopt_model::{EditSite, Field, FileSet, RepoPath, RepositoryId};
 use serde::Deserialize as _;
 use serde_yaml::Value;
 
@@ -32,30 +33,53 @@ pub(crate) struct Overlay<'t> {
     pub(crate) kustomization: RepoPath,
 }
 
-impl<'t> Overlay<'t> {
+/// A folder of a branch.
+type Folder = (RepositoryId, String, RepoPath);
+
+/// Overlays that were looked for. A base may feed hundreds, and each of them asks for all the others.
+#[derive(Debug, Default)]
+pub(crate) struct Overlays {
+    /// The kustomization of each, or why it can have no patch of its own.
+    known: RefCell<BTreeMap<Folder, Result<RepoPath, String>>>,
+}
+
+impl Overlays {
     /// Looks whether an entry point is a folder with a kustomization that nobody else reads.
     ///
     /// # Errors
     /// Why it can have no patch of its own, as a sentence without its subject: `is rendered as helm`.
-    pub(crate) fn of(trace: &'t RepositoryTrace, folder: &'t RepoPath) -> Result<Self, String> {
-        let entries = || trace.entries.values().flatten();
-        let own: Vec<&EntryTrace> = entries().filter(|entry| entry.entry.path == *folder).collect();
-        if let Some(other) = own.iter().find(|entry| entry.entry.renderer != RendererKind::Kustomize) {
-            return Err(format!("is rendered as {}", other.entry.renderer));
-        }
-        let mut names = FILE_NAMES.iter().filter_map(|name| folder.join(name).ok());
-        let kustomization = names.find(|path| trace.snapshot.has_file(path));
-        let Some(kustomization) = kustomization.filter(|_| !own.is_empty()) else {
-            return Err("has no kustomization of its own".to_owned());
-        };
-        let is_part_of =
-            |entry: &&EntryTrace| entry.entry.path != *folder && entry.files.contains(&kustomization);
-        if let Some(outer) = entries().find(is_part_of) {
-            return Err(format!("is a part of {}", outer.entry.path));
-        }
-        Ok(Self { trace, folder, kustomization })
+    pub(crate) fn find<'t>(
+        &self,
+        trace: &'t RepositoryTrace,
+        folder: &'t RepoPath,
+    ) -> Result<Overlay<'t>, String> {
+        let snapshot = &trace.snapshot;
+        let key = (snapshot.repository.clone(), snapshot.branch.clone(), folder.clone());
+        let mut known = self.known.borrow_mut();
+        let kustomization = known.entry(key).or_insert_with(|| own_kustomization(trace, folder)).clone()?;
+        Ok(Overlay { trace, folder, kustomization })
     }
+}
 
+fn own_kustomization(trace: &RepositoryTrace, folder: &RepoPath) -> Result<RepoPath, String> {
+    let entries = || trace.entries.values().flatten();
+    let own: Vec<&EntryTrace> = entries().filter(|entry| entry.entry.path == *folder).collect();
+    if let Some(other) = own.iter().find(|entry| entry.entry.renderer != RendererKind::Kustomize) {
+        return Err(format!("is rendered as {}", other.entry.renderer));
+    }
+    let mut names = FILE_NAMES.iter().filter_map(|name| folder.join(name).ok());
+    let kustomization = names.find(|path| trace.snapshot.has_file(path));
+    let Some(kustomization) = kustomization.filter(|_| !own.is_empty()) else {
+        return Err("has no kustomization of its own".to_owned());
+    };
+    let is_outer = |entry: &&EntryTrace| entry.entry.path != *folder && entry.files.contains(&kustomization);
+    match entries().find(is_outer) {
+        Some(outer) => Err(format!("is a part of {}", outer.entry.path)),
+        None => Ok(kustomization),
+    }
+}
+
+impl Overlay<'_> {
     /// The file that a patch on a workload goes to: one that the kustomization names for this workload and that nobody else
     /// reads, else a file of kubeopt's own.
     ///

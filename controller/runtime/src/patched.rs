@@ -11,7 +11,7 @@ use kubeopt_model::{
 use crate::change_set::Admitted;
 use crate::demand::{Candidate, Unit};
 use crate::kept_limits::keep_limits;
-use crate::overlay::{Overlay, described};
+use crate::overlay::{Overlay, Overlays, described};
 use crate::shared_base::{Became, Shared};
 use crate::sites::RepositoryTrace;
 
@@ -21,6 +21,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) trace: &'a RepositoryTrace,
     /// The operator's word.
     pub(crate) bindings: &'a [Binding],
+    /// What is known of overlays already.
+    pub(crate) overlays: &'a Overlays,
 }
 
 /// The recommendation for one entry point, with patches in the place of what it would edit in a shared base.
@@ -31,14 +33,14 @@ pub(crate) fn patched(admitted: Admitted, entry: &RepoPath, unit: &Unit, ground:
     let Some(shared) = Shared::of(&admitted.recommendation) else { return Ok(admitted) };
     let refuse = |why: &str| NoRecommendation::NotEditable(shared.not_patched(why));
     let cannot = |feed: &&RepoPath| {
-        let why = Overlay::of(ground.trace, feed).err()?;
+        let why = ground.overlays.find(ground.trace, feed).err()?;
         Some(format!("{feed} {why}, so it cannot have a patch of its own"))
     };
     if let Some(why) = shared.feeds.iter().find_map(cannot) {
         return Err(refuse(&why));
     }
     let about = |why: String| refuse(&format!("{entry} {why}"));
-    let overlay = Overlay::of(ground.trace, entry).map_err(about)?;
+    let overlay = ground.overlays.find(ground.trace, entry).map_err(about)?;
     let mut recommendation = without_shared_removals(&admitted.recommendation, &shared)?;
     let (changes, own) =
         std::mem::take(&mut recommendation.changes).into_iter().partition(|change| change.feeds.len() > 1);

@@ -19,6 +19,7 @@ use crate::change_set::Admitted;
 use crate::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
 use crate::filled_in::filled_in;
 use crate::located::Sites;
+use crate::overlay::Overlays;
 use crate::patched::{Ground as PatchGround, patched};
 use crate::policy_files::PolicyFiles;
 use crate::rendering::is_of_release;
@@ -231,11 +232,15 @@ pub struct Ground<'a> {
 pub fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
     let mut wanted = Wanted::default();
     let size = |unit: &Unit, policy: &EffectivePolicy| want_one(unit, policy, ground);
+    let overlays = Overlays::default();
     let patch = |admitted: Admitted, entry: &RepoPath, unit: &Unit| match ground
         .sites
         .trace(&unit.repository, &unit.base)
     {
-        Some(trace) => patched(admitted, entry, unit, &PatchGround { trace, bindings: ground.bindings }),
+        Some(trace) => {
+            let ground = PatchGround { trace, bindings: ground.bindings, overlays: &overlays };
+            patched(admitted, entry, unit, &ground)
+        }
         None => Ok(admitted),
     };
     for governed in governed {

@@ -323,6 +323,17 @@ async fn an_overlay_whose_own_policy_says_no_is_left_and_the_other_is_patched() 
 }
 
 #[tokio::test]
+async fn a_patch_is_made_only_where_the_operator_allows_its_file() {
+    let world = shop(PATCHED, &[], &[(EU, 100.0), (US, 200.0)]).await;
+    let Some(mut kubeopt) = rendering(&world).await else { return };
+    kubeopt.bindings[0].paths = vec!["base/**".to_owned(), "overlays/us/**".to_owned()];
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(left_code(&report, &EU), "E-SRC-110");
+    assert!(world.pulls_of(&EU).await.is_empty());
+    assert_eq!(proven(&report, "overlays/us"), ["overlays/us"]);
+}
+
+#[tokio::test]
 async fn a_policy_that_asks_leaves_the_base_and_names_all_that_it_feeds() {
     let world = shop("changes: {sharedBase: ask}\n", &[], &[(EU, 100.0), (US, 200.0)]).await;
     let Some(kubeopt) = rendering(&world).await else { return };
