@@ -206,6 +206,7 @@ spec: {chart: web, version: '1.2.3', sourceRef: {kind: HelmRepository, name: far
         (repository("far", ""), published(flux_source("HelmRepository", "flux-system", "far"), "web", None)),
         ("{chartRef: {kind: OCIRepository, name: o}}".to_owned(), published(url("oci://registry.example/web"), "", Some("6.x"))),
         ("{chartRef: {kind: OCIRepository, name: p, namespace: q}}".to_owned(), published(flux_source("OCIRepository", "q", "p"), "", None)),
+        ("{chart: {kind: OCIRepository, spec: {url: 'oci://registry.example/x'}}}".to_owned(), published(url("oci://registry.example/x"), "", Some("latest"))),
         ("{chart: {kind: OCIRepository, spec: {url: 'oci://registry.example/x', ref: {digest: 'sha256:1', tag: a}}}}".to_owned(), published(url("oci://registry.example/x"), "", Some("sha256:1"))),
         ("{chartRef: {kind: HelmChart, name: h}}".to_owned(), published(flux_source("HelmRepository", "shop", "far"), "web", Some("1.2.3"))),
         ("{chartRef: {kind: HelmChart, name: unseen}}".to_owned(), published(flux_source("HelmChart", "shop", "unseen"), "", None)),

@@ -171,7 +171,8 @@ fn oci(spec: &Value) -> ChartRef {
     ChartRef::Published {
         origin: Origin::Url(url.to_owned()),
         name: String::new(),
-        version: version.map(str::to_owned),
+        // Without a reference source-controller takes this tag, not the newest version.
+        version: Some(version.unwrap_or("latest").to_owned()),
     }
 }
 
