@@ -1,3 +1,5 @@
+//! What of an earlier trace is taken over.
+
 use std::path::Path;
 
 use kubeopt_model::edit::ProvenBy;

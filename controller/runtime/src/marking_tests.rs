@@ -1,3 +1,5 @@
+//! Which probes wait, and what is certain.
+
 use super::*;
 
 use crate::discover::kustomize_entry;
