@@ -137,7 +137,7 @@ mod tests {
         let same = Err(codes::NOT_IN_GIT.to_owned());
         assert_eq!(told("250m", nowhere(), "250m"), (Some("250m".to_owned()), same));
         let other = Err(Problem::new("E-SRC-004", "t", "h"));
-        assert_eq!(told("1", other, "2"), (Some("1".to_owned()), Err("E-SRC-004".to_owned())));
+        assert_eq!(told("1m", other, "2m"), (Some("1m".to_owned()), Err("E-SRC-004".to_owned())));
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod not_created;
 mod offers;
 pub mod origins;
 mod overlay;
+mod overridden;
 mod patched;
 pub mod pipeline;
 pub mod policy_files;

@@ -126,7 +126,7 @@ pub async fn render_entry(
     let mut rendering = Rendering { files: reads.clone(), ..Rendering::default() };
     let part = match &entry.release {
         Some(release) => render_release(release, view, tools, &mut rendering).await?,
-        None => own_part(entry, view.files(reads), tools).await?,
+        None => own_part(entry, view.files(reads), tools, &mut rendering).await?,
     };
     let (found, problems) = if entry.release.is_some() {
         (Vec::new(), Vec::new())
@@ -155,8 +155,14 @@ pub async fn render_entry(
     Ok(rendering)
 }
 
-async fn own_part(entry: &EntryPoint, files: FileSet, tools: Tools<'_>) -> Result<Part, Problem> {
+async fn own_part(
+    entry: &EntryPoint,
+    files: FileSet,
+    tools: Tools<'_>,
+    rendering: &mut Rendering,
+) -> Result<Part, Problem> {
     let answer = tools.renderer.render(&render_request(entry, files)).await?;
+    rendering.problems.extend(answer.left_out);
     let namespace = entry.target_namespace.clone();
     Ok(Part {
         release: None,

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
-use kubeopt_gitops::argo::with_overrides;
 use kubeopt_gitops::entry::{plain_resources, settle_renderer};
 use kubeopt_gitops::{SkippedWhy, Snapshot};
 use kubeopt_manifest::{FileRole, read_sites};
@@ -16,6 +15,7 @@ use crate::computed::{chooses, may_be_computed, tell_computed};
 use crate::discover::Work;
 use crate::kept_traces::unchanged;
 use crate::marking::Marks;
+use crate::overridden::Overridden;
 use crate::rendering::{Tools, at_once, render_entry};
 use crate::rounds::{MarkedRendering, render_marked};
 use crate::trace::{EntryPoint, EntryTrace, fill_feeds, guard_places, trace_plain, trace_rendered};
@@ -62,69 +62,28 @@ pub async fn trace_repository(
     tools: Tools<'_>,
 ) -> RepositoryTrace {
     let live: BTreeSet<EntryPoint> = sources.iter().map(|source| entry_point(source, &snapshot)).collect();
-    let overridden = overridden(sources, &snapshot, tools);
-    let rendered = live.iter().filter_map(|entry| match overridden.get(entry) {
-        Some(other) => other.clone().ok(),
-        None => Some(entry.clone()),
-    });
-    let rendered: BTreeSet<EntryPoint> = rendered.collect();
+    let overridden = Overridden::of(sources, &snapshot, tools);
     match Tree::read(&snapshot) {
         Ok(tree) => {
-            let (mut work, notes) = tree.around(rendered);
+            let (mut work, notes) = tree.around(overridden.rendered(&live));
             let mut entries =
                 earlier.map(|earlier| unchanged(&mut work, &snapshot, earlier)).unwrap_or_default();
             if !work.is_empty() {
                 // Once for all, so that a mark means the same scalar everywhere.
                 let marks = Marks::of(&tree.held, &|path| tree.role(path));
-                entries.extend(trace_work(&tree, &marks, work, tools).await);
+                let stands_for = overridden.mark(&mut work, &marks.values);
+                let mut traced = trace_work(&tree, &marks, work, tools).await;
+                Overridden::unmark(&mut traced, stands_for);
+                entries.extend(traced);
             }
             let mut entries = finished(entries, &tree);
-            as_described(&mut entries, &live, overridden);
+            overridden.name(&mut entries, &live);
             RepositoryTrace { snapshot: snapshot.clone(), entries, notes }
         }
         Err(problem) => {
             let entries = live.into_iter().map(|entry| (entry, Err(problem.clone()))).collect();
             RepositoryTrace { snapshot, entries, notes: Vec::new() }
         }
-    }
-}
-
-/// The entry points of Applications whose sources files beside them override: as Argo CD renders them, by what the
-/// Application alone describes; or why that is not known.
-fn overridden(
-    sources: &[&Source],
-    snapshot: &Snapshot,
-    tools: Tools<'_>,
-) -> BTreeMap<EntryPoint, Result<EntryPoint, Problem>> {
-    let locate = |url: &str| tools.origins.locate.and_then(|locate| locate.locate(url));
-    let bytes =
-        |path: &RepoPath| snapshot.has_file(path).then(|| snapshot.read(path).ok().flatten()).flatten();
-    let found = sources.iter().filter_map(|source| {
-        let described = entry_point(source, snapshot);
-        match with_overrides(source, tools.origins.facts, &locate, &bytes) {
-            Ok(found) => {
-                let rendered = entry_point(&found, snapshot);
-                (rendered != described).then_some((described, Ok(rendered)))
-            }
-            Err(problem) => Some((described, Err(problem))),
-        }
-    });
-    found.collect()
-}
-
-/// What was found of overridden entry points, by what is known of them.
-fn as_described(
-    entries: &mut Entries,
-    live: &BTreeSet<EntryPoint>,
-    overridden: BTreeMap<EntryPoint, Result<EntryPoint, Problem>>,
-) {
-    for (described, rendered) in overridden {
-        let traced = match rendered {
-            Ok(rendered) if live.contains(&rendered) => entries.get(&rendered).cloned(),
-            Ok(rendered) => entries.remove(&rendered),
-            Err(problem) => Some(Err(problem)),
-        };
-        entries.extend(traced.map(|traced| (described, traced)));
     }
 }
 
@@ -232,7 +191,14 @@ async fn trace_entry(
     }
     let rendering = marked.values.rendering;
     let by = rendering.by();
-    unread.extend(rendering.problems);
+    // What was read by itself has told why it cannot be.
+    let told: BTreeSet<String> = unread.iter().filter_map(file_of).collect();
+    unread.extend(
+        rendering
+            .problems
+            .into_iter()
+            .filter(|problem| !file_of(problem).is_some_and(|file| told.contains(&file))),
+    );
     Ok(EntryTrace {
         entry: entry.clone(),
         by,
@@ -242,6 +208,10 @@ async fn trace_entry(
         files: rendering.files.union(reads).cloned().collect(),
         from_outside: rendering.from_outside,
     })
+}
+
+fn file_of(problem: &Problem) -> Option<String> {
+    problem.place.as_ref().map(|place| place.file.clone())
 }
 
 /// The fields of a rendering, and those that only a created key would set. A key that is created covers what a lower

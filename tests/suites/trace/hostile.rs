@@ -132,6 +132,20 @@ fn a_manifest_that_cannot_be_read_leaves_its_neighbours_traced() {
 }
 
 #[test]
+fn values_as_text_that_are_nested_without_end_are_not_read() {
+    if !servers_enabled() {
+        return;
+    }
+    let application = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: deep, namespace: argocd}}\nspec:\n  source:\n    repoURL: https://git.example/shop.git\n    path: chart\n    helm:\n      values: |\n        cpuRequest: 100m\n        deep: {}\n",
+        "[".repeat(100_000)
+    );
+    let folder = Folder::new();
+    folder.write("good/deep.yaml", application);
+    folder.trace(&[]).is_refused_alone("E-REN-010", "values as text");
+}
+
+#[test]
 fn an_alias_bomb_is_not_unfolded() {
     if !servers_enabled() {
         return;

@@ -118,7 +118,8 @@ async fn committed(folder: &Path, modules: &[&str]) -> Snapshot {
 
 /// Where the Deployment comes from, and the trace of all of that.
 async fn traced(facts: ClusterFacts, snapshot: Snapshot) -> (Sources, RepositoryTrace) {
-    let bound = Binding { clusters: Vec::new(), namespaces: Vec::new(), repository: shop(), paths: Vec::new() };
+    let bound =
+        Binding { clusters: Vec::new(), namespaces: Vec::new(), repository: shop(), paths: Vec::new() };
     let (_, found) = resolve_sources(&facts, &[bound], &[], &|url| Known.locate(url)).remove(0);
     let found = found.unwrap_or_else(|problem| panic!("{problem}"));
     let sources: Vec<&Source> = found.described_in.iter().chain(&found.candidates).collect();
@@ -152,8 +153,7 @@ async fn a_live_application_is_rendered_with_what_files_beside_its_chart_overrid
     }
     let folder = Scenario::named("argo-overrides").copy();
     let blue = spec(folder.path(), "apps/blue.yaml");
-    let facts =
-        cluster(vec![object(GitOpsKind::Application, "blue", blue, None)], "blue", "blue", "blue");
+    let facts = cluster(vec![object(GitOpsKind::Application, "blue", blue, None)], "blue", "blue", "blue");
     let (found, trace) = traced(facts, committed(folder.path(), &[]).await).await;
     assert_eq!(found.first().entry.as_str(), "charts/podinfo");
     assert_eq!(
