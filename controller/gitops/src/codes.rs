@@ -15,7 +15,10 @@ pub const CODES: &[(&str, &str)] = &[
     (APPLICATION_MISSING, "the Argo CD Application that applied the workload was not seen"),
     (OBJECT_NOT_IN_GIT, "the object that describes the workload is applied by nobody who takes it from Git"),
     (SOURCE_PLUGIN, "a plugin or jsonnet makes the manifests, which kubeopt does not run"),
-    (SOURCE_GENERATED, "an ApplicationSet makes the Application, and nothing tells where the set is written in Git"),
+    (
+        SOURCE_GENERATED,
+        "an ApplicationSet makes the Application, and nothing tells where the set is written in Git",
+    ),
     (MADE_BY_OBJECT, "another object's controller made the workload"),
     (ANNOTATION, "the annotation kubeopt.dev/source cannot be read, or names what it may not"),
     (RELEASE, "an object that describes a Helm release cannot be read"),
