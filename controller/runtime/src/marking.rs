@@ -160,7 +160,7 @@ fn forms(marked: &Marked) -> BTreeMap<RepoPath, OfFile> {
 }
 
 /// `spec.template.spec.containers[0].resources.requests.cpu`, in a list of objects too.
-fn is_in_container(path: &FieldPath) -> bool {
+pub(crate) fn is_in_container(path: &FieldPath) -> bool {
     let [before @ .., Step::Key(list), Step::Index(_), Step::Key(resources), Step::Key(_), Step::Key(_)] =
         path.0.as_slice()
     else {

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_model::policy::{EffectivePolicy, SharedBase};
-use kubeopt_model::{Amount, EditSite, Field, NoRecommendation, Problem, Recommendation, RepoPath};
+use kubeopt_model::{Amount, EditSite, Field, NoRecommendation, Problem, Recommendation, RepoPath, Step};
 
 use crate::change_set::Admitted;
 use crate::codes;
 use crate::demand::Unit;
+use crate::marking::is_in_container;
 use crate::overlay::PATCH_FILE;
 use crate::wanted::Governed;
 
@@ -75,6 +76,8 @@ pub(crate) fn settle_shared(governed: Governed, settle: &Settle<'_>) -> Vec<(Uni
             });
             vec![(governed.unit, asked)]
         }
+        // Values of a chart are no base: they are edited in the highest layer that sets them, for all that it feeds.
+        SharedBase::OverlayPatch if !are_in_manifests(&governed.unit) => vec![(governed.unit, all)],
         SharedBase::OverlayPatch => by_overlay(governed, all, settle),
     }
 }
@@ -150,6 +153,16 @@ fn of_entry(unit: &Unit, entry: &RepoPath) -> Unit {
 fn shared_sites(unit: &Unit) -> BTreeSet<(Field, &EditSite, &Vec<RepoPath>)> {
     let sites = unit.candidates.iter().flat_map(|candidate| &candidate.sites);
     sites.filter(|(_, _, feeds)| feeds.len() > 1).map(|(field, site, feeds)| (*field, site, feeds)).collect()
+}
+
+/// Whether every shared place is one of a manifest or of a patch on one, over which an overlay can put a patch.
+fn are_in_manifests(unit: &Unit) -> bool {
+    shared_sites(unit).into_iter().all(|(_, site, _)| match site.path.0.first() {
+        // Operations of a JSON patch are a list.
+        Some(Step::Index(_)) => true,
+        Some(Step::Key(key)) => key.starts_with("patches") || is_in_container(&site.path),
+        None => false,
+    })
 }
 
 /// What a recommendation would edit although it feeds several entry points.
