@@ -51,6 +51,9 @@ pub enum ProvenBy {
     Parsed,
     /// Rendered by this program in this version: `kustomize v5.8.2`.
     Rendered(String),
+    /// The files were read and not rendered, for this reason as a clause: `kustomize was not found`, `chart podinfo is
+    /// not at hand`. The fields that differ are those that the edit means to change; nothing showed that they arrive.
+    NotRendered(String),
 }
 
 impl std::fmt::Display for ProvenBy {
@@ -58,6 +61,7 @@ impl std::fmt::Display for ProvenBy {
         match self {
             Self::Parsed => f.write_str("parsed"),
             Self::Rendered(version) => write!(f, "rendered with {version}"),
+            Self::NotRendered(reason) => write!(f, "not rendered: {reason}"),
         }
     }
 }

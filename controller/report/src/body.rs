@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::quantity::Field;
 use kubeopt_model::recommendation::{Member, Recommendation};
@@ -219,10 +218,7 @@ fn proof(verification: &Verification) -> ProofView {
         verification.changed.iter().map(|changed| (&changed.workload, &changed.container)).collect();
     ProofView {
         entry: verification.entry.to_string(),
-        how: match &verification.by {
-            ProvenBy::Parsed => "parsed".to_owned(),
-            ProvenBy::Rendered(version) => format!("rendered with {version}"),
-        },
+        how: verification.by.to_string(),
         fields: figures::counted(verification.changed.len(), "field"),
         containers: figures::counted(containers.len(), "container"),
     }

@@ -75,6 +75,7 @@ fn file_line(input: &PlanInput<'_>, path: &str) -> String {
         .map(|verification| match &verification.by {
             ProvenBy::Parsed => "plain",
             ProvenBy::Rendered(version) => version.split(' ').next().unwrap_or("rendered"),
+            ProvenBy::NotRendered(_) => "not rendered",
         })
         .collect();
     let how: Vec<&str> = renderers.into_iter().chain(["traced"]).collect();
@@ -115,9 +116,13 @@ fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>>
 /// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several
 /// entry points each is named.
 fn verified_line(verification: &Verification, name_entry: bool) -> String {
+    let entry = if name_entry { format!(" of {}", verification.entry) } else { String::new() };
     let how = match &verification.by {
         ProvenBy::Parsed => "parsed",
         ProvenBy::Rendered(version) => version,
+        ProvenBy::NotRendered(reason) => {
+            return format!("not rendered{entry}: {reason}; what arrives in the cluster is not proven");
+        }
     };
     let containers: BTreeSet<_> =
         verification.changed.iter().map(|changed| (&changed.workload, &changed.container)).collect();
@@ -129,7 +134,6 @@ fn verified_line(verification: &Verification, name_entry: bool) -> String {
         }
         _ => figures::counted(containers.len(), "container"),
     };
-    let entry = if name_entry { format!(" of {}", verification.entry) } else { String::new() };
     format!(
         "verified: {how}, before/after{entry} differ in {} of {of} and nothing else",
         figures::counted(verification.changed.len(), "field")

@@ -144,6 +144,7 @@ fn field_json(entry: &EntryTrace, field: &TracedField) -> serde_json::Value {
     let renderer = match &entry.by {
         ProvenBy::Parsed => "plain",
         ProvenBy::Rendered(program) => program,
+        ProvenBy::NotRendered(_) => "not rendered",
     };
     let source = field.site.as_ref().ok().map(|site| {
         serde_json::json!({
