@@ -13,6 +13,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-FRG-009", "There is more on the forge than kubeopt reads."),
     ("E-FRG-010", "The forge refuses the request for a reason of its own."),
     ("E-FRG-011", "The local forge cannot read or write its repository."),
+    ("E-FRG-012", "A draft is not merged before somebody marks it as ready for review."),
 ];
 
 #[cfg(test)]

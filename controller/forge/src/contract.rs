@@ -52,6 +52,7 @@ pub async fn contract(forge: &dyn Forge, fixture: &dyn Fixture) {
     pulls::opening_twice_gives_the_same_one(forge, fixture).await;
     pulls::bodies_survive_byte_for_byte(forge, fixture).await;
     pulls::updating_changes_only_what_differs(forge, fixture).await;
+    pulls::a_draft_keeps_its_title_and_becomes_ready(forge, fixture).await;
     pulls::closed_and_merged_are_seen(forge, fixture).await;
     pulls::regenerating_moves_the_open_one(forge, fixture).await;
     pulls::comments_are_added_in_order(forge, fixture).await;
@@ -105,6 +106,7 @@ fn edit(path: &str, before: &str, after: &str) -> EditedFile {
 fn draft(branch: &str, body: &str) -> NewPullRequest {
     NewPullRequest {
         title: format!("chore(rightsizing): {branch}"),
+        is_draft: false,
         body: body.to_owned(),
         head: branch.to_owned(),
         base: "main".to_owned(),

@@ -62,6 +62,12 @@ pub enum ForgeError {
         /// What it said.
         why: String,
     },
+    /// A draft that was asked to be merged.
+    #[error("pull request {number} is a draft, and a draft is not merged")]
+    Draft {
+        /// Its number.
+        number: u64,
+    },
     /// The disk or the repository under a local forge.
     #[error("unable to use the local repository: {why}")]
     Storage {
@@ -90,6 +96,7 @@ impl ForgeError {
             Self::TooLarge { .. } => "E-FRG-009",
             Self::Refused { .. } => "E-FRG-010",
             Self::Storage { .. } => "E-FRG-011",
+            Self::Draft { .. } => "E-FRG-012",
         }
     }
 
@@ -105,7 +112,8 @@ impl ForgeError {
             | Self::NotFound { .. }
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
-            | Self::Refused { .. } => false,
+            | Self::Refused { .. }
+            | Self::Draft { .. } => false,
         }
     }
 
@@ -135,6 +143,9 @@ impl ForgeError {
             }
             Self::Refused { .. } => {
                 "follow what the forge says; regenerating a branch needs Gitea 1.26 or a Forgejo that knows `force_overwrite_new_branch`"
+            }
+            Self::Draft { .. } => {
+                "read why it is a draft, and press \"Ready for review\" on its page if it is right all the same; then merge it"
             }
             Self::Storage { .. } => "check free space and permissions of the local forge's folder",
         }

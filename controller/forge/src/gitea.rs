@@ -6,6 +6,7 @@
 
 mod branches;
 mod calls;
+mod draft_title;
 mod pacing;
 mod pulls;
 mod wire;

@@ -100,7 +100,8 @@ impl LocalForge {
     /// Merges a pull request with a merge commit in the name of `by`.
     ///
     /// # Errors
-    /// [`ForgeError::Conflict`] when it is not open, or both sides changed the same lines.
+    /// [`ForgeError::Conflict`] when it is not open, or both sides changed the same lines; [`ForgeError::Draft`] for a
+    /// draft.
     pub async fn merge(
         &self,
         repository: &RepositoryId,
@@ -117,6 +118,19 @@ impl LocalForge {
     /// [`ForgeError::Conflict`] when it is merged.
     pub async fn close(&self, repository: &RepositoryId, number: u64) -> Result<PullRequest, ForgeError> {
         let update = PullRequestUpdate { state: Some(WantedState::Closed), ..PullRequestUpdate::default() };
+        self.update_pull_request(repository, number, &update).await
+    }
+
+    /// Marks a draft as ready for review; one that is no draft stays as it is.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub async fn mark_ready(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+    ) -> Result<PullRequest, ForgeError> {
+        let update = PullRequestUpdate { is_draft: Some(false), ..PullRequestUpdate::default() };
         self.update_pull_request(repository, number, &update).await
     }
 

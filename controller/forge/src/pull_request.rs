@@ -20,8 +20,10 @@ pub enum PullRequestState {
 pub struct PullRequest {
     /// Its number.
     pub number: u64,
-    /// Title.
+    /// Title, without the words by which a forge may mark a draft.
     pub title: String,
+    /// It is not to be merged yet; the forge keeps people from it.
+    pub is_draft: bool,
     /// Body, byte for byte as it was sent.
     pub body: String,
     /// Where it stands.
@@ -120,6 +122,8 @@ impl PullRequestQuery {
 pub struct NewPullRequest {
     /// Title; cut at [`TITLE_CHARS_MAX`].
     pub title: String,
+    /// Opened as a draft. An open one that is found keeps its own state.
+    pub is_draft: bool,
     /// Body.
     pub body: String,
     /// The branch that it comes from.
@@ -142,8 +146,10 @@ pub enum WantedState {
 /// What to change; what is `None`, or already so, is left alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PullRequestUpdate {
-    /// Title; cut at [`TITLE_CHARS_MAX`].
+    /// Title; cut at [`TITLE_CHARS_MAX`]. A draft with another title stays a draft.
     pub title: Option<String>,
+    /// Whether it is a draft.
+    pub is_draft: Option<bool>,
     /// Body.
     pub body: Option<String>,
     /// State.
@@ -160,6 +166,7 @@ impl PullRequestUpdate {
         });
         Self {
             title: self.title.as_deref().map(stored_title).filter(|title| *title != pull.title),
+            is_draft: self.is_draft.filter(|is_draft| *is_draft != pull.is_draft),
             body: self.body.clone().filter(|body| *body != pull.body),
             state,
         }

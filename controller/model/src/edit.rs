@@ -56,6 +56,16 @@ pub enum ProvenBy {
     NotRendered(String),
 }
 
+impl ProvenBy {
+    /// Why nothing was rendered; none where there is a proof.
+    pub fn not_rendered(&self) -> Option<&str> {
+        match self {
+            Self::Parsed | Self::Rendered(_) => None,
+            Self::NotRendered(reason) => Some(reason),
+        }
+    }
+}
+
 impl std::fmt::Display for ProvenBy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -41,6 +41,10 @@ pub struct Marker {
     pub fields: Vec<MarkedField>,
     /// Labels that kubeopt set itself; those that a person removed are not set again.
     pub labels: Vec<String>,
+    /// Something of it was not rendered, and so it was made a draft. A person may have marked it as ready since. Absent
+    /// where all of it was proven, as in the markers of earlier versions.
+    #[serde(default, rename = "notRendered", skip_serializing_if = "std::ops::Not::not")]
+    pub not_rendered: bool,
 }
 
 impl Marker {
@@ -108,6 +112,8 @@ pub struct PullRequestDraft {
     pub branch: String,
     /// Title; also the commit's subject.
     pub title: String,
+    /// Something of it was not rendered: it is not to be merged before somebody looked, or it could be rendered.
+    pub is_draft: bool,
     /// Body, marker included.
     pub body: String,
     /// Message of the one commit.
@@ -131,6 +137,7 @@ impl PullRequestDraft {
         for text in [&self.base, &self.branch, &self.title, &self.body, &self.commit_message] {
             part(text.as_bytes());
         }
+        part(&[u8::from(self.is_draft)]);
         for file in &self.files {
             part(file.path.as_str().as_bytes());
             part(&file.content.before);
@@ -159,6 +166,7 @@ mod tests {
             cluster: "prod".to_owned(),
             fields,
             labels: vec![],
+            not_rendered: false,
         }
     }
 
@@ -172,6 +180,16 @@ mod tests {
         }
         assert_eq!(Marker::find("nothing here"), None);
         assert_eq!(Marker::find("<!-- kubeopt:v1 {broken -->"), None);
+    }
+
+    #[test]
+    fn a_marker_says_when_nothing_was_rendered_and_is_silent_otherwise() {
+        let rendered = marker("payments/deploy/api/api");
+        assert!(!rendered.to_html_comment().contains("notRendered"));
+        let unrendered = Marker { not_rendered: true, ..rendered };
+        let comment = unrendered.to_html_comment();
+        assert!(comment.contains("\"notRendered\":true"), "{comment}");
+        assert_eq!(Marker::find(&comment), Some(unrendered));
     }
 
     #[test]

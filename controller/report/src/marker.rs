@@ -57,6 +57,7 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
         cluster: input.cluster.to_string(),
         fields,
         labels: input.labels.to_vec(),
+        not_rendered: input.verifications.iter().any(|proof| proof.by.not_rendered().is_some()),
     };
     while hidden_text(&marker).chars().count() > MARKER_CHARS_MAX && !marker.fields.is_empty() {
         marker.fields.truncate(marker.fields.len() * 3 / 4);

@@ -39,8 +39,9 @@ pub enum PageState {
 }
 
 impl PageState {
-    fn word(&self) -> &'static str {
+    fn word(&self, is_draft: bool) -> &'static str {
         match self {
+            Self::Open if is_draft => "draft",
             Self::Open => "open",
             Self::Merged { .. } => "merged",
             Self::Closed { .. } => "closed",
@@ -59,6 +60,8 @@ pub struct PullRequestCard {
     pub number: u64,
     /// Title.
     pub title: String,
+    /// It is a draft; shown while it is open.
+    pub is_draft: bool,
     /// State.
     pub state: PageState,
     /// When it was opened, in seconds since the epoch.
@@ -106,6 +109,8 @@ pub struct PullRequestPage<'a> {
     pub number: u64,
     /// Title.
     pub title: &'a str,
+    /// It is a draft; shown while it is open.
+    pub is_draft: bool,
     /// State.
     pub state: &'a PageState,
     /// Who opened it.
@@ -149,7 +154,7 @@ pub fn index_page(templates: &Templates, page: &IndexPage<'_>) -> Result<String,
         repository: shown(&format!("{}/{}", card.owner, card.name)),
         number: card.number,
         title: shown(&card.title),
-        state: card.state.word(),
+        state: card.state.word(card.is_draft),
         opened: Moment::of(page.now, card.opened_unix_s),
         comments: card.comments,
         labels: card.labels.iter().map(|label| shown(label)).collect(),
@@ -181,7 +186,7 @@ pub fn pull_request_page(templates: &Templates, page: &PullRequestPage<'_>) -> R
         repository: shown(&format!("{}/{}", page.owner, page.name)),
         number: page.number,
         title: shown(page.title),
-        state: page.state.word(),
+        state: page.state.word(page.is_draft),
         done_by: done_by.map(|by| shown(by)),
         done: done_at.map(|at| Moment::of(page.now, at)),
         merged_as: merged_as.map(|commit| short_commit(commit)),

@@ -229,6 +229,7 @@ impl Edges {
             base_oid: trace.snapshot.commit.clone(),
             branch: branch_name(host, &change_set.repository, &change_set.base, &change_set.group),
             title: described.title,
+            is_draft: verifications.iter().any(|verification| verification.by.not_rendered().is_some()),
             body: described.body,
             commit_message: described.commit_message,
             files: change_set.files.clone(),

@@ -55,8 +55,12 @@ pub fn judge(
     held(pulls, policy, now, false).map_or(Verdict::Open, Verdict::Wait)
 }
 
-/// The same fields, and every value within what the policy calls too small to bother anyone.
+/// The same fields, every value within what the policy calls too small to bother anyone, and no news of the proof: what
+/// could not be rendered then and can be now is worth a word, and so is the reverse.
 fn says_almost_the_same(there: &Marker, wanted: &Marker, changes: &ChangePolicy) -> bool {
+    if there.not_rendered != wanted.not_rendered {
+        return false;
+    }
     if there.proposal == wanted.proposal {
         return true;
     }

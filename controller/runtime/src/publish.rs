@@ -6,7 +6,7 @@ use kubeopt_forge::{
     PullRequestUpdate, StateFilter,
 };
 use kubeopt_history::{OutboxEntry, OutboxStep};
-use kubeopt_model::pull_request::PullRequestDraft;
+use kubeopt_model::pull_request::{Marker, PullRequestDraft};
 use kubeopt_model::{Problem, RepositoryId, Timestamp};
 
 use crate::codes;
@@ -102,7 +102,7 @@ impl Edges {
         self.may_write()?;
         let was_open = existing.is_some();
         let pull = match existing {
-            Some(pull) => forge.update_pull_request(repository, pull.number, &update(draft)).await,
+            Some(pull) => forge.update_pull_request(repository, pull.number, &update(draft, &pull)).await,
             None => forge.open_pull_request(repository, &new_pull_request(draft)).await,
         };
         let pull = pull.map_err(|error| error.problem())?;
@@ -168,6 +168,7 @@ fn branch_write(draft: &PullRequestDraft, head: Option<&BranchHead>, now: Timest
 fn new_pull_request(draft: &PullRequestDraft) -> NewPullRequest {
     NewPullRequest {
         title: draft.title.clone(),
+        is_draft: draft.is_draft,
         body: draft.body.clone(),
         head: draft.branch.clone(),
         base: draft.base.clone(),
@@ -175,8 +176,16 @@ fn new_pull_request(draft: &PullRequestDraft) -> NewPullRequest {
     }
 }
 
-fn update(draft: &PullRequestDraft) -> PullRequestUpdate {
-    PullRequestUpdate { title: Some(draft.title.clone()), body: Some(draft.body.clone()), state: None }
+/// Whether it is a draft follows the proof: it is set or taken off when the proof is lost or found, and only then. In
+/// between it is for people to say that an unproven one is ready, or that a proven one is not.
+fn update(draft: &PullRequestDraft, there: &PullRequest) -> PullRequestUpdate {
+    let was_draft = Marker::find(&there.body).is_some_and(|marker| marker.not_rendered);
+    PullRequestUpdate {
+        title: Some(draft.title.clone()),
+        is_draft: (was_draft != draft.is_draft).then_some(draft.is_draft),
+        body: Some(draft.body.clone()),
+        state: None,
+    }
 }
 
 fn edited_by_person(draft: &PullRequestDraft, head: &BranchHead, pull: Option<&PullRequest>) -> Problem {
@@ -192,3 +201,6 @@ fn edited_by_person(draft: &PullRequestDraft, head: &BranchHead, pull: Option<&P
 fn gone(number: u64) -> Problem {
     Problem::new(codes::NOT_PROVEN, format!("#{number} is gone"), "the next pass looks again")
 }
+
+#[cfg(test)]
+mod tests;

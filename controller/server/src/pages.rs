@@ -73,8 +73,10 @@ pub trait Pages: Send + Sync + 'static {
     async fn pull_request(&self, at: &PullRequestAt, token: &FormToken) -> Page;
     /// Adds a comment.
     async fn comment(&self, at: &PullRequestAt, text: &str) -> Page;
-    /// Merges.
+    /// Merges; a draft is refused.
     async fn merge(&self, at: &PullRequestAt) -> Page;
+    /// Marks a draft as ready for review.
+    async fn mark_ready(&self, at: &PullRequestAt) -> Page;
     /// Closes without a merge.
     async fn close(&self, at: &PullRequestAt) -> Page;
     /// The page that tells of a problem.

@@ -91,6 +91,7 @@ fn forge(forge: Forge) -> Router {
         .route(page, get(pull_request))
         .route(&format!("{page}/comments"), post(comment))
         .route(&format!("{page}/merge"), post(merge))
+        .route(&format!("{page}/ready"), post(mark_ready))
         .route(&format!("{page}/close"), post(close))
         .fallback(nothing_here)
         .layer(middleware::from_fn(guard::only_from_here))
@@ -145,6 +146,15 @@ async fn merge(
 ) -> Response {
     let asked = forge.asked(address, form);
     forge.act(asked, |pages, at| async move { pages.merge(&at).await }).await
+}
+
+async fn mark_ready(
+    State(forge): State<Forge>,
+    address: Asked,
+    form: Result<Form<Sent>, FormRejection>,
+) -> Response {
+    let asked = forge.asked(address, form);
+    forge.act(asked, |pages, at| async move { pages.mark_ready(&at).await }).await
 }
 
 async fn close(

@@ -8,7 +8,8 @@ use crate::branch::ExpectedHead;
 use crate::error::ForgeError;
 use crate::forge::Forge;
 use crate::pull_request::{
-    NewPullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter, WantedState,
+    NewPullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter, TITLE_CHARS_MAX,
+    WantedState,
 };
 
 /// More than one page of any forge.
@@ -53,6 +54,7 @@ fn hostile_bodies() -> Vec<String> {
         cluster: "prod \u{202e}dorp".to_owned(),
         fields: Vec::new(),
         labels: vec!["kubeopt".to_owned()],
+        not_rendered: true,
     };
     let marked = format!("Text | with `pipes`\n\n{}", marker.to_html_comment());
     let long_tail = marker.to_html_comment();
@@ -71,6 +73,7 @@ pub(super) async fn updating_changes_only_what_differs(forge: &dyn Forge, fixtur
     let pull = opened(forge, &repository, "kubeopt/u-00000000", "old").await;
     let same = PullRequestUpdate {
         title: Some(pull.title.clone()),
+        is_draft: Some(false),
         body: Some("old".to_owned()),
         state: Some(WantedState::Open),
     };
@@ -86,6 +89,49 @@ pub(super) async fn updating_changes_only_what_differs(forge: &dyn Forge, fixtur
     assert!(changed.title.starts_with("two lines x") && changed.title.chars().count() == 250);
     let again = forge.update_pull_request(&repository, pull.number, &title).await;
     assert_eq!(again, Ok(changed), "a title that was cut is not sent again");
+}
+
+pub(super) async fn a_draft_keeps_its_title_and_becomes_ready(forge: &dyn Forge, fixture: &dyn Fixture) {
+    let repository = repository(fixture, "drafts").await;
+    let branch = "kubeopt/draft-00000000";
+    let write = sizing(forge, &repository, branch, "310m").await;
+    forge.regenerate_branch(&repository, &write).await.expect("the branch is written");
+    let new = NewPullRequest { is_draft: true, ..draft(branch, "not rendered") };
+    let opened = forge.open_pull_request(&repository, &new).await.expect("the draft is opened");
+    assert_eq!((opened.is_draft, opened.title.as_str()), (true, new.title.as_str()));
+    let listed = async || {
+        let query = PullRequestQuery::of_branch(branch, StateFilter::Open);
+        let mut found = forge.pull_requests(&repository, &query).await.expect("the list is read");
+        assert_eq!(found.len(), 1);
+        found.remove(0)
+    };
+    assert_eq!(listed().await, opened);
+    let ready = NewPullRequest { is_draft: false, ..new.clone() };
+    let again = forge.open_pull_request(&repository, &ready).await.expect("the open one is given");
+    assert!(again.is_draft, "an open one keeps its state");
+    let change = async |title: Option<&str>, is_draft| {
+        let update =
+            PullRequestUpdate { title: title.map(str::to_owned), is_draft, ..PullRequestUpdate::default() };
+        let changed = forge.update_pull_request(&repository, opened.number, &update).await;
+        let changed = changed.expect("it is changed");
+        assert_eq!(listed().await, changed);
+        (changed.title, changed.is_draft)
+    };
+    let longest = "x".repeat(TITLE_CHARS_MAX);
+    // What is asked for, and what stands there then.
+    for (title, is_draft, then_title, then_draft) in [
+        (Some(new.title.as_str()), Some(true), new.title.as_str(), true),
+        (Some("chore(rightsizing): other values"), None, "chore(rightsizing): other values", true),
+        (Some(longest.as_str()), None, longest.as_str(), true),
+        (None, Some(false), longest.as_str(), false),
+        (Some("ready"), None, "ready", false),
+        (None, Some(true), "ready", true),
+        (Some("at last"), Some(false), "at last", false),
+    ] {
+        let then = (then_title.to_owned(), then_draft);
+        assert_eq!(change(title, is_draft).await, then, "{title:?}, {is_draft:?}");
+    }
+    fixture.merge(&repository, opened.number).await;
 }
 
 pub(super) async fn closed_and_merged_are_seen(forge: &dyn Forge, fixture: &dyn Fixture) {

@@ -6,11 +6,12 @@ use kubeopt_model::RepositoryId;
 use kubeopt_net::Method;
 
 use super::calls::{Calls, Paging};
+use super::draft_title;
 use super::wire;
 use crate::branch::is_branch_name;
 use crate::error::ForgeError;
 use crate::pull_request::{
-    NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, StateFilter, WantedState, stored_title,
+    NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, StateFilter, WantedState,
 };
 
 /// The color of labels that kubeopt creates.
@@ -65,12 +66,18 @@ pub(super) async fn open(
         }
     }
     let labels = label_ids(calls, repository, &new.labels).await?;
-    let title = stored_title(&new.title);
+    let title = draft_title::written(&new.title, new.is_draft);
     let body = wire::NewPull { title: &title, body: &new.body, head: &new.head, base: &new.base, labels };
     let url = calls.of_repository(repository, &["pulls"])?;
     let what = format!("branch `{}` or `{}` of {repository}", new.head, new.base);
     match calls.write::<_, wire::Pull>(Method::POST, url, &body, &what).await {
-        Ok(pull) => pull.into_pull_request(calls, &repository.owner, &repository.name),
+        Ok(pull) => {
+            if new.is_draft && pull.draft == Some(false) {
+                let title = title.as_str();
+                tracing::warn!(%repository, title, "the forge takes this title for no draft: it has its own prefixes");
+            }
+            pull.into_pull_request(calls, &repository.owner, &repository.name)
+        }
         Err(ForgeError::Conflict { what }) => existing(calls, repository, new, what).await,
         Err(error) => Err(error),
     }
@@ -87,12 +94,19 @@ pub(super) async fn update(
     let found: wire::Pull =
         calls.find(url.clone()).await?.ok_or_else(|| ForgeError::NotFound { what: what.clone() })?;
     let pull = found.into_pull_request(calls, &repository.owner, &repository.name)?;
-    let needed = update.against(&pull);
+    let plain = |title: &String| draft_title::read(title).0;
+    let wanted = PullRequestUpdate { title: update.title.as_ref().map(plain), ..update.clone() };
+    let needed = wanted.against(&pull);
     if needed.is_empty() {
         return Ok(pull);
     }
+    // The title says whether it is a draft: either of them changes it.
+    let title = (needed.title.is_some() || needed.is_draft.is_some()).then(|| {
+        let plain = needed.title.as_ref().unwrap_or(&pull.title);
+        draft_title::written(plain, needed.is_draft.unwrap_or(pull.is_draft))
+    });
     let body = wire::EditPull {
-        title: needed.title.as_deref(),
+        title: title.as_deref(),
         body: needed.body.as_deref(),
         state: needed.state.map(|state| match state {
             WantedState::Open => "open",

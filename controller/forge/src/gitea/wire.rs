@@ -4,6 +4,7 @@ use kubeopt_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
+use super::draft_title;
 use crate::branch::BranchHead;
 use crate::error::ForgeError;
 use crate::pull_request::{PullRequest, PullRequestState};
@@ -195,6 +196,8 @@ pub(super) struct CommentId {
 pub(super) struct Pull {
     number: u64,
     title: String,
+    /// Whether the forge takes it for a draft; older versions do not say it.
+    pub(super) draft: Option<bool>,
     #[serde(default)]
     body: String,
     state: String,
@@ -256,9 +259,11 @@ impl Pull {
         // The address is built here: what people are sent to is not for the answer to choose.
         let url = calls.address(&[owner, name, "pulls", &self.number.to_string()])?;
         let base = if self.base.label.is_empty() { self.base.reference } else { self.base.label };
+        let (title, is_draft) = draft_title::read(&self.title);
         Ok(PullRequest {
             number: self.number,
-            title: self.title,
+            title,
+            is_draft,
             body: self.body,
             state,
             head_branch: self.head.label,

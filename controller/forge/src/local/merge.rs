@@ -18,6 +18,9 @@ pub(super) fn merge(storage: &Storage, number: u64, by: &str) -> Result<MergeCom
     if pull.state != PullRequestState::Open {
         return Err(ForgeError::Conflict { what: format!("pull request {number} is not open") });
     }
+    if pull.is_draft {
+        return Err(ForgeError::Draft { number });
+    }
     let base = commit_of(storage, &pull.base)?;
     let head = commit_of(storage, &pull.head_branch)?;
     let oid = merge_commit(storage, &pull, by, [&base, &head])?;

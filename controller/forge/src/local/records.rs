@@ -51,6 +51,9 @@ pub struct Comment {
 pub(super) struct Record {
     number: u64,
     title: String,
+    /// Absent in records of earlier versions, which knew no drafts.
+    #[serde(default)]
+    draft: bool,
     body: String,
     state: RecordState,
     head: String,
@@ -101,6 +104,7 @@ pub(super) fn open(storage: &Storage, new: &NewPullRequest) -> Result<PullReques
         let record = Record {
             number,
             title: title.clone(),
+            draft: new.is_draft,
             body: new.body.clone(),
             state: RecordState::Open,
             head: new.head.clone(),
@@ -171,6 +175,9 @@ pub(super) fn update(
         }
         if let Some(title) = needed.title {
             record.title = title;
+        }
+        if let Some(is_draft) = needed.is_draft {
+            record.draft = is_draft;
         }
         if let Some(body) = needed.body {
             record.body = body;
@@ -308,6 +315,7 @@ fn show(storage: &Storage, record: Record) -> Result<PullRequest, ForgeError> {
         url: storage.page_of(record.number),
         number: record.number,
         title: record.title,
+        is_draft: record.draft,
         body: record.body,
         state,
         head_branch: record.head,

@@ -213,6 +213,7 @@ async fn a_second_open_gives_the_one_that_made_it_fail() {
     Mock::given(method("GET")).and(path(PULLS)).respond_with(list).mount(&server).await;
     let new = NewPullRequest {
         title: "t".to_owned(),
+        is_draft: false,
         body: "b".to_owned(),
         head: "kubeopt/x".to_owned(),
         base: "main".to_owned(),
@@ -243,6 +244,7 @@ async fn a_label_that_may_not_be_made_keeps_no_request_back() {
         .await;
     let new = NewPullRequest {
         title: "t".to_owned(),
+        is_draft: false,
         body: "b".to_owned(),
         head: "kubeopt/x".to_owned(),
         base: "main".to_owned(),
@@ -262,6 +264,33 @@ async fn an_update_without_a_difference_sends_nothing() {
     let same = PullRequestUpdate { body: Some("b".to_owned()), ..PullRequestUpdate::default() };
     forge_at(&server.uri()).update_pull_request(&repository(), 1, &same).await.unwrap();
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn the_first_word_of_a_title_says_whether_it_is_a_draft() {
+    let (text, title) = (|text: &str| Some(text.to_owned()), |title: &str| json!({ "title": title }));
+    // What stands there, what is asked for, and what is sent: nothing where it is so already.
+    for (there, wanted, is_draft, sent) in [
+        ("WIP: t", None, Some(false), Some(title("t"))),
+        ("[wip]t", None, Some(false), Some(title("t"))),
+        ("t", None, Some(true), Some(title("WIP: t"))),
+        ("[Wip] t", text("u"), None, Some(title("WIP: u"))),
+        ("WIP: t", text("u"), Some(false), Some(title("u"))),
+        ("[Wip] t", text("t"), Some(true), None),
+        ("t", text("WIP: t"), None, None),
+    ] {
+        let server = MockServer::start().await;
+        let mut found = pull(1, "kubeopt/x");
+        found["title"] = json!(there);
+        Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_json(found)).mount(&server).await;
+        let update = PullRequestUpdate { title: wanted, is_draft, ..PullRequestUpdate::default() };
+        let read = forge_at(&server.uri()).update_pull_request(&repository(), 1, &update).await.unwrap();
+        assert_eq!((read.title.as_str(), read.is_draft), ("t", there != "t"), "{there}");
+        let seen = server.received_requests().await.unwrap();
+        let patch = seen.iter().find(|request| request.method.as_str() == "PATCH");
+        let body: Option<Value> = patch.map(|request| serde_json::from_slice(&request.body).unwrap());
+        assert_eq!(body, sent, "{there}, {update:?}");
+    }
 }
 
 #[tokio::test]

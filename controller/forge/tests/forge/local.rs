@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kubeopt_forge::{
     BranchWrite, ExpectedHead, Forge as _, ForgeError, LocalForge, NewPullRequest, Person, PullRequestQuery,
-    PullRequestState, StateFilter,
+    PullRequestState, PullRequestUpdate, StateFilter,
 };
 use kubeopt_model::{Change, EditedFile, FileSet, ForgeName, RepoPath, RepositoryId, Timestamp};
 use tempfile::TempDir;
@@ -52,6 +52,7 @@ impl Place {
     async fn open(&self, branch: &str) -> Result<u64, ForgeError> {
         let new = NewPullRequest {
             title: format!("size {branch}"),
+            is_draft: false,
             body: "body".to_owned(),
             head: branch.to_owned(),
             base: "main".to_owned(),
@@ -114,6 +115,45 @@ async fn a_diff_shows_the_change_before_and_after_the_merge() {
     place.forge.merge(&place.repository, number, "ada").await.unwrap();
     let merged = place.forge.diff(&place.repository, number).await.unwrap();
     assert!(merged.contains("\n-b: 2\n+b: two\n") && !merged.contains("+h: eight"), "{merged}");
+}
+
+#[tokio::test]
+async fn a_draft_is_not_merged_before_somebody_says_that_it_is_ready() {
+    let place = place().await;
+    let number = place.propose("kubeopt/a", "a: 1", "a: one").await;
+    let draft = PullRequestUpdate { is_draft: Some(true), ..PullRequestUpdate::default() };
+    place.forge.update_pull_request(&place.repository, number, &draft).await.unwrap();
+    let base = place.forge.branch(&place.repository, "main").await.unwrap();
+    let outcome = place.forge.merge(&place.repository, number, "ada").await;
+    assert_eq!(outcome, Err(ForgeError::Draft { number }));
+    let problem = ForgeError::Draft { number }.problem();
+    assert_eq!(problem.text, "pull request 1 is a draft, and a draft is not merged");
+    assert!(problem.help.contains("\"Ready for review\""), "{problem}");
+    assert_eq!(place.forge.branch(&place.repository, "main").await.unwrap(), base);
+    for _ in 0..2 {
+        let ready = place.forge.mark_ready(&place.repository, number).await.unwrap();
+        assert!(!ready.is_draft);
+    }
+    place.forge.merge(&place.repository, number, "ada").await.unwrap();
+    assert_eq!(place.state(number).await, PullRequestState::Merged);
+}
+
+#[tokio::test]
+async fn a_record_of_a_version_without_drafts_is_none() {
+    let place = place().await;
+    let number = place.propose("kubeopt/a", "a: 1", "a: one").await;
+    let (git, reference) = (place.git(), "refs/kubeopt/pulls/1");
+    let tip = git.find_reference(reference).unwrap().peel_to_commit().unwrap();
+    let blob = tip.tree().unwrap().get_name("pull.json").unwrap().to_object(&git).unwrap();
+    let mut record: serde_json::Value = serde_json::from_slice(blob.as_blob().unwrap().content()).unwrap();
+    assert_eq!(record.as_object_mut().unwrap().remove("draft"), Some(serde_json::json!(false)));
+    let mut update = git2::build::TreeUpdateBuilder::new();
+    let old = git.blob(record.to_string().as_bytes()).unwrap();
+    update.upsert("pull.json", old, git2::FileMode::Blob);
+    let tree = git.find_tree(update.create_updated(&git, &tip.tree().unwrap()).unwrap()).unwrap();
+    let who = git2::Signature::new("p", "p@example.org", &git2::Time::new(1, 0)).unwrap();
+    git.commit(Some(reference), &who, &who, "old", &tree, &[&tip]).unwrap();
+    assert!(!place.forge.pull_request(&place.repository, number).await.unwrap().is_draft);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ fn page_of(body: &str) -> String {
         name: "gitops",
         number: 1,
         title: NASTY,
+        is_draft: false,
         state: &PageState::Open,
         author: NASTY,
         base: NASTY,

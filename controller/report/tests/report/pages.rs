@@ -29,12 +29,17 @@ fn comments() -> Vec<PageComment> {
 }
 
 fn page(state: &PageState) -> String {
+    page_of(state, false)
+}
+
+fn page_of(state: &PageState, is_draft: bool) -> String {
     let described = describe(&Templates::embedded(), &sample().input()).unwrap();
     let page = PullRequestPage {
         owner: "acme",
         name: "gitops",
         number: 1,
         title: &described.title,
+        is_draft,
         state,
         author: "kubeopt",
         base: "main",
@@ -115,6 +120,20 @@ fn a_decided_pull_request_offers_no_decision() {
 }
 
 #[test]
+fn a_draft_offers_to_be_marked_as_ready_and_no_merge() {
+    let html = page_of(&PageState::Open, true);
+    assert_well_formed(&html);
+    assert!(html.contains("<span class=\"state state-draft\">draft</span>"), "{html}");
+    let form = "action=\"/acme/gitops/pulls/1/ready\"><input type=\"hidden\" name=\"token\" value=\"TOKEN\">";
+    assert!(html.contains(form) && html.contains(">Ready for review</button>"), "{html}");
+    assert!(html.contains("/close\"") && !html.contains("/merge\""), "{html}");
+    assert!(html.contains("wants to merge 1 commit"), "{html}");
+    assert!(!page(&PageState::Open).contains("/ready\""));
+    let merged = PageState::Merged { commit: "4f2a1c9".into(), by: "you".into(), at_unix_s: NOW_UNIX_S };
+    assert_eq!(page_of(&merged, true), page(&merged), "what is decided is no draft any more");
+}
+
+#[test]
 fn pages_need_neither_script_nor_inline_style() {
     let problem = problem_page(
         &Templates::embedded(),
@@ -149,11 +168,15 @@ fn the_list_links_every_pull_request() {
         name: "gitops".into(),
         number: 1,
         title: "chore(rightsizing): payments <b>".into(),
+        is_draft: false,
         state: PageState::Open,
         opened_unix_s: NOW_UNIX_S - 240,
         comments: 2,
         labels: vec!["kubeopt".into()],
     };
+    let draft = index(&[PullRequestCard { is_draft: true, ..card.clone() }]);
+    assert!(draft.contains("<span class=\"state state-draft\">draft</span>"), "{draft}");
+    assert!(draft.contains("1 open, 1 in all"), "{draft}");
     let html = index(&[card]);
     assert_well_formed(&html);
     assert!(

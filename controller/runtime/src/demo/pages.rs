@@ -59,6 +59,7 @@ impl ForgePages {
                 name: repository.name.clone(),
                 number: pull.number,
                 state: state(&pull),
+                is_draft: pull.is_draft,
                 title: pull.title,
                 opened_unix_s: pull.created_unix_s,
                 comments: comments.len(),
@@ -88,6 +89,7 @@ impl ForgePages {
             name: &repository.name,
             number: pull.number,
             title: &pull.title,
+            is_draft: pull.is_draft,
             state: &state(&pull),
             author: &pull.author,
             base: &pull.base,
@@ -171,6 +173,14 @@ impl Pages for ForgePages {
 
     async fn merge(&self, at: &PullRequestAt) -> Page {
         done(at, self.merge_and_follow(at).await)
+    }
+
+    async fn mark_ready(&self, at: &PullRequestAt) -> Page {
+        let outcome = match self.repository(at) {
+            Ok(repository) => self.forge().mark_ready(repository, at.number).await,
+            Err(problem) => return Page::Missing(problem),
+        };
+        done(at, outcome.map(|_| ()).map_err(|error| error.problem()))
     }
 
     async fn close(&self, at: &PullRequestAt) -> Page {

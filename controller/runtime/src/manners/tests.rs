@@ -23,6 +23,7 @@ fn marker(after: &str) -> Marker {
         cluster: "demo".into(),
         fields,
         labels: vec![],
+        not_rendered: false,
     }
 }
 
@@ -33,6 +34,7 @@ fn draft(after: &str) -> PullRequestDraft {
         base_oid: "0".repeat(40),
         branch: "kubeopt/all-1".into(),
         title: "t".into(),
+        is_draft: false,
         body: marker(after).to_html_comment(),
         commit_message: "t".into(),
         files: vec![],
@@ -45,6 +47,7 @@ fn pull(number: u64, state: PullRequestState, after: &str, age_s: i64) -> PullRe
     PullRequest {
         number,
         title: "t".into(),
+        is_draft: false,
         body: marker(after).to_html_comment(),
         state,
         head_branch: "kubeopt/all-1".into(),
@@ -118,4 +121,53 @@ fn a_field_that_goes_is_the_same_proposal_until_it_comes_back() {
     let remembered = judge(&draft(""), std::slice::from_ref(&there), &policy, now);
     assert!(matches!(remembered, Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
     assert_eq!(judge(&draft("310m"), &[there], &policy, now), Verdict::Open);
+}
+
+fn said(after: &str, not_rendered: bool) -> Marker {
+    Marker { not_rendered, ..marker(after) }
+}
+
+fn said_draft(after: &str, not_rendered: bool) -> PullRequestDraft {
+    let marker = said(after, not_rendered);
+    PullRequestDraft { is_draft: not_rendered, body: marker.to_html_comment(), marker, ..draft(after) }
+}
+
+#[test]
+fn a_proof_that_is_found_or_lost_is_news_and_whoever_marked_it_as_ready_is_obeyed() {
+    let policy = EffectivePolicy::default();
+    let now = Timestamp::from_second(NOW).unwrap();
+    let same = Verdict::Unchanged(4);
+    let update = Verdict::Update(4);
+    // Not rendered when it was opened, a draft by now; not rendered in this pass and its value; what is done.
+    for (not_rendered, is_draft, (now_not_rendered, after), verdict) in [
+        (true, true, (true, "310m"), &same),
+        (true, true, (true, "330m"), &same),
+        (true, true, (true, "400m"), &update),
+        (true, true, (false, "310m"), &update),
+        (true, true, (false, "330m"), &update),
+        // A person said that it is ready: it stays so.
+        (true, false, (true, "310m"), &same),
+        (true, false, (false, "310m"), &update),
+        // A person made a proven one a draft: it stays so.
+        (false, true, (false, "310m"), &same),
+        (false, false, (false, "310m"), &same),
+        (false, false, (true, "310m"), &update),
+    ] {
+        let body = said("310m", not_rendered).to_html_comment();
+        let open = PullRequest { is_draft, body, ..pull(4, PullRequestState::Open, "310m", DAY) };
+        let judged = judge(&said_draft(after, now_not_rendered), &[open], &policy, now);
+        assert_eq!(judged, *verdict, "{not_rendered} {is_draft}, then {now_not_rendered} {after}");
+    }
+}
+
+#[test]
+fn one_that_was_not_rendered_is_remembered_when_a_person_closes_it() {
+    let body = said("310m", true).to_html_comment();
+    let closed = PullRequest { body, ..pull(4, PullRequestState::Closed, "310m", DAY) };
+    let now = Timestamp::from_second(NOW).unwrap();
+    for not_rendered in [true, false] {
+        let draft = said_draft("310m", not_rendered);
+        let judged = judge(&draft, std::slice::from_ref(&closed), &EffectivePolicy::default(), now);
+        assert!(matches!(judged, Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
+    }
 }

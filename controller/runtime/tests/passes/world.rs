@@ -234,6 +234,7 @@ impl World {
         .await;
         let new = NewPullRequest {
             title: "a change by hand".to_owned(),
+            is_draft: false,
             body: String::new(),
             head: branch,
             base: BASE.to_owned(),

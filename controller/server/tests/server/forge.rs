@@ -50,13 +50,14 @@ async fn a_page_comments_merges_and_closes_and_leads_back() {
     for (action, body) in [
         ("comments", format!("token={token}&text=+gr%C3%BC%C3%9Fe%0A")),
         ("merge", format!("token={token}")),
+        ("ready", format!("token={token}")),
         ("close", format!("token={token}")),
     ] {
         let response = send(&sample.app, form(&format!("{path}/{action}"), body)).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER, "{action}");
         assert_eq!(response.headers()["location"], path);
     }
-    assert_eq!(done(&sample), ["comment acme/gitops#1: grüße", "merge 1", "close 1"]);
+    assert_eq!(done(&sample), ["comment acme/gitops#1: grüße", "merge 1", "ready 1", "close 1"]);
 }
 
 #[tokio::test]
@@ -77,6 +78,22 @@ async fn what_cannot_be_done_says_why() {
 }
 
 #[tokio::test]
+async fn a_draft_is_merged_only_after_it_was_marked_as_ready() {
+    let sample = sample();
+    let refused = merge(&sample, 6).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    assert!(text(refused).await.contains("Not done: E-X-006 pull request 6 is a draft"));
+    let path = "/acme/gitops/pulls/6";
+    let ready = send(&sample.app, form(&format!("{path}/ready"), format!("token={}", sample.token))).await;
+    assert_eq!(
+        (ready.status(), &ready.headers()["location"]),
+        (StatusCode::SEE_OTHER, &path.parse().unwrap())
+    );
+    assert_eq!(merge(&sample, 6).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(done(&sample), ["merge 6", "ready 6", "merge 6"]);
+}
+
+#[tokio::test]
 async fn a_form_without_the_right_token_does_nothing() {
     let sample = sample();
     for (body, status) in [
@@ -87,7 +104,7 @@ async fn a_form_without_the_right_token_does_nothing() {
         (String::new(), StatusCode::BAD_REQUEST),
         (format!("token={}&text={}", sample.token, "x".repeat(70_000)), StatusCode::BAD_REQUEST),
     ] {
-        for action in ["comments", "merge", "close"] {
+        for action in ["comments", "merge", "ready", "close"] {
             let response =
                 send(&sample.app, form(&format!("/acme/gitops/pulls/1/{action}"), body.clone())).await;
             assert_eq!(response.status(), status, "{action} {:.40}", body);
@@ -127,10 +144,14 @@ async fn other_names_and_other_sites_get_nothing() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "none"),
     ] {
-        let mut request = form("/acme/gitops/pulls/1/merge", format!("token={}", sample.token));
-        request.headers_mut().remove("origin");
-        request.headers_mut().insert(name, value.parse().unwrap());
-        assert_eq!(send(&sample.app, request).await.status(), StatusCode::FORBIDDEN, "{name}: {value}");
+        for action in ["merge", "ready"] {
+            let path = format!("/acme/gitops/pulls/1/{action}");
+            let mut request = form(&path, format!("token={}", sample.token));
+            request.headers_mut().remove("origin");
+            request.headers_mut().insert(name, value.parse().unwrap());
+            let status = send(&sample.app, request).await.status();
+            assert_eq!(status, StatusCode::FORBIDDEN, "{action}, {name}: {value}");
+        }
     }
     assert!(done(&sample).is_empty());
 }
@@ -140,6 +161,7 @@ async fn looking_changes_nothing_and_other_methods_are_refused() {
     let sample = sample();
     for (method, path) in [
         (Method::GET, "/acme/gitops/pulls/1/merge"),
+        (Method::GET, "/acme/gitops/pulls/1/ready"),
         (Method::PUT, "/acme/gitops/pulls/1/merge"),
         (Method::DELETE, "/acme/gitops/pulls/1"),
     ] {

@@ -10,7 +10,8 @@ use kubeopt_model::Problem;
 use kubeopt_server::{App, Asset, FormToken, Metrics, Page, Pages, PullRequestAt, Readiness, router};
 use tower::ServiceExt;
 
-/// Pull request 1 of acme/gitops is there; merging number 2 fails, number 3 is refused, number 4 breaks.
+/// Pull request 1 of acme/gitops is there; merging number 2 fails, number 3 is refused, number 4 breaks, number 6 is a
+/// draft until it is marked as ready.
 #[derive(Default)]
 pub(crate) struct Memory(pub(crate) Mutex<Vec<String>>);
 
@@ -42,8 +43,15 @@ impl Pages for Memory {
             3 => Page::Refused(Problem::new("E-X-003", "it conflicts", "rebase")),
             4 => panic!("a fault"),
             5 => Page::SeeOther("//evil.example/".into()),
+            6 if !self.0.lock().unwrap().contains(&"ready 6".to_owned()) => {
+                Page::Refused(Problem::new("E-X-006", "pull request 6 is a draft", "mark it as ready first"))
+            }
             _ => Page::SeeOther(at.path()),
         }
+    }
+    async fn mark_ready(&self, at: &PullRequestAt) -> Page {
+        self.note(format!("ready {}", at.number));
+        Page::SeeOther(at.path())
     }
     async fn close(&self, at: &PullRequestAt) -> Page {
         self.note(format!("close {}", at.number));
