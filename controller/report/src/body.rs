@@ -31,6 +31,7 @@ pub(crate) struct BodyView {
     days: String,
     containers: String,
     delivered_by: Option<String>,
+    draft: Option<DraftView>,
     show_cpu_limit: bool,
     rows: Vec<RowView>,
     rows_left_out: usize,
@@ -73,10 +74,19 @@ struct LeftView {
     why: String,
 }
 
+/// Why it is a draft: the first entry point that was not rendered, and the number of the others.
+#[derive(Debug, Serialize)]
+struct DraftView {
+    entry: String,
+    reason: String,
+    others: usize,
+}
+
 #[derive(Debug, Serialize)]
 struct ProofView {
     entry: String,
     how: String,
+    is_rendered: bool,
     fields: String,
     containers: String,
 }
@@ -123,12 +133,17 @@ pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &M
         .recommendations
         .iter()
         .flat_map(|recommendation| recommendation.members.iter().map(|member| row(recommendation, member)));
+    let (unproven, proven): (Vec<_>, Vec<_>) =
+        input.verifications.iter().partition(|proof| proof.by.not_rendered().is_some());
+    // What is not proven comes first: of a long list the end is left out.
+    let proofs = unproven.into_iter().chain(proven).map(proof);
     BodyView {
         label: input.label.to_owned(),
         cluster: input.cluster.to_string(),
         days: days_seen(input),
         containers: figures::counted(members().count(), "container"),
         delivered_by: input.delivered_by.map(str::to_owned),
+        draft: draft(input.verifications),
         show_cpu_limit: members().any(|member| {
             member.resources.before.get(Field::CPU_LIMIT) != member.resources.after.get(Field::CPU_LIMIT)
         }),
@@ -144,7 +159,7 @@ pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &M
                 .iter()
                 .map(|(subject, why)| LeftView { subject: subject.clone(), why: why.sentence() }),
         ),
-        proofs: List::of(input.verifications.iter().map(proof)),
+        proofs: List::of(proofs),
         repeat_command: input.repeat_command.map(str::to_owned),
         reopen_moved_percent: input.reopen_moved_percent,
         reopen_days: input.reopen_days,
@@ -213,12 +228,21 @@ fn noticed(member: &Member) -> Vec<String> {
     sentences
 }
 
+fn draft(verifications: &[Verification]) -> Option<DraftView> {
+    let mut unproven = verifications
+        .iter()
+        .filter_map(|verification| Some((&verification.entry, verification.by.not_rendered()?)));
+    let (entry, reason) = unproven.next()?;
+    Some(DraftView { entry: entry.to_string(), reason: reason.to_owned(), others: unproven.count() })
+}
+
 fn proof(verification: &Verification) -> ProofView {
     let containers: BTreeSet<_> =
         verification.changed.iter().map(|changed| (&changed.workload, &changed.container)).collect();
     ProofView {
         entry: verification.entry.to_string(),
         how: verification.by.to_string(),
+        is_rendered: verification.by.not_rendered().is_none(),
         fields: figures::counted(verification.changed.len(), "field"),
         containers: figures::counted(containers.len(), "container"),
     }

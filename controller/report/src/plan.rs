@@ -10,6 +10,12 @@ use crate::diff::diff_files;
 use crate::escape::terminal_line;
 use crate::figures;
 
+/// Ends a plan that is not proven.
+const DRAFT: &str = "the pull request would be a draft: install kustomize and Helm, or name them with --kustomize and \
+--helm, and list the repository of a chart under `charts` in kubeopt.yaml\n";
+
+const NOT_RENDERED: &str = "not rendered";
+
 /// What one pull request would change.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanInput<'a> {
@@ -23,7 +29,7 @@ pub struct PlanInput<'a> {
     pub verifications: &'a [Verification],
 }
 
-/// One paragraph a file, then one line a proof; ends with a line feed.
+/// One paragraph a file, then one line a proof, then whether it would be a draft; ends with a line feed.
 pub fn plan_text(input: &PlanInput<'_>) -> String {
     let mut out = String::new();
     for file in diff_files(input.files) {
@@ -50,6 +56,9 @@ pub fn plan_text(input: &PlanInput<'_>) -> String {
         out.push_str(&terminal_line(&verified_line(verification, input.verifications.len() > 1)));
         out.push('\n');
     }
+    if input.verifications.iter().any(|verification| verification.by.not_rendered().is_some()) {
+        out.push_str(DRAFT);
+    }
     out
 }
 
@@ -75,10 +84,12 @@ fn file_line(input: &PlanInput<'_>, path: &str) -> String {
         .map(|verification| match &verification.by {
             ProvenBy::Parsed => "plain",
             ProvenBy::Rendered(version) => version.split(' ').next().unwrap_or("rendered"),
-            ProvenBy::NotRendered(_) => "not rendered",
+            ProvenBy::NotRendered(_) => NOT_RENDERED,
         })
         .collect();
-    let how: Vec<&str> = renderers.into_iter().chain(["traced"]).collect();
+    // Without a rendering nothing was traced.
+    let is_traced = renderers != BTreeSet::from([NOT_RENDERED]);
+    let how: Vec<&str> = renderers.into_iter().chain(is_traced.then_some("traced")).collect();
     format!(
         "{}  {}  {path}{span}   ({})",
         workloads.into_iter().collect::<Vec<_>>().join(", "),
@@ -114,16 +125,8 @@ fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>>
 }
 
 /// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several
-/// entry points each is named.
+/// entry points each is named. `not verified: apps/prod could not be rendered (kustomize was not found)` names it always.
 fn verified_line(verification: &Verification, name_entry: bool) -> String {
-    let entry = if name_entry { format!(" of {}", verification.entry) } else { String::new() };
-    let how = match &verification.by {
-        ProvenBy::Parsed => "parsed",
-        ProvenBy::Rendered(version) => version,
-        ProvenBy::NotRendered(reason) => {
-            return format!("not rendered{entry}: {reason}; what arrives in the cluster is not proven");
-        }
-    };
     let containers: BTreeSet<_> =
         verification.changed.iter().map(|changed| (&changed.workload, &changed.container)).collect();
     let of = match containers.iter().next() {
@@ -134,8 +137,18 @@ fn verified_line(verification: &Verification, name_entry: bool) -> String {
         }
         _ => figures::counted(containers.len(), "container"),
     };
-    format!(
-        "verified: {how}, before/after{entry} differ in {} of {of} and nothing else",
-        figures::counted(verification.changed.len(), "field")
-    )
+    let fields = figures::counted(verification.changed.len(), "field");
+    let entry = if name_entry { format!(" of {}", verification.entry) } else { String::new() };
+    let how = match &verification.by {
+        ProvenBy::Parsed => "parsed",
+        ProvenBy::Rendered(version) => version,
+        ProvenBy::NotRendered(why) => {
+            return format!(
+                "not verified: {} could not be rendered ({why}); {fields} of {of} were found by reading files, and a \
+                 patch, a template or a transformer may change what arrives",
+                verification.entry
+            );
+        }
+    };
+    format!("verified: {how}, before/after{entry} differ in {fields} of {of} and nothing else")
 }

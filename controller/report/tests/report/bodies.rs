@@ -1,12 +1,13 @@
 //! The text of pull requests: golden, and within its limit.
 
+use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
 use kubeopt_model::recommendation::Member;
-use kubeopt_model::{NoRecommendation, ObjectName};
+use kubeopt_model::{NoRecommendation, ObjectName, RepoPath, Verification};
 use kubeopt_report::{Templates, describe};
 
 use crate::golden::assert_golden;
-use crate::sample::{Sample, in_a_patch, sample, without_cpu_limit, without_requests};
+use crate::sample::{Sample, in_a_patch, not_rendered, sample, without_cpu_limit, without_requests};
 
 fn body(sample: &Sample) -> String {
     describe(&Templates::embedded(), &sample.input()).unwrap().body
@@ -81,6 +82,43 @@ fn a_request_that_is_created_is_shown_as_not_set_before() {
     let marked = described.marker.fields.iter().find(|field| field.field == "requests.cpu").unwrap();
     assert_eq!(marked.container, "payments/deploy/api/api");
     assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("", "310m"));
+}
+
+#[test]
+fn what_was_not_rendered_is_a_draft_that_says_so_twice() {
+    let described = describe(&Templates::embedded(), &not_rendered().input()).unwrap();
+    assert_golden("pull-request-not-rendered.md", &described.body);
+    assert!(described.marker.not_rendered);
+    assert_eq!(Marker::find(&described.body), Some(described.marker));
+    let at = |part: &str| described.body.find(part).unwrap_or_else(|| panic!("{part} is missing"));
+    assert!(
+        at("**A draft:** `apps/payments/overlays/prod` could not be rendered (kustomize was not found)")
+            < at("| workload |")
+    );
+    let reason = at("- `apps/payments/overlays/prod` not rendered: kustomize was not found.");
+    assert!(reason < at("- `apps/payments/base` parsed before and after"), "what is not proven comes first");
+    assert!(reason < at("a patch, a template or a transformer may change what arrives"));
+    let rendered = describe(&Templates::embedded(), &sample().input()).unwrap();
+    assert!(!rendered.marker.not_rendered && !rendered.body.contains("draft"), "{}", rendered.body);
+}
+
+#[test]
+fn a_long_list_of_proofs_shows_first_what_is_not_proven() {
+    let mut sample = not_rendered();
+    let entries = |by: &ProvenBy, names: std::ops::Range<usize>, of: &Verification| -> Vec<Verification> {
+        let entry = |at| RepoPath::new(&format!("apps/{at:02}")).unwrap();
+        names.map(|at| Verification { entry: entry(at), by: by.clone(), ..of.clone() }).collect()
+    };
+    let reason = ProvenBy::NotRendered("chart <b>podinfo</b> | @team is not at hand".into());
+    let of = sample.verifications[0].clone();
+    sample.verifications = [entries(&ProvenBy::Parsed, 0..30, &of), entries(&reason, 30..33, &of)].concat();
+    let body = body(&sample);
+    for at in 30..33 {
+        assert!(body.contains(&format!("- `apps/{at}` not rendered: chart &lt;b&gt;podinfo")), "{body}");
+    }
+    assert!(body.contains("`apps/30` and 2 more entry points could not be rendered"), "{body}");
+    assert!(body.contains("- and 13 more entry points.\n"), "{body}");
+    assert!(!body.contains("@team"), "{body}");
 }
 
 #[test]

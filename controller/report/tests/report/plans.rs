@@ -3,7 +3,7 @@
 use kubeopt_report::{PlanInput, plan_text, unified_diff};
 
 use crate::golden::assert_golden;
-use crate::sample::{files, sample};
+use crate::sample::{files, not_rendered, sample};
 
 #[test]
 fn a_plan_reads_as_designed() {
@@ -16,6 +16,21 @@ fn a_plan_reads_as_designed() {
     };
     assert_golden("plan.txt", &plan_text(&input));
     assert_golden("plan.diff", &unified_diff(&files));
+}
+
+#[test]
+fn a_plan_that_is_not_rendered_says_so_and_what_to_do() {
+    let (sample, files) = (not_rendered(), files());
+    let input = PlanInput {
+        repository: "github.com/acme/gitops",
+        files: &files,
+        recommendations: &sample.recommendations,
+        verifications: &sample.verifications,
+    };
+    let text = plan_text(&input);
+    assert_golden("plan-not-rendered.txt", &text);
+    assert!(text.contains("   (not rendered)\n"), "{text}");
+    assert!(!plan_text(&PlanInput { verifications: &sample.verifications[..1], ..input }).contains("draft"));
 }
 
 #[test]

@@ -331,6 +331,17 @@ pub(crate) fn sample() -> Sample {
     }
 }
 
+/// Where kustomize is missing for one of two overlays, and the other is a plain folder.
+pub(crate) fn not_rendered() -> Sample {
+    let mut sample = sample();
+    let proven = &mut sample.verifications[0];
+    let ledger = proven.changed.split_off(2);
+    proven.by = ProvenBy::NotRendered("kustomize was not found".into());
+    let entry = RepoPath::new("apps/payments/base").unwrap();
+    sample.verifications.insert(0, Verification { entry, by: ProvenBy::Parsed, changed: ledger });
+    sample
+}
+
 fn changed_fields(recommendation: &Recommendation) -> Vec<ChangedField> {
     let member = &recommendation.members[0];
     let fields = recommendation.changes.iter().map(|change| ChangedField {
