@@ -43,7 +43,7 @@ fn the_demo_opens_a_pull_request_without_kustomize_and_says_what_is_left_out() {
     ] {
         assert!(printed.contains(line), "no `{line}` in {printed}");
     }
-    assert!(printed.contains("E-REN-001"), "the overlay is left out with its reason: {printed}");
+    assert!(printed.contains("E-SRC-216"), "the overlay waits, with its reason: {printed}");
     assert!(!printed.contains("cart-resources.yaml"), "{printed}");
     assert!(!printed.contains('\u{1b}'), "NO_COLOR is respected");
 }

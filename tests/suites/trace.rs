@@ -76,6 +76,40 @@ async fn every_field_is_set_alone_and_set_back_to_the_byte() {
     assert!(set > 60 && created > 60, "only {set} lines were set and {created} created");
 }
 
+/// The declared fallback: what is found in files alone is what a rendering would find, and less.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_renderers_no_line_is_named_that_a_rendering_would_not_name() {
+    if !servers_enabled() {
+        return;
+    }
+    let mut found = 0;
+    let mut wrong = Vec::new();
+    for scenario in Scenario::all() {
+        let rendered = scenario.trace().await;
+        let written = scenario.trace_in_files().await;
+        let lines = |report: &TraceReport| -> BTreeMap<_, _> {
+            let fields = report.entries.iter().flat_map(|entry| {
+                entry.fields.iter().map(move |field| {
+                    // Helm fills in a namespace where files leave it open.
+                    let workload: Vec<&str> = field.workload.rsplitn(3, '/').take(2).collect();
+                    let key = format!("{} {workload:?} {} {}", entry.path, field.container, field.field);
+                    (key, scenario::set_by(&field.state))
+                })
+            });
+            fields.filter_map(|(key, site)| Some((key, site?.clone()))).collect()
+        };
+        let (rendered, in_files) = (lines(&rendered), lines(&written));
+        let differing =
+            in_files.iter().filter(|(key, site)| rendered.get(*key).is_some_and(|one| one != *site));
+        wrong.extend(differing.map(|(key, site)| format!("{}: {key}: {site}", scenario.name)));
+        found += in_files.keys().filter(|key| rendered.contains_key(*key)).count();
+        let differing = scenario.compare_with("unrendered.txt", &scenario::unrendered_only(&written));
+        wrong.extend(differing);
+    }
+    assert!(wrong.is_empty(), "KUBEOPT_BLESS=1 rewrites these; look at every line:\n{}", wrong.join("\n"));
+    assert!(found > 20, "only {found} lines were found in files");
+}
+
 /// `KUBEOPT_FOLDERS=200` draws as many folders.
 #[tokio::test(flavor = "multi_thread")]
 async fn folders_that_are_drawn_by_lot_are_set_and_set_back_to_the_byte() {

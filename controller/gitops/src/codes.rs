@@ -102,7 +102,8 @@ pub(crate) const KNOWN_HOSTS: &str = "E-SRC-133";
 pub(crate) const SSH_KEY: &str = "E-SRC-134";
 pub(crate) const SSH: &str = "E-SRC-135";
 
-pub(crate) const RENDERER_MISSING: &str = "E-REN-001";
+/// No renderer is at hand.
+pub const RENDERER_MISSING: &str = "E-REN-001";
 pub(crate) const REMOTE_REFERENCE: &str = "E-REN-002";
 pub(crate) const REFERENCE_MISSING: &str = "E-REN-003";
 pub(crate) const RENDER_FAILED: &str = "E-REN-004";

@@ -34,6 +34,11 @@ impl MarkIndex {
         }
         Self { marks, ..index }
     }
+
+    /// All of them, in their order.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
+    }
 }
 
 /// All marks that may arrive in one rendering: those of the tree, and those that were put in for this rendering. They

@@ -202,7 +202,8 @@ pub(crate) fn identity(
         };
     };
     let name = ObjectName::new(name).map_err(|error| invalid(error.to_string()))?;
-    let namespace = match stream.text(metadata, "namespace") {
+    let is_null = stream.get(metadata, "namespace").is_some_and(|node| stream.is_null(node));
+    let namespace = match stream.text(metadata, "namespace").filter(|_| !is_null) {
         Some("") | None => None,
         Some(text) => Some(Namespace::new(text).map_err(|error| invalid(error.to_string()))?),
     };

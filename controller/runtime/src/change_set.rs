@@ -174,6 +174,12 @@ pub fn leave_patched(change_set: &ChangeSet) -> Option<(ChangeSet, Vec<Recommend
     Some((edited_anew(change_set, rest)?, gone))
 }
 
+/// The change set with these of its recommendations alone, edited anew. None where these are all or none of them.
+pub fn only(change_set: &ChangeSet, keeps: impl Fn(&Recommendation) -> bool) -> Option<ChangeSet> {
+    let kept: Vec<_> = change_set.recommendations.iter().filter(|one| keeps(one)).cloned().collect();
+    if kept.is_empty() { None } else { edited_anew(change_set, kept) }
+}
+
 /// The change set with other recommendations on the same files. None where they are the same or cannot be edited.
 fn edited_anew(change_set: &ChangeSet, recommendations: Vec<Recommendation>) -> Option<ChangeSet> {
     if recommendations == change_set.recommendations {

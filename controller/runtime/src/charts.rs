@@ -47,6 +47,13 @@ pub struct ChartFiles {
     pub published: Option<ChosenChart>,
 }
 
+impl ChartFiles {
+    /// In the place of a chart that is not at hand.
+    pub(crate) fn none() -> Self {
+        placed(&FileSet::new(), None)
+    }
+}
+
 impl Charts {
     /// Charts that were given by name: archives or folders. One that is no chart is a problem of the releases that use
     /// it.

@@ -28,6 +28,10 @@ pub const SPILLED: &str = "E-SRC-212";
 pub const SHARED: &str = "E-SRC-213";
 /// A value feeds several entry points, and not all of them can have a patch of their own.
 pub const NOT_PATCHED: &str = "E-SRC-214";
+/// Without a rendering it is not known which of several places sets a value.
+pub const UNSETTLED: &str = "E-SRC-215";
+/// It was not rendered, and everything else of its pull request was.
+pub const UNRENDERED: &str = "E-SRC-216";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -86,6 +90,11 @@ pub const CODES: &[(&str, &str)] = &[
     (
         NOT_PATCHED,
         "A value stays because it feeds several entry points that do not agree, and one cannot have a patch of its own.",
+    ),
+    (UNSETTLED, "Without a renderer it is not known which of several places sets a value."),
+    (
+        UNRENDERED,
+        "A change waits because it could not be rendered, and the others of its pull request are proven.",
     ),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),

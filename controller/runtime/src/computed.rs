@@ -96,6 +96,7 @@ mod tests {
             yaml: yaml.into_bytes(),
             by: ProvenBy::Parsed,
             chart: None,
+            unrendered: None,
         };
         Rendering { parts: vec![part], ..Rendering::default() }
     }

@@ -12,6 +12,7 @@ use kubeopt_model::{
 };
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
+use crate::apart::{Apart, unrendered_apart};
 use crate::change_set::{Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_uncreated};
 use crate::codes;
 use crate::edges::Edges;
@@ -148,6 +149,12 @@ impl Edges {
             }
             self.progress.step();
         }
+        // What was left on the way is not admitted any more.
+        let gone: BTreeSet<&ContainerId> = decided.left.iter().flat_map(|left| &left.containers).collect();
+        decided.admitted.retain(|one| {
+            let mut members = one.recommendation.members.iter();
+            members.any(|member| !gone.contains(&member.container))
+        });
         decided
     }
 
@@ -160,17 +167,29 @@ impl Edges {
         left: &mut Vec<Left>,
         now: Timestamp,
     ) -> (ChangeSet, Result<Proposal, Problem>) {
-        // Every round gives up at least one limit, request or patch, so there are no more rounds than those.
+        // Every round gives up at least one limit, request, patch or recommendation, so there are no more rounds than
+        // those.
         loop {
             let proven = self.prove_and_describe(&change_set, sites, left, now).await;
-            let Err(problem) = &proven else { return (change_set, proven) };
+            let problem = match &proven {
+                Err(problem) => problem,
+                Ok(proposal) => {
+                    let Some(apart) = unrendered_apart(proposal) else { return (change_set, proven) };
+                    change_set = leave_all(apart, left);
+                    continue;
+                }
+            };
             let without = match problem.code.as_str() {
                 codes::UNCOVERED => keep_limit(&change_set, problem).map(|without| (without, Vec::new())),
                 codes::SPILLED => leave_uncreated(&change_set, problem, self.prices_of(&change_set)),
                 _ => None,
             };
             let Some((without, gone)) = without.or_else(|| leave_patched(&change_set)) else {
-                return (change_set, proven);
+                let Some(apart) = self.unproven_apart(&change_set, sites).await else {
+                    return (change_set, proven);
+                };
+                change_set = leave_all(apart, left);
+                continue;
             };
             let why = NoRecommendation::NotEditable(problem.clone());
             left.extend(gone.iter().flat_map(|recommendation| leave(recommendation, &why)));
@@ -270,6 +289,14 @@ fn left_beside(change_set: &ChangeSet, left: &[Left]) -> Vec<(String, NoRecommen
         beside.push((subject, each.why.clone()));
     }
     beside
+}
+
+/// What goes on, after what does not is left with its reasons.
+fn leave_all(apart: Apart, left: &mut Vec<Left>) -> ChangeSet {
+    for (recommendation, problem) in apart.gone {
+        left.extend(leave(&recommendation, &NoRecommendation::NotEditable(problem)));
+    }
+    apart.rest
 }
 
 /// Every container of a recommendation that cannot be proposed.

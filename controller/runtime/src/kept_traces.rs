@@ -54,7 +54,7 @@ impl TraceCache {
     pub fn get(&self, key: &TraceKey) -> Option<(Arc<RepositoryTrace>, ChartChoices)> {
         let kept = self.lock();
         let (state, trace, choices) = kept.get(&key.branch)?;
-        (*state == key.state).then(|| (Arc::clone(trace), choices.clone()))
+        (*state == key.state && trace.is_of_files()).then(|| (Arc::clone(trace), choices.clone()))
     }
 
     /// The last trace of the branch, of whatever tree.
@@ -89,7 +89,10 @@ pub(crate) fn unchanged(
     let is_same = |path: &RepoPath| snapshot.tree_hash(path) == earlier.snapshot.tree_hash(path);
     let same = |entry: &EntryPoint, reads: &BTreeSet<RepoPath>| {
         let traced = earlier.entries.get(entry)?.as_ref().ok()?;
-        let holds = !traced.from_outside && traced.own_files == *reads && traced.files.iter().all(is_same);
+        let holds = !traced.from_outside
+            && !traced.asks_cluster
+            && traced.own_files == *reads
+            && traced.files.iter().all(is_same);
         holds.then(|| traced.clone())
     };
     let kept = work

@@ -42,6 +42,7 @@ fn traced(snapshot: &Snapshot) -> RepositoryTrace {
             own_files: files.clone(),
             files,
             from_outside: false,
+            asks_cluster: false,
         };
         (entry, Ok(trace))
     };

@@ -4,6 +4,7 @@
 //! (recommend and admit), [`change_set`] (edit), [`prove`] (verify), [`decide`] (describe), [`publish`] (forge) and
 //! [`merges`] (what became of it). The only crate that knows all others.
 
+mod apart;
 mod at_hand;
 pub mod change_set;
 pub mod charts;
@@ -51,6 +52,7 @@ pub mod sites;
 pub mod trace;
 pub mod trace_path;
 mod tree;
+pub mod unrendered;
 pub mod view;
 pub mod wanted;
 pub mod wiring;

@@ -87,6 +87,20 @@ impl Marks {
         files.flat_map(|file| &file.probes).map(|at| &self.probes[*at])
     }
 
+    /// For each field that files set in whatever form, the first place that does.
+    pub(crate) fn first_of_each_field<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f RepoPath>,
+    ) -> BTreeMap<Field, EditSite> {
+        let files: BTreeSet<&RepoPath> = files.into_iter().collect();
+        let mut first = BTreeMap::new();
+        let set = self.index.marks().iter().filter(|mark| !mark.site.is_absent());
+        for mark in set.filter(|mark| files.contains(&mark.site.file)) {
+            first.entry(mark.field).or_insert_with(|| mark.site.clone());
+        }
+        first
+    }
+
     /// Looks which probes of an entry point that reads these files are of use at once.
     pub(crate) fn plan(&self, entry: &EntryPoint, reads: &BTreeSet<RepoPath>) -> Plan<'_> {
         match entry.renderer {

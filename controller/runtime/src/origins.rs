@@ -1,10 +1,16 @@
 //! What the cluster and the configuration know of the places that releases name: source objects, and which URL is which
 //! repository.
 
+use std::collections::BTreeMap;
+
 use kubeopt_gitops::settle_origins;
 use kubeopt_model::cluster::GitOpsKind;
-use kubeopt_model::release::{ChartRef, FileBase, Origin};
-use kubeopt_model::{ClusterFacts, Release, RepositoryId, ValuesLayer};
+use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject};
+use kubeopt_model::source::RenderedWorkload;
+use kubeopt_model::workload::AppliedBy;
+use kubeopt_model::{ClusterFacts, ContainerName, Release, RepositoryId, ValuesLayer, WorkloadId};
+
+use crate::unrendered::Running;
 
 /// Which configured repository a Git URL is.
 pub trait Locate: Sync {
@@ -42,6 +48,23 @@ impl Origins<'_> {
         *origin == Origin::Here || self.locate.is_none()
     }
 
+    /// What the clusters run for a release.
+    pub(crate) fn running(&self, release: &Release) -> Vec<Running> {
+        let Some(object) = &release.object else { return Vec::new() };
+        let workloads = self.facts.iter().flat_map(|facts| &facts.workloads);
+        let own = workloads.filter(|workload| {
+            workload.owner.is_none() && workload.applied_by.as_ref().is_some_and(|by| is_of(object, by))
+        });
+        let running: BTreeMap<RenderedWorkload, Vec<ContainerName>> = own
+            .map(|workload| {
+                let WorkloadId { kind, namespace, name, .. } = workload.id.clone();
+                let containers = workload.containers.iter().map(|container| container.name.clone());
+                (RenderedWorkload { kind, namespace: Some(namespace), name }, containers.collect())
+            })
+            .collect();
+        running.into_iter().map(|(workload, containers)| Running { workload, containers }).collect()
+    }
+
     /// A source of one name may be another one in each cluster. A chart of this repository is believed, and what all
     /// clusters say that know the source.
     fn followed(&self, release: Release, repository: &RepositoryId) -> Release {
@@ -77,6 +100,19 @@ impl Origins<'_> {
     }
 }
 
+/// Whether a workload was made by the release of an object.
+fn is_of(object: &ReleaseObject, by: &AppliedBy) -> bool {
+    let (kind, namespace, name) = match by {
+        AppliedBy::FluxHelmRelease { namespace, name } => (ReleaseKind::HelmRelease, namespace, name),
+        AppliedBy::ArgoApplication { namespace, name } => (ReleaseKind::Application, namespace, name),
+        AppliedBy::FluxKustomization { .. } | AppliedBy::Object { .. } => return false,
+    };
+    // A manifest may leave the namespace to the one who applies it.
+    object.kind == kind
+        && object.name == *name
+        && object.namespace.as_ref().is_none_or(|own| own == namespace)
+}
+
 /// The source of a chart, for messages: `HelmRepository podinfo`.
 fn source(chart: &ChartRef) -> String {
     match chart {
@@ -99,11 +135,12 @@ pub fn places_of(facts: &ClusterFacts) -> String {
     format!("{:?} {}", facts.git_repositories, sources.collect::<Vec<_>>().join(" "))
 }
 
-/// What of the facts of a cluster origins need.
+/// What of the facts of a cluster origins need: objects, and what is run.
 pub fn objects_of(facts: &ClusterFacts) -> ClusterFacts {
     ClusterFacts {
         gitops_objects: facts.gitops_objects.clone(),
         git_repositories: facts.git_repositories.clone(),
+        workloads: facts.workloads.clone(),
         ..ClusterFacts::empty(facts.cluster.clone())
     }
 }

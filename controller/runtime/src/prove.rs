@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt as _, TryStreamExt as _};
 use kubeopt_gitops::Snapshot;
+use kubeopt_gitops::codes::RENDERER_MISSING;
 use kubeopt_gitops::entry::is_kustomization;
 use kubeopt_manifest::compare;
 use kubeopt_model::edit::ProvenBy;
@@ -15,9 +16,10 @@ use kubeopt_model::{
 
 use crate::change_set::ChangeSet;
 use crate::codes;
-use crate::rendering::{Tools, at_once, render_entry};
+use crate::rendering::{Part, Rendering, Tools, at_once, render_entry};
 use crate::sites::RepositoryTrace;
 use crate::trace::EntryTrace;
+use crate::unrendered::Unrendered;
 use crate::view::View;
 
 /// Proves a change set for every entry point that it feeds, live or not.
@@ -38,9 +40,8 @@ pub async fn prove(
         (reads_any || !wanted.is_empty()).then(|| prove_entry(entry, wanted, change_set, trace, tools))
     });
     let proofs: Vec<_> = proofs.collect();
-    let all: Vec<Verification> = futures::stream::iter(proofs).buffered(at_once()).try_collect().await?;
-    let verifications: Vec<Verification> =
-        all.into_iter().filter(|verification| !verification.changed.is_empty()).collect();
+    let all: Vec<Vec<Verification>> = futures::stream::iter(proofs).buffered(at_once()).try_collect().await?;
+    let verifications = all.concat();
     if verifications.is_empty() {
         let help = "run the command again; if it stays, report it with the output of `kubeopt plan`";
         return Err(Problem::new(codes::NOT_PROVEN, "no rendering shows the proposed fields", help));
@@ -114,11 +115,11 @@ async fn prove_entry(
     change_set: &ChangeSet,
     trace: &RepositoryTrace,
     tools: Tools<'_>,
-) -> Result<Verification, Problem> {
+) -> Result<Vec<Verification>, Problem> {
     let after: FileSet =
         change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
     let compared = compare_entry(entry, &trace.snapshot, &after, tools).await?;
-    let found: BTreeSet<ChangedField> = compared.changed.into_iter().collect();
+    let found: BTreeSet<ChangedField> = compared.changed().cloned().collect();
     if let Some((field, site)) =
         wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field))
     {
@@ -133,17 +134,25 @@ async fn prove_entry(
     if let Some(other) = found.symmetric_difference(&wanted).next() {
         return Err(not_proven(&entry.entry.path, other, found.contains(other)));
     }
-    Ok(Verification {
-        entry: entry.entry.path.clone(),
-        by: compared.by,
-        changed: found.into_iter().collect(),
-    })
+    Ok(compared.verifications(&entry.entry.path))
 }
 
 /// All fields in which two renderings of an entry point differ.
 pub(crate) struct Compared {
-    pub(crate) by: ProvenBy,
-    pub(crate) changed: Vec<ChangedField>,
+    /// Sorted, by how they were made comparable: what was rendered, then what was not.
+    parts: Vec<(ProvenBy, Vec<ChangedField>)>,
+}
+
+impl Compared {
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &ChangedField> {
+        self.parts.iter().flat_map(|(_, changed)| changed)
+    }
+
+    /// A proof for each way in which fields were compared.
+    pub(crate) fn verifications(self, entry: &RepoPath) -> Vec<Verification> {
+        let parts = self.parts.into_iter().filter(|(_, changed)| !changed.is_empty());
+        parts.map(|(by, changed)| Verification { entry: entry.clone(), by, changed }).collect()
+    }
 }
 
 /// Renders an entry point as the commit has it, and with `after` in the place of its files.
@@ -166,24 +175,57 @@ pub(crate) async fn compare_entry(
         render_entry(&entry.entry, reads, &after_view, tools)
     );
     let (before, after) = (before?, after?);
-    let by = if after.by() == before.by() {
-        after.by()
-    } else {
-        ProvenBy::Rendered(format!("{}, then {}", before.by(), after.by()))
+    needs_no_rendering(&before, &edited, snapshot)?;
+    let by = match (before.by(), after.by()) {
+        (before, after) if before == after => after,
+        (before, after) => ProvenBy::Rendered(format!("{before}, then {after}")),
     };
     if before.parts.len() != after.parts.len() {
         let text = format!("{}: a release would come or go with these values", entry.entry.path);
         return Err(Problem::new(codes::NOT_PROVEN, text, REPORT));
     }
-    let mut changed = Vec::new();
-    for (before, after) in before.parts.iter().zip(&after.parts) {
-        for mut field in compare(&before.bare, &after.bare)? {
-            field.workload.namespace = field.workload.namespace.or_else(|| after.namespace.clone());
-            changed.push(field);
+    let (mut rendered, mut unrendered) = (Vec::new(), Vec::new());
+    for (part, after) in before.parts.iter().zip(&after.parts) {
+        let mut fields = compare(&part.bare, &after.bare)?;
+        for field in &mut fields {
+            field.workload.namespace = field.workload.namespace.take().or_else(|| after.namespace.clone());
+        }
+        if after.unrendered.is_none() {
+            rendered.extend(fields);
+        } else if fields.is_empty() && part.unrendered != after.unrendered {
+            return Err(unseen(&entry.entry.path, &after.by));
+        } else {
+            fields.sort();
+            unrendered.push((after.by.clone(), fields));
         }
     }
-    changed.sort();
-    Ok(Compared { by, changed })
+    rendered.sort();
+    let parts = std::iter::once((by, rendered)).chain(unrendered).collect();
+    Ok(Compared { parts })
+}
+
+/// Values of a chart differ, and nothing tells what it makes of them.
+fn unseen(entry: &RepoPath, by: &ProvenBy) -> Problem {
+    let text = format!("{entry}: a chart would get other values, and what it makes of them is {by}");
+    let help =
+        "install kustomize and helm, and list the repository of the chart under `charts` in kubeopt.yaml";
+    Problem::new(codes::UNSETTLED, text, help)
+}
+
+/// What a new patch does, or another list of patches, shows in a rendering alone.
+fn needs_no_rendering(
+    rendering: &Rendering,
+    edited: &[&FileSet],
+    snapshot: &Snapshot,
+) -> Result<(), Problem> {
+    let is_manifests = |part: &&Part| matches!(part.unrendered, Some(Unrendered::Manifests(_)));
+    let is_unrendered = rendering.parts.first().as_ref().is_some_and(is_manifests);
+    let mut files = edited.iter().flat_map(|files| files.keys());
+    if is_unrendered && files.any(|path| is_kustomization(path) || !snapshot.has_file(path)) {
+        let why = rendering.problems.iter().find(|problem| problem.code == RENDERER_MISSING).cloned();
+        return Err(why.unwrap_or_else(|| Problem::new(codes::NOT_PROVEN, "it was not rendered", REPORT)));
+    }
+    Ok(())
 }
 
 /// The files of an entry point, and edited ones beside its kustomizations: a patch file may be new.

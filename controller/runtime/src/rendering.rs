@@ -5,10 +5,11 @@
 
 use std::collections::BTreeSet;
 
+use kubeopt_gitops::codes::RENDERER_MISSING;
 use kubeopt_gitops::release::{has_glob, matching};
 use kubeopt_gitops::render::{HelmArguments, RenderLimits, RenderRequest, Renderer};
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::release::{ChartRef, FileBase, ReleaseKind, ReleaseObject, ValuesLayer};
+use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject, ValuesLayer};
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{FileSet, Namespace, Problem, Release, RepoPath};
@@ -18,6 +19,7 @@ use crate::charts::{ChartFiles, Charts};
 use crate::codes;
 use crate::origins::Origins;
 use crate::trace::EntryPoint;
+use crate::unrendered::{Unrendered, by_layout, concatenated, written};
 use crate::view::View;
 
 /// Releases of one entry point that are rendered. The largest public repositories have some 80.
@@ -37,6 +39,8 @@ pub struct Rendering {
     pub files: BTreeSet<RepoPath>,
     /// A chart that is not in the repository was read as well.
     pub from_outside: bool,
+    /// What the cluster runs told which containers values are for.
+    pub asks_cluster: bool,
 }
 
 /// Manifests that were made in one go.
@@ -54,11 +58,17 @@ pub struct Part {
     pub by: ProvenBy,
     /// The archive of a chart that was fetched: `podinfo 6.5.0 (sha256:0123456789ab)`.
     pub chart: Option<String>,
+    /// It is no rendering, and this is what it was read from.
+    pub unrendered: Option<Unrendered>,
 }
 
 impl Rendering {
-    /// How all of it was made: `helm v4.3.1, chart podinfo 6.5.0 (sha256:0123456789ab)`.
+    /// How all of it was made that was rendered: `helm v4.3.1, chart podinfo 6.5.0 (sha256:0123456789ab)`. Where its own
+    /// manifests were not, that.
     pub fn by(&self) -> ProvenBy {
+        if let Some(ProvenBy::NotRendered(why)) = self.parts.first().map(|own| &own.by) {
+            return ProvenBy::NotRendered(why.clone());
+        }
         let mut programs: Vec<&str> = Vec::new();
         for part in &self.parts {
             if let ProvenBy::Rendered(program) = &part.by
@@ -125,10 +135,11 @@ pub async fn render_entry(
 ) -> Result<Rendering, Problem> {
     let mut rendering = Rendering { files: reads.clone(), ..Rendering::default() };
     let part = match &entry.release {
-        Some(release) => render_release(release, view, tools, &mut rendering).await?,
+        Some(release) => release_part(release, view, tools, &mut rendering).await?,
         None => own_part(entry, view.files(reads), tools, &mut rendering).await?,
     };
-    let (found, problems) = if entry.release.is_some() {
+    let is_patched = matches!(&part.unrendered, Some(Unrendered::Manifests(own)) if !own.releases_are_whole);
+    let (found, problems) = if entry.release.is_some() || is_patched {
         (Vec::new(), Vec::new())
     } else {
         described_releases(&part.yaml, view, tools.origins, &mut rendering.files)
@@ -137,7 +148,7 @@ pub async fn render_entry(
     rendering.parts.push(part);
     let (mut rendered, mut failed): (Vec<ReleaseObject>, Vec<ReleaseObject>) = (Vec::new(), Vec::new());
     for release in found.iter().take(RELEASES_MAX) {
-        match render_release(release, view, tools, &mut rendering).await {
+        match release_part(release, view, tools, &mut rendering).await {
             Ok(part) => {
                 rendering.parts.push(part);
                 rendered.extend(release.object.clone());
@@ -161,7 +172,10 @@ async fn own_part(
     tools: Tools<'_>,
     rendering: &mut Rendering,
 ) -> Result<Part, Problem> {
-    let answer = tools.renderer.render(&render_request(entry, files)).await?;
+    let answer = match tools.renderer.render(&render_request(entry, files.clone())).await {
+        Ok(answer) => answer,
+        Err(problem) => return written_part(entry, &files, problem, rendering),
+    };
     rendering.problems.extend(answer.left_out);
     let namespace = entry.target_namespace.clone();
     Ok(Part {
@@ -171,6 +185,32 @@ async fn own_part(
         yaml: answer.output,
         by: answer.by,
         chart: None,
+        unrendered: None,
+    })
+}
+
+/// The manifests as they are written, where no renderer is at hand.
+fn written_part(
+    entry: &EntryPoint,
+    files: &FileSet,
+    problem: Problem,
+    rendering: &mut Rendering,
+) -> Result<Part, Problem> {
+    if problem.code != RENDERER_MISSING {
+        return Err(problem);
+    }
+    let Some(written) = written(entry, files) else { return Err(problem) };
+    let yaml = concatenated(&written, files);
+    let by = ProvenBy::NotRendered(problem.text.clone());
+    rendering.problems.push(problem);
+    Ok(Part {
+        release: None,
+        namespace: entry.target_namespace.clone().or_else(|| written.namespace.clone()),
+        bare: yaml.clone(),
+        yaml,
+        by,
+        chart: None,
+        unrendered: Some(Unrendered::Manifests(written)),
     })
 }
 
@@ -187,7 +227,8 @@ pub fn render_request(entry: &EntryPoint, files: FileSet) -> RenderRequest {
     }
 }
 
-async fn render_release(
+/// A release as its chart renders it; where that is not at hand, as its values say by their layout.
+async fn release_part(
     release: &Release,
     view: &View<'_>,
     tools: Tools<'_>,
@@ -196,7 +237,76 @@ async fn render_release(
     let release = &tools.origins.settled(release.clone(), view.repository());
     // Also where it is not to be had: it may be the next time.
     rendering.from_outside |= !matches!(release.chart, ChartRef::Folder { .. });
-    let mut chart = tools.charts.find(&release.chart, view, tools.origins).await?;
+    let found = tools.charts.find(&release.chart, view, tools.origins).await;
+    let chart = match found {
+        Ok(chart) => chart,
+        Err(problem) => {
+            let is_published = matches!(release.chart, ChartRef::Published { .. });
+            let may_be_read = is_published && problem.code == codes::CHART_MISSING;
+            let part = may_be_read
+                .then(|| part_by_layout(release, ChartFiles::none(), &problem, view, tools, rendering));
+            return part.flatten().ok_or(problem);
+        }
+    };
+    let told = rendering.problems.len();
+    match render_release(release, chart.clone(), view, tools, rendering).await {
+        Err(problem) if problem.code == RENDERER_MISSING => {
+            // They are told again with what is read in its place.
+            rendering.problems.truncate(told);
+            part_by_layout(release, chart, &problem, view, tools, rendering).ok_or(problem)
+        }
+        rendered => rendered,
+    }
+}
+
+/// What values come to by a layout that many charts share.
+fn part_by_layout(
+    release: &Release,
+    mut chart: ChartFiles,
+    problem: &Problem,
+    view: &View<'_>,
+    tools: Tools<'_>,
+    rendering: &mut Rendering,
+) -> Option<Part> {
+    let mut layers = values(release, &mut chart, view, tools.origins, rendering).ok()?;
+    let defaults = chart.folder.join("values.yaml").ok()?;
+    if let (true, Some(text)) = (chart.in_git, view.bytes(&defaults)) {
+        layers.insert(0, String::from_utf8(text).ok()?);
+        rendering.files.insert(defaults);
+    }
+    let running = tools.origins.running(release);
+    let found = by_layout(release, &chart_name(release), &layers, &running)?;
+    rendering.problems.push(of_release(problem.clone(), release));
+    rendering.asks_cluster = true;
+    Some(Part {
+        release: Some(release.clone()),
+        namespace: release.namespace.clone(),
+        bare: found.manifests.clone(),
+        yaml: found.manifests,
+        by: ProvenBy::NotRendered(problem.text.clone()),
+        chart: None,
+        unrendered: Some(Unrendered::Values(found.values)),
+    })
+}
+
+/// The name of a chart as far as its release tells.
+fn chart_name(release: &Release) -> String {
+    let last = |path: &str| path.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
+    match &release.chart {
+        ChartRef::Folder { path, .. } => path.file_name().to_owned(),
+        ChartRef::Published { origin: Origin::Url(url), name, .. } if name.is_empty() => last(url),
+        ChartRef::Published { name, .. } => last(name),
+        ChartRef::Unknown(_) => release.name.clone(),
+    }
+}
+
+async fn render_release(
+    release: &Release,
+    mut chart: ChartFiles,
+    view: &View<'_>,
+    tools: Tools<'_>,
+    rendering: &mut Rendering,
+) -> Result<Part, Problem> {
     if let Some(after) = &release.changed_after {
         rendering.problems.push(changed_after(release, after));
     }
@@ -228,6 +338,7 @@ async fn render_release(
         yaml: answer.output,
         by: answer.by,
         chart: chart.published.map(|chosen| chosen.to_string()),
+        unrendered: None,
     })
 }
 
@@ -360,6 +471,7 @@ mod tests {
             bare: Vec::new(),
             by: ProvenBy::Rendered(program.to_owned()),
             chart: chart.map(str::to_owned),
+            unrendered: None,
         };
         let by = |parts: Vec<Part>| Rendering { parts, ..Rendering::default() }.by().to_string();
         let own = || part("kustomize v5", None);

@@ -96,7 +96,7 @@ pub async fn prove_set(
     for entry in trace.entries.values().flatten().filter(|entry| reads_any(entry, &after)) {
         let expected = expected(entry, &sites);
         let compared = compare_entry(entry, &trace.snapshot, &after, tools).await?;
-        let found: BTreeSet<ChangedField> = compared.changed.into_iter().collect();
+        let found: BTreeSet<ChangedField> = compared.changed().cloned().collect();
         if let Some(missing) = expected.difference(&found).next() {
             return Err(not_proven(&entry.entry.path, missing, false));
         }
@@ -105,10 +105,7 @@ pub async fn prove_set(
             return Err(not_proven(&entry.entry.path, other, true));
         }
         also.extend(unnamed(entry, &found, selection));
-        let changed: Vec<ChangedField> = found.into_iter().collect();
-        if !changed.is_empty() {
-            verifications.push(Verification { entry: entry.entry.path.clone(), by: compared.by, changed });
-        }
+        verifications.extend(compared.verifications(&entry.entry.path));
     }
     Ok(ProvenEdit { files, verifications, also })
 }

@@ -20,6 +20,7 @@ use crate::rendering::{Tools, at_once, render_entry};
 use crate::rounds::{MarkedRendering, render_marked};
 use crate::trace::{EntryPoint, EntryTrace, fill_feeds, guard_places, trace_plain, trace_rendered};
 use crate::tree::Tree;
+use crate::unrendered::{Unrendered, settled, without_created};
 use crate::view::View;
 
 /// All entry points of one branch of one repository.
@@ -34,6 +35,11 @@ pub struct RepositoryTrace {
 }
 
 impl RepositoryTrace {
+    /// Whether files, charts and renderers alone tell all of it.
+    pub(crate) fn is_of_files(&self) -> bool {
+        self.entries.values().flatten().all(|entry| !entry.asks_cluster)
+    }
+
     /// The trace of a source.
     pub fn of(&self, source: &Source) -> Option<&Result<EntryTrace, Problem>> {
         self.entries.get(&entry_point(source, &self.snapshot))
@@ -170,6 +176,11 @@ async fn trace_entry(
     let mut in_doubt = false;
     for (part, read) in marked.values.parts() {
         let (mut traced, problems) = trace_rendered(entry, part, read.clone()?, &known);
+        if let Some(unrendered) = &part.unrendered {
+            fields.extend(as_written(traced, unrendered, marks, reads));
+            unread.extend(problems);
+            continue;
+        }
         if let Some((other, read)) = marked.created.as_ref().and_then(|created| created.part_like(part)) {
             let (created, _) = trace_rendered(entry, other, read.clone()?, &known);
             traced = with_open_fields(traced, created);
@@ -207,7 +218,24 @@ async fn trace_entry(
         own_files: reads.clone(),
         files: rendering.files.union(reads).cloned().collect(),
         from_outside: rendering.from_outside,
+        asks_cluster: rendering.asks_cluster,
     })
+}
+
+/// The fields of a part that was not rendered.
+fn as_written(
+    traced: Vec<TracedField>,
+    unrendered: &Unrendered,
+    marks: &Marks,
+    reads: &BTreeSet<RepoPath>,
+) -> Vec<TracedField> {
+    match unrendered {
+        Unrendered::Values(_) => without_created(traced).collect(),
+        Unrendered::Manifests(written) => {
+            let aside = reads.difference(&written.manifests);
+            settled(traced, written, &marks.first_of_each_field(aside))
+        }
+    }
 }
 
 fn file_of(problem: &Problem) -> Option<String> {

@@ -49,6 +49,8 @@ pub struct EntryTrace {
     pub files: BTreeSet<RepoPath>,
     /// It was rendered with something that is not in the repository, such as a published chart.
     pub from_outside: bool,
+    /// What the cluster runs is part of it.
+    pub asks_cluster: bool,
 }
 
 /// The fields of a part of a rendering of marked files.

@@ -145,6 +145,32 @@ fn values_as_text_that_are_nested_without_end_are_not_read() {
     folder.trace(&[]).is_refused_alone("E-REN-010", "values as text");
 }
 
+/// Once in a text of its own, and once in an environment variable beside the container's limit.
+#[test]
+fn a_value_that_a_template_prints_twice_is_refused_with_what_would_change() {
+    if !servers_enabled() {
+        return;
+    }
+    let folder = super::scenario::Scenario::named("chart-printed-twice").copy();
+    let home = kubeopt_tests::folder("home");
+    let set = |wanted: &str| {
+        let mut command = kubeopt(home.path());
+        let output = command
+            .arg("set")
+            .arg(folder.path())
+            .args(["deploy/web/main", wanted])
+            .output()
+            .or_fail("run kubeopt");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let before = std::fs::read(folder.path().join("values.yaml")).or_fail("read a file");
+    let (done, said) = set("cpu.request=250m");
+    assert!(!done && said.contains("E-SRC-202"), "{said}");
+    let (done, said) = set("memory.limit=256Mi");
+    assert!(!done && said.contains("E-SRC-023") && said.contains("env[0].value"), "{said}");
+    assert_eq!(std::fs::read(folder.path().join("values.yaml")).or_fail("read a file"), before);
+}
+
 #[test]
 fn an_alias_bomb_is_not_unfolded() {
     if !servers_enabled() {

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use kubeopt_gitops::render::Renderer;
+use kubeopt_model::EditSite;
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::charts::Charts;
 use kubeopt_runtime::origins::Origins;
-use kubeopt_runtime::trace_path::{FieldState, Place, TraceReport, report, trace_place};
+use kubeopt_runtime::trace_path::{EntryLines, FieldState, Place, TraceReport, report, trace_place};
 use kubeopt_tests::{OrFail, servers};
 use serde_yaml::Value;
 use tempfile::TempDir;
@@ -56,6 +57,16 @@ impl Scenario {
         traced(self.copy().path(), &self.charts()).await
     }
 
+    /// The trace where there is neither a renderer nor a chart from elsewhere.
+    pub(crate) async fn trace_in_files(&self) -> TraceReport {
+        let (renderer, charts) = (Renderer::new(binary(), None, None), Charts::default());
+        let tools = Tools { renderer: &renderer, charts: &charts, origins: Origins::default() };
+        let folder = self.copy();
+        let place = Place::find(folder.path()).expect("the folder is there");
+        let trace = trace_place(&place, tools).await.unwrap_or_else(|problem| panic!("{problem:?}"));
+        report(&trace, &place)
+    }
+
     /// What differs from the file of the scenario, unless that is to be written anew.
     pub(crate) fn compare_with(&self, golden: &str, found: &str) -> Option<String> {
         let file = self.folder.join(golden);
@@ -93,6 +104,24 @@ pub(crate) async fn traced(folder: &Path, charts: &[(String, PathBuf)]) -> Trace
         .await
         .unwrap_or_else(|problem| panic!("{}: {problem:?}", folder.display()));
     report(&trace, &place)
+}
+
+/// The line that sets a field.
+pub(crate) fn set_by(state: &FieldState) -> Option<&EditSite> {
+    match state {
+        FieldState::Set { site } => Some(site),
+        FieldState::Creatable { .. } | FieldState::Refused { .. } => None,
+    }
+}
+
+/// The report without entry points that are plain, and so are their own rendering.
+pub(crate) fn unrendered_only(report: &TraceReport) -> String {
+    let is_plain = |entry: &&EntryLines| {
+        entry.by.as_deref() == Some("parsed") && entry.problems.iter().all(|one| one.code != "E-SRC-210")
+    };
+    let mut rest = report.clone();
+    rest.entries = report.entries.iter().filter(|entry| !is_plain(entry)).cloned().collect();
+    if rest.entries.is_empty() { String::new() } else { super::golden::text(&rest) }
 }
 
 /// The pinned programs in the full sandbox.

@@ -2,7 +2,7 @@
 //! proven. What is wrong with one leaves its own workload, with the reason.
 //!
 //! The render child is this test binary, as for overlays. Where there is neither `KUBEOPT_HELM` nor a helm on the path,
-//! the chart is fetched and its workload must be left with E-REN-001.
+//! the chart is fetched all the same, and its values are found by their layout, which the proof must say.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -26,12 +26,12 @@ use crate::said::{left, left_code};
 use crate::world::World;
 
 /// What the chart makes.
-const POD: App = App { namespace: "podinfo", name: "podinfo", folder: "clusters/podinfo", ..API };
+pub(crate) const POD: App = App { namespace: "podinfo", name: "podinfo", folder: "clusters/podinfo", ..API };
 
 /// Where it is described.
-const FILE: &str = "clusters/podinfo/release.yaml";
+pub(crate) const FILE: &str = "clusters/podinfo/release.yaml";
 
-const RELEASE: &str = "apiVersion: helm.toolkit.fluxcd.io/v2
+pub(crate) const RELEASE: &str = "apiVersion: helm.toolkit.fluxcd.io/v2
 kind: HelmRelease
 metadata:
   name: podinfo
@@ -140,18 +140,18 @@ fn object(kind: GitOpsKind, of: &str, called: &str, spec: Value) -> GitOpsObject
 }
 
 /// A repository with this description of the release beside the plain manifest of [`WEB`], and a cluster that runs both.
-async fn world(release: &str) -> World {
+pub(crate) async fn world(release: &str) -> World {
     let world = World::with(&[WEB], &[("shop", FILE, release)]).await.deploy(&[POD]);
     world.metrics["prod"].set(recorded(&[POD, WEB], quiet_millicores));
     world
 }
 
-fn with_facts(world: &World, change: impl FnOnce(&mut ClusterFacts)) {
+pub(crate) fn with_facts(world: &World, change: impl FnOnce(&mut ClusterFacts)) {
     change(world.shown.lock().unwrap().get_mut(&POD.id().cluster).unwrap());
 }
 
 /// Flux applies the folder of the release, and its HelmRepository says this.
-fn flux(world: &World, source: Option<Value>) {
+pub(crate) fn flux(world: &World, source: Option<Value>) {
     with_facts(world, |facts| {
         facts.git_repositories.push(FluxGitRepository {
             namespace: namespace("flux-system"),
@@ -197,7 +197,7 @@ fn applied(world: &World, app: &App, by: AppliedBy) {
 }
 
 /// A controller whose operator lists these repositories of charts, and whether it has a helm.
-async fn controller(world: &World, listed: &[String]) -> (Edges, bool) {
+pub(crate) async fn controller(world: &World, listed: &[String]) -> (Edges, bool) {
     let mut kubeopt = world.controller("a").await;
     kubeopt.mappings = vec![WEB.mapping()];
     let folder = world.folder().join("charts");
@@ -211,12 +211,12 @@ async fn controller(world: &World, listed: &[String]) -> (Edges, bool) {
     (kubeopt, has_helm)
 }
 
-fn entry(url: &str) -> String {
+pub(crate) fn entry(url: &str) -> String {
     format!("{{url: '{url}'}}")
 }
 
 /// How the proposal for a file was proven.
-fn proven_by(report: &PassReport, file: &str) -> String {
+pub(crate) fn proven_by(report: &PassReport, file: &str) -> String {
     let changes = |path: &str| path == file;
     let mut proposals = report.decided.proposals.iter();
     let proposal = proposals
@@ -224,6 +224,12 @@ fn proven_by(report: &PassReport, file: &str) -> String {
         .unwrap_or_else(|| panic!("nothing is proposed for {file}: {:#?}", report.decided.left));
     assert_eq!(proposal.verifications.len(), 1);
     proposal.verifications[0].by.to_string()
+}
+
+/// Without helm, the proof says so.
+pub(crate) fn is_not_rendered(report: &PassReport, file: &str) {
+    let by = proven_by(report, file);
+    assert!(by.starts_with("not rendered: "), "{by}");
 }
 
 /// The one file of the open pull request, before and after.
@@ -247,7 +253,7 @@ async fn a_value_of_a_published_chart_is_edited_and_proven_with_its_archive() {
     world.the_open_one(&WEB).await;
     assert_eq!(asked(&server).await, ["/index.yaml", "/podinfo-6.5.0.tgz"], "one of each, whoever needs it");
     if !has_helm {
-        assert_eq!(left_code(&report, &POD), "E-REN-001");
+        is_not_rendered(&report, FILE);
         return;
     }
     let digest = &digest_of(&archive("6.5.0"))[..12];
@@ -303,7 +309,8 @@ async fn a_new_version_within_the_range_is_traced_and_proven_anew() {
     let second = world.pass(&kubeopt).await;
     assert_eq!(asked(&server).await, ["/index.yaml", "/podinfo-6.6.0.tgz"]);
     if !has_helm {
-        assert_eq!([left_code(&first, &POD), left_code(&second, &POD)], ["E-REN-001", "E-REN-001"]);
+        is_not_rendered(&first, FILE);
+        is_not_rendered(&second, FILE);
         return;
     }
     assert!(proven_by(&first, FILE).contains("podinfo 6.5.0"));
@@ -335,7 +342,7 @@ async fn a_chart_of_a_registry_is_found_under_its_tag() {
     let report = world.pass(&kubeopt).await;
     assert_eq!(asked(&server).await.len(), 3);
     if !has_helm {
-        assert_eq!(left_code(&report, &POD), "E-REN-001");
+        is_not_rendered(&report, FILE);
         return;
     }
     assert!(proven_by(&report, FILE).contains("chart podinfo 6.5.0 (sha256:"));
@@ -367,7 +374,7 @@ async fn an_application_of_a_published_chart_is_edited_in_its_file_of_values() {
     let report = world.pass(&kubeopt).await;
     world.the_open_one(&WEB).await;
     if !has_helm {
-        assert_eq!(left_code(&report, &POD), "E-REN-001");
+        is_not_rendered(&report, values);
         return;
     }
     assert!(proven_by(&report, values).contains("chart podinfo 6.5.0 (sha256:"));
@@ -387,6 +394,12 @@ struct Trouble {
     asks: fn(&str) -> Option<String>,
     code: &'static str,
     told: &'static str,
+}
+
+/// The release with its values where no layout tells whom they are for.
+fn in_no_known_layout() -> String {
+    let (before, _) = RELEASE.split_once("    resources:").unwrap();
+    format!("{before}    a: {{b: {{resources: {{requests: {{cpu: 400m, memory: 512Mi}}}}}}}}\n")
 }
 
 fn troubles() -> Vec<Trouble> {
@@ -424,7 +437,7 @@ async fn a_chart_that_cannot_be_had_leaves_its_own_workload_with_the_reason() {
     for Trouble { archives, listed, asks, code, told } in troubles() {
         let server = MockServer::start().await;
         publish(&server, &archives).await;
-        let world = world(RELEASE).await;
+        let world = world(&in_no_known_layout()).await;
         flux(&world, asks(&server.uri()).map(|url| json!({"url": url})));
         let (kubeopt, _) = controller(&world, &[entry(&listed(&server.uri()))]).await;
 
@@ -448,10 +461,10 @@ async fn of_two_releases_in_a_folder_each_is_left_with_its_own_reason() {
     const DB: App = App { namespace: "db", name: "db", ..POD };
     let server = MockServer::start().await;
     publish(&server, &true_archives(&["7.0.0"])).await;
-    let other =
-        RELEASE.replace("name: podinfo\n", "name: db\n").replace("namespace: podinfo", "namespace: db");
+    let deep = in_no_known_layout();
+    let other = deep.replace("name: podinfo\n", "name: db\n").replace("namespace: podinfo", "namespace: db");
     let other = other.replace("{kind: HelmRepository, name: podinfo,", "{kind: HelmRepository, name: db,");
-    let text = format!("{other}---\n{RELEASE}");
+    let text = format!("{other}---\n{deep}");
     let world = world(&text).await.deploy(&[DB]);
     flux(&world, Some(json!({"url": server.uri()})));
     release_of(&world, &DB);
@@ -483,7 +496,7 @@ async fn a_server_that_is_down_leaves_its_charts_until_it_is_back() {
     if has_helm {
         world.the_open_one(&POD).await;
     } else {
-        assert_eq!(left_code(&report, &POD), "E-REN-001");
+        is_not_rendered(&report, FILE);
     }
     assert_eq!(world.the_open_one(&WEB).await, other);
 }
@@ -505,6 +518,6 @@ async fn a_server_that_fails_once_is_asked_again_in_the_next_pass() {
     if has_helm {
         world.the_open_one(&POD).await;
     } else {
-        assert_eq!(left_code(&report, &POD), "E-REN-001");
+        is_not_rendered(&report, FILE);
     }
 }

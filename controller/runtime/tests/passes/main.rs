@@ -18,4 +18,5 @@ mod policies;
 mod prometheus;
 mod said;
 mod sources;
+mod unrendered;
 mod world;

@@ -1,8 +1,8 @@
 //! Overlays: one base that feeds two clusters' worth of workloads gets one recommendation, proven for both.
 //!
 //! The render child is this test binary itself, called through a script that keeps the test harness' words apart from the
-//! child's answer. Where there is neither `KUBEOPT_KUSTOMIZE` nor a kustomize or kubectl on the path, the overlays must be
-//! left with E-REN-001; the servers' suite, which builds its own kustomize, renders in any case.
+//! child's answer. Where there is neither `KUBEOPT_KUSTOMIZE` nor a kustomize or kubectl on the path, nothing is rendered
+//! here; the servers' suite, which builds its own kustomize, renders in any case.
 
 use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
@@ -67,13 +67,8 @@ pub(crate) async fn rendering(world: &World) -> Option<Edges> {
     let mut kubeopt = world.controller("a").await;
     let named = std::env::var_os("KUBEOPT_KUSTOMIZE").map(PathBuf::from);
     let kustomize = KustomizeBinary::find(named.as_deref()).await.ok();
-    let is_there = kustomize.is_some();
-    kubeopt.renderer = Renderer::new(child(world.folder()), kustomize, None);
-    if !is_there {
-        let report = world.pass(&kubeopt).await;
-        assert_eq!(left_code(&report, &EU), "E-REN-001");
-    }
-    is_there.then_some(kubeopt)
+    kubeopt.renderer = Renderer::new(child(world.folder()), Some(kustomize?), None);
+    Some(kubeopt)
 }
 
 #[tokio::test]
@@ -347,4 +342,28 @@ async fn a_policy_that_asks_leaves_the_base_and_names_all_that_it_feeds() {
         "base/cart.yaml feeds 2 entry points (overlays/eu, overlays/us); requests.cpu 230m, requests.memory 248Mi would suit all of them (E-SRC-213)"
     );
     world.the_open_one(&WEB).await;
+}
+
+#[tokio::test]
+async fn one_change_that_cannot_be_proven_does_not_keep_the_others() {
+    let text = App { folder: "overlays/eu", ..EU }.manifest(ASKED);
+    let other = App { name: "tea", ..EU };
+    let others = other.manifest(ASKED);
+    // What is asked for shows in an annotation too.
+    let copied = "replacements:\n- source: {kind: Deployment, name: cart, fieldPath: 'spec.template.spec.containers.0.resources.requests.cpu'}\n  targets:\n  - select: {kind: Deployment, name: tea}\n    fieldPaths: [metadata.annotations.cpu-of-cart]\n    options: {create: true}\n";
+    let kustomization = format!("resources: [cart.yaml, tea.yaml]\n{copied}");
+    let files = [
+        ("shop", "overlays/eu/kustomization.yaml", kustomization.as_str()),
+        ("shop", "overlays/eu/cart.yaml", text.as_str()),
+        ("shop", "overlays/eu/tea.yaml", others.as_str()),
+    ];
+    let world = World::with(&[WEB], &files).await.deploy(&[EU, other]);
+    world.metrics["prod"].set(recorded(&[EU, other, WEB], |_| 100.0));
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(left_code(&report, &EU), "E-SRC-023", "{:?}", left(&report, &EU));
+    let pull = world.the_open_one(&other).await;
+    let changed = world.forge.changed_files(&other.repository_id(), pull.number).await.unwrap();
+    let paths: Vec<&str> = changed.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["overlays/eu/tea.yaml"]);
 }

@@ -1,10 +1,9 @@
 //! Bad days of what stands in Git: unknown sources, repositories that vanish, files that cannot be edited, folders that
 //! are not bound, overlays without a renderer.
 
-use kubeopt_model::source::RendererKind;
 use kubeopt_model::{Binding, ForgeName};
 
-use crate::apps::{API, ASKED, App, SITE, WEB, repository_id};
+use crate::apps::{API, ASKED, SITE, WEB, repository_id};
 use crate::said::{left_code, told};
 use crate::world::World;
 
@@ -142,17 +141,4 @@ async fn a_forge_that_is_not_configured_is_named() {
     kubeopt.mappings = all;
     world.pass(&kubeopt).await;
     world.the_open_one(&API).await;
-}
-
-#[tokio::test]
-async fn without_a_renderer_an_overlay_is_left_and_plain_manifests_go_on() {
-    let overlay = App { renderer: RendererKind::Kustomize, ..API };
-    let kustomization = ("shop", "apps/api/kustomization.yaml", "resources: [api.yaml]\n");
-    let world = World::with(&[overlay, WEB], &[kustomization]).await;
-    let kubeopt = world.controller("a").await;
-
-    let report = world.pass(&kubeopt).await;
-    assert_eq!(left_code(&report, &overlay), "E-REN-001");
-    assert!(world.pulls_of(&overlay).await.is_empty());
-    world.the_open_one(&WEB).await;
 }
