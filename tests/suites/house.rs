@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-model", 0),
     ("kubeopt-signal", 0),
+    ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
     ("kubeopt-api", 1),
     ("kubeopt-cluster", 1),
@@ -31,6 +32,7 @@ const LAYERS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-signal",
+    "kubeopt-strategies",
     "kubeopt-recommend",
     "kubeopt-policy",
     "kubeopt-manifest",

@@ -45,6 +45,11 @@ impl Sketch {
         Some(bin.clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16)
     }
 
+    /// The value that stands for all of a bin, within [`RELATIVE_ERROR`] of each.
+    pub fn value_of(bin: i16) -> f64 {
+        middle(bin)
+    }
+
     /// Adds `count` times `value`. Negative values and NaN count as zero.
     pub fn add(&mut self, value: f64, count: u64) {
         match Self::bin_of(value) {

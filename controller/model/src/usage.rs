@@ -94,6 +94,17 @@ pub struct OomKill {
     pub limit: Option<Bytes>,
 }
 
+/// One day of one resource of one container, all pods together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DayUsage {
+    /// Start of the day (UTC), in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// All 5-minute samples of the day in millicores; empty for memory, where the highest sample is what counts.
+    pub sketch: Sketch,
+    /// The exact highest sample, in millicores or bytes.
+    pub max: f64,
+}
+
 /// Usage of one resource of one container over a window, all pods together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResourceUsage {
@@ -105,6 +116,8 @@ pub struct ResourceUsage {
     pub max_at_unix_s: i64,
     /// Samples there and expected (from the first sight of each pod to its last).
     pub coverage: Coverage,
+    /// The days of the window that have samples, oldest first; of the window's first day only what lies within.
+    pub days: Vec<DayUsage>,
 }
 
 /// One hour of one container, all pods together; for charts.

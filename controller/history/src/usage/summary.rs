@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage, Signal};
+use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage, Signal};
 use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window};
 use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
@@ -13,7 +13,7 @@ use polars::prelude::DataFrame;
 use super::day::{Ledger, Tables};
 use super::frame::{self, By, PodSpan, ZERO_BIN};
 use super::rollup::{series_id, steps_between};
-use super::{HOUR_S, STEP_S};
+use super::{DAY_S, HOUR_S, STEP_S};
 use crate::error::HistoryError;
 
 /// A summary in the making.
@@ -25,6 +25,7 @@ pub(super) struct Summary {
     pods: DataFrame,
     maxima: HashMap<u64, (f64, i64)>,
     hours: HashMap<u64, Vec<HourPoint>>,
+    days: HashMap<u64, Vec<DayUsage>>,
     oom_kills: Vec<OomKill>,
     covered: BTreeSet<i64>,
     partial: Option<String>,
@@ -42,6 +43,7 @@ impl Summary {
             pods: DataFrame::empty(),
             maxima: HashMap::new(),
             hours: HashMap::new(),
+            days: HashMap::new(),
             oom_kills: Vec::new(),
             covered: BTreeSet::new(),
             partial: None,
@@ -61,6 +63,8 @@ impl Summary {
         let named: Vec<ContainerId> =
             ledger.containers.iter().filter(|container| is_wanted(container)).cloned().collect();
         let ids: HashSet<u64> = named.iter().flat_map(series_ids).collect();
+        let cpu_ids: HashSet<u64> =
+            named.iter().map(|container| series_id(container, Signal::CpuMillicores)).collect();
         let kills =
             ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s) && is_wanted(&kill.container));
         let kills: Vec<_> = kills.cloned().collect();
@@ -71,14 +75,16 @@ impl Summary {
         let bins = frame::picked(&tables.bins, counts, Some(&ids))?;
         let pods = frame::picked(&tables.pods, counts, Some(&ids))?;
         drop(tables);
+        let mut maxima: HashMap<u64, (f64, i64)> = HashMap::new();
         frame::each_max(&pods, |series, max, at| {
-            let highest = self.maxima.entry(series).or_insert((max, at));
+            let highest = maxima.entry(series).or_insert((max, at));
             if max > highest.0 {
                 *highest = (max, at);
             }
         })?;
         self.add_hours(&bins, &pods)?;
         let bins_of_day = frame::merged_bins(&bins, By::Series)?;
+        self.end_day(&bins_of_day, &cpu_ids, maxima)?;
         // The day as read is the largest table of all.
         drop(bins);
         self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins_of_day)?, By::Series)?;
@@ -86,6 +92,31 @@ impl Summary {
         drop(pods);
         self.pods = frame::merged_pods(&frame::stacked(self.pods, &pods_of_day)?)?;
         Ok(self)
+    }
+
+    /// Takes a day's maxima over, and the sketches of its CPU.
+    fn end_day(
+        &mut self,
+        bins: &DataFrame,
+        cpu: &HashSet<u64>,
+        maxima: HashMap<u64, (f64, i64)>,
+    ) -> Result<(), HistoryError> {
+        let mut sketches: HashMap<u64, Vec<(i32, u32)>> = HashMap::new();
+        frame::each_bin(bins, |series, _, bin, count| {
+            if cpu.contains(&series) {
+                sketches.entry(series).or_default().push((bin, count));
+            }
+        })?;
+        for (series, (max, at)) in maxima {
+            let highest = self.maxima.entry(series).or_insert((max, at));
+            if max > highest.0 {
+                *highest = (max, at);
+            }
+            let sketch = sketches.remove(&series).map(|bins| sketch_of(&bins)).unwrap_or_default();
+            let day = DayUsage { at_unix_s: at.div_euclid(DAY_S) * DAY_S, sketch, max };
+            self.days.entry(series).or_default().push(day);
+        }
+        Ok(())
     }
 
     fn add_hours(&mut self, bins: &DataFrame, pods: &DataFrame) -> Result<(), HistoryError> {
@@ -177,7 +208,7 @@ impl Summary {
     }
 
     fn resource(
-        &self,
+        &mut self,
         series: u64,
         bins: &HashMap<u64, Vec<(i32, u32)>>,
         spans: &[PodSpan],
@@ -186,7 +217,8 @@ impl Summary {
         let have = spans.iter().map(|span| u64::from(span.samples)).sum();
         let expected = spans.iter().map(|span| steps_between(span.first, span.last)).sum();
         let sketch = sketch_of(bins.get(&series)?);
-        Some(ResourceUsage { sketch, max, max_at_unix_s, coverage: Coverage { have, expected } })
+        let days = self.days.remove(&series).unwrap_or_default();
+        Some(ResourceUsage { sketch, max, max_at_unix_s, coverage: Coverage { have, expected }, days })
     }
 
     /// Hours that are missing between hours that are there.

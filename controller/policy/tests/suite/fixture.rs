@@ -208,6 +208,7 @@ fn member(index: usize, wish: &Wish) -> Member {
         max: wish.highest_mebi * f64::from(1 << 20),
         max_at_unix_s: 86_400,
         coverage: Coverage { have: 100, expected: 100 },
+        days: Vec::new(),
     };
     Member {
         container: container.clone(),

@@ -110,5 +110,6 @@ fn usage_of(samples: &[f64]) -> ResourceUsage {
         max: samples.iter().copied().fold(0.0, f64::max),
         max_at_unix_s: 0,
         coverage: Coverage { have: count, expected: count },
+        days: Vec::new(),
     }
 }

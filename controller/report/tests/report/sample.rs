@@ -70,6 +70,7 @@ fn resource_usage(hours: &[HourPoint], pods: u64) -> ResourceUsage {
         max: highest.max,
         max_at_unix_s: highest.at_unix_s,
         coverage: Coverage { have: expected - 480, expected },
+        days: Vec::new(),
     }
 }
 

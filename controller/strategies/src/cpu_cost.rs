@@ -1,0 +1,162 @@
+//! The CPU request that costs least: cores that are reserved, and the price of the share of samples above them.
+//!
+//! Half of that share is of the last days, half of all that is known, each sample taken as a little larger than it was.
+//! What was given before is kept unless another value costs clearly less.
+
+use kubeopt_model::usage::DayUsage;
+use kubeopt_signal::Sketch;
+
+use crate::given::History;
+use crate::memory_cost::{Chosen, DAYS};
+
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
+
+/// Days between two values.
+const WEEK_DAYS: i64 = 7;
+
+/// Days after which a sample of the recent half counts half.
+const HALF_LIFE_DAYS: f64 = 7.0;
+
+/// Samples count as this much larger: next week is not last week.
+const LARGER: f64 = 1.08;
+
+/// What was given stays unless the best value costs this much less.
+const STAYS: f64 = 1.25;
+
+/// Candidates: each 2 % above the last, from 5 millicores on.
+const FIRST_MILLICORES: f64 = 5.0;
+const STEP: f64 = 1.02;
+const CANDIDATES: i32 = 540;
+
+/// The parameters of the cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CpuCost {
+    /// What it costs to have all samples above the request, in cores.
+    pub price_cores: f64,
+    /// No value is chosen that leaves more than this share of samples above it.
+    pub most_above: f64,
+}
+
+impl Default for CpuCost {
+    fn default() -> Self {
+        Self { price_cores: 60.0, most_above: 0.25 }
+    }
+}
+
+impl CpuCost {
+    /// Reserves less, at more risk.
+    pub fn economy() -> Self {
+        Self { price_cores: 20.0, ..Self::default() }
+    }
+
+    /// The value for the week from now on; none without a sample. What was given before is found by going through the
+    /// weeks of the history.
+    pub fn give(&self, history: &History<'_>) -> Option<Chosen> {
+        let most = history.most.cpu_limit.unwrap_or(f64::INFINITY);
+        let days = history.cpu.days;
+        let oldest = days.iter().map(|day| day.at_unix_s).min()?;
+        let weeks =
+            ((history.now_unix_s - oldest) / DAY_S / WEEK_DAYS - 1).clamp(0, i64::from(DAYS) / WEEK_DAYS);
+        let mut chosen: Option<Chosen> = None;
+        for weeks_ago in (0..=weeks).rev() {
+            let now = history.now_unix_s - weeks_ago * WEEK_DAYS * DAY_S;
+            let Some(share) = Share::of(days, now, most) else { continue };
+            chosen = Some(self.least(&share, most, chosen));
+        }
+        chosen
+    }
+
+    fn least(&self, share: &Share, most: f64, before: Option<Chosen>) -> Chosen {
+        let weigh = |value: f64| {
+            let exceeding = if value >= most { 0.0 } else { share.above(value / LARGER) };
+            Chosen {
+                value,
+                reserved: value / 1000.0,
+                exceeding,
+                risk: self.price_cores * exceeding,
+                kept: false,
+            }
+        };
+        let grid =
+            (0..CANDIDATES).map(|step| FIRST_MILLICORES * STEP.powi(step)).filter(|value| *value < most);
+        let end = most.is_finite().then_some(most);
+        let allowed = |chosen: &Chosen| chosen.exceeding <= self.most_above || chosen.value >= most;
+        let cost = |chosen: &Chosen| chosen.reserved + chosen.risk;
+        let best = grid.chain(end).map(weigh).filter(allowed).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        let best = best.unwrap_or_else(|| weigh(share.highest));
+        match before.map(|before| weigh(before.value.min(most))).filter(allowed) {
+            Some(before) if cost(&before) <= STAYS * cost(&best) => Chosen { kept: true, ..before },
+            Some(_) | None => best,
+        }
+    }
+}
+
+/// The share of samples above a value, beyond what the container cannot exceed anyway.
+struct Share {
+    /// (millicores, share of samples above), lowest first.
+    steps: Vec<(f64, f64)>,
+    /// What even the most that the container can have does not hold.
+    beyond: f64,
+    highest: f64,
+}
+
+impl Share {
+    /// None without a sample before `now`.
+    fn of(days: &[DayUsage], now_unix_s: i64, most: f64) -> Option<Self> {
+        let (mut recent, mut all) = (Weighted::default(), Weighted::default());
+        let from = now_unix_s - i64::from(DAYS) * DAY_S;
+        for day in days.iter().filter(|day| (from..now_unix_s).contains(&day.at_unix_s)) {
+            let age_days = (now_unix_s - 1 - day.at_unix_s).div_euclid(DAY_S);
+            recent.add(&day.sketch, (-(age_days as f64) / HALF_LIFE_DAYS).exp2());
+            all.add(&day.sketch, 1.0);
+        }
+        let highest = all.highest()?;
+        let (recent, all) = (recent.above(), all.above());
+        let steps: Vec<(f64, f64)> =
+            recent.into_iter().zip(all).map(|((value, a), (_, b))| (value, (a + b) / 2.0)).collect();
+        let mut share = Self { steps, beyond: 0.0, highest };
+        share.beyond = if most.is_finite() { share.above(most) } else { 0.0 };
+        Some(share)
+    }
+
+    fn above(&self, value: f64) -> f64 {
+        // The share above a value is that above the last sample at or below it.
+        let at = self.steps.partition_point(|(sample, _)| *sample <= value);
+        let above = at.checked_sub(1).and_then(|at| self.steps.get(at)).map_or(1.0, |(_, above)| *above);
+        (above - self.beyond).max(0.0)
+    }
+}
+
+/// Samples by bin, each with the weight of its day.
+#[derive(Default)]
+struct Weighted {
+    zeros: f64,
+    bins: std::collections::BTreeMap<i16, f64>,
+}
+
+impl Weighted {
+    fn add(&mut self, sketch: &Sketch, weight: f64) {
+        self.zeros += weight * sketch.zeros() as f64;
+        for (bin, count) in sketch.bins() {
+            *self.bins.entry(*bin).or_default() += weight * *count as f64;
+        }
+    }
+
+    fn highest(&self) -> Option<f64> {
+        let highest = self.bins.keys().next_back().map(|bin| Sketch::value_of(*bin));
+        highest.or_else(|| (self.zeros > 0.0).then_some(0.0))
+    }
+
+    /// For each sample, the share that lies above it, lowest first.
+    fn above(&self) -> Vec<(f64, f64)> {
+        let total: f64 = self.zeros + self.bins.values().sum::<f64>();
+        let mut left = total - self.zeros;
+        let mut steps = vec![(0.0, left / total)];
+        for (bin, weight) in &self.bins {
+            left -= weight;
+            steps.push((Sketch::value_of(*bin), (left / total).max(0.0)));
+        }
+        steps
+    }
+}

@@ -1,0 +1,202 @@
+//! The memory request that costs least: GiB that are reserved, and the price of the chance that the highest sample of the
+//! next week exceeds it.
+//!
+//! The highest sample of a week is taken to be spread about a level that the past weeks tell, recent ones first, with
+//! heavy tails (Student's t with two degrees of freedom, on a logarithmic scale). After a week that exceeded what was
+//! given, exceeding costs more for a while. What was given before is kept unless another value costs clearly less.
+
+use kubeopt_model::quantity::{GIB, MIB};
+use kubeopt_model::usage::DayUsage;
+
+use crate::given::History;
+
+/// Days that it looks at.
+pub(crate) const DAYS: u32 = 90;
+
+/// Seconds of a day.
+const DAY_S: i64 = 86_400;
+
+/// Days of the span that a value is for.
+const WEEK: usize = 7;
+
+/// Weekly peaks are taken from this many days back; with their week that is [`DAYS`] and less.
+const PEAKS: usize = 84;
+
+/// Weeks after which a peak counts half.
+const HALF_LIFE_WEEKS: f64 = 6.0;
+
+/// Part of the level that the latest week alone tells.
+const LATEST: f64 = 0.3;
+
+/// What is assumed of the spread before anything is known: its size (natural logarithms), and how many weeks it weighs.
+const PRIOR_SPREAD: f64 = 0.4;
+const PRIOR_WEEKS: f64 = 2.0;
+
+/// How much more exceeding costs after each week that did, and what of that is left a week later.
+const DEARER: f64 = 1.5;
+const FADES: f64 = 0.8;
+
+/// What was given stays unless the best value costs this much less.
+const STAYS: f64 = 1.25;
+
+/// Days whose lowest peak is never gone below.
+const FLOOR_DAYS: usize = 3;
+
+/// Candidates: each 2 % above the last, from 8 MiB to 118 GiB.
+const FIRST_MIB: f64 = 8.0;
+const STEP: f64 = 1.02;
+const CANDIDATES: i32 = 486;
+
+/// The parameters of the cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MemoryCost {
+    /// What a week that exceeds the request costs, in GiB reserved for that week.
+    pub price_gib: f64,
+}
+
+impl Default for MemoryCost {
+    fn default() -> Self {
+        Self { price_gib: 15.0 }
+    }
+}
+
+/// A value with what it costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chosen {
+    /// Millicores or bytes.
+    pub value: f64,
+    /// What is reserved, in GiB or cores.
+    pub reserved: f64,
+    /// The chance or share that exceeds it, 0 to 1.
+    pub exceeding: f64,
+    /// The price of that, in the same unit as `reserved`.
+    pub risk: f64,
+    /// It is what was given before, and another value would not cost clearly less.
+    pub kept: bool,
+}
+
+impl MemoryCost {
+    /// Reserves less, at more risk.
+    pub fn economy() -> Self {
+        Self { price_gib: 9.0 }
+    }
+
+    /// The value for the week from now on; none without a sample. What was given before is found by going through the
+    /// weeks of the history.
+    pub fn give(&self, history: &History<'_>) -> Option<Chosen> {
+        let most_mib = history.most.memory_limit.map_or(f64::INFINITY, |bytes| bytes / MIB as f64);
+        let daily = Daily::of(history.memory.days, history.now_unix_s);
+        let (mut chosen, mut hits): (Option<Chosen>, f64) = (None, 0.0);
+        // Weeks that ended before now, the oldest first; the last one ends now.
+        for weeks_ago in (0..=daily.weeks()).rev() {
+            let skip = weeks_ago * WEEK;
+            let Some(peaks) = Peaks::of(daily.before(skip)) else { continue };
+            let before = chosen.map(|chosen| chosen.value / MIB as f64);
+            let now = self.least(&peaks, most_mib, before, hits);
+            hits *= FADES;
+            if let (true, Some(peak)) = (weeks_ago > 0, daily.peak(skip - WEEK, WEEK))
+                && peak > now.value / MIB as f64
+            {
+                hits += 1.0;
+            }
+            chosen = Some(now);
+        }
+        chosen
+    }
+
+    fn least(&self, peaks: &Peaks, most_mib: f64, before_mib: Option<f64>, hits: f64) -> Chosen {
+        let price = self.price_gib * DEARER.powf(hits);
+        let weigh = |mib: f64| {
+            // What the container cannot exceed is never exceeded.
+            let exceeding = if mib >= most_mib { 0.0 } else { peaks.chance_above(mib) };
+            let (value, reserved) = (mib * MIB as f64, mib * MIB as f64 / GIB as f64);
+            Chosen { value, reserved, exceeding, risk: price * exceeding, kept: false }
+        };
+        let grid = (0..CANDIDATES).map(|step| FIRST_MIB * STEP.powi(step));
+        let allowed = grid.filter(|mib| *mib < most_mib && *mib >= peaks.floor_mib);
+        let end = most_mib.is_finite().then_some(most_mib);
+        let cost = |chosen: &Chosen| chosen.reserved + chosen.risk;
+        let best = allowed.chain(end).map(weigh).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+        // Above all candidates lies only what was seen.
+        let best = best.unwrap_or_else(|| weigh(peaks.floor_mib));
+        let before =
+            before_mib.map(|mib| mib.min(most_mib)).filter(|mib| *mib >= peaks.floor_mib.min(most_mib));
+        match before.map(weigh) {
+            Some(before) if cost(&before) <= STAYS * cost(&best) => Chosen { kept: true, ..before },
+            Some(_) | None => best,
+        }
+    }
+}
+
+/// The highest sample of each day in MiB, newest first; none for days without samples.
+struct Daily(Vec<Option<f64>>);
+
+impl Daily {
+    fn of(days: &[DayUsage], now_unix_s: i64) -> Self {
+        let mut daily = vec![None; DAYS as usize];
+        for day in days {
+            // A day that began within the last 24 hours is the newest.
+            let ago = (now_unix_s - 1 - day.at_unix_s).div_euclid(DAY_S);
+            if let Some(slot) = usize::try_from(ago).ok().and_then(|ago| daily.get_mut(ago)) {
+                *slot = Some(slot.map_or(0.0, |peak: f64| peak).max(day.max / MIB as f64));
+            }
+        }
+        Self(daily)
+    }
+
+    /// Whole weeks that lie between the oldest sample and now, less the one that the first value needs.
+    fn weeks(&self) -> usize {
+        let oldest = self.0.iter().rposition(Option::is_some).map_or(0, |ago| ago + 1);
+        (oldest / WEEK).saturating_sub(1)
+    }
+
+    /// What was known this many days ago.
+    fn before(&self, days: usize) -> &[Option<f64>] {
+        self.0.get(days..).unwrap_or_default()
+    }
+
+    fn peak(&self, from: usize, count: usize) -> Option<f64> {
+        highest(self.0.get(from..(from + count).min(self.0.len())).unwrap_or_default())
+    }
+}
+
+fn highest(days: &[Option<f64>]) -> Option<f64> {
+    days.iter().copied().flatten().reduce(f64::max)
+}
+
+/// What past weeks tell of the next one's highest sample, in natural logarithms of MiB.
+struct Peaks {
+    level: f64,
+    spread: f64,
+    floor_mib: f64,
+}
+
+impl Peaks {
+    /// From daily peaks, newest first; none where there is none.
+    fn of(daily: &[Option<f64>]) -> Option<Self> {
+        let log = |mib: f64| mib.max(1.0).ln();
+        let weekly = (0..PEAKS).filter_map(|ago| {
+            let week = daily.get(ago..(ago + WEEK).min(daily.len()))?;
+            let weight = (-(ago as f64) / WEEK as f64 / HALF_LIFE_WEEKS).exp2() / WEEK as f64;
+            Some((weight, log(highest(week)?)))
+        });
+        let weekly: Vec<(f64, f64)> = weekly.collect();
+        let weeks: f64 = weekly.iter().map(|(weight, _)| weight).sum();
+        if weekly.is_empty() {
+            return None;
+        }
+        let mean = weekly.iter().map(|(weight, peak)| weight * peak).sum::<f64>() / weeks;
+        let squares: f64 = weekly.iter().map(|(weight, peak)| weight * (peak - mean).powi(2)).sum();
+        let latest = highest(daily.get(..WEEK.min(daily.len()))?).or_else(|| highest(daily))?;
+        let floor_mib = daily.iter().take(FLOOR_DAYS).copied().flatten().reduce(f64::min).unwrap_or(0.0);
+        let spread = (squares + PRIOR_WEEKS * PRIOR_SPREAD.powi(2)) / (weeks + PRIOR_WEEKS);
+        Some(Self { level: (1.0 - LATEST) * mean + LATEST * log(latest), spread: spread.sqrt(), floor_mib })
+    }
+
+    /// The chance that the highest sample of a week exceeds it: Student's t with two degrees of freedom, whose tail has a
+    /// closed form.
+    fn chance_above(&self, mib: f64) -> f64 {
+        let z = (mib.ln() - self.level) / self.spread;
+        0.5 * (1.0 - z / (2.0 + z * z).sqrt())
+    }
+}
