@@ -125,10 +125,23 @@ pub struct ResourceUsage {
 pub struct HourPoint {
     /// Start of the hour, in seconds since the epoch.
     pub at_unix_s: i64,
+    /// Median of the hour's samples.
+    pub median: f64,
     /// 95th percentile of the hour's samples.
     pub p95: f64,
     /// Highest sample of the hour.
     pub max: f64,
+}
+
+/// 5-minute points of one container, all pods together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ContainerPoints {
+    /// Whose.
+    pub container: ContainerId,
+    /// (start of the step in seconds since the epoch, mean over the pods of the step in millicores), oldest first.
+    pub cpu: Vec<(i64, f64)>,
+    /// (start of the step in seconds since the epoch, highest of the pods of the step in bytes), oldest first.
+    pub memory: Vec<(i64, f64)>,
 }
 
 /// Usage of one container over a window.

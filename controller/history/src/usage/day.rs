@@ -1,4 +1,6 @@
-//! One day of one cluster as three files: two tables in Parquet, and the ledger that says which hours of them count.
+//! One day of one cluster as four files: three tables in Parquet, and the ledger that says which hours of them count.
+//!
+//! The third table, of points, is there for the youngest days only; see `points`.
 //!
 //! The ledger is written last. Hours that the tables hold and the ledger does not name were cut off by a kill: they are
 //! left out when reading and replaced when their slice comes again.
@@ -14,7 +16,7 @@ use polars::prelude::{
 use serde::{Deserialize, Serialize};
 
 use super::rollup::Slice;
-use super::{DAY_S, HOUR_S, frame};
+use super::{DAY_S, HOUR_S, frame, points};
 use crate::error::HistoryError;
 
 /// Version of the files; another one is read again from the source rather than converted.
@@ -126,12 +128,6 @@ impl Ledger {
 impl Tables {
     /// From the bytes of the two files. The engine may panic on damaged bytes; the caller runs it where that is caught.
     pub(super) fn read(bins: Vec<u8>, pods: Vec<u8>) -> Result<Self, String> {
-        let table = |bytes: Vec<u8>, columns: &[&str]| -> Result<DataFrame, String> {
-            let mut table =
-                ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
-            table.as_single_chunk_par();
-            table.select(columns.iter().copied()).map_err(|error| error.to_string())
-        };
         Ok(Self {
             bins: table(bins, &["series", "hour", "bin", "count"])?,
             pods: table(
@@ -145,18 +141,35 @@ impl Tables {
     pub(super) fn write(&mut self) -> Result<(Vec<u8>, Vec<u8>), HistoryError> {
         Ok((parquet(&mut self.bins)?, parquet(&mut self.pods)?))
     }
+
+    /// The third table, from the bytes of its file; may panic as [`Tables::read`].
+    pub(super) fn read_points(bytes: Vec<u8>) -> Result<DataFrame, String> {
+        table(bytes, &points::columns())
+    }
+
+    /// The bytes of the third table's file.
+    pub(super) fn write_points(points: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {
+        parquet(points)
+    }
+}
+
+fn table(bytes: Vec<u8>, columns: &[&str]) -> Result<DataFrame, String> {
+    let mut table = ParquetReader::new(Cursor::new(bytes)).finish().map_err(|error| error.to_string())?;
+    table.as_single_chunk_par();
+    table.select(columns.iter().copied()).map_err(|error| error.to_string())
 }
 
 fn version_is_ours(version: u32) -> Result<(), String> {
     if version == VERSION { Ok(()) } else { Err(format!("version {version} is not {VERSION}")) }
 }
 
-/// The day with the hours of the slice replaced.
+/// The day with the hours of the slice replaced: ledger, tables, points.
 pub(super) fn replaced(
     day: i64,
     old: Option<(Ledger, Tables)>,
+    old_points: Option<DataFrame>,
     slice: &Slice,
-) -> Result<(Ledger, Tables), HistoryError> {
+) -> Result<(Ledger, Tables, DataFrame), HistoryError> {
     let (mut ledger, tables) = match old {
         Some((ledger, tables)) => (ledger, Some(tables)),
         None => (Ledger::default(), None),
@@ -165,13 +178,17 @@ pub(super) fn replaced(
     let (from, to) = ledger.replace(day, slice);
     let new = |hour: i64| (from..to).contains(&hour);
     let kept = |hour: i64| !new(hour) && known.binary_search(&hour).is_ok();
-    let (mut bins, mut pods) =
-        (frame::picked(&slice.bins, new, None)?, frame::picked(&slice.pods, new, None)?);
-    if let Some(tables) = tables {
-        bins = frame::stacked(frame::picked(&tables.bins, kept, None)?, &bins)?;
-        pods = frame::stacked(frame::picked(&tables.pods, kept, None)?, &pods)?;
-    }
-    Ok((ledger, Tables { bins, pods }))
+    let merged = |old: Option<&DataFrame>, slice: &DataFrame| -> Result<DataFrame, HistoryError> {
+        let new = frame::picked(slice, new, None)?;
+        match old {
+            Some(old) => frame::stacked(frame::picked(old, kept, None)?, &new),
+            None => Ok(new),
+        }
+    };
+    let bins = merged(tables.as_ref().map(|tables| &tables.bins), &slice.bins)?;
+    let pods = merged(tables.as_ref().map(|tables| &tables.pods), &slice.pods)?;
+    let points = merged(old_points.as_ref(), &slice.points)?;
+    Ok((ledger, Tables { bins, pods }, points))
 }
 
 fn parquet(table: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {

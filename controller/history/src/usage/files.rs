@@ -1,22 +1,23 @@
-//! The store of usage as files: three a day and cluster, on disk or in memory.
+//! The store of usage as files: four a day and cluster, on disk or in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use kubeopt_model::usage::OomKill;
+use kubeopt_model::usage::{ContainerPoints, OomKill, Signal};
 use kubeopt_model::{ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
+use polars::prelude::DataFrame;
 
-use super::DAY_S;
 use super::cover::joined;
 use super::day::{Ledger, Tables, replaced};
-use super::rollup::Rollup;
+use super::rollup::{Rollup, series_id};
 use super::shelf::{Folder, Memory, Shelf};
-use super::store::{RETENTION_DAYS, UsageStore};
+use super::store::{POINT_DAYS, RETENTION_DAYS, UsageStore};
 use super::summary::Summary;
+use super::{DAY_S, points};
 use crate::error::HistoryError;
 
 /// Problems that are kept until somebody asks.
@@ -60,17 +61,22 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         let slice = Arc::new(computed(move || rollup.finish(partial)).await?);
         for day in days_of(slice.window) {
             let old = self.day(&cluster, day).await?;
+            let old_points = if old.is_some() { self.points_of(&cluster, day).await? } else { None };
             let part = Arc::clone(&slice);
-            let (ledger, (bins, pods)) = computed(move || {
-                let (ledger, mut tables) = replaced(day, old, &part)?;
+            let (ledger, (bins, pods), points) = computed(move || {
+                let (ledger, mut tables, mut points) = replaced(day, old, old_points, &part)?;
                 let files = tables.write()?;
-                Ok((ledger.write()?, files))
+                Ok((ledger.write()?, files, Tables::write_points(&mut points)?))
             })
             .await?;
             let names = FileNames::of(&cluster, day);
             self.shelf.write(&names.bins, bins).await?;
             self.shelf.write(&names.pods, pods).await?;
+            self.shelf.write(&names.points, points).await?;
             self.shelf.write(&names.ledger, ledger).await?;
+            // Days come one after the other, so that no more than these are ever there.
+            let outdated = FileNames::of(&cluster, day - (POINT_DAYS + 1) * DAY_S);
+            self.shelf.remove(&outdated.points).await?;
         }
         Ok(())
     }
@@ -119,10 +125,33 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         computed(move || summary.finish()).await
     }
 
+    async fn points(
+        &self,
+        cluster: &ClusterName,
+        containers: Option<&[ContainerId]>,
+        window: Window,
+    ) -> Result<Vec<ContainerPoints>, HistoryError> {
+        let mut found: BTreeMap<ContainerId, ContainerPoints> = BTreeMap::new();
+        for day in days_of(window) {
+            let Some(points) = self.points_of(cluster, day).await? else { continue };
+            let Some(mut ledger) = self.ledger(cluster, day).await? else { continue };
+            if let Some(wanted) = containers {
+                let wanted: HashSet<&ContainerId> = wanted.iter().collect();
+                ledger.containers.retain(|container| wanted.contains(container));
+            }
+            found = computed(move || add_points(found, ledger, &points, window)).await?;
+        }
+        Ok(found.into_values().filter(|found| !found.cpu.is_empty() || !found.memory.is_empty()).collect())
+    }
+
     async fn prune(&self, cluster: &ClusterName, now: Timestamp) -> Result<u64, HistoryError> {
         let _one_writer = self.writing.lock().await;
         let oldest = day_of(now.as_second()) - RETENTION_DAYS * DAY_S;
         let mut days = self.days(cluster).await?;
+        let with_points = day_of(now.as_second()) - POINT_DAYS * DAY_S;
+        for day in days.iter().filter(|day| **day < with_points) {
+            self.shelf.remove(&FileNames::of(cluster, *day).points).await?;
+        }
         days.retain(|day| *day < oldest);
         for day in &days {
             for name in FileNames::of(cluster, *day).all() {
@@ -168,15 +197,26 @@ impl<S: Shelf> UsageFiles<S> {
             self.set_aside(&names, &names.ledger, "a table is missing".to_owned()).await?;
             return Ok(None);
         };
-        let tables = tokio::task::spawn_blocking(move || Tables::read(bins, pods)).await;
-        let why = match tables {
-            Ok(Ok(tables)) => return Ok(Some((ledger, tables))),
-            Ok(Err(why)) => why,
-            Err(stopped) if stopped.is_panic() => "it is not a table".to_owned(),
-            Err(stopped) => return Err(HistoryError::Compute(stopped.to_string())),
-        };
-        self.set_aside(&names, &names.bins, why).await?;
-        Ok(None)
+        match whole(move || Tables::read(bins, pods)).await? {
+            Ok(tables) => Ok(Some((ledger, tables))),
+            Err(why) => {
+                self.set_aside(&names, &names.bins, why).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The points of a day; none where there are none or they were found damaged.
+    async fn points_of(&self, cluster: &ClusterName, day: i64) -> Result<Option<DataFrame>, HistoryError> {
+        let names = FileNames::of(cluster, day);
+        let Some(bytes) = self.shelf.read(&names.points).await? else { return Ok(None) };
+        match whole(move || Tables::read_points(bytes)).await? {
+            Ok(points) => Ok(Some(points)),
+            Err(why) => {
+                self.set_aside(&names, &names.points, why).await?;
+                Ok(None)
+            }
+        }
     }
 
     fn tell(&self, problem: Problem) {
@@ -202,6 +242,7 @@ impl<S: Shelf> UsageFiles<S> {
 struct FileNames {
     bins: String,
     pods: String,
+    points: String,
     ledger: String,
 }
 
@@ -210,12 +251,17 @@ impl FileNames {
         let date = Timestamp::from_second(day)
             .map_or_else(|_| day.to_string(), |at| at.to_zoned(TimeZone::UTC).date().to_string());
         let name = |part: &str| format!("{cluster}/{date}.{part}");
-        Self { bins: name("bins.parquet"), pods: name("pods.parquet"), ledger: name("json") }
+        Self {
+            bins: name("bins.parquet"),
+            pods: name("pods.parquet"),
+            points: name("points.parquet"),
+            ledger: name("json"),
+        }
     }
 
-    fn all(&self) -> [&str; 3] {
+    fn all(&self) -> [&str; 4] {
         // The ledger first: without it, the tables count for nothing.
-        [&self.ledger, &self.bins, &self.pods]
+        [&self.ledger, &self.bins, &self.pods, &self.points]
     }
 }
 
@@ -233,6 +279,53 @@ fn days_of(window: Window) -> impl Iterator<Item = i64> {
     let last = day_of(window.to_unix_s - 1);
     let first = day_of(window.from_unix_s).max(last - (RETENTION_DAYS + 1) * DAY_S);
     (0..).map(move |n| first + n * DAY_S).take_while(move |day| *day <= last)
+}
+
+/// Adds the points of a day, of the containers that its ledger still names. Days come oldest first.
+fn add_points(
+    mut found: BTreeMap<ContainerId, ContainerPoints>,
+    ledger: Ledger,
+    points: &DataFrame,
+    window: Window,
+) -> Result<BTreeMap<ContainerId, ContainerPoints>, HistoryError> {
+    let mut series: HashMap<u64, Vec<(i64, f64)>> = HashMap::new();
+    let ids = |container: &ContainerId| {
+        [series_id(container, Signal::CpuMillicores), series_id(container, Signal::MemoryBytes)]
+    };
+    let wanted: HashSet<u64> = ledger.containers.iter().flat_map(ids).collect();
+    let counts = |hour: i64| ledger.hours.contains_key(&hour);
+    points::each_point(points, &wanted, counts, |id, at, value| {
+        if (window.from_unix_s..window.to_unix_s).contains(&at) {
+            series.entry(id).or_default().push((at, value));
+        }
+    })?;
+    for container in ledger.containers {
+        let [cpu, memory] = ids(&container).map(|id| {
+            let mut points = series.remove(&id).unwrap_or_default();
+            // Slices of one day stand in its file as they came.
+            points.sort_unstable_by_key(|(at, _)| *at);
+            points
+        });
+        let all = found.entry(container).or_insert_with_key(|container| ContainerPoints {
+            container: container.clone(),
+            cpu: Vec::new(),
+            memory: Vec::new(),
+        });
+        all.cpu.extend(cpu);
+        all.memory.extend(memory);
+    }
+    Ok(found)
+}
+
+/// Reads a file on the threads for blocking work, where a panic of the engine on damaged bytes is caught.
+async fn whole<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<Result<T, String>, HistoryError> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(outcome) => Ok(outcome),
+        Err(stopped) if stopped.is_panic() => Ok(Err("it is not a table".to_owned())),
+        Err(stopped) => Err(HistoryError::Compute(stopped.to_string())),
+    }
 }
 
 /// Runs a computation on the threads for blocking work.

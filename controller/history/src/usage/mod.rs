@@ -1,6 +1,7 @@
-//! Usage history: hourly mergeable sketches and exact maxima, per container and signal.
+//! Usage history: hourly mergeable sketches and exact maxima, per container and signal, and 5-minute points of the last
+//! days beside them.
 //!
-//! A slice of series becomes two tables (see [`frame`]); a day of tables and its ledger are three files (see [`day`]);
+//! A slice of series becomes three tables (see [`frame`] and [`points`]); a day of tables and its ledger are four files (see [`day`]);
 //! a window of days becomes one summary per container (see [`summary`]). Hours are replaced whole, so that reading a
 //! slice twice, or a kill between two files, changes nothing.
 
@@ -8,6 +9,7 @@ mod cover;
 mod day;
 mod files;
 mod frame;
+mod points;
 mod rollup;
 mod shelf;
 mod store;
@@ -18,9 +20,10 @@ mod tests;
 
 pub use cover::missing;
 pub use files::{MemoryUsage, ParquetUsage, UsageFiles};
+pub use points::POINT_ERROR;
 pub use rollup::Rollup;
 pub use shelf::{Folder, Memory, Shelf};
-pub use store::{RETENTION_DAYS, UsageStore};
+pub use store::{POINT_DAYS, RETENTION_DAYS, UsageStore};
 
 /// Seconds between two samples, as observation delivers them.
 pub const STEP_S: i64 = 300;

@@ -1,4 +1,4 @@
-//! From the series of one slice to its two tables. Takes series while they arrive; holds neither them nor their samples.
+//! From the series of one slice to its three tables. Takes series while they arrive; holds neither them nor their samples.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use polars::prelude::DataFrame;
 use sha2::{Digest, Sha256};
 
 use super::frame::{self, BinRows, By, PodHour, ZERO_BIN};
+use super::points::{PodSteps, PointRows};
 use super::{HOUR_S, STEP_S};
 use crate::error::HistoryError;
 
@@ -23,6 +24,7 @@ pub struct Rollup {
     rows: BinRows,
     bins: DataFrame,
     pods: Vec<PodHour>,
+    points: PointRows,
     containers: BTreeSet<ContainerId>,
     /// The first thing that went wrong; told when the slice ends, since a sink has nobody to tell.
     failed: Option<HistoryError>,
@@ -34,6 +36,7 @@ pub(super) struct Slice {
     pub(super) window: Window,
     pub(super) bins: DataFrame,
     pub(super) pods: DataFrame,
+    pub(super) points: DataFrame,
     pub(super) containers: BTreeSet<ContainerId>,
     pub(super) partial: Option<String>,
 }
@@ -47,6 +50,7 @@ impl Rollup {
             rows: BinRows::default(),
             bins: DataFrame::empty(),
             pods: Vec::new(),
+            points: PointRows::default(),
             containers: BTreeSet::new(),
             failed: (!whole || window.seconds() == 0).then_some(HistoryError::Slice { window }),
         }
@@ -61,29 +65,46 @@ impl Rollup {
     pub fn add(&mut self, series: UsageSeries) {
         let id = series_id(&series.container, series.signal);
         let pod = pod_id(&series.container, &series.pod);
-        let mut row: Option<PodHour> = None;
+        let signal = series.signal;
+        let mut open: Option<(PodHour, PodSteps)> = None;
         for (at, value) in &series.points {
             if !value.is_finite() || *at < self.window.from_unix_s || *at >= self.window.to_unix_s {
                 continue;
             }
             let hour = at.div_euclid(HOUR_S) * HOUR_S;
-            if series.signal != Signal::ThrottledRatio {
+            if signal != Signal::ThrottledRatio {
                 self.rows.push(id, hour, Sketch::bin_of(*value).map_or(ZERO_BIN, i32::from));
             }
-            match &mut row {
-                Some(row) if row.hour == hour => add_sample(row, *at, *value),
-                _ => self.pods.extend(row.replace(first_sample(id, pod, *at, *value))),
+            match &mut open {
+                Some((row, steps)) if row.hour == hour => {
+                    add_sample(row, *at, *value);
+                    steps.add(*at, *value);
+                }
+                _ => {
+                    let mut steps = PodSteps::default();
+                    steps.add(*at, *value);
+                    let ended = open.replace((first_sample(id, pod, *at, *value), steps));
+                    self.end_hour(signal, ended);
+                }
             }
         }
-        if row.is_some() {
+        if open.is_some() {
             self.containers.insert(series.container);
         }
-        self.pods.extend(row);
+        self.end_hour(signal, open);
         if self.rows.len() >= ROWS_MAX
             && let Err(error) = self.merge()
         {
             self.failed.get_or_insert(error);
         }
+    }
+
+    fn end_hour(&mut self, signal: Signal, ended: Option<(PodHour, PodSteps)>) {
+        let Some((row, steps)) = ended else { return };
+        if signal != Signal::ThrottledRatio {
+            self.points.add(row.series, signal, row.hour, &steps);
+        }
+        self.pods.push(row);
     }
 
     /// Ends the slice. Takes a while: not for the threads of the runtime.
@@ -96,6 +117,7 @@ impl Rollup {
             window: self.window,
             bins: frame::merged_bins(&self.bins, By::Hour)?,
             pods: frame::pods_table(&self.pods)?,
+            points: self.points.into_table()?,
             containers: self.containers,
             partial,
         })

@@ -1,7 +1,7 @@
 //! The seam: what any store of usage can do.
 
 use async_trait::async_trait;
-use kubeopt_model::usage::OomKill;
+use kubeopt_model::usage::{ContainerPoints, OomKill};
 use kubeopt_model::{ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
 
 use super::rollup::Rollup;
@@ -9,6 +9,9 @@ use crate::error::HistoryError;
 
 /// Days that are kept: the longest window that a rule may ask for.
 pub const RETENTION_DAYS: i64 = 90;
+
+/// Days of which 5-minute points are kept: the window of the published rules that look at single samples.
+pub const POINT_DAYS: i64 = 14;
 
 /// Usage history of all clusters.
 ///
@@ -55,7 +58,22 @@ pub trait UsageStore: Send + Sync {
         containers: Option<&[ContainerId]>,
     ) -> Result<Vec<ContainerUsage>, HistoryError>;
 
-    /// Removes days that ended more than [`RETENTION_DAYS`] ago; gives how many.
+    /// 5-minute points over a window, sorted by container: of all containers that have any, or of those that are named.
+    /// Points reach back [`POINT_DAYS`] before the newest day that is stored. CPU is the mean over the pods of a step in
+    /// millicores, memory the highest of them in bytes, both within [`POINT_ERROR`](super::POINT_ERROR).
+    ///
+    /// 14 days of one container are 130 KB here: ask for some hundreds at a time.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`], [`HistoryError::Compute`]. Damaged files are set aside, not failed on.
+    async fn points(
+        &self,
+        cluster: &ClusterName,
+        containers: Option<&[ContainerId]>,
+        window: Window,
+    ) -> Result<Vec<ContainerPoints>, HistoryError>;
+
+    /// Removes days that ended more than [`RETENTION_DAYS`] ago, and points older than [`POINT_DAYS`]; gives how many days.
     ///
     /// # Errors
     /// [`HistoryError::File`].

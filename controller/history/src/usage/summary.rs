@@ -129,8 +129,10 @@ impl Summary {
         let mut end_hour = |(series, at_unix_s): (u64, i64), bins: &[(i32, u32)]| {
             let max = maxima.get(&(series, at_unix_s)).copied().unwrap_or_default();
             // The sketch is within one per cent; the exact maximum bounds it.
-            let p95 = sketch_of(bins).quantile(0.95).unwrap_or_default().min(max);
-            hours.entry(series).or_default().push(HourPoint { at_unix_s, p95, max });
+            let sketch = sketch_of(bins);
+            let quantile = |q| sketch.quantile(q).unwrap_or_default().min(max);
+            let (median, p95) = (quantile(0.5), quantile(0.95));
+            hours.entry(series).or_default().push(HourPoint { at_unix_s, median, p95, max });
         };
         // An hour comes in one slice, and its bins stand together: one hour is held at a time.
         let (mut open, mut of_hour) = (None, Vec::new());

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod points;
+
 fn cluster() -> ClusterName {
     ClusterName::new("test").unwrap()
 }
@@ -203,12 +205,14 @@ async fn damaged_files_are_set_aside_and_their_hours_read_again() {
         ("1970-01-01.bins.parquet", &b"PAR1 nonsense PAR1"[..]),
         ("1970-01-01.pods.parquet", b""),
         ("1970-01-01.json", b"{\"version\":99}"),
+        ("1970-01-01.points.parquet", b"PAR1 nonsense PAR1"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let store = ParquetUsage::open(folder.path()).unwrap();
         let all = [flat("api", "a", Signal::CpuMillicores, window(0, 48), 1.0)];
         append(&store, window(0, 48), &all).await;
         std::fs::write(folder.path().join("test").join(name), bytes).unwrap();
+        store.points(&cluster(), None, window(0, 24)).await.unwrap();
         let found = usage(&store, window(0, 48)).await;
         assert_eq!(found[0].cpu.as_ref().unwrap().sketch.count(), 288, "{name}");
         let problems = store.take_problems();

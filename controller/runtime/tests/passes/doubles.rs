@@ -11,7 +11,7 @@ use kubeopt_forge::{
     PullRequestQuery, PullRequestUpdate, RepositoryFacts,
 };
 use kubeopt_history::{HistoryError, MemoryUsage, Rollup, UsageStore};
-use kubeopt_model::usage::{OomKill, UsageSeries};
+use kubeopt_model::usage::{ContainerPoints, OomKill, UsageSeries};
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, RepositoryId, Timestamp, Window,
 };
@@ -94,6 +94,15 @@ impl UsageStore for Kept {
         containers: Option<&[ContainerId]>,
     ) -> Result<Vec<ContainerUsage>, HistoryError> {
         self.0.usage(cluster, window, containers).await
+    }
+
+    async fn points(
+        &self,
+        cluster: &ClusterName,
+        containers: Option<&[ContainerId]>,
+        window: Window,
+    ) -> Result<Vec<ContainerPoints>, HistoryError> {
+        self.0.points(cluster, containers, window).await
     }
 
     async fn prune(&self, cluster: &ClusterName, now: Timestamp) -> Result<u64, HistoryError> {
