@@ -3,12 +3,30 @@
 //! Pure: measured usage comes in, amounts go out. One rule a file; each says where its formula is from. Rounding, floors,
 //! limits that follow requests and guardrails are for others to add, so that rules compare as they are.
 
+mod autopilot;
+mod cast;
 mod cpu_cost;
+mod crane;
+mod decaying;
 mod given;
+mod krr;
+mod kubecost;
 mod kubeopt;
 mod memory_cost;
+mod named;
+mod peaks;
+mod vpa;
+mod window;
 
+pub use autopilot::{Autopilot, AutopilotMax};
+pub use cast::Cast;
 pub use cpu_cost::CpuCost;
+pub use crane::Crane;
 pub use given::{Given, History, Series, Strategy};
+pub use krr::{KrrSimple, KrrSimpleLimit};
+pub use kubecost::Kubecost;
 pub use kubeopt::Kubeopt;
 pub use memory_cost::{Chosen, MemoryCost};
+pub use named::{NAMES, by_name};
+pub use peaks::{Current, Max14d, P90DailyPeaks};
+pub use vpa::Vpa;
