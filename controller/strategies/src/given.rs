@@ -7,6 +7,8 @@ use kubeopt_model::usage::DayUsage;
 pub struct Series<'a> {
     /// Days with samples, oldest first; days without any are missing.
     pub days: &'a [DayUsage],
+    /// (start of the hour in seconds since the epoch, median of its samples), oldest first. May be empty.
+    pub hours: &'a [(i64, f64)],
     /// (seconds since the epoch, value) of each 5-minute sample that is kept, oldest first. May reach less far back.
     pub points: &'a [(i64, f64)],
 }
@@ -22,8 +24,44 @@ pub struct History<'a> {
     pub oom_kills: &'a [(i64, f64)],
     /// The moment, in seconds since the epoch. Nothing after it may be looked at.
     pub now_unix_s: i64,
+    /// Rules that go through past weeks count them from this moment, so that the same weeks are seen tomorrow; none counts
+    /// back from now.
+    pub weeks_from_unix_s: Option<i64>,
     /// What the container cannot exceed, where that is known: its limit, or the machine that it has.
     pub most: Given,
+    /// What containers of the fleet request on average, where that is known: risks are priced by it.
+    pub fleet: Option<Fleet>,
+}
+
+/// Seconds of a day and of a week.
+const DAY_S: i64 = 86_400;
+const WEEK_S: i64 = 7 * DAY_S;
+
+/// Weeks that rules go through: 90 days.
+const WEEKS_MAX: i64 = 12;
+
+impl History<'_> {
+    /// The moments at which a weekly rule would have spoken, oldest first, now last. The first comes a week after
+    /// `oldest_unix_s`; a day may be missing of it.
+    pub(crate) fn weekly(&self, oldest_unix_s: i64) -> Vec<i64> {
+        let into_week = self.weeks_from_unix_s.map_or(0, |from| (self.now_unix_s - from).rem_euclid(WEEK_S));
+        let latest = self.now_unix_s - into_week;
+        let past = (0..=WEEKS_MAX).rev().map(|weeks| latest - weeks * WEEK_S);
+        let mut moments: Vec<i64> = past.filter(|at| at - WEEK_S >= oldest_unix_s - DAY_S).collect();
+        if moments.last() != Some(&self.now_unix_s) {
+            moments.push(self.now_unix_s);
+        }
+        moments
+    }
+}
+
+/// Means over the containers of a fleet, each replica counted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Fleet {
+    /// CPU request in millicores.
+    pub cpu_request: f64,
+    /// Memory request in bytes.
+    pub memory_request: f64,
 }
 
 /// Amounts of one container; none where nothing is said.

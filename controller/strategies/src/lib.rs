@@ -15,6 +15,7 @@ mod kubeopt;
 mod memory_cost;
 mod named;
 mod peaks;
+mod schedule;
 mod vpa;
 mod window;
 
@@ -22,7 +23,7 @@ pub use autopilot::{Autopilot, AutopilotMax};
 pub use cast::Cast;
 pub use cpu_cost::CpuCost;
 pub use crane::Crane;
-pub use given::{Given, History, Series, Strategy};
+pub use given::{Fleet, Given, History, Series, Strategy};
 pub use krr::{KrrSimple, KrrSimpleLimit};
 pub use kubecost::Kubecost;
 pub use kubeopt::Kubeopt;

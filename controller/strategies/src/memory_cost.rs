@@ -16,8 +16,9 @@ pub(crate) const DAYS: u32 = 90;
 /// Seconds of a day.
 const DAY_S: i64 = 86_400;
 
-/// Days of the span that a value is for.
+/// Days of the span that a value is for, and its seconds.
 const WEEK: usize = 7;
+const WEEK_S: i64 = 7 * DAY_S;
 
 /// Weekly peaks are taken from this many days back; with their week that is [`DAYS`] and less.
 const PEAKS: usize = 84;
@@ -39,24 +40,29 @@ const FADES: f64 = 0.8;
 /// What was given stays unless the best value costs this much less.
 const STAYS: f64 = 1.25;
 
-/// Days whose lowest peak is never gone below.
+/// Days whose lowest peak, and a little, is never gone below.
 const FLOOR_DAYS: usize = 3;
+const FLOOR_LARGER: f64 = 1.1;
 
 /// Candidates: each 2 % above the last, from 8 MiB to 118 GiB.
 const FIRST_MIB: f64 = 8.0;
 const STEP: f64 = 1.02;
 const CANDIDATES: i32 = 486;
 
+/// What containers of the fleet request on average where nobody says it, in GiB: the mean of the machines of
+/// `bitbrains-rnd-2013`, on which the prices were found.
+const MEAN_GIB: f64 = 7.5;
+
 /// The parameters of the cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MemoryCost {
-    /// What a week that exceeds the request costs, in GiB reserved for that week.
-    pub price_gib: f64,
+    /// What a week that exceeds the request costs, in mean requests of the fleet that are reserved for that week.
+    pub price: f64,
 }
 
 impl Default for MemoryCost {
     fn default() -> Self {
-        Self { price_gib: 15.0 }
+        Self { price: 2.0 }
     }
 }
 
@@ -78,86 +84,68 @@ pub struct Chosen {
 impl MemoryCost {
     /// Reserves less, at more risk.
     pub fn economy() -> Self {
-        Self { price_gib: 9.0 }
+        Self { price: 8.5 / MEAN_GIB }
     }
 
     /// The value for the week from now on; none without a sample. What was given before is found by going through the
     /// weeks of the history.
     pub fn give(&self, history: &History<'_>) -> Option<Chosen> {
         let most_mib = history.most.memory_limit.map_or(f64::INFINITY, |bytes| bytes / MIB as f64);
-        let daily = Daily::of(history.memory.days, history.now_unix_s);
+        let mean_gib = history.fleet.map_or(MEAN_GIB, |fleet| fleet.memory_request / GIB as f64);
+        let price = self.price * mean_gib;
+        let days = history.memory.days;
+        let oldest = days.iter().map(|day| day.at_unix_s).min()?;
         let (mut chosen, mut hits): (Option<Chosen>, f64) = (None, 0.0);
-        // Weeks that ended before now, the oldest first; the last one ends now.
-        for weeks_ago in (0..=daily.weeks()).rev() {
-            let skip = weeks_ago * WEEK;
-            let Some(peaks) = Peaks::of(daily.before(skip)) else { continue };
+        for now in history.weekly(oldest) {
+            let Some(peaks) = Peaks::of(&daily(days, now)) else { continue };
             let before = chosen.map(|chosen| chosen.value / MIB as f64);
-            let now = self.least(&peaks, most_mib, before, hits);
+            let given = least(price * DEARER.powf(hits), &peaks, most_mib, before);
             hits *= FADES;
-            if let (true, Some(peak)) = (weeks_ago > 0, daily.peak(skip - WEEK, WEEK))
-                && peak > now.value / MIB as f64
+            if now + WEEK_S <= history.now_unix_s
+                && highest(&daily(days, now + WEEK_S)[..WEEK])
+                    .is_some_and(|mib| mib * MIB as f64 > given.value)
             {
                 hits += 1.0;
             }
-            chosen = Some(now);
+            chosen = Some(given);
         }
         chosen
     }
+}
 
-    fn least(&self, peaks: &Peaks, most_mib: f64, before_mib: Option<f64>, hits: f64) -> Chosen {
-        let price = self.price_gib * DEARER.powf(hits);
-        let weigh = |mib: f64| {
-            // What the container cannot exceed is never exceeded.
-            let exceeding = if mib >= most_mib { 0.0 } else { peaks.chance_above(mib) };
-            let (value, reserved) = (mib * MIB as f64, mib * MIB as f64 / GIB as f64);
-            Chosen { value, reserved, exceeding, risk: price * exceeding, kept: false }
-        };
-        let grid = (0..CANDIDATES).map(|step| FIRST_MIB * STEP.powi(step));
-        let allowed = grid.filter(|mib| *mib < most_mib && *mib >= peaks.floor_mib);
-        let end = most_mib.is_finite().then_some(most_mib);
-        let cost = |chosen: &Chosen| chosen.reserved + chosen.risk;
-        let best = allowed.chain(end).map(weigh).min_by(|a, b| cost(a).total_cmp(&cost(b)));
-        // Above all candidates lies only what was seen.
-        let best = best.unwrap_or_else(|| weigh(peaks.floor_mib));
-        let before =
-            before_mib.map(|mib| mib.min(most_mib)).filter(|mib| *mib >= peaks.floor_mib.min(most_mib));
-        match before.map(weigh) {
-            Some(before) if cost(&before) <= STAYS * cost(&best) => Chosen { kept: true, ..before },
-            Some(_) | None => best,
-        }
+/// The value that costs least, or the one before where that does not cost clearly more.
+fn least(price: f64, peaks: &Peaks, most_mib: f64, before_mib: Option<f64>) -> Chosen {
+    let weigh = |mib: f64| {
+        // What the container cannot exceed is never exceeded.
+        let exceeding = if mib >= most_mib { 0.0 } else { peaks.chance_above(mib) };
+        let (value, reserved) = (mib * MIB as f64, mib * MIB as f64 / GIB as f64);
+        Chosen { value, reserved, exceeding, risk: price * exceeding, kept: false }
+    };
+    let grid = (0..CANDIDATES).map(|step| FIRST_MIB * STEP.powi(step));
+    let allowed = grid.filter(|mib| *mib < most_mib && *mib >= peaks.floor_mib);
+    let end = most_mib.is_finite().then_some(most_mib);
+    let cost = |chosen: &Chosen| chosen.reserved + chosen.risk;
+    let best = allowed.chain(end).map(weigh).min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    // Above all candidates lies only what was seen.
+    let best = best.unwrap_or_else(|| weigh(peaks.floor_mib));
+    let before = before_mib.map(|mib| mib.min(most_mib)).filter(|mib| *mib >= peaks.floor_mib.min(most_mib));
+    match before.map(weigh) {
+        Some(before) if cost(&before) <= STAYS * cost(&best) => Chosen { kept: true, ..before },
+        Some(_) | None => best,
     }
 }
 
-/// The highest sample of each day in MiB, newest first; none for days without samples.
-struct Daily(Vec<Option<f64>>);
-
-impl Daily {
-    fn of(days: &[DayUsage], now_unix_s: i64) -> Self {
-        let mut daily = vec![None; DAYS as usize];
-        for day in days {
-            // A day that began within the last 24 hours is the newest.
-            let ago = (now_unix_s - 1 - day.at_unix_s).div_euclid(DAY_S);
-            if let Some(slot) = usize::try_from(ago).ok().and_then(|ago| daily.get_mut(ago)) {
-                *slot = Some(slot.map_or(0.0, |peak: f64| peak).max(day.max / MIB as f64));
-            }
+/// The highest sample of each of the [`DAYS`] before a moment in MiB, newest first; none for days without samples.
+fn daily(days: &[DayUsage], now_unix_s: i64) -> Vec<Option<f64>> {
+    let mut daily = vec![None; DAYS as usize];
+    for day in days {
+        // A day that began within the last 24 hours is the newest.
+        let ago = (now_unix_s - 1 - day.at_unix_s).div_euclid(DAY_S);
+        if let Some(slot) = usize::try_from(ago).ok().and_then(|ago| daily.get_mut(ago)) {
+            *slot = Some(slot.map_or(0.0, |peak: f64| peak).max(day.max / MIB as f64));
         }
-        Self(daily)
     }
-
-    /// Whole weeks that lie between the oldest sample and now, less the one that the first value needs.
-    fn weeks(&self) -> usize {
-        let oldest = self.0.iter().rposition(Option::is_some).map_or(0, |ago| ago + 1);
-        (oldest / WEEK).saturating_sub(1)
-    }
-
-    /// What was known this many days ago.
-    fn before(&self, days: usize) -> &[Option<f64>] {
-        self.0.get(days..).unwrap_or_default()
-    }
-
-    fn peak(&self, from: usize, count: usize) -> Option<f64> {
-        highest(self.0.get(from..(from + count).min(self.0.len())).unwrap_or_default())
-    }
+    daily
 }
 
 fn highest(days: &[Option<f64>]) -> Option<f64> {
@@ -188,7 +176,8 @@ impl Peaks {
         let mean = weekly.iter().map(|(weight, peak)| weight * peak).sum::<f64>() / weeks;
         let squares: f64 = weekly.iter().map(|(weight, peak)| weight * (peak - mean).powi(2)).sum();
         let latest = highest(daily.get(..WEEK.min(daily.len()))?).or_else(|| highest(daily))?;
-        let floor_mib = daily.iter().take(FLOOR_DAYS).copied().flatten().reduce(f64::min).unwrap_or(0.0);
+        let floor_mib = daily.iter().take(FLOOR_DAYS).copied().flatten().reduce(f64::min);
+        let floor_mib = floor_mib.map_or(0.0, |mib| mib * FLOOR_LARGER);
         let spread = (squares + PRIOR_WEEKS * PRIOR_SPREAD.powi(2)) / (weeks + PRIOR_WEEKS);
         Some(Self { level: (1.0 - LATEST) * mean + LATEST * log(latest), spread: spread.sqrt(), floor_mib })
     }
@@ -200,3 +189,7 @@ impl Peaks {
         0.5 * (1.0 - z / (2.0 + z * z).sqrt())
     }
 }
+
+#[cfg(test)]
+#[path = "memory_cost_tests.rs"]
+mod tests;

@@ -55,7 +55,8 @@ fn hours(mean: f64, swing: f64) -> Vec<HourPoint> {
             let weekend = if (hour / 24) % 7 >= 5 { 0.55 } else { 1.0 };
             let wobble = 0.06 * ((hour * 7919 % 101) as f64 / 50.0 - 1.0);
             let p95 = mean * weekend * (1.0 + swing * day + wobble);
-            HourPoint { at_unix_s: NOW_UNIX_S - (HOURS - hour) * HOUR, p95, max: p95 * 1.08 }
+            let at_unix_s = NOW_UNIX_S - (HOURS - hour) * HOUR;
+            HourPoint { at_unix_s, median: p95 * 0.8, p95, max: p95 * 1.08 }
         })
         .collect()
 }
@@ -90,6 +91,8 @@ pub(crate) fn usage(
         memory: Some(resource_usage(&memory_hours, pods)),
         oom_kills: Vec::new(),
         throttled_ratio: Some(0.0004),
+        strain: kubeopt_model::usage::Strain::default(),
+        startup: kubeopt_model::usage::Startup::default(),
         pods,
         replica_hours: 672.0 * pods as f64,
         cpu_hours,
