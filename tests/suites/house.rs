@@ -18,6 +18,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-observe", 1),
     ("kubeopt-history", 1),
     ("kubeopt-recommend", 1),
+    ("kubeopt-cost", 1),
     ("kubeopt-policy", 1),
     ("kubeopt-manifest", 1),
     ("kubeopt-gitops", 1),
@@ -34,6 +35,7 @@ const PURE: &[&str] = &[
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-recommend",
+    "kubeopt-cost",
     "kubeopt-policy",
     "kubeopt-manifest",
     "kubeopt-report",
@@ -175,6 +177,29 @@ fn every_file_says_what_it_is_for() {
     let silent: Vec<PathBuf> =
         tracked("*.rs").into_iter().filter(|path| !text(path).starts_with("//!")).collect();
     assert!(silent.is_empty(), "no `//!` on the first line: {silent:#?}");
+}
+
+#[test]
+fn folders_of_the_runtime_know_each_other_in_one_direction() {
+    // Each with what it may name beside itself.
+    let folders = [
+        ("tracing", &["codes"][..]),
+        ("proposing", &["codes", "edges", "located", "policy_files", "seen", "tracing"]),
+        ("publishing", &["codes", "edges", "located", "proposing", "seen", "tracing"]),
+        ("offline", &["codes", "proposing", "tracing"]),
+    ];
+    let mut wrong = Vec::new();
+    for (folder, known) in folders {
+        for path in tracked(&format!("controller/runtime/src/{folder}*.rs")) {
+            for rest in text(&path).split("crate::").skip(1) {
+                let named = rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or("");
+                if named != folder && !known.contains(&named) {
+                    wrong.push(format!("{} names `{named}`", path.display()));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
