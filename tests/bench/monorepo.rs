@@ -10,11 +10,8 @@ use kubeopt_gitops::Snapshot;
 use kubeopt_gitops::render::Renderer;
 use kubeopt_model::RepoPath;
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::charts::Charts;
-use kubeopt_runtime::origins::Origins;
-use kubeopt_runtime::set_fields::{Wanted, prove_set};
-use kubeopt_runtime::sites::{RepositoryTrace, TreeIndex};
-use kubeopt_runtime::trace_path::{Place, trace_place};
+use kubeopt_runtime::offline::{Place, Wanted, prove_set, trace_place};
+use kubeopt_runtime::tracing::{Charts, Origins, RepositoryTrace, TreeIndex};
 use kubeopt_runtime::wiring::renderer;
 use kubeopt_tests::{OrFail, servers};
 

@@ -17,13 +17,10 @@ use kubeopt_model::{
 use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::charts::Charts;
 use kubeopt_runtime::edges::{Alone, ClusterEdge, Edges, Selection};
-use kubeopt_runtime::kept_traces::TraceCache;
-use kubeopt_runtime::origins::Origins;
 use kubeopt_runtime::pipeline::{PassReport, plan};
 use kubeopt_runtime::progress::Quiet;
-use kubeopt_runtime::sites::RepositoryTrace;
+use kubeopt_runtime::tracing::{Charts, Origins, RepositoryTrace, TraceCache};
 use kubeopt_runtime::wiring::local_edge;
 use kubeopt_tests::{OrFail, servers};
 

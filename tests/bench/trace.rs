@@ -7,8 +7,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::charts::Charts;
-use kubeopt_runtime::origins::Origins;
+use kubeopt_runtime::tracing::{Charts, Origins};
 use kubeopt_tests::rendered::GivenCharts;
 use kubeopt_tests::{OrFail, servers};
 

@@ -18,8 +18,7 @@ use kubeopt_model::{
 use kubeopt_observe::{RecordedMetrics, STEP_S};
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::edges::FactsSource;
-use kubeopt_runtime::rendering::render_request;
-use kubeopt_runtime::sites::{RepositoryTrace, entry_point, trace_repository};
+use kubeopt_runtime::tracing::{RepositoryTrace, entry_point, render_request, trace_repository};
 
 /// How much usage there is.
 const DAYS: i64 = 15;

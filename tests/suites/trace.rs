@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::charts::Charts;
-use kubeopt_runtime::origins::Origins;
-use kubeopt_runtime::trace_path::{Place, TraceReport, report, trace_place};
+use kubeopt_runtime::offline::{Place, TraceReport, report, trace_place};
+use kubeopt_runtime::tracing::{Charts, Origins};
 use kubeopt_tests::{OrFail, servers_enabled};
 use tokio::task::JoinSet;
 

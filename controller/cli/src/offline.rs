@@ -4,13 +4,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use kubeopt_model::Problem;
-use kubeopt_runtime::charts::Charts;
-use kubeopt_runtime::origins::Origins;
-use kubeopt_runtime::select::Selection;
-use kubeopt_runtime::set_fields::{ProvenEdit, Wanted, prove_set, write_files};
-use kubeopt_runtime::trace_path::{
-    EntryLines, FieldLine, FieldState, Place, TraceReport, report, to_json, trace_place,
+use kubeopt_model::edit::Verification;
+use kubeopt_runtime::offline::{
+    EntryLines, FieldLine, FieldState, Place, ProvenEdit, Selection, TraceReport, Wanted, prove_set, report,
+    to_json, trace_place, write_files,
 };
+use kubeopt_runtime::tracing::{Charts, Origins};
 use kubeopt_runtime::wiring::{Options, read_config, renderer, sandbox};
 use kubeopt_runtime::{Sandbox, Tools, terminal_line};
 
@@ -155,13 +154,7 @@ fn proven_text(proven: &ProvenEdit, dry_run: bool) -> String {
     }
     let mut text = proven.diff();
     for verification in &proven.verifications {
-        let _ = writeln!(
-            text,
-            "verified: {} {}, before/after differ in {} and nothing else",
-            terminal_line(&verification.entry.to_string()),
-            terminal_line(&verification.by.to_string()),
-            fields_text(verification.changed.len())
-        );
+        let _ = writeln!(text, "{}", verified(verification));
     }
     for also in &proven.also {
         let _ = writeln!(text, "the same line also sets {}", terminal_line(also));
@@ -172,6 +165,42 @@ fn proven_text(proven: &ProvenEdit, dry_run: bool) -> String {
     text
 }
 
+/// What the proof of one entry point says. Where nothing was rendered there is no proof, and it says why.
+fn verified(Verification { entry, by, changed }: &Verification) -> String {
+    let (entry, fields) = (terminal_line(&entry.to_string()), fields_text(changed.len()));
+    let how = terminal_line(&by.to_string());
+    match by.not_rendered() {
+        None => format!("verified: {entry} {how}, before/after differ in {fields} and nothing else"),
+        Some(_) => format!("not verified: {entry}, {fields} found by reading files, {how}"),
+    }
+}
+
 fn fields_text(number: usize) -> String {
     if number == 1 { "1 field".to_owned() } else { format!("{number} fields") }
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::RepoPath;
+    use kubeopt_model::edit::ProvenBy;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_rendered_is_not_called_verified() {
+        let said = |by: ProvenBy| {
+            let entry = RepoPath::new("apps/prod").expect("a relative path");
+            verified(&Verification { entry, by, changed: Vec::new() })
+        };
+        let nothing_else = "before/after differ in 0 fields and nothing else";
+        assert_eq!(said(ProvenBy::Parsed), format!("verified: apps/prod parsed, {nothing_else}"));
+        assert_eq!(
+            said(ProvenBy::Rendered("kustomize v5".to_owned())),
+            format!("verified: apps/prod rendered with kustomize v5, {nothing_else}")
+        );
+        assert_eq!(
+            said(ProvenBy::NotRendered("kustomize was not found".to_owned())),
+            "not verified: apps/prod, 0 fields found by reading files, not rendered: kustomize was not found"
+        );
+    }
 }

@@ -13,7 +13,7 @@ use kubeopt_runtime::check::{Depth, check};
 use kubeopt_runtime::controller::{Until, run as run_controller};
 use kubeopt_runtime::edges::Edges;
 use kubeopt_runtime::pipeline::PassReport;
-use kubeopt_runtime::publish::Published;
+use kubeopt_runtime::publishing::Published;
 use kubeopt_runtime::scan::{format_scan, scan};
 use kubeopt_runtime::wiring::{Keep, Options, read_config, wire};
 use kubeopt_runtime::{pass, plan};
@@ -218,9 +218,15 @@ pub(crate) fn published_text(report: &PassReport) -> String {
     let mut text = String::new();
     for published in &report.published {
         let line = match published {
-            Published::Opened(pull) => format!("opened #{} {}  {}\n", pull.number, pull.title, pull.url),
-            Published::Updated(pull) => format!("updated #{} {}  {}\n", pull.number, pull.title, pull.url),
-            Published::Unchanged(pull) => format!("unchanged #{} {}\n", pull.number, pull.title),
+            Published::Opened(pull) => {
+                format!("opened {} {}  {}\n", numbered(pull.number, pull.is_draft), pull.title, pull.url)
+            }
+            Published::Updated(pull) => {
+                format!("updated {} {}  {}\n", numbered(pull.number, pull.is_draft), pull.title, pull.url)
+            }
+            Published::Unchanged(pull) => {
+                format!("unchanged {} {}\n", numbered(pull.number, pull.is_draft), pull.title)
+            }
             Published::Waiting(problem) => format!("waiting: {}\n", problem.text),
             Published::Failed(problem) => format!("failed: {}\n", problem.text),
         };
@@ -232,6 +238,11 @@ pub(crate) fn published_text(report: &PassReport) -> String {
         text.push('\n');
     }
     if text.is_empty() { "nothing to propose\n".to_owned() } else { text }
+}
+
+/// `#4`, or `draft #4`.
+fn numbered(number: u64, is_draft: bool) -> String {
+    if is_draft { format!("draft #{number}") } else { format!("#{number}") }
 }
 
 async fn run_loop(run_args: Run, common: Common) -> Outcome {
@@ -329,4 +340,13 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Vec<Problem>
 
 fn own_fault(error: &dyn std::fmt::Display) -> Vec<Problem> {
     vec![kubeopt_runtime::own_fault(&error.to_string())]
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_draft_is_called_one() {
+        assert_eq!(super::numbered(4, true), "draft #4");
+        assert_eq!(super::numbered(4, false), "#4");
+    }
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::edges::{Edges, FactsSource, GitAccess, Permit};
 use crate::pipeline::{PassReport, pass};
-use crate::publish::Published;
+use crate::publishing::Published;
 use crate::wiring::connect;
 
 /// The first answer of all watches is expected within this time; kinds that miss it are told as unseen.

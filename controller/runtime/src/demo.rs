@@ -21,10 +21,9 @@ use kubeopt_model::{
 use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 
-use crate::charts::Charts;
 use crate::edges::{Alone, ClusterEdge, Edges, Selection};
-use crate::kept_traces::TraceCache;
 use crate::progress::Progress;
+use crate::tracing::{Charts, TraceCache};
 use crate::wiring::local_edge;
 
 pub use pages::{ForgePages, PageServer, listen};

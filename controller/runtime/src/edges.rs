@@ -16,11 +16,8 @@ use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
 use kubeopt_report::Templates;
 
-use crate::charts::Charts;
-use crate::kept_traces::TraceCache;
-use crate::origins::{Locate, Origins};
 use crate::progress::Progress;
-use crate::rendering::Tools;
+use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 
 /// Where the facts of one cluster come from.
 #[async_trait]

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::codes;
 use crate::edges::Edges;
-use crate::wanted::Left;
+use crate::proposing::Left;
 
 /// `payments/deploy/api`
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,66 +1,38 @@
 //! From arguments to wiring: the whole pass, its pacing and its outbox.
 //!
-//! [`pipeline`] is the pass on one screen. Each stage is a file: [`seen`] (observe), [`located`] (sites), [`wanted`]
-//! (recommend and admit), [`change_set`] (edit), [`prove`] (verify), [`decide`] (describe), [`publish`] (forge) and
-//! [`merges`] (what became of it). The only crate that knows all others.
+//! [`pipeline`] is the pass on one screen. Its stages: [`seen`] observes, [`located`] finds sites through [`tracing`],
+//! [`proposing`] recommends, admits, edits, proves and describes, [`publishing`] talks to the forge and follows what became
+//! of it, and `record` writes it down. [`edges`] is the world that a pass is given, and [`wiring`] makes it. Commands that
+//! need none of it are in [`offline`].
+//!
+//! Folders know each other in one direction: [`tracing`] <- [`proposing`] <- [`publishing`]; [`offline`] uses the first two.
+//! The only crate that knows all others.
 
-mod apart;
-mod at_hand;
-pub mod change_set;
-pub mod charts;
 pub mod check;
 pub mod codes;
-mod computed;
 pub mod controller;
-pub mod decide;
-pub mod demand;
 pub mod demo;
-pub mod discover;
 pub mod edges;
 pub mod explain;
-mod filled_in;
 pub mod get_sources;
-mod hidden;
-mod kept_limits;
-pub mod kept_traces;
-pub mod layers;
 pub mod located;
-pub mod manners;
-mod marking;
-pub mod merges;
-mod not_created;
-mod offers;
-pub mod origins;
-mod overlay;
-mod overridden;
-mod patched;
+pub mod offline;
 pub mod pipeline;
 pub mod policy_files;
 pub mod progress;
-pub mod prove;
-pub mod publish;
+pub mod proposing;
+pub mod publishing;
 mod record;
-pub mod rendering;
-mod rounds;
 pub mod scan;
 pub mod seen;
-pub mod select;
-pub mod set_fields;
-mod shared_base;
 mod shown;
-pub mod sites;
-pub mod trace;
-pub mod trace_path;
-mod tree;
-pub mod unrendered;
-pub mod view;
-pub mod wanted;
+pub mod tracing;
 pub mod wiring;
 
 pub use kubeopt_gitops::render::Sandbox;
 pub use kubeopt_report::escape::terminal_line;
 pub use pipeline::{PassReport, pass, plan};
-pub use rendering::Tools;
+pub use tracing::Tools;
 
 use kubeopt_model::Problem;
 

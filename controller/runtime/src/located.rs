@@ -7,11 +7,8 @@ use kubeopt_gitops::resolve_sources;
 use kubeopt_model::{ClusterFacts, Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
 use crate::edges::Edges;
-use crate::kept_traces::TraceKey;
-use crate::origins::objects_of;
-use crate::rendering::Tools;
 use crate::seen::Seen;
-use crate::sites::{RepositoryTrace, trace_repository};
+use crate::tracing::{RepositoryTrace, Tools, TraceKey, objects_of, trace_repository};
 
 /// One branch of one repository; none is its default branch.
 pub type BranchKey = (RepositoryId, Option<String>);

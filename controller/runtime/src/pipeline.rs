@@ -2,11 +2,10 @@
 
 use kubeopt_model::{Problem, Timestamp};
 
-use crate::decide::Decided;
 use crate::edges::Edges;
 use crate::located::Sites;
-use crate::merges::Merges;
-use crate::publish::Published;
+use crate::proposing::Decided;
+use crate::publishing::{Merges, Published};
 use crate::seen::Seen;
 
 /// Everything that one pass saw, decided and did.

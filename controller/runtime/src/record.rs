@@ -3,9 +3,8 @@
 use kubeopt_history::Event;
 
 use crate::edges::Edges;
-use crate::merges::Sync;
 use crate::pipeline::PassReport;
-use crate::publish::Published;
+use crate::publishing::{Published, Sync};
 
 impl Edges {
     /// Appends the events of a pass to the journal, and lets go of usage that is older than history keeps. What is done

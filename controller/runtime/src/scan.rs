@@ -4,11 +4,10 @@ use kubeopt_model::{Container, ForgeName, Problem, RepositoryId, Timestamp, Work
 use kubeopt_report::scan::{ScanMetrics, ScanPrices};
 use kubeopt_report::{ScanFormat, ScanReport, ScanRow, render_scan};
 
-use crate::change_set::Admitted;
 use crate::edges::Edges;
 use crate::pipeline::PassReport;
+use crate::proposing::{Admitted, Left};
 use crate::seen::Seen;
-use crate::wanted::Left;
 
 /// A scan with what was wrong on the way.
 #[derive(Debug)]

@@ -6,9 +6,8 @@ use kubeopt_report::escape::terminal_line;
 use kubeopt_report::{PlanInput, plan_text, unified_diff};
 use serde_json::{Value, json};
 
-use crate::merges::Sync;
 use crate::pipeline::PassReport;
-use crate::publish::Published;
+use crate::publishing::{Published, Sync};
 
 impl PassReport {
     /// `kubeopt plan`: where, the diff, and what was compared, for each pull request.

@@ -24,8 +24,8 @@ use kubeopt_report::Templates;
 
 use crate::codes;
 use crate::edges::{Alone, ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Selection};
-use crate::kept_traces::TraceCache;
 use crate::progress::Progress;
+use crate::tracing::TraceCache;
 use charts::auth;
 
 pub use charts::charts;

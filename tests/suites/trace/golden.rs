@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use kubeopt_model::{EditSite, Problem};
-use kubeopt_runtime::trace_path::{EntryLines, FieldLine, FieldState, TraceReport};
+use kubeopt_runtime::offline::{EntryLines, FieldLine, FieldState, TraceReport};
 
 /// The whole report.
 pub(crate) fn text(report: &TraceReport) -> String {

@@ -16,9 +16,7 @@ use kubeopt_model::{
     TracedField, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::charts::Charts;
-use kubeopt_runtime::origins::{Locate, Origins};
-use kubeopt_runtime::sites::{RepositoryTrace, trace_repository};
+use kubeopt_runtime::tracing::{Charts, Locate, Origins, RepositoryTrace, trace_repository};
 use kubeopt_tests::{OrFail, servers_enabled};
 use serde_json::{Value, json};
 

@@ -8,12 +8,11 @@ use std::path::Path;
 
 use kubeopt_model::{Amount, EditSite, EditedFile, Field, RepoPath};
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::select::Selection;
-use kubeopt_runtime::set_fields::{Wanted, prove_set, write_files};
-use kubeopt_runtime::sites::RepositoryTrace;
-use kubeopt_runtime::trace_path::{
-    EntryLines, FieldLine, FieldState, Place, TraceReport, report, trace_place,
+use kubeopt_runtime::offline::{
+    EntryLines, FieldLine, FieldState, Place, Selection, TraceReport, Wanted, prove_set, report, trace_place,
+    write_files,
 };
+use kubeopt_runtime::tracing::RepositoryTrace;
 use kubeopt_tests::OrFail;
 use kubeopt_tests::rendered::{By, Difference, GivenCharts, Rendered, render};
 

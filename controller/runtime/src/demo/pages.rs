@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use super::Demo;
 use crate::pipeline::pass;
-use crate::publish::BRANCH_PREFIX;
+use crate::publishing::BRANCH_PREFIX;
 
 /// Whoever sits at the demo.
 const VISITOR: &str = "you";

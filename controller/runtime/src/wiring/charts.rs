@@ -8,7 +8,7 @@ use kubeopt_gitops::charts::{ChartAccess, ChartStore};
 use kubeopt_model::Problem;
 use kubeopt_net::{Auth, Client, ClientPolicy, HostRule, NetError, SecretSource};
 
-use crate::charts::{Charts, ListedRepository, PublishedCharts};
+use crate::tracing::{Charts, ListedRepository, PublishedCharts};
 
 /// Charts of the repositories that `charts:` lists. Where it lists none, nothing is fetched, and each release that would
 /// need it says so.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use kubeopt_runtime::publish::Published;
+use kubeopt_runtime::publishing::Published;
 
 use crate::apps::{API, SITE};
 use crate::said::told;

@@ -5,7 +5,7 @@ use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{Amount, Bytes, Field, MilliCores, NoRecommendation, Resources};
 use kubeopt_runtime::PassReport;
 use kubeopt_runtime::explain::explain;
-use kubeopt_runtime::merges::Sync;
+use kubeopt_runtime::publishing::Sync;
 use kubeopt_runtime::scan::scan;
 
 use crate::apps::{API, ASKED, App, WEB, recorded};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kubeopt_history::RecordedState;
-use kubeopt_runtime::publish::Published;
+use kubeopt_runtime::publishing::Published;
 
 use crate::apps::{API, DAY_S, SITE, WEB};
 use crate::said::told;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubeopt_forge::{ForgeError, GiteaConfig, GiteaForge};
 use kubeopt_net::{RetryPolicy, Secret, SecretSource, Url};
-use kubeopt_runtime::publish::Published;
+use kubeopt_runtime::publishing::Published;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 

@@ -3,8 +3,7 @@
 use kubeopt_forge::{ExpectedHead, PullRequestState};
 use kubeopt_history::{EventFilter, RecordedState};
 use kubeopt_model::{Change, EditedFile, RepoPath};
-use kubeopt_runtime::merges::Sync;
-use kubeopt_runtime::publish::Published;
+use kubeopt_runtime::publishing::{Published, Sync};
 
 use crate::apps::{API, DAY_S, NOW_S, WEB, quiet_millicores, recorded};
 use crate::said::told;

@@ -17,9 +17,9 @@ use kubeopt_model::{Binding, Change, ClusterFacts, EditedFile, FileSet, ForgeNam
 use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 use kubeopt_runtime::edges::{ClusterEdge, Edges, ForgeEdge, GitAccess, Selection};
-use kubeopt_runtime::kept_traces::TraceCache;
 use kubeopt_runtime::progress::Quiet;
-use kubeopt_runtime::publish::BRANCH_PREFIX;
+use kubeopt_runtime::publishing::BRANCH_PREFIX;
+use kubeopt_runtime::tracing::TraceCache;
 use kubeopt_runtime::{PassReport, pass};
 
 use crate::apps::{ASKED, App, HISTORY_S, NOW_S, quiet_millicores, recorded, repository_id};
@@ -107,7 +107,7 @@ impl World {
             forges: [(forge, edge)].into(),
             git: GitStore::open(&self.folder.path().join(format!("git-{name}"))).unwrap(),
             renderer: Renderer::new("/nonexistent".into(), None, None),
-            charts: kubeopt_runtime::charts::Charts::default(),
+            charts: kubeopt_runtime::tracing::Charts::default(),
             bindings: repositories.iter().map(binding).collect(),
             mappings: self.apps.iter().map(App::mapping).collect(),
             operator_policy: None,

@@ -1,0 +1,27 @@
+//! *Proposing*: from traces, facts and usage to drafts of pull requests whose edits are proven.
+//!
+//! `demand` joins what runs with what files say, `wanted` recommends and admits, `shared_base`, `patched` and `overlay`
+//! settle what several overlays share, `change_set` edits, `prove` renders again and compares, and `decide` strings these
+//! together and writes the drafts.
+//!
+//! Must not know what is open on a forge or what became of earlier pull requests: nothing in here uses `publishing` or
+//! `offline`, and nothing is written anywhere. How values are traced is the business of `tracing`.
+
+mod apart;
+mod change_set;
+mod decide;
+mod demand;
+mod filled_in;
+mod kept_limits;
+mod not_created;
+mod overlay;
+mod patched;
+mod prove;
+mod shared_base;
+mod wanted;
+
+pub use change_set::{Admitted, ChangeSet};
+pub use decide::{Decided, Proposal};
+pub use wanted::{Left, Wanted};
+
+pub(crate) use prove::compare_entry;

@@ -1,0 +1,324 @@
+//! The stages *recommend* and *admit*: from located containers to recommendations that passed every guardrail.
+//!
+//! Pure but for the usage and policy files that are handed in.
+
+use std::collections::BTreeMap;
+
+use kubeopt_api::{Layer, Subject, effective_policy};
+use kubeopt_cluster::Watched;
+use kubeopt_gitops::path_allowed;
+use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::{
+    Binding, Bound, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices,
+    Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
+};
+use kubeopt_policy::{Admission, AdmitContext, admit};
+use kubeopt_recommend::recommend;
+
+use super::change_set::Admitted;
+use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
+use super::filled_in::filled_in;
+use super::overlay::Overlays;
+use super::patched::{Ground as PatchGround, patched};
+use super::shared_base::{Settle, overlay_policies, settle_shared};
+use crate::located::Sites;
+use crate::policy_files::PolicyFiles;
+use crate::tracing::{EntryTrace, is_of_release};
+
+/// Containers of one workload that are left as they are.
+#[derive(Debug, Clone)]
+pub struct Left {
+    /// The workload.
+    pub workload: WorkloadId,
+    /// The containers.
+    pub containers: Vec<ContainerId>,
+    /// Why.
+    pub why: NoRecommendation,
+}
+
+/// What is wanted and what is left.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Recommendations that passed every guardrail.
+    pub admitted: Vec<Admitted>,
+    /// The rest, with reasons.
+    pub left: Vec<Left>,
+    /// Errors and warnings of the policy files.
+    pub problems: Vec<Problem>,
+}
+
+/// A unit with the policy of its paths.
+#[derive(Debug, Clone)]
+pub(crate) struct Governed {
+    /// The containers that share scalars.
+    pub(crate) unit: Unit,
+    /// What all layers say.
+    pub(crate) policy: EffectivePolicy,
+    /// For each entry point of containers that share a scalar with another: what all layers say, those of its own folder
+    /// too, or why these cannot be read.
+    pub(crate) overlays: BTreeMap<RepoPath, Result<EffectivePolicy, Problem>>,
+}
+
+/// Locates every workload in the traces. Workloads without a source, or whose entry point does not describe them, are
+/// left with the reason.
+pub(crate) fn locate(facts: &[&ClusterFacts], sites: &Sites, bindings: &[Binding]) -> (Vec<Unit>, Vec<Left>) {
+    let (mut found, mut left) = (Vec::new(), Vec::new());
+    for workload in
+        facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none())
+    {
+        match locate_one(workload, sites, bindings) {
+            Ok(candidates) => found.extend(candidates),
+            Err(why) => left.push(whole(workload, why)),
+        }
+    }
+    (super::demand::units(found), left)
+}
+
+fn locate_one(
+    workload: &Workload,
+    sites: &Sites,
+    bindings: &[Binding],
+) -> Result<Vec<Candidate>, NoRecommendation> {
+    let source = match sites.sources.get(&workload.id) {
+        Some(Ok(source)) => source,
+        Some(Err(problem)) => return Err(NoRecommendation::NoSource(problem.clone())),
+        None => return Err(NoRecommendation::NoSource(not_rendered(workload, "its source"))),
+    };
+    let trace = match sites.trace_of(source) {
+        Some(Ok(trace)) => trace,
+        Some(Err(problem)) => return Err(NoRecommendation::NoSource(problem.clone())),
+        None => return Err(NoRecommendation::NoSource(not_rendered(workload, &source.entry.to_string()))),
+    };
+    let entry = match trace.of(source) {
+        Some(Ok(entry)) => entry,
+        Some(Err(problem)) => return Err(NoRecommendation::NotEditable(problem.clone())),
+        None => return Err(NoRecommendation::NoSource(not_rendered(workload, &source.entry.to_string()))),
+    };
+    let described = entry.fields.iter().any(|field| field.workload.describes(&workload.id));
+    if !described && workload.containers.iter().any(|container| container.resources != Default::default()) {
+        let missing = || not_rendered(workload, &source.entry.to_string());
+        return Err(NoRecommendation::NotEditable(
+            likely_unread(entry, workload).cloned().unwrap_or_else(missing),
+        ));
+    }
+    let located = Located {
+        workload,
+        repository: &source.repository,
+        base: &trace.snapshot.branch,
+        entry: &entry.entry.path,
+        fields: &entry.fields,
+    };
+    let allowed = |path: &RepoPath| {
+        path_allowed(bindings, &workload.id.cluster, &workload.id.namespace, &source.repository, path)
+    };
+    Ok(candidates(&located, &allowed))
+}
+
+/// What of the entry point could not be read and probably holds the workload: its release, a file of its name, else the
+/// first.
+fn likely_unread<'a>(entry: &'a EntryTrace, workload: &Workload) -> Option<&'a Problem> {
+    let of_its_name = |problem: &&Problem| {
+        let name = problem.place.as_ref().and_then(|place| place.file.rsplit('/').next());
+        name.is_some_and(|name| name.contains(workload.id.name.as_str()))
+    };
+    let of_its_release =
+        |problem: &&Problem| workload.applied_by.as_ref().is_some_and(|by| is_of_release(problem, by));
+    let unread = || entry.unread.iter();
+    unread().find(of_its_release).or_else(|| unread().find(of_its_name)).or(entry.unread.first())
+}
+
+fn not_rendered(workload: &Workload, entry: &str) -> Problem {
+    let text = format!("{entry} does not set resources of {}", workload.id);
+    let help = "check that the branch in Git is the one that is applied, and that the manifest parses";
+    Problem::new(crate::codes::NOT_RENDERED, text, help)
+}
+
+fn whole(workload: &Workload, why: NoRecommendation) -> Left {
+    let containers = workload
+        .containers
+        .iter()
+        .map(|container| ContainerId { workload: workload.id.clone(), container: container.name.clone() })
+        .collect();
+    Left { workload: workload.id.clone(), containers, why }
+}
+
+/// Containers as the cluster alone shows them: what `scan` sizes where no repository is configured.
+pub(crate) fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> Vec<Unit> {
+    let workloads =
+        facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none());
+    workloads
+        .flat_map(|workload| workload.containers.iter().map(move |container| (workload, container)))
+        .map(|(workload, container)| {
+            let site = |field: Field| {
+                let text = match container.resources.get(field) {
+                    Some(value) => value.to_string(),
+                    // A request that nothing sets would be created.
+                    None if field.bound == Bound::Request => String::new(),
+                    None => return None,
+                };
+                Some((field, EditSite::live_only(text), Vec::new()))
+            };
+            let candidate = Candidate {
+                workload: workload.clone(),
+                container: container.clone(),
+                sites: Field::ALL.into_iter().filter_map(site).collect(),
+                refused: Vec::new(),
+                repository: repository.clone(),
+                base: String::new(),
+                entry: RepoPath::root(),
+            };
+            Unit { repository: repository.clone(), base: String::new(), candidates: vec![candidate] }
+        })
+        .collect()
+}
+
+/// Gives every unit the policy of its paths. A unit below a policy file that is wrong is left with the error.
+pub(crate) fn govern(units: Vec<Unit>, files: &PolicyFiles) -> (Vec<Governed>, Vec<Left>) {
+    let (mut governed, mut left) = (Vec::new(), Vec::new());
+    for unit in units {
+        match policy_of(&unit, &[], files) {
+            Ok(policy) => {
+                let overlays = overlay_policies(&unit, &|part, file| policy_of(part, &[file], files));
+                governed.push(Governed { unit, policy, overlays });
+            }
+            Err(problem) => left.extend(leave_all(&unit, NoRecommendation::NotEditable(problem))),
+        }
+    }
+    (governed, left)
+}
+
+/// The policy of the files that set the containers' values, and of `more` files that may come to do so.
+fn policy_of(unit: &Unit, more: &[RepoPath], files: &PolicyFiles) -> Result<EffectivePolicy, Problem> {
+    let mut policies = Vec::new();
+    for candidate in &unit.candidates {
+        let own = candidate.sites.iter().map(|(_, site, _)| site.file.clone());
+        let mut paths: Vec<RepoPath> = own.chain(more.iter().cloned()).collect();
+        paths.dedup();
+        if paths.is_empty() {
+            paths.push(RepoPath::root());
+        }
+        for path in paths {
+            let layers: Vec<Layer> = files.layers(&unit.repository, &unit.base, &path)?;
+            let id = &candidate.workload.id;
+            let subject = Subject {
+                path: &path,
+                namespace: &id.namespace,
+                kind: id.kind,
+                name: &id.name,
+                labels: &candidate.workload.labels,
+            };
+            policies.push(effective_policy(&layers, &subject));
+        }
+    }
+    Ok(strictest(policies).unwrap_or_default())
+}
+
+/// What sizing a unit needs beside its policy.
+pub(crate) struct Ground<'a> {
+    /// Facts of all clusters.
+    pub(crate) facts: &'a [&'a ClusterFacts],
+    /// Usage by container, over the unit's own window.
+    pub(crate) usage: &'a dyn Fn(&ContainerId, i64) -> Option<ContainerUsage>,
+    /// Prices by cluster.
+    pub(crate) prices: &'a dyn Fn(&kubeopt_model::ClusterName) -> Option<Prices>,
+    /// The repositories, where any were asked.
+    pub(crate) sites: &'a Sites,
+    /// What may be edited.
+    pub(crate) bindings: &'a [Binding],
+}
+
+/// Recommends and admits every unit.
+pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
+    let mut wanted = Wanted::default();
+    let size = |unit: &Unit, policy: &EffectivePolicy| want_one(unit, policy, ground);
+    let overlays = Overlays::default();
+    let patch = |admitted: Admitted, entry: &RepoPath, unit: &Unit| match ground
+        .sites
+        .trace(&unit.repository, &unit.base)
+    {
+        Some(trace) => {
+            let ground = PatchGround { trace, bindings: ground.bindings, overlays: &overlays };
+            patched(admitted, entry, unit, &ground)
+        }
+        None => Ok(admitted),
+    };
+    for governed in governed {
+        for (unit, became) in settle_shared(governed, &Settle { size: &size, patch: &patch }) {
+            match became {
+                Ok(admitted) => {
+                    wanted.left.extend(left_members(&unit, &admitted));
+                    wanted.admitted.push(admitted);
+                }
+                Err(why) => wanted.left.extend(leave_all(&unit, why)),
+            }
+        }
+    }
+    wanted
+}
+
+fn want_one(
+    unit: &Unit,
+    policy: &EffectivePolicy,
+    ground: &Ground<'_>,
+) -> Result<Admitted, NoRecommendation> {
+    refuse_unknown_scalers(unit, ground.facts)?;
+    let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
+    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
+    let demand = demand(unit, policy.clone(), &Known { usage: &usage, filled_in: &filled_in })?;
+    let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
+    let recommendation = recommend(&demand, prices.as_ref())?;
+    let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };
+    match admit(recommendation, &context) {
+        Admission::Admitted(recommendation) => {
+            let entry = recommendation.feeds().next().cloned().unwrap_or_default();
+            Ok(Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry })
+        }
+        Admission::Nothing(why) => Err(why),
+    }
+}
+
+/// Where HPAs could not be listed, nothing says that none keeps the workload at a share of its requests.
+fn refuse_unknown_scalers(unit: &Unit, facts: &[&ClusterFacts]) -> Result<(), NoRecommendation> {
+    let is_in_doubt = |id: &WorkloadId| {
+        may_be_scaled(id.kind)
+            && facts.iter().any(|facts| facts.cluster == id.cluster && Watched::Scalers.is_unseen_in(facts))
+    };
+    match unit.candidates.iter().map(|candidate| &candidate.workload.id).find(|id| is_in_doubt(id)) {
+        Some(id) => Err(NoRecommendation::Refused {
+            guardrail: "scaler".to_owned(),
+            text: format!(
+                "HorizontalPodAutoscalers of cluster {} could not be listed, so one may hold the scale point of {id}",
+                id.cluster
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Whether the kind has the subresource `scale`, through which an HPA works.
+fn may_be_scaled(kind: WorkloadKind) -> bool {
+    match kind {
+        WorkloadKind::Deployment | WorkloadKind::StatefulSet | WorkloadKind::Rollout => true,
+        WorkloadKind::DaemonSet | WorkloadKind::Job | WorkloadKind::CronJob => false,
+    }
+}
+
+/// Containers of the unit that the recommendation does not speak of.
+fn left_members(unit: &Unit, admitted: &Admitted) -> Vec<Left> {
+    let spoken: Vec<&ContainerId> =
+        admitted.recommendation.members.iter().map(|member| &member.container).collect();
+    let silent = |candidate: &&Candidate| !spoken.contains(&&candidate.id());
+    let left = unit.candidates.iter().filter(silent);
+    left.map(|candidate| leave(candidate, NoRecommendation::NoUsage)).collect()
+}
+
+fn leave_all(unit: &Unit, why: NoRecommendation) -> Vec<Left> {
+    unit.candidates.iter().map(|candidate| leave(candidate, why.clone())).collect()
+}
+
+fn leave(candidate: &Candidate, why: NoRecommendation) -> Left {
+    Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
+}
+
+/// Usage by container and window, for [`Ground::usage`].
+pub(crate) type UsageByWindow = BTreeMap<i64, BTreeMap<ContainerId, ContainerUsage>>;

@@ -1,0 +1,14 @@
+//! *Publishing*: drafts become branches and pull requests, and earlier pull requests are followed until the cluster shows
+//! what they merged.
+//!
+//! `manners` judges whether a draft may go out now, `publish` writes it step by step, and `merges` looks after what was
+//! written before.
+//!
+//! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
+
+mod manners;
+mod merges;
+mod publish;
+
+pub use merges::{Merge, Merges, Sync};
+pub use publish::{BRANCH_PREFIX, Published};

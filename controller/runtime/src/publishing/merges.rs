@@ -1,0 +1,359 @@
+//! What became of kubeopt's pull requests: merges are remembered, and the cluster is asked whether it follows.
+
+use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpdate, WantedState};
+use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
+use kubeopt_model::pull_request::{MarkedField, Marker};
+use kubeopt_model::{
+    Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp,
+    TracedField, WorkloadId, WorkloadKind,
+};
+use kubeopt_report::{Comment, comment_text};
+
+use super::manners::CLOSED_BY_KUBEOPT;
+use super::publish::{is_own, own_pull_requests};
+use crate::edges::Edges;
+use crate::located::Sites;
+use crate::seen::Seen;
+
+/// Merges older than this are history: whether the cluster follows is no longer asked.
+const WATCHED_S: i64 = 14 * 86_400;
+
+/// A merge is expected to show within this time; Flux' usual interval is 10 minutes.
+const SYNC_PATIENCE_S: i64 = 3600;
+
+/// How far the cluster follows a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// Every merged value is in the workloads' templates.
+    Synced,
+    /// Some are not.
+    Waiting {
+        /// Fields that show the merged value.
+        synced: usize,
+        /// Fields that were merged.
+        of: usize,
+    },
+}
+
+/// A merge that is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merge {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The pull request.
+    pub pull: PullRequest,
+    /// What it changed.
+    pub marker: Marker,
+    /// Whether the cluster follows.
+    pub sync: Sync,
+    /// This pass is the first that sees it so.
+    pub is_news: bool,
+}
+
+/// What a pass learned of earlier pull requests.
+#[derive(Debug, Default)]
+pub struct Merges {
+    /// Merged ones of the last two weeks.
+    pub merges: Vec<Merge>,
+    /// What was closed because it is no longer needed.
+    pub closed: Vec<(RepositoryId, u64, String)>,
+    /// What could not be asked, and merges that do not show.
+    pub problems: Vec<Problem>,
+}
+
+/// What one pass compares pull requests with.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    seen: &'a Seen,
+    sites: &'a Sites,
+    known: &'a [PullRequestRecord],
+    now: Timestamp,
+}
+
+impl Edges {
+    /// Looks at kubeopt's pull requests in every traced repository.
+    pub async fn follow_merges(&self, seen: &Seen, sites: &Sites, now: Timestamp) -> Merges {
+        let mut merges = Merges::default();
+        for trace in sites.traces.values().flatten() {
+            let repository = &trace.snapshot.repository;
+            let followed = self.follow_repository(repository, seen, sites, now, &mut merges).await;
+            merges.problems.extend(followed.err());
+        }
+        merges.problems.extend(self.journal.take_problems());
+        merges
+    }
+
+    async fn follow_repository(
+        &self,
+        repository: &RepositoryId,
+        seen: &Seen,
+        sites: &Sites,
+        now: Timestamp,
+        merges: &mut Merges,
+    ) -> Result<(), Problem> {
+        let forge = self.forge(repository)?.forge.as_ref();
+        let known = self.journal.pull_requests().await.map_err(|error| error.problem())?;
+        let pulls = own_pull_requests(forge, repository).await?;
+        merges.problems.extend(self.remember_again(repository, &pulls, &known, now).await?);
+        let look = Look { seen, sites, known: &known, now };
+        for pull in pulls {
+            // One that fails is tried again by the next pass; the others go on.
+            let followed = self.follow_pull_request(repository, pull, &look, merges).await;
+            merges.problems.extend(followed.err());
+        }
+        Ok(())
+    }
+
+    async fn follow_pull_request(
+        &self,
+        repository: &RepositoryId,
+        pull: PullRequest,
+        look: &Look<'_>,
+        merges: &mut Merges,
+    ) -> Result<(), Problem> {
+        let Some(marker) = Marker::find(&pull.body) else { return Ok(()) };
+        let Look { seen, sites, known, now } = *look;
+        let record =
+            known.iter().find(|record| record.repository == *repository && record.number == pull.number);
+        match pull.state {
+            PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
+                let merge = follow_merge(repository, pull, marker, record, seen);
+                merges.problems.extend(not_synced(&merge, now));
+                let remembered = self.remember_merge(&merge, now).await;
+                merges.merges.push(merge);
+                remembered
+            }
+            PullRequestState::Open => {
+                if let Some(reason) = obsolete(&marker, repository, sites)
+                    && self.close(repository, &pull, &reason).await?
+                {
+                    merges.closed.push((repository.clone(), pull.number, reason));
+                }
+                Ok(())
+            }
+            PullRequestState::Merged | PullRequestState::Closed => Ok(()),
+        }
+    }
+
+    /// A database that knows none of the pull requests on the forge was lost. The forge is the truth: what is open, closed
+    /// and merged is written down again.
+    async fn remember_again(
+        &self,
+        repository: &RepositoryId,
+        pulls: &[PullRequest],
+        known: &[PullRequestRecord],
+        now: Timestamp,
+    ) -> Result<Option<Problem>, Problem> {
+        let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
+        let is_known = known.iter().any(|record| record.repository == *repository)
+            || outbox.iter().any(|entry| entry.repository == *repository);
+        if is_known || pulls.is_empty() {
+            return Ok(None);
+        }
+        for pull in pulls {
+            match (pull.state, Marker::find(&pull.body)) {
+                (PullRequestState::Open, Some(marker)) => {
+                    self.journal.note(&announced(repository, pull, marker, now)).await
+                }
+                (PullRequestState::Closed, _) => {
+                    self.journal.remember_pull_request(&closed(repository, pull, now)).await
+                }
+                // Merges of the last days are remembered when they are followed; older ones are history.
+                (PullRequestState::Merged, _) | (PullRequestState::Open, None) => Ok(()),
+            }
+            .map_err(|error| error.problem())?;
+        }
+        let text = format!(
+            "the database knew none of kubeopt's {} pull requests in {repository}; they were read from the forge again, the audit of earlier passes is lost",
+            pulls.len()
+        );
+        let help = "nothing to do; to keep the audit, put `store.database` on a volume that outlives the pod";
+        Ok(Some(Problem::new(crate::codes::MEMORY_REBUILT, text, help)))
+    }
+
+    /// Cleans up after a merge, then writes it down: what fails in between is done by the next pass.
+    async fn remember_merge(&self, merge: &Merge, now: Timestamp) -> Result<(), Problem> {
+        if !merge.is_news {
+            return Ok(());
+        }
+        self.delete_merged_branch(&merge.repository, &merge.pull).await?;
+        let record = PullRequestRecord {
+            repository: merge.repository.clone(),
+            number: merge.pull.number,
+            branch: merge.pull.head_branch.clone(),
+            state: recorded_state(merge.sync),
+            commit: merge.pull.merge_commit.clone(),
+            at_unix_s: now.as_second(),
+        };
+        self.journal.remember_pull_request(&record).await.map_err(|error| error.problem())
+    }
+
+    /// A merged branch of our own is cleaned up, unless a person went on with it.
+    async fn delete_merged_branch(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+    ) -> Result<(), Problem> {
+        let forge = self.forge(repository)?.forge.as_ref();
+        let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
+        if let Some(head) = head.filter(|head| is_own(head) && head.oid == pull.head_oid) {
+            self.may_write()?;
+            let expected = ExpectedHead::At(head.oid);
+            forge
+                .delete_branch(repository, &pull.head_branch, &expected)
+                .await
+                .map_err(|error| error.problem())?;
+        }
+        Ok(())
+    }
+
+    /// Closes a pull request of our own; gives whether it did. One that a person committed to is left to that person.
+    async fn close(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+        reason: &str,
+    ) -> Result<bool, Problem> {
+        let forge = self.forge(repository)?.forge.as_ref();
+        let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
+        if head.as_ref().is_some_and(|head| !is_own(head)) {
+            return Ok(false);
+        }
+        self.may_write()?;
+        let comment = Comment::Closed { reason: reason.to_owned() };
+        let text = comment_text(&self.templates, &comment).map_err(|error| error.problem())?;
+        let body = format!("{}\n{CLOSED_BY_KUBEOPT}\n", pull.body.trim_end());
+        let update =
+            PullRequestUpdate { body: Some(body), state: Some(WantedState::Closed), ..Default::default() };
+        forge.update_pull_request(repository, pull.number, &update).await.map_err(|error| error.problem())?;
+        forge.comment(repository, pull.number, &text).await.map_err(|error| error.problem())?;
+        if let Some(head) = head {
+            let expected = ExpectedHead::At(head.oid);
+            forge
+                .delete_branch(repository, &pull.head_branch, &expected)
+                .await
+                .map_err(|error| error.problem())?;
+        }
+        Ok(true)
+    }
+}
+
+fn follow_merge(
+    repository: &RepositoryId,
+    pull: PullRequest,
+    marker: Marker,
+    record: Option<&PullRequestRecord>,
+    seen: &Seen,
+) -> Merge {
+    let sync = sync_of(&marker, seen.clusters.values());
+    let is_news = record.is_none_or(|record| record.state < recorded_state(sync));
+    Merge { repository: repository.clone(), pull, marker, sync, is_news }
+}
+
+fn recorded_state(sync: Sync) -> RecordedState {
+    match sync {
+        Sync::Synced => RecordedState::Synced,
+        Sync::Waiting { .. } => RecordedState::Merged,
+    }
+}
+
+fn announced(repository: &RepositoryId, pull: &PullRequest, marker: Marker, now: Timestamp) -> OutboxEntry {
+    OutboxEntry {
+        repository: repository.clone(),
+        base: marker.base,
+        branch: pull.head_branch.clone(),
+        group: marker.group,
+        proposal: marker.proposal,
+        step: OutboxStep::Announced,
+        at_unix_s: now.as_second(),
+    }
+}
+
+fn closed(repository: &RepositoryId, pull: &PullRequest, now: Timestamp) -> PullRequestRecord {
+    PullRequestRecord {
+        repository: repository.clone(),
+        number: pull.number,
+        branch: pull.head_branch.clone(),
+        state: RecordedState::Closed,
+        commit: None,
+        at_unix_s: now.as_second(),
+    }
+}
+
+/// Whether every value of the marker shows in the templates of the live workloads.
+fn sync_of<'a>(marker: &Marker, facts: impl Iterator<Item = &'a ClusterFacts> + Clone) -> Sync {
+    let of = marker.fields.len();
+    let synced = marker.fields.iter().filter(|field| shows(field, facts.clone())).count();
+    if synced == of { Sync::Synced } else { Sync::Waiting { synced, of } }
+}
+
+fn shows<'a>(marked: &MarkedField, mut facts: impl Iterator<Item = &'a ClusterFacts>) -> bool {
+    let Some((namespace, kind, name, container)) = selector(&marked.container) else { return false };
+    let Ok(field) = marked.field.parse::<Field>() else { return false };
+    let Some(wanted) = wanted(marked, field) else { return false };
+    facts.any(|facts| {
+        let id = WorkloadId {
+            cluster: facts.cluster.clone(),
+            namespace: namespace.clone(),
+            kind,
+            name: name.clone(),
+        };
+        let live = facts.workload(&id).and_then(|workload| workload.container(&container));
+        live.is_some_and(|live| live.resources.get(field) == wanted)
+    })
+}
+
+/// What a merge should leave there: an amount, or nothing where the text is empty. None where the text is no amount.
+fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
+    match marked.value.after.as_str() {
+        "" => Some(None),
+        text => Amount::parse(field.resource, text).ok().map(Some),
+    }
+}
+
+/// `namespace/kind/name/container`
+fn selector(text: &str) -> Option<(Namespace, WorkloadKind, ObjectName, ContainerName)> {
+    let mut parts = text.split('/');
+    let namespace = Namespace::new(parts.next()?).ok()?;
+    let kind = parts.next()?.parse().ok()?;
+    let name = ObjectName::new(parts.next()?).ok()?;
+    let container = ContainerName::new(parts.next()?).ok()?;
+    parts.next().is_none().then_some((namespace, kind, name, container))
+}
+
+fn not_synced(merge: &Merge, now: Timestamp) -> Option<Problem> {
+    let Sync::Waiting { synced, of } = merge.sync else { return None };
+    let age_s = now.as_second() - merge.pull.updated_unix_s;
+    (age_s > SYNC_PATIENCE_S).then(|| {
+        let text = format!(
+            "#{} of {} was merged {} minutes ago, and {synced} of {of} values show in the cluster",
+            merge.pull.number,
+            merge.repository,
+            age_s / 60
+        );
+        let help = "look at the Ready condition of the Kustomization or Application that applies the branch";
+        Problem::new(crate::codes::NOT_SYNCED, text, help)
+    })
+}
+
+/// Why an open pull request is no longer needed: its values stand on the base branch already.
+fn obsolete(marker: &Marker, repository: &RepositoryId, sites: &Sites) -> Option<String> {
+    let trace = sites.trace(repository, &marker.base)?;
+    let stands = |marked: &MarkedField| {
+        let (namespace, kind, name, container) = selector(&marked.container)?;
+        let field: Field = marked.field.parse().ok()?;
+        let wanted = wanted(marked, field)?;
+        let of_container = |traced: &&TracedField| {
+            traced.container == container
+                && traced.workload.kind == kind
+                && traced.workload.name == name
+                && traced.workload.namespace.as_ref().is_none_or(|own| *own == namespace)
+        };
+        let fields = || trace.entries.values().flatten().flat_map(|entry| &entry.fields).filter(of_container);
+        // A container that is gone says nothing of its fields; a request always stays beside a removed limit.
+        fields().next()?;
+        Some(fields().find(|traced| traced.field == field).and_then(|traced| traced.value) == wanted)
+    };
+    let all = !marker.fields.is_empty() && marker.fields.iter().all(|field| stands(field) == Some(true));
+    all.then(|| format!("all of its values are on `{}` already", marker.base))
+}
