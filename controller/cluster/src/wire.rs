@@ -151,12 +151,24 @@ pub(crate) struct Terminated {
 #[serde(default)]
 pub(crate) struct NodeSpec {
     pub(crate) unschedulable: bool,
+    #[serde(rename = "providerID")]
+    pub(crate) provider_id: Option<String>,
+    pub(crate) taints: Option<Vec<NodeTaint>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct NodeTaint {
+    pub(crate) key: String,
+    #[serde(default)]
+    pub(crate) value: Option<String>,
+    pub(crate) effect: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct NodeStatus {
     pub(crate) allocatable: Quantities,
+    pub(crate) capacity: Quantities,
 }
 
 #[derive(Debug, Deserialize)]

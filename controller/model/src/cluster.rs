@@ -1,5 +1,6 @@
 //! What one look at a cluster gives: the facts that the later stages work on.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,70 @@ pub struct Node {
     pub allocatable_memory: Bytes,
     /// May be scheduled to.
     pub schedulable: bool,
+    /// What it is as a machine that is paid for.
+    #[serde(default)]
+    pub machine: NodeMachine,
+}
+
+/// Labels of a node that are kept: they tell its pool and how it is bought.
+pub const NODE_LABELS: [&str; 11] = [
+    "karpenter.sh/nodepool",
+    "karpenter.sh/capacity-type",
+    "eks.amazonaws.com/nodegroup",
+    "eks.amazonaws.com/capacityType",
+    "alpha.eksctl.io/nodegroup-name",
+    "cloud.google.com/gke-nodepool",
+    "cloud.google.com/gke-spot",
+    "cloud.google.com/gke-preemptible",
+    "kubernetes.azure.com/agentpool",
+    "kubernetes.azure.com/scalesetpriority",
+    "agentpool",
+];
+
+/// A node as a machine that is paid for: what tells its price, its pool and what it can run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NodeMachine {
+    /// `spec.providerID`: `aws:///eu-central-1a/i-0abc`.
+    pub provider_id: Option<String>,
+    /// Those of [`NODE_LABELS`] that it has.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.taints`
+    pub taints: Vec<Taint>,
+    /// All that it has, which is what is paid for.
+    pub capacity: ResourceList,
+    /// Most pods (`status.allocatable.pods`).
+    pub pods: Option<u32>,
+}
+
+/// What keeps pods away from a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Taint {
+    /// Key.
+    pub key: String,
+    /// Value; may be empty.
+    #[serde(default)]
+    pub value: String,
+    /// What it does.
+    pub effect: TaintEffect,
+}
+
+impl fmt::Display for Taint {
+    /// `gpu=yes:NoSchedule`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}:{:?}", self.key, self.value, self.effect)
+    }
+}
+
+/// What a taint does to pods that do not tolerate it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TaintEffect {
+    /// No new ones.
+    NoSchedule,
+    /// Rather none.
+    PreferNoSchedule,
+    /// None at all.
+    NoExecute,
 }
 
 /// Container bounds of one LimitRange (`type: Container`).

@@ -126,6 +126,7 @@ pub(crate) fn node(cpu: u64, memory_mebi: u64, schedulable: bool) -> Node {
         allocatable_cpu: MilliCores(cpu),
         allocatable_memory: Bytes::mebi(memory_mebi),
         schedulable,
+        machine: Default::default(),
     }
 }
 

@@ -203,6 +203,7 @@ fn node() -> Node {
         allocatable_cpu: MilliCores(16_000),
         allocatable_memory: Bytes::mebi(64 * 1024),
         schedulable: true,
+        machine: Default::default(),
     }
 }
 
