@@ -16,6 +16,7 @@ pub mod quantity;
 pub mod recommendation;
 pub mod release;
 pub mod source;
+pub mod trace;
 pub mod usage;
 pub mod workload;
 
@@ -31,6 +32,7 @@ pub use quantity::{Amount, Bound, Bytes, Field, InvalidQuantity, MilliCores, Res
 pub use recommendation::{NoRecommendation, Reason, Recommendation};
 pub use release::{Release, ValuesLayer};
 pub use source::{EditSite, FieldPath, RepoPath, RepositoryId, Source, Step, TracedField};
+pub use trace::UsageTrace;
 pub use usage::{ContainerUsage, Coverage, Window};
 pub use workload::{Container, ContainerId, ContainerRole, Resources, Workload, WorkloadId, WorkloadKind};
 
