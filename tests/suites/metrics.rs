@@ -157,7 +157,7 @@ async fn duplicated_and_restarted_series_count_once() {
         &owners(std::slice::from_ref(&api), &[]),
     )
     .await;
-    assert_eq!((report.queries, report.series, report.unowned_series), (3, 3, 0), "{report:?}");
+    assert_eq!((report.queries, report.series, report.unowned_series), (4, 3, 0), "{report:?}");
     let [cpu, memory, throttled] = series.as_slice() else { panic!("{series:?}") };
     assert!(series.iter().all(|one| one.container.workload == api));
     assert_eq!(cpu.signal, Signal::CpuMillicores);
@@ -170,6 +170,51 @@ async fn duplicated_and_restarted_series_count_once() {
     assert!(memory.points.iter().all(|(_, value)| *value <= 900.0 * MIB));
     assert!(throttled.points.iter().all(|(_, value)| near(*value, 0.25)), "{:?}", throttled.points);
     assert_eq!(throttled.points.first().map(|(at, _)| *at), Some(START));
+}
+
+#[tokio::test]
+async fn starts_restarts_and_pressure_are_read_beside_usage() {
+    if !servers_enabled() {
+        return;
+    }
+    let pod = r#"namespace="shop",pod="api-0",container="main""#;
+    let total = format!(r#"{pod},cpu="total",id="a""#);
+    // The container starts again at minute 90, in the same cgroup: its counter begins anew. It takes 2 cores for four
+    // minutes then, and 100 millicores otherwise.
+    let seconds = |minute: i64| match minute {
+        ..90 => 1000.0 + minute as f64 * 6.0,
+        90..94 => (minute - 90) as f64 * 120.0,
+        _ => 480.0 + (minute - 94) as f64 * 6.0,
+    };
+    let started = |minute: i64| (START + if minute < 90 { -10 * HOUR } else { 90 * MINUTE }) as f64;
+    let restarts = |minute: i64| if minute < 90 { 1.0 } else { 2.0 };
+    let prometheus = prometheus(vec![
+        Family::counter("container_cpu_usage_seconds_total").series(&total, 0..240, seconds),
+        Family::gauge("container_memory_working_set_bytes").series(pod, 0..240, |_| 10.0 * MIB),
+        Family::gauge("container_start_time_seconds").series(pod, 0..240, started),
+        Family::counter("kube_pod_container_status_restarts_total")
+            .series(&format!(r#"{pod},prometheus="one""#), 0..240, restarts)
+            .series(&format!(r#"{pod},prometheus="two""#), 0..240, restarts),
+        Family::counter("container_pressure_cpu_waiting_seconds_total")
+            .series(pod, 0..240, |minute| minute as f64 * 6.0),
+    ])
+    .await;
+    let owners = owners(&[workload(WorkloadKind::StatefulSet, "api")], &[]);
+    let (report, series) = read(&source(&prometheus, Selector::default()), hours(0, 4), &owners).await;
+    assert!(report.partial.is_none(), "{report:?}");
+    let of = |signal: Signal| -> Vec<(i64, f64)> {
+        let found = series.iter().filter(|one| one.signal == signal);
+        found.flat_map(|one| one.points.iter().copied()).collect()
+    };
+    let minutes = |points: &[(i64, f64)]| points.iter().map(|(at, _)| (at - START) / MINUTE).collect::<Vec<_>>();
+    assert!(of(Signal::CpuMillicores).iter().all(|(_, value)| near(*value, 100.0)), "{series:?}");
+    let startup = of(Signal::CpuStartupMillicores);
+    assert_eq!(minutes(&startup), [90]);
+    assert!(startup[0].1 > 1500.0, "{startup:?}");
+    assert_eq!(minutes(&of(Signal::MemoryStartupBytes)), [90]);
+    assert_eq!(of(Signal::Restarts), [(START + HOUR, 1.0)]);
+    assert!(of(Signal::CpuPressure).iter().all(|(_, share)| near(*share, 0.1)), "{series:?}");
+    assert_eq!((of(Signal::CpuPressure).len(), of(Signal::MemoryPressure).len()), (4, 0));
 }
 
 #[tokio::test]
@@ -305,7 +350,7 @@ async fn a_fortnight_reaches_history_and_is_not_read_again() {
         store.append(rollup, report.partial.clone()).await.expect("memory");
         sum.absorb(&report);
     }
-    assert!(sum.queries <= 14 * 3 && sum.partial.is_none(), "{sum:?}");
+    assert!(sum.queries <= 14 * 4 && sum.partial.is_none(), "{sum:?}");
     assert!(missing(window, &store.covered(&cluster).await.expect("memory")).is_empty());
 
     let found = store.usage(&cluster, window, None).await.expect("memory");

@@ -68,6 +68,31 @@ pub enum Signal {
     MemoryBytes,
     /// Share of CFS periods that were throttled, 0 to 1.
     ThrottledRatio,
+    /// CPU in the first five minutes after the container started, millicores; not among [`Signal::CpuMillicores`].
+    CpuStartupMillicores,
+    /// Working set in the first five minutes after the container started, bytes; also among [`Signal::MemoryBytes`],
+    /// since memory that is missing then ends the container just the same.
+    MemoryStartupBytes,
+    /// Restarts within the step.
+    Restarts,
+    /// Share of the time in which some task waited for CPU (PSI), 0 to 1.
+    CpuPressure,
+    /// Share of the time in which some task waited for memory (PSI), 0 to 1.
+    MemoryPressure,
+}
+
+impl Signal {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::CpuMillicores,
+        Self::MemoryBytes,
+        Self::ThrottledRatio,
+        Self::CpuStartupMillicores,
+        Self::MemoryStartupBytes,
+        Self::Restarts,
+        Self::CpuPressure,
+        Self::MemoryPressure,
+    ];
 }
 
 /// Samples of one pod's container, in the order of time.
@@ -133,6 +158,27 @@ pub struct HourPoint {
     pub max: f64,
 }
 
+/// The highest samples of the first five minutes after containers started, all pods together; none where no start was
+/// seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Startup {
+    /// Millicores. These samples do not count for [`ContainerUsage::cpu`].
+    pub cpu_max: Option<f64>,
+    /// Bytes. These samples count for [`ContainerUsage::memory`] too.
+    pub memory_max: Option<f64>,
+}
+
+/// Signs of trouble beside usage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Strain {
+    /// Restarts of all pods.
+    pub restarts: u64,
+    /// Mean share of the time in which some task waited for CPU, 0 to 1; none where the kubelet does not tell.
+    pub cpu_pressure: Option<f64>,
+    /// Mean share of the time in which some task waited for memory, 0 to 1; none where the kubelet does not tell.
+    pub memory_pressure: Option<f64>,
+}
+
 /// 5-minute points of one container, all pods together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContainerPoints {
@@ -161,6 +207,10 @@ pub struct ContainerUsage {
     pub oom_kills: Vec<OomKill>,
     /// Mean share of throttled CFS periods; none when not measured.
     pub throttled_ratio: Option<f64>,
+    /// Restarts and pressure.
+    pub strain: Strain,
+    /// How the container is while it starts.
+    pub startup: Startup,
     /// Pods seen in the window.
     pub pods: u64,
     /// Sum of the pods' time, in hours.

@@ -15,6 +15,7 @@ pub mod recorded;
 pub mod source;
 
 mod attempt;
+mod intake;
 mod past_owners;
 mod pod_names;
 mod scanner;
@@ -28,4 +29,4 @@ pub use prices::{custom_prices, default_prices};
 pub use prometheus::{Prometheus, PrometheusOptions};
 pub use query::{LabelMatcher, Selector};
 pub use recorded::RecordedMetrics;
-pub use source::{Emptiness, MetricsSource, SLICE_SECONDS_MAX, STEP_S, SliceReport, SourceFacts};
+pub use source::{Emptiness, MetricsSource, SLICE_SECONDS_MAX, STARTUP_S, STEP_S, SliceReport, SourceFacts};

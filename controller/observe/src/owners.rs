@@ -1,9 +1,9 @@
 //! Joins a pod to its workload, in constant time: from what the cluster shows for pods that exist, by name for others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use kubeopt_model::{ClusterFacts, WorkloadId, WorkloadKind};
+use kubeopt_model::{ClusterFacts, ContainerId, ContainerRole, WorkloadId, WorkloadKind};
 
 use crate::pod_names;
 
@@ -36,6 +36,8 @@ pub struct PodOwners {
     pods: HashMap<String, HashMap<String, Option<Arc<WorkloadId>>>>,
     /// namespace -> name -> workloads of that name.
     workloads: HashMap<String, HashMap<String, Vec<Known>>>,
+    /// Init containers that end before the others start.
+    init: HashSet<ContainerId>,
 }
 
 impl PodOwners {
@@ -44,6 +46,11 @@ impl PodOwners {
         let mut owners = Self::default();
         for workload in &facts.workloads {
             let top = Arc::new(workload.owner.clone().unwrap_or_else(|| workload.id.clone()));
+            let init = workload.containers.iter().filter(|container| container.role == ContainerRole::Init);
+            owners.init.extend(init.map(|container| ContainerId {
+                workload: (*top).clone(),
+                container: container.name.clone(),
+            }));
             owners.add_workload(&workload.id, top);
         }
         for pod in &facts.pods {
@@ -71,6 +78,13 @@ impl PodOwners {
     pub fn workload(&self, namespace: &str, kind: WorkloadKind, name: &str) -> Option<&WorkloadId> {
         let same_name = self.workloads.get(namespace)?.get(name)?;
         same_name.iter().find(|known| known.kind == kind).map(|known| known.top.as_ref())
+    }
+
+    /// Whether the container is made to run longer than it takes to start: not one of a Job, nor one that ends before
+    /// the others start.
+    pub fn outlives_its_start(&self, container: &ContainerId) -> bool {
+        !matches!(container.workload.kind, WorkloadKind::Job | WorkloadKind::CronJob)
+            && !self.init.contains(container)
     }
 
     fn by_name(&self, namespace: &str, pod: &str) -> Owner<'_> {

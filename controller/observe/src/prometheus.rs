@@ -1,7 +1,7 @@
 //! Usage from Prometheus and what speaks its API: Thanos, Mimir, Cortex, VictoriaMetrics.
 //!
-//! Three range queries a slice, for all containers at once; two at a time; parsed while they arrive. Series of pods that
-//! nobody knows any more are held back until kube-state-metrics has been asked who owned them.
+//! Four range queries a slice, for all containers at once: when containers started, then CPU, memory, and what is told by
+//! the hour, two at a time, parsed while they arrive.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _};
-use kubeopt_model::usage::{OomKill, Signal, UsageSeries, Window};
-use kubeopt_model::{Bytes, ContainerId, ContainerName, ObjectName, Timestamp, WorkloadId};
+use kubeopt_model::usage::{OomKill, Window};
+use kubeopt_model::{Bytes, ContainerId, ContainerName};
 use kubeopt_net::{Client, Request, Url};
 
 use crate::attempt::{Api, CONCURRENCY, Steps, Tally};
 use crate::error::ObserveError;
+use crate::intake::{Asked, Intake, Starts};
 use crate::oom::{Key, Points, Signs};
 use crate::owners::{Owner, PodOwners};
 use crate::query::{ANY_CONTAINER_METRIC, Selector};
@@ -27,14 +28,8 @@ const TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);
 /// Wait before the first repetition by default; it doubles from there.
 const FIRST_WAIT_DEFAULT: Duration = Duration::from_millis(500);
 
-/// Series that wait for their owner: a day of 288 samples each makes 10 MB of them.
-const HELD_SERIES_MAX: usize = 2000;
-
-/// Seconds between two samples of throttling, which is asked for as a mean only.
-const THROTTLED_STEP_S: i64 = 3600;
-
-/// How far the server's clock may be ahead of this one.
-const CLOCK_SKEW_S: i64 = 120;
+/// Seconds between two samples of what is asked for by the hour.
+const HOUR_S: i64 = 3600;
 
 /// Longest range of one query for OOM kills: 30 days of steps stay below Prometheus' 11,000 points a series.
 const OOM_RANGE_S: i64 = 30 * 86_400;
@@ -125,39 +120,24 @@ impl Prometheus {
         Totals { queries, samples: self.samples.load(Ordering::Relaxed), bytes }
     }
 
-    /// One signal of a slice, into the intake.
-    async fn read_signal(
-        &self,
-        signal: Signal,
-        intake: &Mutex<Intake<'_, '_>>,
-    ) -> Result<Tally, ObserveError> {
-        match signal {
-            Signal::CpuMillicores => {
-                self.read_query(signal, &self.selector.cpu_millicores(), STEP_S, intake).await
-            }
-            Signal::MemoryBytes => {
-                self.read_query(signal, &self.selector.memory_bytes(), STEP_S, intake).await
-            }
-            Signal::ThrottledRatio => {
-                self.read_query(signal, &self.selector.throttled_ratio(), THROTTLED_STEP_S, intake).await
-            }
-        }
-    }
-
     async fn read_query(
         &self,
-        signal: Signal,
-        query: &str,
-        step: i64,
+        asked: Asked,
+        query: String,
         intake: &Mutex<Intake<'_, '_>>,
     ) -> Result<Tally, ObserveError> {
-        let slice = locked(intake).slice;
+        let (slice, step) = (locked(intake).slice(), asked.step_s());
         let steps = Steps { first: slice.from_unix_s + step, last: slice.to_unix_s, step };
-        self.api
-            .range(query, steps, &mut |labels, points| {
-                locked(intake).take(signal, step, labels, points);
-            })
-            .await
+        self.api.range(&query, steps, &mut |labels, points| locked(intake).take(asked, labels, points)).await
+    }
+
+    /// When containers started, from an hour before the slice on.
+    async fn starts(&self, slice: Window) -> Result<(Starts, Tally), ObserveError> {
+        let steps = Steps { first: slice.from_unix_s, last: slice.to_unix_s, step: HOUR_S };
+        let mut starts = Starts::default();
+        let query = self.selector.starts();
+        let tally = self.api.range(&query, steps, &mut |labels, points| starts.add(labels, points)).await?;
+        Ok((starts, tally))
     }
 
     /// What no series at all means.
@@ -224,22 +204,28 @@ impl MetricsSource for Prometheus {
         sink: Sink<'_>,
     ) -> Result<SliceReport, ObserveError> {
         let slice = checked(slice)?;
-        let intake = Mutex::new(Intake::new(slice, owners, sink));
-        let signals = [Signal::CpuMillicores, Signal::MemoryBytes, Signal::ThrottledRatio];
-        let mut tallies: Vec<Tally> = futures::stream::iter(signals)
-            .map(|signal| self.read_signal(signal, &intake))
+        let (starts, first) = self.starts(slice).await?;
+        let intake = Mutex::new(Intake::new(slice, owners, starts, sink));
+        let queries = [
+            (Asked::Cpu, self.selector.cpu_millicores()),
+            (Asked::Memory, self.selector.memory_bytes()),
+            (Asked::Hourly, self.selector.hourly()),
+        ];
+        let mut tallies: Vec<Tally> = futures::stream::iter(queries)
+            .map(|(asked, query)| self.read_query(asked, query, &intake))
             .buffer_unordered(CONCURRENCY)
             .try_collect()
             .await?;
-        if matches!(locked(&intake).seen, (0, 1..)) {
+        tallies.push(first);
+        if locked(&intake).has_memory_only() {
             let query = self.selector.cpu_millicores_by_processor();
-            tallies.push(self.read_query(Signal::CpuMillicores, &query, STEP_S, &intake).await?);
+            tallies.push(self.read_query(Asked::Cpu, query, &intake).await?);
         }
         let mut intake = intake.into_inner().unwrap_or_else(PoisonError::into_inner);
         for tally in tallies {
             intake.account(tally);
         }
-        if !intake.held.is_empty() {
+        if intake.holds_any() {
             let (past, tally) = self.past_owners(slice).await?;
             intake.account(tally);
             intake.release(|namespace, pod| past.owner(namespace, pod, owners));
@@ -301,127 +287,6 @@ impl MetricsSource for Prometheus {
             version: self.version().await,
         })
     }
-}
-
-/// Where the series of a slice arrive, whichever query they are of.
-struct Intake<'o, 's> {
-    slice: Window,
-    owners: &'o PodOwners,
-    sink: Sink<'s>,
-    report: SliceReport,
-    /// Last instant that a sample may be of.
-    horizon: i64,
-    held: Vec<(String, ContainerName, UsageSeriesPart)>,
-    /// Series by signal, in the order CPU, memory.
-    seen: (u64, u64),
-}
-
-/// A series without its owner.
-struct UsageSeriesPart {
-    pod: String,
-    signal: Signal,
-    points: Vec<(i64, f64)>,
-}
-
-impl<'o, 's> Intake<'o, 's> {
-    fn new(slice: Window, owners: &'o PodOwners, sink: Sink<'s>) -> Self {
-        let horizon = slice.to_unix_s.min(Timestamp::now().as_second() + CLOCK_SKEW_S);
-        Self { slice, owners, sink, report: SliceReport::default(), horizon, held: Vec::new(), seen: (0, 0) }
-    }
-
-    fn take(&mut self, signal: Signal, step: i64, labels: &Labels, points: &[(i64, f64)]) {
-        match signal {
-            Signal::CpuMillicores => self.seen.0 += 1,
-            Signal::MemoryBytes => self.seen.1 += 1,
-            Signal::ThrottledRatio => {}
-        }
-        let Some((namespace, pod, container)) = names_of(labels) else {
-            self.report.odd_series += 1;
-            return;
-        };
-        let owner = match self.owners.owner(namespace, pod) {
-            Owner::Shown(id) | Owner::Named(id) => Some(id),
-            Owner::Ambiguous | Owner::Unknown
-                if self.owners.knows(namespace) && self.held.len() < HELD_SERIES_MAX =>
-            {
-                None
-            }
-            Owner::Ambiguous | Owner::Unknown | Owner::Nobody => {
-                self.report.unowned_series += 1;
-                return;
-            }
-        };
-        let points = self.usable(signal, step, points);
-        if points.is_empty() {
-            return;
-        }
-        let part = UsageSeriesPart { pod: pod.to_owned(), signal, points };
-        match owner {
-            Some(id) => self.give(id, container, part),
-            None => self.held.push((namespace.to_owned(), container, part)),
-        }
-    }
-
-    /// The samples of the slice, stamped with the start of their step.
-    fn usable(&mut self, signal: Signal, step: i64, points: &[(i64, f64)]) -> Vec<(i64, f64)> {
-        let mut kept = Vec::with_capacity(points.len());
-        for (at, value) in points {
-            if *at > self.horizon || at - step < self.slice.from_unix_s {
-                self.report.misplaced_samples += 1;
-            } else if !value.is_finite() || *value < 0.0 {
-                self.report.unusable_samples += 1;
-            } else {
-                let value = if signal == Signal::ThrottledRatio { value.min(1.0) } else { *value };
-                kept.push((at - step, value));
-            }
-        }
-        kept
-    }
-
-    fn give(&mut self, id: &WorkloadId, container: ContainerName, part: UsageSeriesPart) {
-        self.report.series += 1;
-        self.report.samples += part.points.len() as u64;
-        let container = ContainerId { workload: id.clone(), container };
-        (self.sink)(UsageSeries { container, pod: part.pod, signal: part.signal, points: part.points });
-    }
-
-    fn release<'p>(&mut self, owner: impl Fn(&str, &str) -> Option<&'p WorkloadId>) {
-        for (namespace, container, part) in std::mem::take(&mut self.held) {
-            match owner(&namespace, &part.pod) {
-                Some(id) => self.give(id, container, part),
-                None => self.report.unowned_series += 1,
-            }
-        }
-    }
-
-    fn account(&mut self, tally: Tally) {
-        self.report.queries += tally.queries;
-        self.report.bytes += tally.bytes;
-        self.report.odd_series += tally.duplicates;
-        if let (None, Some(warning)) = (&self.report.partial, tally.warnings.first()) {
-            self.report.partial = Some(format!("the metrics source warned: {warning}"));
-        }
-    }
-
-    fn finish(self) -> SliceReport {
-        let mut report = self.report;
-        let missing = match self.seen {
-            (0, 1..) => Some(
-                "there is memory but no CPU: rate() needs two samples within 5 minutes, so the scrape interval may be too long",
-            ),
-            (1.., 0) => Some("there is CPU but no memory: container_memory_working_set_bytes is not stored"),
-            _ => None,
-        };
-        report.partial = report.partial.or_else(|| missing.map(str::to_owned));
-        report
-    }
-}
-
-/// Labels that name a container; none where they break Kubernetes' rules.
-fn names_of(labels: &Labels) -> Option<(&str, &str, ContainerName)> {
-    let text = |name: &str| labels.get(name).map(String::as_str);
-    let pod = text("pod").filter(|pod| ObjectName::new(*pod).is_ok())?;
-    Some((text("namespace")?, pod, ContainerName::new(text("container")?).ok()?))
 }
 
 fn key_of(labels: &Labels) -> Option<Key> {

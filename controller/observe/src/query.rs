@@ -4,6 +4,15 @@ use kubeopt_model::Namespace;
 
 use crate::error::ObserveError;
 
+/// The label that tells what a series of [`Selector::hourly`] is.
+pub(crate) const HOURLY_LABEL: &str = "kubeopt_signal";
+
+/// Values of that label.
+pub(crate) const THROTTLED: &str = "throttled";
+pub(crate) const RESTARTS: &str = "restarts";
+pub(crate) const CPU_PRESSURE: &str = "cpu-pressure";
+pub(crate) const MEMORY_PRESSURE: &str = "memory-pressure";
+
 /// Longest label value; Prometheus' own default limit is of the same order.
 const LABEL_VALUE_CHARS_MAX: usize = 1024;
 
@@ -90,12 +99,40 @@ impl Selector {
         )
     }
 
-    /// Share of throttled CFS periods of each hour. Duplicated series add to both sides and leave the ratio as it is.
-    pub fn throttled_ratio(&self) -> String {
-        let by = "sum by (namespace, pod, container)";
+    /// Everything that is told by the hour, in one query: each series carries what it is in [`HOURLY_LABEL`].
+    ///
+    /// Throttled: share of CFS periods; duplicated series add to both sides and leave the ratio as it is. Restarts: how
+    /// often the counter changed, which is exact where it is scraped between two restarts. Pressure (PSI): share of the
+    /// time that some task waited, from kubelets that tell it.
+    pub fn hourly(&self) -> String {
+        let by = "by (namespace, pod, container)";
         let within = self.containers();
+        let waited = |metric: &str| format!("max {by} (rate({metric}{{{within}}}[1h]))");
+        let throttled = format!(
+            "sum {by} (increase(container_cpu_cfs_throttled_periods_total{{{within}}}[1h])) / (sum {by} (increase(container_cpu_cfs_periods_total{{{within}}}[1h])) > 0)"
+        );
+        let restarts = format!(
+            "max {by} (changes(kube_pod_container_status_restarts_total{{{}}}[1h])) > 0",
+            self.within("")
+        );
+        let parts = [
+            (THROTTLED, throttled),
+            (RESTARTS, restarts),
+            (CPU_PRESSURE, waited("container_pressure_cpu_waiting_seconds_total")),
+            (MEMORY_PRESSURE, waited("container_pressure_memory_waiting_seconds_total")),
+        ];
+        // Without a group in the replacement, the label becomes the text whatever the source label is.
+        let named = parts.map(|(name, query)| {
+            format!(r#"label_replace({query}, "{HOURLY_LABEL}", "{name}", "namespace", ".*")"#)
+        });
+        named.join(" or ")
+    }
+
+    /// When containers started (seconds since the epoch) that did so within the last hour.
+    pub fn starts(&self) -> String {
         format!(
-            "{by} (increase(container_cpu_cfs_throttled_periods_total{{{within}}}[1h])) / ({by} (increase(container_cpu_cfs_periods_total{{{within}}}[1h])) > 0)"
+            "max by (namespace, pod, container) (last_over_time(container_start_time_seconds{{{}}}[1h])) >= time() - 3600",
+            self.containers()
         )
     }
 

@@ -10,6 +10,10 @@ use crate::owners::PodOwners;
 /// Seconds between two samples of CPU and memory.
 pub const STEP_S: i64 = 300;
 
+/// Seconds after a container's start whose CPU does not speak for its request: what most programs take to load, compile
+/// and warm up, and one step.
+pub const STARTUP_S: i64 = 300;
+
 /// Longest slice. A day keeps one answer at 288 points a series: some megabytes for a thousand containers, and far from
 /// the 11,000 points and 50 million samples at which Prometheus refuses.
 pub const SLICE_SECONDS_MAX: i64 = 86_400;
@@ -20,7 +24,8 @@ pub type Sink<'a> = &'a mut (dyn FnMut(UsageSeries) + Send);
 /// Where usage comes from.
 #[async_trait]
 pub trait MetricsSource: Send + Sync {
-    /// Reads CPU, memory and throttling of all containers with a known owner and hands each series to `sink`.
+    /// Reads CPU, memory, throttling, restarts and pressure of all containers with a known owner and hands each series to
+    /// `sink`; samples of the first [`STARTUP_S`] after a container's start come as signals of their own.
     ///
     /// A sample is stamped with the start of the step that it measures. `slice` lies on whole hours and is at most
     /// [`SLICE_SECONDS_MAX`] long. A series may arrive in several parts; no sample comes twice.

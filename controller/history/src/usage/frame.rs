@@ -50,10 +50,21 @@ pub(super) struct PodHour {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct PodSpan {
     pub(super) series: u64,
+    pub(super) pod: u64,
     pub(super) samples: u32,
     pub(super) first: i64,
     pub(super) last: i64,
     pub(super) sum: f64,
+}
+
+impl PodSpan {
+    /// Takes over what another one of the same pod tells.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        self.samples = self.samples.saturating_add(other.samples);
+        self.sum += other.sum;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
 }
 
 impl BinRows {
@@ -145,29 +156,26 @@ pub(super) fn merged_pods(pods: &DataFrame) -> Result<DataFrame, HistoryError> {
     let ids = pods.column("series")?.u64()?.iter().zip(pods.column("pod")?.u64()?.iter());
     let times = pods.column("first")?.i64()?.iter().zip(pods.column("last")?.i64()?.iter());
     let figures = pods.column("samples")?.u32()?.iter().zip(pods.column("sum")?.f64()?.iter());
-    let mut rows: Vec<(u64, PodSpan)> = Vec::with_capacity(pods.height());
+    let mut rows: Vec<PodSpan> = Vec::with_capacity(pods.height());
     for ((series, pod), ((first, last), (samples, sum))) in ids.zip(times.zip(figures)) {
         if let (Some(series), Some(pod), Some(first), Some(last), Some(samples), Some(sum)) =
             (series, pod, first, last, samples, sum)
         {
-            rows.push((pod, PodSpan { series, samples, first, last, sum }));
+            rows.push(PodSpan { series, pod, samples, first, last, sum });
         }
     }
-    rows.sort_by_key(|(pod, span)| (span.series, *pod));
-    rows.dedup_by(|(pod, next), (kept_pod, kept)| {
-        let same = (next.series, *pod) == (kept.series, *kept_pod);
+    rows.sort_by_key(|span| (span.series, span.pod));
+    rows.dedup_by(|next, kept| {
+        let same = (next.series, next.pod) == (kept.series, kept.pod);
         if same {
-            kept.samples = kept.samples.saturating_add(next.samples);
-            kept.sum += next.sum;
-            kept.first = kept.first.min(next.first);
-            kept.last = kept.last.max(next.last);
+            kept.absorb(next);
         }
         same
     });
-    let spans = || rows.iter().map(|(_, span)| span);
+    let spans = || rows.iter();
     Ok(DataFrame::new(vec![
         UInt64Chunked::from_iter_values("series".into(), spans().map(|span| span.series)).into_column(),
-        UInt64Chunked::from_iter_values("pod".into(), rows.iter().map(|(pod, _)| *pod)).into_column(),
+        UInt64Chunked::from_iter_values("pod".into(), spans().map(|span| span.pod)).into_column(),
         UInt32Chunked::from_iter_values("samples".into(), spans().map(|span| span.samples)).into_column(),
         Float64Chunked::from_iter_values("sum".into(), spans().map(|span| span.sum)).into_column(),
         Int64Chunked::from_iter_values("first".into(), spans().map(|span| span.first)).into_column(),
@@ -234,13 +242,14 @@ pub(super) fn each_max(pods: &DataFrame, mut each: impl FnMut(u64, f64, i64)) ->
 
 /// The rows of a table that [`merged_pods`] made.
 pub(super) fn pod_spans(merged: &DataFrame) -> Result<Vec<PodSpan>, HistoryError> {
-    let (series, samples) = (merged.column("series")?.u64()?, merged.column("samples")?.u32()?);
-    let (first, last) = (merged.column("first")?.i64()?, merged.column("last")?.i64()?);
-    let sum = merged.column("sum")?.f64()?;
-    let rows = series.iter().zip(samples.iter()).zip(first.iter().zip(last.iter()).zip(sum.iter()));
-    Ok(rows
-        .filter_map(|((series, samples), ((first, last), sum))| {
-            Some(PodSpan { series: series?, samples: samples?, first: first?, last: last?, sum: sum? })
+    let ids = merged.column("series")?.u64()?.iter().zip(merged.column("pod")?.u64()?.iter());
+    let times = merged.column("first")?.i64()?.iter().zip(merged.column("last")?.i64()?.iter());
+    let figures = merged.column("samples")?.u32()?.iter().zip(merged.column("sum")?.f64()?.iter());
+    Ok(ids
+        .zip(times.zip(figures))
+        .filter_map(|((series, pod), ((first, last), (samples, sum)))| {
+            let (series, pod, samples) = (series?, pod?, samples?);
+            Some(PodSpan { series, pod, samples, first: first?, last: last?, sum: sum? })
         })
         .collect())
 }

@@ -65,22 +65,20 @@ impl PodSteps {
 impl PointRows {
     /// Adds what one pod did in an hour.
     pub(super) fn add(&mut self, series: u64, signal: Signal, hour: i64, pod: &PodSteps) {
+        let is_mean = signal == Signal::CpuMillicores;
         let nothing = Steps { values: [f32::NAN; STEPS], pods: [0; STEPS] };
         let steps = self.hours.entry(series).or_default().entry(hour).or_insert(nothing);
         for ((kept, pods), value) in steps.values.iter_mut().zip(&mut steps.pods).zip(pod.values) {
             if value.is_nan() {
                 continue;
             }
-            match signal {
-                Signal::CpuMillicores if *pods > 0 => {
-                    *kept += value;
-                    *pods = pods.saturating_add(1);
-                }
-                Signal::MemoryBytes | Signal::CpuMillicores | Signal::ThrottledRatio => {
-                    // Memory stays at one pod, so that the mean of the step is its maximum.
-                    *kept = kept.max(value);
-                    *pods = 1;
-                }
+            if is_mean && *pods > 0 {
+                *kept += value;
+                *pods = pods.saturating_add(1);
+            } else {
+                // Memory stays at one pod, so that the mean of the step is its maximum.
+                *kept = kept.max(value);
+                *pods = 1;
             }
         }
     }

@@ -66,13 +66,14 @@ impl Rollup {
         let id = series_id(&series.container, series.signal);
         let pod = pod_id(&series.container, &series.pod);
         let signal = series.signal;
+        let sized = matches!(signal, Signal::CpuMillicores | Signal::MemoryBytes);
         let mut open: Option<(PodHour, PodSteps)> = None;
         for (at, value) in &series.points {
             if !value.is_finite() || *at < self.window.from_unix_s || *at >= self.window.to_unix_s {
                 continue;
             }
             let hour = at.div_euclid(HOUR_S) * HOUR_S;
-            if signal != Signal::ThrottledRatio {
+            if sized {
                 self.rows.push(id, hour, Sketch::bin_of(*value).map_or(ZERO_BIN, i32::from));
             }
             match &mut open {
@@ -101,7 +102,7 @@ impl Rollup {
 
     fn end_hour(&mut self, signal: Signal, ended: Option<(PodHour, PodSteps)>) {
         let Some((row, steps)) = ended else { return };
-        if signal != Signal::ThrottledRatio {
+        if matches!(signal, Signal::CpuMillicores | Signal::MemoryBytes) {
             self.points.add(row.series, signal, row.hour, &steps);
         }
         self.pods.push(row);
@@ -152,6 +153,11 @@ pub(super) fn series_id(container: &ContainerId, signal: Signal) -> u64 {
         Signal::CpuMillicores => "cpu",
         Signal::MemoryBytes => "memory",
         Signal::ThrottledRatio => "throttled",
+        Signal::CpuStartupMillicores => "cpu-startup",
+        Signal::MemoryStartupBytes => "memory-startup",
+        Signal::Restarts => "restarts",
+        Signal::CpuPressure => "cpu-pressure",
+        Signal::MemoryPressure => "memory-pressure",
     };
     let workload = &container.workload;
     hashed(&[

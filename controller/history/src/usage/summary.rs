@@ -3,9 +3,9 @@
 //! Each day is merged into running tables of one row per series and bin, and per series and pod, so that memory does not
 //! grow with the length of the window. Samples count alike, so a pod that lived for minutes weighs minutes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage, Signal};
+use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage, Signal, Startup, Strain};
 use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window};
 use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
@@ -20,7 +20,7 @@ use crate::error::HistoryError;
 pub(super) struct Summary {
     window: Window,
     wanted: Option<HashSet<ContainerId>>,
-    containers: BTreeSet<ContainerId>,
+    containers: BTreeMap<ContainerId, Ids>,
     bins: DataFrame,
     pods: DataFrame,
     maxima: HashMap<u64, (f64, i64)>,
@@ -38,7 +38,7 @@ impl Summary {
         Self {
             window: Window { from_unix_s, ..window },
             wanted: containers.map(|containers| containers.iter().cloned().collect()),
-            containers: BTreeSet::new(),
+            containers: BTreeMap::new(),
             bins: DataFrame::empty(),
             pods: DataFrame::empty(),
             maxima: HashMap::new(),
@@ -60,15 +60,20 @@ impl Summary {
         }
         let is_wanted =
             |container: &ContainerId| self.wanted.as_ref().is_none_or(|wanted| wanted.contains(container));
-        let named: Vec<ContainerId> =
-            ledger.containers.iter().filter(|container| is_wanted(container)).cloned().collect();
-        let ids: HashSet<u64> = named.iter().flat_map(series_ids).collect();
-        let cpu_ids: HashSet<u64> =
-            named.iter().map(|container| series_id(container, Signal::CpuMillicores)).collect();
+        let (mut ids, mut cpu, mut memory) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for container in ledger.containers.iter().filter(|container| is_wanted(container)) {
+            // Most containers are there on most days: their names are hashed once.
+            let own = match self.containers.get(container) {
+                Some(own) => *own,
+                None => *self.containers.entry(container.clone()).or_insert(Ids::of(container)),
+            };
+            ids.extend(own.0);
+            cpu.insert(own.get(Signal::CpuMillicores));
+            memory.insert(own.get(Signal::MemoryBytes));
+        }
         let kills =
             ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s) && is_wanted(&kill.container));
         let kills: Vec<_> = kills.cloned().collect();
-        self.containers.extend(named);
         self.oom_kills.extend(kills);
 
         let counts = |hour: i64| within(hour) && ledger.hours.contains_key(&hour);
@@ -84,7 +89,7 @@ impl Summary {
         })?;
         self.add_hours(&bins, &pods)?;
         let bins_of_day = frame::merged_bins(&bins, By::Series)?;
-        self.end_day(&bins_of_day, &cpu_ids, maxima)?;
+        self.end_day(&bins_of_day, (&cpu, &memory), maxima)?;
         // The day as read is the largest table of all.
         drop(bins);
         self.bins = frame::merged_bins(&frame::stacked(self.bins, &bins_of_day)?, By::Series)?;
@@ -94,11 +99,11 @@ impl Summary {
         Ok(self)
     }
 
-    /// Takes a day's maxima over, and the sketches of its CPU.
+    /// Takes a day's maxima over, and of CPU its sketches.
     fn end_day(
         &mut self,
         bins: &DataFrame,
-        cpu: &HashSet<u64>,
+        (cpu, memory): (&HashSet<u64>, &HashSet<u64>),
         maxima: HashMap<u64, (f64, i64)>,
     ) -> Result<(), HistoryError> {
         let mut sketches: HashMap<u64, Vec<(i32, u32)>> = HashMap::new();
@@ -111,6 +116,9 @@ impl Summary {
             let highest = self.maxima.entry(series).or_insert((max, at));
             if max > highest.0 {
                 *highest = (max, at);
+            }
+            if !cpu.contains(&series) && !memory.contains(&series) {
+                continue;
             }
             let sketch = sketches.remove(&series).map(|bins| sketch_of(&bins)).unwrap_or_default();
             let day = DayUsage { at_unix_s: at.div_euclid(DAY_S) * DAY_S, sketch, max };
@@ -172,38 +180,50 @@ impl Summary {
         let containers = std::mem::take(&mut self.containers);
         Ok(containers
             .into_iter()
-            .filter_map(|container| self.container(container, &bins, &spans, partial.clone()))
+            .filter_map(|(container, ids)| self.container((container, ids), &bins, &spans, partial.clone()))
             .collect())
     }
 
     fn container(
         &mut self,
-        container: ContainerId,
+        (container, ids): (ContainerId, Ids),
         bins: &HashMap<u64, Vec<(i32, u32)>>,
         spans: &HashMap<u64, Vec<PodSpan>>,
         partial: Option<String>,
     ) -> Option<ContainerUsage> {
-        let [cpu_id, memory_id, throttled_id] = series_ids(&container);
-        let of = |id: u64| spans.get(&id).map_or(&[][..], Vec::as_slice);
-        let all = || [cpu_id, memory_id, throttled_id].into_iter().flat_map(of);
+        let of = |signal: Signal| spans.get(&ids.get(signal)).map_or(&[][..], Vec::as_slice);
+        // A pod's time is all of it, the start too.
+        let cpu = joined_by_pod(of(Signal::CpuMillicores), of(Signal::CpuStartupMillicores));
+        let memory = of(Signal::MemoryBytes);
+        let all = || cpu.iter().chain(memory).chain(of(Signal::ThrottledRatio));
         let first = all().map(|span| span.first).min()?;
         let last = all().map(|span| span.last).max()?;
-        let longest = if of(memory_id).len() >= of(cpu_id).len() { of(memory_id) } else { of(cpu_id) };
+        let longest = if memory.len() >= cpu.len() { memory } else { &cpu };
         let steps: u64 = longest.iter().map(|span| steps_between(span.first, span.last)).sum();
-        let throttled: u64 = of(throttled_id).iter().map(|span| u64::from(span.samples)).sum();
-        let throttled_sum: f64 = of(throttled_id).iter().map(|span| span.sum).sum();
+        let highest = |signal: Signal| self.maxima.get(&ids.get(signal)).map(|(max, _)| *max);
+        let startup = Startup {
+            cpu_max: highest(Signal::CpuStartupMillicores),
+            memory_max: highest(Signal::MemoryStartupBytes),
+        };
+        let strain = Strain {
+            restarts: of(Signal::Restarts).iter().map(|span| span.sum).sum::<f64>().round() as u64,
+            cpu_pressure: mean(of(Signal::CpuPressure)),
+            memory_pressure: mean(of(Signal::MemoryPressure)),
+        };
         let oom_kills = self.oom_kills.iter().filter(|kill| kill.container == container).cloned().collect();
         Some(ContainerUsage {
             window: self.window,
             seen: Window { from_unix_s: first, to_unix_s: (last + STEP_S).min(self.window.to_unix_s) },
-            cpu: self.resource(cpu_id, bins, of(cpu_id)),
-            memory: self.resource(memory_id, bins, of(memory_id)),
+            cpu: self.resource(ids.get(Signal::CpuMillicores), bins, &cpu),
+            memory: self.resource(ids.get(Signal::MemoryBytes), bins, memory),
             oom_kills,
-            throttled_ratio: (throttled > 0).then(|| throttled_sum / throttled as f64),
+            throttled_ratio: mean(of(Signal::ThrottledRatio)),
+            strain,
+            startup,
             pods: longest.len() as u64,
             replica_hours: (steps * STEP_S as u64) as f64 / HOUR_S as f64,
-            cpu_hours: self.hours.remove(&cpu_id).unwrap_or_default(),
-            memory_hours: self.hours.remove(&memory_id).unwrap_or_default(),
+            cpu_hours: self.hours.remove(&ids.get(Signal::CpuMillicores)).unwrap_or_default(),
+            memory_hours: self.hours.remove(&ids.get(Signal::MemoryBytes)).unwrap_or_default(),
             partial,
             container,
         })
@@ -231,10 +251,34 @@ impl Summary {
     }
 }
 
-/// CPU, memory, throttling.
-fn series_ids(container: &ContainerId) -> [u64; 3] {
-    [Signal::CpuMillicores, Signal::MemoryBytes, Signal::ThrottledRatio]
-        .map(|signal| series_id(container, signal))
+/// The series of a container, in the order of [`Signal::ALL`].
+#[derive(Debug, Clone, Copy)]
+struct Ids([u64; Signal::ALL.len()]);
+
+impl Ids {
+    fn of(container: &ContainerId) -> Self {
+        Self(Signal::ALL.map(|signal| series_id(container, signal)))
+    }
+
+    fn get(&self, signal: Signal) -> u64 {
+        self.0[signal as usize]
+    }
+}
+
+/// Spans of two series of the same pods, one per pod.
+fn joined_by_pod(one: &[PodSpan], other: &[PodSpan]) -> Vec<PodSpan> {
+    let mut by_pod: BTreeMap<u64, PodSpan> = BTreeMap::new();
+    for span in one.iter().chain(other) {
+        by_pod.entry(span.pod).and_modify(|kept| kept.absorb(span)).or_insert(*span);
+    }
+    by_pod.into_values().collect()
+}
+
+/// Mean of all samples; none without any.
+fn mean(spans: &[PodSpan]) -> Option<f64> {
+    let samples: u64 = spans.iter().map(|span| u64::from(span.samples)).sum();
+    let sum: f64 = spans.iter().map(|span| span.sum).sum();
+    (samples > 0).then(|| sum / samples as f64)
 }
 
 fn sketch_of(bins: &[(i32, u32)]) -> Sketch {

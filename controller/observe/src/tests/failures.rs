@@ -24,7 +24,7 @@ async fn a_refused_size_is_halved_until_it_fits() {
     answers(&server, MEMORY, matrix(&[row("live", json!([[at(1), "1"]]))])).await;
     else_empty(&server).await;
     let (report, series) = read(&source(&server, |_| {}).await).await.unwrap();
-    assert_eq!((report.queries, report.samples), (5, 5));
+    assert_eq!((report.queries, report.samples), (6, 5));
     let cpu: Vec<i64> = series
         .iter()
         .filter(|one| one.signal == Signal::CpuMillicores)
@@ -60,7 +60,7 @@ async fn an_outage_is_borne_for_a_while() {
     answers(&server, MEMORY, matrix(&[row("live", json!([[at(1), "1"]]))])).await;
     else_empty(&server).await;
     let (report, _) = read(&source(&server, |_| {}).await).await.unwrap();
-    assert_eq!((report.queries, report.samples), (5, 2));
+    assert_eq!((report.queries, report.samples), (6, 2));
 
     server.reset().await;
     Mock::given(method("POST"))

@@ -16,6 +16,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use super::*;
 
 mod failures;
+mod signals;
 
 const CPU: &str = "container_cpu_usage_seconds_total";
 const MEMORY: &str = "container_memory_working_set_bytes";
@@ -115,7 +116,7 @@ fn at(step: i64) -> i64 {
 }
 
 #[tokio::test]
-async fn reads_all_containers_with_three_queries() {
+async fn reads_all_containers_with_four_queries() {
     let server = MockServer::start().await;
     let cpu = [
         row("live", json!([[at(1), "250.5"], [at(2), "300"]])),
@@ -123,11 +124,12 @@ async fn reads_all_containers_with_three_queries() {
     ];
     answers(&server, CPU, matrix(&cpu)).await;
     answers(&server, MEMORY, matrix(&[row("live", json!([[at(1), "1e9"]]))])).await;
-    answers(&server, THROTTLED, matrix(&[row("live", json!([[SLICE.from_unix_s + 3600, "1.2"]]))])).await;
+    let hourly = |pod: &str, signal: &str, value: &str| json!({"metric": {"namespace": "shop", "pod": pod, "container": "main", "kubeopt_signal": signal}, "values": [[SLICE.from_unix_s + 3600, value]]});
+    answers(&server, THROTTLED, matrix(&[hourly("live", "throttled", "1.2")])).await;
     else_empty(&server).await;
     let (report, mut series) = read(&source(&server, |_| {}).await).await.unwrap();
     series.sort_by_key(|one| (one.signal, one.pod.clone()));
-    assert_eq!((report.queries, report.series, report.samples), (3, 4, 5));
+    assert_eq!((report.queries, report.series, report.samples), (4, 4, 5));
     assert!(report.partial.is_none() && report.empty.is_none() && report.bytes > 0);
     assert_eq!(series[0].points, [(at(23), 1.0)]);
     assert_eq!(series[1].points, [(at(0), 250.5), (at(1), 300.0)]);
@@ -155,7 +157,7 @@ async fn asks_by_cluster_namespace_and_tenant() {
     let requests = server.received_requests().await.unwrap();
     let range: Vec<&Request> =
         requests.iter().filter(|one| one.url.path().ends_with("query_range")).collect();
-    assert_eq!(range.len(), 3);
+    assert_eq!(range.len(), 4);
     for request in range {
         let body = String::from_utf8(request.body.clone()).unwrap();
         assert!(body.contains("cluster%3D%22prod-eu%22%2Cnamespace%3D%7E%22shop%22"), "{body}");
@@ -182,7 +184,7 @@ async fn processors_are_added_up_where_cadvisor_exports_them_singly() {
     answers(&server, "without+%28cpu%29", matrix(&[row("live", json!([[at(1), "700"]]))])).await;
     else_empty(&server).await;
     let (report, series) = read(&source(&server, |_| {}).await).await.unwrap();
-    assert!(report.queries == 4 && report.partial.is_none(), "{report:?}");
+    assert!(report.queries == 5 && report.partial.is_none(), "{report:?}");
     assert!(series.iter().any(|one| one.signal == Signal::CpuMillicores && one.points == [(at(0), 700.0)]));
 }
 
@@ -259,7 +261,7 @@ async fn asks_kube_state_metrics_about_pods_that_are_gone() {
     };
     assert_eq!(of("sync-x7k2p"), [id(WorkloadKind::Job, "sync"), id(WorkloadKind::Job, "sync")]);
     assert_eq!(of("odd"), [id(WorkloadKind::Deployment, "api")]);
-    assert_eq!((report.queries, report.unowned_series), (6, 1));
+    assert_eq!((report.queries, report.unowned_series), (7, 1));
 }
 
 #[tokio::test]

@@ -223,6 +223,8 @@ fn member(index: usize, wish: &Wish) -> Member {
             memory: Some(memory),
             oom_kills: Vec::new(),
             throttled_ratio: None,
+            strain: kubeopt_model::usage::Strain::default(),
+            startup: kubeopt_model::usage::Startup::default(),
             pods: 3,
             replica_hours: 100.0,
             cpu_hours: Vec::new(),

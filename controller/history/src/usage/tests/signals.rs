@@ -1,0 +1,55 @@
+//! Starts, restarts and pressure beside usage.
+
+use kubeopt_model::usage::{Startup, Strain};
+
+use super::*;
+
+#[tokio::test]
+async fn a_start_is_kept_apart_and_counts_as_time_of_the_pod() {
+    stores(async |store| {
+        let day = window(0, 24);
+        let (start, rest) = (window(0, 1), window(1, 24));
+        let mut steady = flat("api", "a", Signal::CpuMillicores, rest, 100.0);
+        // A restart in the middle.
+        steady.points.retain(|(at, _)| *at != 12 * HOUR_S);
+        let all = [
+            flat("api", "a", Signal::CpuStartupMillicores, start, 2000.0),
+            series("api", "a", Signal::CpuStartupMillicores, vec![(12 * HOUR_S, 1500.0)]),
+            steady,
+            flat("api", "a", Signal::MemoryBytes, day, 1e8),
+            series("api", "a", Signal::MemoryStartupBytes, vec![(0, 9e7)]),
+            series("api", "a", Signal::Restarts, vec![(12 * HOUR_S, 1.0), (20 * HOUR_S, 2.0)]),
+            series("api", "b", Signal::Restarts, vec![(12 * HOUR_S, 1.0)]),
+            series("api", "a", Signal::CpuPressure, vec![(0, 0.2), (HOUR_S, 0.4)]),
+        ];
+        append(store, day, &all).await;
+        let found = usage(store, day).await.remove(0);
+        let cpu = found.cpu.as_ref().unwrap();
+        assert_eq!((cpu.max, cpu.sketch.count()), (100.0, 275));
+        assert_eq!((cpu.coverage.have, cpu.coverage.expected), (288, 288));
+        assert_eq!(cpu.days.len(), 1);
+        assert_eq!(found.startup, Startup { cpu_max: Some(2000.0), memory_max: Some(9e7) });
+        let pressure = found.strain.cpu_pressure.unwrap();
+        assert!((pressure - 0.3).abs() < 1e-9);
+        assert_eq!(found.strain, Strain { restarts: 4, cpu_pressure: Some(pressure), memory_pressure: None });
+        assert_eq!((found.pods, found.replica_hours), (1, 24.0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pods_weigh_as_long_as_they_live() {
+    // Twenty pods of five minutes each, beside one of a day: 20 samples of 288 + 20.
+    let store = MemoryUsage::default();
+    let day = window(0, 24);
+    let mut all = vec![flat("api", "long", Signal::CpuMillicores, day, 100.0)];
+    all.extend(
+        (0..20)
+            .map(|n| series("api", &format!("short-{n}"), Signal::CpuMillicores, vec![(n * HOUR_S, 2000.0)])),
+    );
+    append(&store, day, &all).await;
+    let found = usage(&store, day).await.remove(0);
+    let cpu = found.cpu.as_ref().unwrap();
+    assert!((cpu.sketch.share_above(1000.0) - 20.0 / 308.0).abs() < 1e-9);
+    assert!((found.replica_hours - 308.0 / 12.0).abs() < 1e-9);
+}
