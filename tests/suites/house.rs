@@ -17,6 +17,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-cluster", 1),
     ("kubeopt-observe", 1),
     ("kubeopt-history", 1),
+    ("kubeopt-backtest", 1),
     ("kubeopt-forecast", 1),
     ("kubeopt-recommend", 1),
     ("kubeopt-cost", 1),
@@ -36,6 +37,7 @@ const PURE: &[&str] = &[
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-forecast",
+    "kubeopt-backtest",
     "kubeopt-recommend",
     "kubeopt-cost",
     "kubeopt-policy",
@@ -58,6 +60,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("yaml-rust2", &["kubeopt-manifest", "kubeopt-api"]),
     ("linfa", &["kubeopt-forecast"]),
     ("tera", &["kubeopt-report"]),
+    ("resvg", &["kubeopt-backtest"]),
     ("axum", &["kubeopt-server"]),
     ("clap", &["kubeopt"]),
 ];

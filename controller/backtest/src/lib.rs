@@ -1,0 +1,29 @@
+//! How sizing rules would have done on recorded usage: what they save, what exceeds them, how often they change.
+//!
+//! Pure: recorded usage comes in, figures, a table and a plot go out. Each week a rule sees only what lies before it, its
+//! answer stands for seven days, and then the days are compared with it. Knows nothing of files, Prometheus or Git, and
+//! nothing of how a rule comes to its answer.
+
+mod contender;
+mod days;
+mod dominance;
+mod figures;
+mod plot;
+mod png;
+mod replay;
+mod report;
+mod run;
+mod split;
+mod svg;
+mod table;
+mod week;
+
+pub use contender::{Contender, InvalidNames, Role, contenders};
+pub use dominance::{AtEqualRisk, Dominance};
+pub use figures::{Figure, Figures};
+pub use png::{PngError, png};
+pub use report::{Report, Row};
+pub use run::{Plan, run};
+pub use split::Part;
+pub use svg::svg;
+pub use table::{HEADERS, MARKDOWN_NOTE};
