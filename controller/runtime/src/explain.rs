@@ -1,17 +1,19 @@
 //! `explain`: the decision trace of one workload: the data that was used, what each rule said, what bound it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{
-    ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason, Recommendation,
-    RepositoryId, Timestamp, WorkloadId, WorkloadKind,
+    ContainerId, ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason,
+    Recommendation, RepositoryId, Timestamp, WorkloadId, WorkloadKind,
 };
 use serde::Serialize;
 
 use crate::codes;
 use crate::edges::Edges;
+use crate::outlook::{Outlook, outlooks};
 use crate::proposing::Left;
 
 /// `payments/deploy/api`
@@ -61,6 +63,8 @@ pub struct ExplainedContainer {
     pub container: String,
     /// The recommendation's part for it.
     pub member: Option<Member>,
+    /// What its load is like; none where nothing is recommended.
+    pub outlook: Option<Outlook>,
     /// What the rules and guardrails said.
     pub reasons: Vec<Reason>,
     /// Why nothing is recommended, if so.
@@ -107,19 +111,29 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
         name: String::new(),
     };
     let wanted = edges.want_live(&seen, now, &nowhere).await?;
-    let recommended =
-        wanted.admitted.iter().flat_map(|admitted| of_recommendation(&admitted.recommendation, &workload));
+    let facts: Vec<_> = seen.clusters.values().collect();
+    let members = wanted.admitted.iter().flat_map(|admitted| &admitted.recommendation.members);
+    let outlooks = outlooks(members, &facts);
+    let recommended = wanted
+        .admitted
+        .iter()
+        .flat_map(|admitted| of_recommendation(&admitted.recommendation, &workload, &outlooks));
     let left = wanted.left.iter().flat_map(|left| of_left(left, &workload));
     let mut containers: Vec<ExplainedContainer> = recommended.chain(left).collect();
     containers.sort_by(|a, b| a.container.cmp(&b.container));
     Ok(Explained { workload, containers, problems: seen.problems })
 }
 
-fn of_recommendation(recommendation: &Recommendation, workload: &WorkloadId) -> Vec<ExplainedContainer> {
+fn of_recommendation(
+    recommendation: &Recommendation,
+    workload: &WorkloadId,
+    outlooks: &BTreeMap<ContainerId, Outlook>,
+) -> Vec<ExplainedContainer> {
     let own = recommendation.members.iter().filter(|member| &member.container.workload == workload);
     own.map(|member| ExplainedContainer {
         container: member.container.container.to_string(),
         member: Some(member.clone()),
+        outlook: outlooks.get(&member.container).cloned(),
         reasons: recommendation.reasons.clone(),
         why_not: None,
     })
@@ -131,6 +145,7 @@ fn of_left(left: &Left, workload: &WorkloadId) -> Vec<ExplainedContainer> {
     own.map(|id| ExplainedContainer {
         container: id.container.to_string(),
         member: None,
+        outlook: None,
         reasons: Vec::new(),
         why_not: Some(left.why.clone()),
     })
@@ -151,6 +166,9 @@ impl fmt::Display for Explained {
             }
             if let Some(member) = &container.member {
                 show_usage(f, &member.usage)?;
+                if let Some(outlook) = &container.outlook {
+                    writeln!(f, "  load: {outlook}")?;
+                }
                 show_values(f, member)?;
             }
             for reason in &container.reasons {

@@ -17,6 +17,7 @@ pub mod explain;
 pub mod get_sources;
 pub mod located;
 pub mod offline;
+pub mod outlook;
 pub mod pipeline;
 pub mod policy_files;
 pub mod progress;

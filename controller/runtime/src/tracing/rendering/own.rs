@@ -47,7 +47,7 @@ fn written_part(
     }
     let Some(written) = written(entry, files) else { return Err(problem) };
     let yaml = concatenated(&written, files);
-    let by = ProvenBy::NotRendered(problem.text.clone());
+    let by = ProvenBy::NotRendered("kustomize was not found".to_owned());
     rendering.problems.push(problem);
     Ok(Part {
         release: None,

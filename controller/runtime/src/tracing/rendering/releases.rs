@@ -43,7 +43,11 @@ pub(super) async fn release_part(
         Err(problem) if problem.code == RENDERER_MISSING => {
             // They are told again with what is read in its place.
             rendering.problems.truncate(told);
-            part_by_layout(release, chart, &problem, view, tools, rendering).ok_or(problem)
+            let part = part_by_layout(release, chart, &problem, view, tools, rendering);
+            if part.is_none() {
+                rendering.problems.truncate(told);
+            }
+            part.ok_or(problem)
         }
         rendered => rendered,
     }
@@ -73,10 +77,15 @@ fn part_by_layout(
         namespace: release.namespace.clone(),
         bare: found.manifests.clone(),
         yaml: found.manifests,
-        by: ProvenBy::NotRendered(problem.text.clone()),
+        by: ProvenBy::NotRendered(reason(problem)),
         chart: None,
         unrendered: Some(Unrendered::Values(found.values)),
     })
+}
+
+/// Why there is no rendering, as a clause.
+fn reason(problem: &Problem) -> String {
+    if problem.code == RENDERER_MISSING { "helm was not found".to_owned() } else { problem.text.clone() }
 }
 
 /// The name of a chart as far as its release tells.
