@@ -398,4 +398,4 @@ pub fn pod_reserves(containers: impl Iterator<Item = (ContainerRole, Resources)>
 
 #[cfg(test)]
 #[path = "bill_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use crate::nodes::tests::m5_large;
 use crate::nodes::{PoolTerms, node_price};
 use crate::sheet::Sheets;
 
-fn id(kind: WorkloadKind, name: &str) -> WorkloadId {
+pub(crate) fn id(kind: WorkloadKind, name: &str) -> WorkloadId {
     WorkloadId {
         cluster: ClusterName::new("c").unwrap(),
         namespace: Namespace::new("shop").unwrap(),
@@ -17,18 +17,18 @@ fn id(kind: WorkloadKind, name: &str) -> WorkloadId {
     }
 }
 
-fn main_container() -> ContainerName {
+pub(crate) fn main_container() -> ContainerName {
     ContainerName::new("main").unwrap()
 }
 
-fn requests(cpu: u64, mebi: u64) -> Resources {
+pub(crate) fn requests(cpu: u64, mebi: u64) -> Resources {
     let mut resources = Resources::default();
     resources.requests.cpu = Some(MilliCores(cpu));
     resources.requests.memory = Some(Bytes::mebi(mebi));
     resources
 }
 
-fn workload(id: WorkloadId) -> Workload {
+pub(crate) fn workload(id: WorkloadId) -> Workload {
     Workload {
         id,
         labels: BTreeMap::new(),
@@ -46,7 +46,7 @@ fn workload(id: WorkloadId) -> Workload {
     }
 }
 
-fn pod(of: &WorkloadId, node: &str, resources: Resources) -> Pod {
+pub(crate) fn pod(of: &WorkloadId, node: &str, resources: Resources) -> Pod {
     Pod {
         namespace: of.namespace.clone(),
         name: "pod".to_owned(),
@@ -60,7 +60,7 @@ fn pod(of: &WorkloadId, node: &str, resources: Resources) -> Pod {
 }
 
 /// Nodes of one Karpenter pool, each with one pod of `deploy/api` of that size.
-fn cluster(nodes: usize, size: Resources) -> ClusterFacts {
+pub(crate) fn cluster(nodes: usize, size: Resources) -> ClusterFacts {
     let mut facts = ClusterFacts::empty(ClusterName::new("c").unwrap());
     let api = id(WorkloadKind::Deployment, "api");
     for at in 0..nodes {

@@ -39,8 +39,9 @@ impl MeanReplicas {
         self.0
     }
 
-    fn decimal(self) -> Decimal {
-        Decimal::from_f64(self.0).unwrap_or_default().round_dp(6)
+    /// Replica-hours of a month of 730 hours.
+    pub fn month_hours(self) -> Decimal {
+        Decimal::from_f64(self.0).unwrap_or_default().round_dp(6) * Decimal::from(HOURS_PER_MONTH)
     }
 }
 
@@ -92,7 +93,7 @@ pub fn capacity_cost(
     usage: Option<&ContainerUsage>,
     replicas: MeanReplicas,
 ) -> Option<CapacityCost> {
-    let hours = replicas.decimal() * Decimal::from(HOURS_PER_MONTH);
+    let hours = replicas.month_hours();
     let part = |resources: &Resources, resource| {
         resource_cost(unit, resource, resources, usage, hours).map(Money::to_cents)
     };

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::family::{distance, sheet_key};
-use crate::price::{Discount, UnitPrices, UsdPerHour};
+use crate::price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour, UsdPerHour};
 use crate::sheet::{Market, Offer, Provider, Sheets};
 
 /// What is known of a machine.
@@ -93,6 +93,15 @@ impl Priced {
         let date: jiff::civil::Date = self.date.parse().ok()?;
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         Some(i64::from((today - date).get_days()).max(0))
+    }
+
+    /// The unit prices before the discount.
+    pub fn list_unit(&self) -> Option<UnitPrices> {
+        let paid = Decimal::ONE - Decimal::from(self.discount);
+        Some(UnitPrices {
+            core: UsdPerCoreHour::new((self.unit.core.usd() / paid).round_dp(9))?,
+            gib: UsdPerGibHour::new((self.unit.gib.usd() / paid).round_dp(9))?,
+        })
     }
 
     /// The same as the value that other stages price with.

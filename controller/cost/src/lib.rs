@@ -4,20 +4,28 @@
 //! what can leave the bill (whole nodes). Pure: values in, values out, `now` is given. Two numbers, never one; unknown is
 //! unknown, never 0. docs/costs.md tells how each number is made.
 
+pub mod allocation;
 pub mod bill;
 pub mod capacity;
 pub mod codes;
 mod family;
 pub mod find;
+pub mod focus;
 pub mod nodes;
 pub mod packing;
 pub mod price;
+pub mod savings;
 pub mod sheet;
+pub mod words;
 
+pub use allocation::{CostReport, CostRow, PricedCluster, allocate, workload_prices};
 pub use bill::{Bill, PoolBill, WhyNothing, bill};
 pub use capacity::{MeanReplicas, capacity_cost};
 pub use codes::CODES;
 pub use find::{Basis, Machine, Priced, UnknownPrice, list_price};
+pub use focus::{focus_csv, table_csv};
 pub use nodes::{PoolId, PoolTerms, Terms, mean_prices, node_price};
 pub use price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour, UsdPerHour, UsdPerMonth};
+pub use savings::{MergedRequest, SavingsReport, SavingsRow, Today, estimate_savings, requests_month};
 pub use sheet::{Manifest, Market, Provider, SheetFacts, Sheets};
+pub use words::{Aggregate, WordError, read_aggregates, read_since, read_window};

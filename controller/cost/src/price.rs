@@ -18,7 +18,7 @@
 
 use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
 use kubeopt_model::quantity::GIB;
-use kubeopt_model::{Amount, Bytes, MilliCores, Resource};
+use kubeopt_model::{Amount, Bytes, MilliCores, Prices, Resource};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -150,6 +150,14 @@ impl UnitPrices {
         Some(Self {
             core: UsdPerCoreHour::new((gib * ratio).round_dp(PRICE_DIGITS))?,
             gib: UsdPerGibHour::new(gib.round_dp(PRICE_DIGITS))?,
+        })
+    }
+
+    /// The numbers of prices. None where one is not above 0.
+    pub fn of(prices: &Prices) -> Option<Self> {
+        Some(Self {
+            core: UsdPerCoreHour::new(prices.usd_per_core_hour)?,
+            gib: UsdPerGibHour::new(prices.usd_per_gib_hour)?,
         })
     }
 

@@ -1,0 +1,356 @@
+//! Costs over a window: what each container's capacity cost, from the nodes that its pods run on, summed by a reader's words.
+//!
+//! One line a container and resource is made first, rounded to the cent; every sum adds those, so parts add up to totals.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::cluster::{ClusterFacts, Node};
+use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
+use kubeopt_model::{
+    ContainerId, ContainerRole, ContainerUsage, Prices, Resource, Timestamp, Window, Workload, WorkloadId,
+};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive as _;
+use serde::Serialize;
+
+use crate::capacity::expected_base;
+use crate::find::{Priced, UnknownPrice};
+use crate::nodes::mean_unit;
+use crate::price::UnitPrices;
+use crate::sheet::Market;
+use crate::words::{Aggregate, row_name};
+
+/// One cluster with what its costs are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct PricedCluster<'a> {
+    /// What it shows.
+    pub facts: &'a ClusterFacts,
+    /// Prices by the name of the node.
+    pub prices: &'a BTreeMap<String, Result<Priced, UnknownPrice>>,
+    /// Usage over the window.
+    pub usage: &'a BTreeMap<ContainerId, ContainerUsage>,
+    /// For a cluster none of whose nodes has a price; none leaves its workloads unpriced.
+    pub fallback: Option<&'a Prices>,
+}
+
+/// One resource of one container over the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Whose.
+    pub container: ContainerId,
+    /// Of which resource.
+    pub resource: Resource,
+    /// Core-hours or GiB-hours: replica-hours x E[max(request, usage)].
+    pub quantity_hours: Decimal,
+    /// Price of a core or GiB and hour, as paid.
+    pub usd_per_hour: Decimal,
+    /// The same before discounts.
+    pub list_usd_per_hour: Decimal,
+    /// What it cost, to the cent.
+    pub cost: Money,
+    /// What of that was used, to the cent; none without samples.
+    pub used: Option<Money>,
+    /// Region of its nodes, if they agree.
+    pub region: Option<String>,
+    /// All its nodes may be taken away.
+    pub spot: bool,
+    /// What the price rests on, and its date.
+    pub basis: (String, String),
+}
+
+/// Sums of some lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostRow {
+    /// Name.
+    pub name: String,
+    /// CPU over the window.
+    pub cpu_cost: Money,
+    /// Memory over the window.
+    pub memory_cost: Money,
+    /// Both.
+    pub total_cost: Money,
+    /// What of it was used.
+    pub used_cost: Money,
+    /// The total at this rate for 730 hours.
+    pub monthly_cost: Money,
+    /// Containers whose cost is known.
+    pub containers: usize,
+    /// Containers whose cost is unknown; they are in no sum.
+    pub unknown_containers: usize,
+}
+
+/// Costs over a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostReport {
+    /// From when to when.
+    pub window: Window,
+    /// Dearest first, then by name.
+    pub rows: Vec<CostRow>,
+    /// All rows together.
+    pub total: CostRow,
+    /// What prices rest on: words, date, age in days; sorted.
+    pub prices: Vec<PriceNote>,
+    /// Currency of every number.
+    pub currency: &'static str,
+    /// The lines behind it.
+    #[serde(skip)]
+    pub lines: Vec<Line>,
+}
+
+/// What prices rest on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PriceNote {
+    /// In words.
+    pub basis: String,
+    /// The date of the numbers.
+    pub date: String,
+    /// Days since then, if the date can be read.
+    pub age_days: Option<i64>,
+}
+
+/// Allocates the capacity of clusters to their workloads over a window, summed by `aggregates`.
+pub fn allocate(
+    clusters: &[PricedCluster<'_>],
+    window: Window,
+    aggregates: &[Aggregate],
+    now: Timestamp,
+) -> CostReport {
+    let mut rows: BTreeMap<String, CostRow> = BTreeMap::new();
+    let mut lines = Vec::new();
+    for cluster in clusters {
+        let places = Places::of(cluster);
+        for workload in cluster.facts.workloads.iter().filter(|workload| workload.owner.is_none()) {
+            let place = places.of_workload(cluster, workload);
+            // An init container reserves nothing beside what runs later; only nodes are packed with the larger of both.
+            let lasting = workload.containers.iter().filter(|one| one.role != ContainerRole::Init);
+            for container in lasting {
+                let name = row_name(aggregates, workload, container.name.as_str());
+                let row = rows.entry(name.clone()).or_insert_with(|| CostRow { name, ..CostRow::default() });
+                let id = ContainerId { workload: workload.id.clone(), container: container.name.clone() };
+                let usage = cluster.usage.get(&id);
+                let made = place.as_ref().and_then(|place| {
+                    let work = Work { workload, resources: &container.resources, usage, window };
+                    Some([work.line(&id, Resource::Cpu, place)?, work.line(&id, Resource::Memory, place)?])
+                });
+                match &made {
+                    Some(made) => row.add(made, window),
+                    None => row.unknown_containers += 1,
+                }
+                lines.extend(made.into_iter().flatten());
+            }
+        }
+    }
+    report(rows, lines, window, now)
+}
+
+fn report(rows: BTreeMap<String, CostRow>, lines: Vec<Line>, window: Window, now: Timestamp) -> CostReport {
+    let mut rows: Vec<CostRow> = rows.into_values().collect();
+    rows.sort_by(|a, b| b.total_cost.cmp(&a.total_cost).then_with(|| a.name.cmp(&b.name)));
+    let mut total = CostRow { name: "total".to_owned(), ..CostRow::default() };
+    rows.iter().for_each(|row| total.absorb(row));
+    let mut prices: Vec<PriceNote> = lines
+        .iter()
+        .map(|line| PriceNote {
+            basis: line.basis.0.clone(),
+            date: line.basis.1.clone(),
+            age_days: age_days(&line.basis.1, now),
+        })
+        .collect();
+    prices.sort();
+    prices.dedup();
+    CostReport { window, rows, total, prices, currency: "USD", lines }
+}
+
+fn age_days(date: &str, now: Timestamp) -> Option<i64> {
+    let date: jiff::civil::Date = date.parse().ok()?;
+    let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    Some(i64::from((today - date).get_days()).max(0))
+}
+
+impl CostRow {
+    fn add(&mut self, lines: &[Line; 2], window: Window) {
+        for line in lines {
+            match line.resource {
+                Resource::Cpu => self.cpu_cost = self.cpu_cost + line.cost,
+                Resource::Memory => self.memory_cost = self.memory_cost + line.cost,
+            }
+            self.used_cost = self.used_cost + line.used.unwrap_or(Money::ZERO);
+        }
+        self.total_cost = self.cpu_cost + self.memory_cost;
+        self.monthly_cost = monthly(self.total_cost, window);
+        self.containers += 1;
+    }
+
+    fn absorb(&mut self, row: &Self) {
+        self.cpu_cost = self.cpu_cost + row.cpu_cost;
+        self.memory_cost = self.memory_cost + row.memory_cost;
+        self.total_cost = self.total_cost + row.total_cost;
+        self.used_cost = self.used_cost + row.used_cost;
+        self.monthly_cost = self.monthly_cost + row.monthly_cost;
+        self.containers += row.containers;
+        self.unknown_containers += row.unknown_containers;
+    }
+
+    /// Used of what it cost, in per cent; none where it cost nothing.
+    pub fn efficiency_percent(&self) -> Option<Decimal> {
+        (self.total_cost > Money::ZERO)
+            .then(|| (self.used_cost.0 * Decimal::ONE_HUNDRED / self.total_cost.0).round())
+    }
+}
+
+fn monthly(cost: Money, window: Window) -> Money {
+    let hours = Decimal::from(window.seconds()) / Decimal::from(3600);
+    if hours.is_zero() {
+        return Money::ZERO;
+    }
+    Money(cost.0 * Decimal::from(HOURS_PER_MONTH) / hours).to_cents()
+}
+
+/// Where a workload runs, as prices see it.
+#[derive(Debug, Clone)]
+struct Place {
+    unit: UnitPrices,
+    list: UnitPrices,
+    region: Option<String>,
+    spot: bool,
+    basis: (String, String),
+}
+
+/// The nodes of each workload's pods, and the place that stands for the whole cluster.
+struct Places<'a> {
+    nodes: BTreeMap<&'a WorkloadId, Vec<&'a Node>>,
+    whole: Option<Place>,
+}
+
+impl<'a> Places<'a> {
+    fn of(cluster: &PricedCluster<'a>) -> Self {
+        let by_name: BTreeMap<&str, &Node> =
+            cluster.facts.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+        let mut nodes: BTreeMap<&WorkloadId, Vec<&Node>> = BTreeMap::new();
+        for pod in &cluster.facts.pods {
+            let node = pod.node.as_deref().and_then(|name| by_name.get(name).copied());
+            if let (Some(workload), Some(node)) = (&pod.workload, node) {
+                nodes.entry(workload).or_default().push(node);
+            }
+        }
+        let all: Vec<&Node> = by_name.values().copied().collect();
+        let configured = || {
+            let prices = cluster.fallback?;
+            let unit = UnitPrices::of(prices)?;
+            let basis = (prices.basis.clone(), prices.date.clone());
+            Some(Place { unit, list: unit, region: None, spot: false, basis })
+        };
+        let whole = place(&all, cluster.prices, Weight::Capacity).or_else(configured);
+        Self { nodes, whole }
+    }
+
+    /// The nodes that its pods run on, each as often as a pod does; without pods the whole cluster.
+    fn of_workload(&self, cluster: &PricedCluster<'_>, workload: &Workload) -> Option<Place> {
+        let on = self.nodes.get(&workload.id).map(Vec::as_slice).unwrap_or_default();
+        place(on, cluster.prices, Weight::Alike).or_else(|| self.whole.clone())
+    }
+}
+
+/// How nodes count towards a mean price.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// By what they have.
+    Capacity,
+    /// One as much as the other: once for each pod.
+    Alike,
+}
+
+fn place(
+    nodes: &[&Node],
+    prices: &BTreeMap<String, Result<Priced, UnknownPrice>>,
+    weight: Weight,
+) -> Option<Place> {
+    let known: Vec<(&Node, &Priced)> =
+        nodes.iter().filter_map(|node| Some((*node, prices.get(&node.name)?.as_ref().ok()?))).collect();
+    let (first, priced) = *known.first()?;
+    let mean = |unit: &dyn Fn(&Priced) -> Option<UnitPrices>| {
+        mean_unit(known.iter().filter_map(|(node, priced)| {
+            let weighs = if weight == Weight::Alike { first } else { *node };
+            Some((unit(priced)?, weighs))
+        }))
+    };
+    let region = first.region.clone().filter(|_| known.iter().all(|(node, _)| node.region == first.region));
+    let oldest = known.iter().map(|(_, priced)| priced.date.as_str()).min()?;
+    let same = known.iter().all(|(_, other)| other.text == priced.text);
+    let text = if same { priced.text.clone() } else { format!("{} and others", priced.text) };
+    Some(Place {
+        unit: mean(&|priced| Some(priced.unit))?,
+        list: mean(&Priced::list_unit)?,
+        region,
+        spot: known.iter().all(|(_, priced)| priced.market == Market::Spot),
+        basis: (text, oldest.to_owned()),
+    })
+}
+
+/// What a core and a GiB of each workload cost, by the nodes that its pods run on; what is unknown is missing.
+pub fn workload_prices<'a>(cluster: &PricedCluster<'a>) -> BTreeMap<&'a WorkloadId, UnitPrices> {
+    let places = Places::of(cluster);
+    let priced = cluster
+        .facts
+        .workloads
+        .iter()
+        .filter_map(|workload| Some((&workload.id, places.of_workload(cluster, workload)?.unit)));
+    priced.collect()
+}
+
+/// One container at work over the window.
+struct Work<'a> {
+    workload: &'a Workload,
+    resources: &'a kubeopt_model::Resources,
+    usage: Option<&'a ContainerUsage>,
+    window: Window,
+}
+
+impl Work<'_> {
+    fn line(&self, id: &ContainerId, resource: Resource, place: &Place) -> Option<Line> {
+        let used = self.usage.and_then(|usage| usage.resource(resource));
+        let hours = self.replica_hours()?;
+        let expected = expected_base(self.resources.effective_request(resource), used)?;
+        let cost = place.unit.hours(resource, expected, hours).to_cents();
+        let mean = used.and_then(|used| expected_base(None, Some(used)));
+        let (unit, list, per) = match resource {
+            Resource::Cpu => (place.unit.core.usd(), place.list.core.usd(), Decimal::ONE_THOUSAND),
+            Resource::Memory => {
+                (place.unit.gib.usd(), place.list.gib.usd(), Decimal::from(kubeopt_model::quantity::GIB))
+            }
+        };
+        Some(Line {
+            container: id.clone(),
+            resource,
+            quantity_hours: (expected * hours / per).round_dp(6),
+            usd_per_hour: unit,
+            list_usd_per_hour: list,
+            cost,
+            // What was used is part of what it cost, so it cannot be more.
+            used: mean.map(|mean| place.unit.hours(resource, mean, hours).to_cents().min(cost)),
+            region: place.region.clone(),
+            spot: place.spot,
+            basis: place.basis.clone(),
+        })
+    }
+
+    /// From samples; without them a workload that runs all the time is taken as it is now, and one that runs now and then
+    /// is unknown.
+    fn replica_hours(&self) -> Option<Decimal> {
+        match self.usage.map(|usage| usage.replica_hours).filter(|hours| *hours > 0.0) {
+            Some(hours) => Decimal::from_f64(hours).map(|hours| hours.round_dp(4)),
+            None if self.workload.id.kind.is_batch() => None,
+            None => {
+                let hours = Decimal::from(self.window.seconds()) / Decimal::from(3600);
+                Some(hours * Decimal::from(self.workload.replicas))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "allocation_tests.rs"]
+pub(crate) mod tests;

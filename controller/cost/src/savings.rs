@@ -1,0 +1,168 @@
+//! What merged pull requests save, estimated: the requested capacity of their containers with the old and the new values.
+//!
+//! An estimate, and called so: what was measured on nodes after a merge is another number, which does not stand here. Knows
+//! no forge; the runtime passes what the markers said.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
+use kubeopt_model::pull_request::MarkedField;
+use kubeopt_model::quantity::{Bound, Field};
+use kubeopt_model::{Amount, ContainerId, ContainerRole, ContainerUsage, Resource, Timestamp, Workload};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::allocation::{PricedCluster, workload_prices};
+use crate::capacity::{MeanReplicas, expected_base};
+use crate::price::UnitPrices;
+
+/// A merged pull request, as far as its marker tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedRequest {
+    /// `acme/gitops #12`
+    pub name: String,
+    /// When the merge was seen, in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// What it changed.
+    pub fields: Vec<(Option<ContainerId>, MarkedField)>,
+}
+
+/// What is known of a container today.
+#[derive(Debug, Clone, Copy)]
+pub struct Today<'a> {
+    /// Price of its nodes.
+    pub unit: Option<UnitPrices>,
+    /// Usage of the last days.
+    pub usage: Option<&'a ContainerUsage>,
+    /// Replicas now.
+    pub replicas: u32,
+}
+
+/// One merged pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavingsRow {
+    /// Which.
+    pub pull_request: String,
+    /// When the merge was seen.
+    pub merged_at: String,
+    /// Requests that it changed and that are known today.
+    pub fields: usize,
+    /// Requests whose container, price or values are unknown; they are in no sum.
+    pub unknown_fields: usize,
+    /// What it changes a month: negative saves.
+    pub monthly: Money,
+    /// The same since the merge, within the time that was asked for.
+    pub so_far: Money,
+}
+
+/// What merged pull requests save.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SavingsReport {
+    /// Always `estimated`: requested capacity, with the prices, replicas and usage of today.
+    pub basis: &'static str,
+    /// From when, RFC 3339.
+    pub since: String,
+    /// Oldest first.
+    pub rows: Vec<SavingsRow>,
+    /// All together, a month.
+    pub monthly: Money,
+    /// All together, since the merges.
+    pub so_far: Money,
+    /// Requests that are in no sum.
+    pub unknown_fields: usize,
+    /// What kubeopt's own requests cost a month; none where it does not run in a cluster that is looked at.
+    pub own_monthly: Option<Money>,
+    /// Dollars saved for each that kubeopt itself costs; none where either is unknown or nothing is saved.
+    #[serde(rename = "return")]
+    pub return_ratio: Option<Decimal>,
+    /// `USD`
+    pub currency: &'static str,
+}
+
+/// Sums what merged pull requests change.
+pub fn estimate_savings(
+    merged: &[MergedRequest],
+    today: &BTreeMap<ContainerId, Today<'_>>,
+    own_monthly: Option<Money>,
+    since: Timestamp,
+    now: Timestamp,
+) -> SavingsReport {
+    let mut merged: Vec<&MergedRequest> =
+        merged.iter().filter(|one| one.at_unix_s >= since.as_second()).collect();
+    merged.sort_by(|a, b| (a.at_unix_s, &a.name).cmp(&(b.at_unix_s, &b.name)));
+    let rows: Vec<SavingsRow> = merged.into_iter().map(|one| row(one, today, now)).collect();
+    let monthly: Money = rows.iter().map(|row| row.monthly).sum();
+    let ratio = own_monthly.filter(|own| *own > Money::ZERO && monthly < Money::ZERO);
+    SavingsReport {
+        basis: "estimated",
+        since: since.to_string(),
+        monthly,
+        so_far: rows.iter().map(|row| row.so_far).sum(),
+        unknown_fields: rows.iter().map(|row| row.unknown_fields).sum(),
+        own_monthly,
+        return_ratio: ratio.map(|own| (-monthly.0 / own.0).round_dp(1)),
+        rows,
+        currency: "USD",
+    }
+}
+
+/// What the requests of the workloads that `is_own` picks cost a month. None where there are none, or one is unknown.
+pub fn requests_month(cluster: &PricedCluster<'_>, is_own: &dyn Fn(&Workload) -> bool) -> Option<Money> {
+    let prices = workload_prices(cluster);
+    let own: Vec<&Workload> = cluster.facts.workloads.iter().filter(|workload| is_own(workload)).collect();
+    let month = |workload: &Workload| {
+        let unit = *prices.get(&workload.id)?;
+        let hours = MeanReplicas::steady(workload.replicas).month_hours();
+        let lasting = workload.containers.iter().filter(|one| one.role != ContainerRole::Init);
+        let parts = lasting.flat_map(|one| [Resource::Cpu, Resource::Memory].map(|resource| (one, resource)));
+        parts
+            .map(|(one, resource)| {
+                let base = expected_base(one.resources.effective_request(resource), None)?;
+                Some(unit.hours(resource, base, hours).to_cents())
+            })
+            .sum::<Option<Money>>()
+    };
+    if own.is_empty() { None } else { own.into_iter().map(month).sum() }
+}
+
+fn row(merged: &MergedRequest, today: &BTreeMap<ContainerId, Today<'_>>, now: Timestamp) -> SavingsRow {
+    let requests = merged
+        .fields
+        .iter()
+        .filter(|(_, field)| field.field.parse::<Field>().is_ok_and(|field| field.bound == Bound::Request));
+    let deltas: Vec<Option<Money>> =
+        requests.map(|(id, field)| delta(field, today.get(id.as_ref()?)?)).collect();
+    let monthly: Money = deltas.iter().flatten().copied().sum();
+    let hours = Decimal::from((now.as_second() - merged.at_unix_s).max(0)) / Decimal::from(3600);
+    SavingsRow {
+        pull_request: merged.name.clone(),
+        merged_at: Timestamp::from_second(merged.at_unix_s)
+            .map_or_else(|_| String::new(), |at| at.to_string()),
+        fields: deltas.iter().flatten().count(),
+        unknown_fields: deltas.iter().filter(|delta| delta.is_none()).count(),
+        monthly,
+        so_far: Money(monthly.0 * hours / Decimal::from(HOURS_PER_MONTH)).to_cents(),
+    }
+}
+
+/// What one request changes a month, to the cent. None where a part is unknown: a value that was not there before is one.
+fn delta(field: &MarkedField, today: &Today<'_>) -> Option<Money> {
+    let resource = field.field.parse::<Field>().ok()?.resource;
+    let unit = today.unit?;
+    let usage = today.usage.and_then(|usage| usage.resource(resource));
+    let replicas = today
+        .usage
+        .map_or(MeanReplicas::steady(today.replicas), |usage| MeanReplicas::of(usage, today.replicas));
+    let month = |text: &str| {
+        let request = Amount::parse(resource, text).ok()?;
+        let expected = expected_base(Some(request), usage)?;
+        Some(unit.hours(resource, expected, replicas.month_hours()).to_cents())
+    };
+    Some(month(&field.value.after)? - month(&field.value.before)?)
+}
+
+#[cfg(test)]
+#[path = "savings_tests.rs"]
+mod tests;

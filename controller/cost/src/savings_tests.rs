@@ -1,0 +1,110 @@
+//! Estimated savings: what counts, what is unknown, and the return.
+
+use kubeopt_model::{Change, RepoPath, WorkloadKind};
+use proptest::prelude::*;
+
+use super::*;
+use crate::allocation::tests::main_of;
+use crate::price::{UsdPerCoreHour, UsdPerGibHour};
+
+fn unit() -> UnitPrices {
+    UnitPrices {
+        core: UsdPerCoreHour::new("0.04".parse().unwrap()).unwrap(),
+        gib: UsdPerGibHour::new("0.005".parse().unwrap()).unwrap(),
+    }
+}
+
+fn field(name: &str, field: &str, before: &str, after: &str) -> (Option<ContainerId>, MarkedField) {
+    let of = main_of(WorkloadKind::Deployment, name);
+    let marked = MarkedField {
+        container: of.to_string(),
+        field: field.to_owned(),
+        file: RepoPath::new("apps/api.yaml").unwrap(),
+        value: Change { before: before.to_owned(), after: after.to_owned() },
+    };
+    (Some(of), marked)
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Merged ten days, that is 240 hours, before the time of the report.
+fn report(fields: Vec<(Option<ContainerId>, MarkedField)>, own: Option<Money>) -> SavingsReport {
+    let merged = MergedRequest {
+        name: "acme/gitops #12".to_owned(),
+        at_unix_s: time("2026-11-12T00:00:00Z").as_second(),
+        fields,
+    };
+    let old = MergedRequest { at_unix_s: time("2026-01-01T00:00:00Z").as_second(), ..merged.clone() };
+    let today = Today { unit: Some(unit()), usage: None, replicas: 2 };
+    let known = BTreeMap::from([(main_of(WorkloadKind::Deployment, "api"), today)]);
+    estimate_savings(&[old, merged], &known, own, time("2026-11-01T00:00:00Z"), time("2026-11-22T00:00:00Z"))
+}
+
+#[test]
+fn a_merged_request_saves_what_it_no_longer_reserves() {
+    let fields =
+        vec![field("api", "requests.cpu", "1", "500m"), field("api", "requests.memory", "1Gi", "2Gi")];
+    let report = report(fields, Some(Money("7.30".parse().unwrap())));
+    // Half a core less and a GiB more, for two replicas: 730 x 2 x (-0.02 + 0.005).
+    assert_eq!(
+        (report.basis, report.rows.len(), report.monthly.signed()),
+        ("estimated", 1, "-$21.90".to_owned())
+    );
+    assert_eq!(report.so_far.signed(), "-$7.20");
+    assert_eq!(report.return_ratio.map(|ratio| ratio.to_string()), Some("3".to_owned()));
+}
+
+#[test]
+fn kubeopt_s_own_requests_are_priced_where_it_runs() {
+    use crate::bill::tests::{cluster, requests};
+    let mut facts = cluster(1, requests(10, 16));
+    facts.workloads[0].containers[0].resources = requests(1000, 4096);
+    let prices = crate::allocation::tests::prices(&facts);
+    let priced = PricedCluster { facts: &facts, prices: &prices, usage: &BTreeMap::new(), fallback: None };
+    // Half of an m5.large at $70.08 a month.
+    assert_eq!(requests_month(&priced, &|_| true).map(|own| own.to_string()), Some("$35.04".to_owned()));
+    assert_eq!(requests_month(&priced, &|_| false), None);
+    facts.workloads[0].containers[0].resources.requests.memory = None;
+    let unknown = PricedCluster { facts: &facts, prices: &prices, usage: &BTreeMap::new(), fallback: None };
+    assert_eq!(requests_month(&unknown, &|_| true), None);
+}
+
+#[test]
+fn limits_save_nothing_and_the_unknown_is_in_no_sum() {
+    let fields = vec![
+        field("api", "limits.cpu", "1", "500m"),
+        field("gone", "requests.cpu", "1", "500m"),
+        field("api", "requests.cpu", "", "500m"),
+        field("api", "requests.cpu", "lots", "less"),
+    ];
+    let report = report(fields, None);
+    assert_eq!((report.monthly, report.rows[0].fields, report.unknown_fields), (Money::ZERO, 0, 3));
+    assert_eq!((report.own_monthly, report.return_ratio), (None, None));
+}
+
+#[test]
+fn an_increase_is_shown_with_its_sign_and_has_no_return() {
+    let report = report(vec![field("api", "requests.cpu", "1", "2")], Some(Money("1".parse().unwrap())));
+    assert_eq!((report.monthly.signed(), report.return_ratio), ("+$58.40".to_owned(), None));
+}
+
+proptest! {
+    #[test]
+    fn rows_add_up_and_no_saving_exceeds_what_the_request_cost(
+        changes in proptest::collection::vec((1_u64..8000, 1_u64..8000), 0..8),
+    ) {
+        let fields = changes
+            .iter()
+            .map(|(before, after)| field("api", "requests.cpu", &format!("{before}m"), &format!("{after}m")))
+            .collect();
+        let report = report(fields, None);
+        prop_assert_eq!(report.rows.iter().map(|row| row.monthly).sum::<Money>(), report.monthly);
+        prop_assert_eq!(report.monthly, report.monthly.to_cents());
+        let cost: u64 = changes.iter().map(|(before, _)| before).sum();
+        let most = Money(Decimal::from(cost) / Decimal::ONE_THOUSAND * Decimal::from(730 * 2) * unit().core.usd());
+        let cents_lost_to_rounding = Money(Decimal::new(changes.len() as i64, 2));
+        prop_assert!(-report.monthly <= most + cents_lost_to_rounding);
+    }
+}
