@@ -26,4 +26,4 @@ pub use report::{Report, Row};
 pub use run::{Plan, run};
 pub use split::Part;
 pub use svg::svg;
-pub use table::{HEADERS, MARKDOWN_NOTE};
+pub use table::{HEADERS, HEADERS_AT_EQUAL_RISK, MARKDOWN_NOTE};

@@ -48,6 +48,13 @@ impl Sums {
     }
 }
 
+/// Whether memory is gone through once more with OOM kills that are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kills {
+    Answered,
+    Unanswered,
+}
+
 /// Both resources, and memory once more with OOM kills that are answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Replayed {
@@ -89,8 +96,8 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// What the rule would have done.
-    pub(crate) fn replay(&self, strategy: &dyn Strategy) -> Replayed {
+    /// What the rule would have done. Kills cost a second pass.
+    pub(crate) fn replay(&self, strategy: &dyn Strategy, kills: Kills) -> Replayed {
         let answers = self.answers(strategy);
         let answer = |week: &Week| answers.get(&week.at_unix_s).copied().unwrap_or_default();
         let (mut cpu, mut memory) = (Account::default(), Account::default());
@@ -103,7 +110,7 @@ impl<'a> Prepared<'a> {
             let exceeded = above(&self.trace.memory, week, value).min(1);
             memory.close(week, value, exceeded, 1);
         }
-        let never = memory.sums.exceeding == 0.0;
+        let never = kills == Kills::Unanswered || memory.sums.exceeding == 0.0;
         let memory_with_kills = if never { memory.sums } else { self.with_kills(strategy, &answers) };
         Replayed {
             cpu: cpu.sums,

@@ -91,7 +91,7 @@ fn trace(days: i64, provisioned: f64, value: impl Fn(i64) -> f64) -> UsageTrace 
 }
 
 fn replay(trace: &UsageTrace, strategy: &dyn Strategy) -> Replayed {
-    Prepared::of(trace, None).unwrap().replay(strategy)
+    Prepared::of(trace, None).unwrap().replay(strategy, Kills::Answered)
 }
 
 #[test]

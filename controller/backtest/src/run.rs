@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use kubeopt_model::trace::UsageTrace;
 use kubeopt_strategies::Fleet;
 
-use crate::contender::Contender;
-use crate::replay::{Prepared, Replayed};
+use crate::contender::{Contender, Role};
+use crate::replay::{Kills, Prepared, Replayed};
 use crate::report::Report;
 use crate::split::Part;
 
@@ -78,7 +78,12 @@ fn worker(plan: &Plan, work: &Mutex<Receiver<(usize, UsageTrace)>>) -> Vec<Done>
     while let Some((number, trace)) = next() {
         let prepared = Prepared::of(&trace, plan.fleet);
         let replay = |prepared: Prepared<'_>| {
-            plan.contenders.iter().map(|contender| prepared.replay(contender.strategy.as_ref())).collect()
+            let replay = |contender: &Contender| {
+                // Points of a curve are drawn without kills.
+                let kills = if contender.role == Role::Curve { Kills::Unanswered } else { Kills::Answered };
+                prepared.replay(contender.strategy.as_ref(), kills)
+            };
+            plan.contenders.iter().map(replay).collect()
         };
         done.push((number, prepared.map(replay)));
     }

@@ -15,6 +15,10 @@ pub const HEADERS: [&str; 7] =
 /// The columns of [`Row::cells_with_kills`].
 const HEADERS_WITH_KILLS: [&str; 4] = ["strategy", "memory saved", "weeks over", "memory churn"];
 
+/// The columns of [`AtEqualRisk::cells`].
+pub const HEADERS_AT_EQUAL_RISK: [&str; 6] =
+    ["resource", "rule", "its overrun", "it saves", "kubeopt's overrun", "kubeopt saves"];
+
 /// What the columns mean, for whoever reads a table without its document.
 pub const MARKDOWN_NOTE: &str = "In per cent, with 95 % bootstrap intervals over series. Saved: 1 - recommended / provisioned. CPU over: samples above the \
      recommendation. Weeks over: weeks whose highest memory sample exceeds it. Churn: weekly refreshes that move by more than 10 %.";
@@ -56,16 +60,17 @@ impl Report {
         HEADERS_WITH_KILLS
     }
 
-    /// Who dominates whom, and what is saved at equal risk: one sentence a line.
+    /// Who dominates whom: one sentence a line.
     pub fn lines(&self) -> Vec<String> {
-        self.dominances
-            .iter()
-            .map(dominance)
-            .chain(self.at_equal_risk.iter().filter_map(equal_risk))
-            .collect()
+        self.dominances.iter().map(dominance).collect()
     }
 
-    /// Both tables and the lines. Names are ours, so nothing needs to be escaped.
+    /// What is saved at equal risk, under [`HEADERS_AT_EQUAL_RISK`].
+    pub fn equal_risk_cells(&self) -> Vec<[String; 6]> {
+        self.at_equal_risk.iter().filter_map(AtEqualRisk::cells).collect()
+    }
+
+    /// All tables and the lines. Names are ours, so nothing needs to be escaped.
     pub fn markdown(&self) -> String {
         let mut text = format!("{}.\n\n{MARKDOWN_NOTE}\n\n", self.headline());
         table(&mut text, &HEADERS, self.rows.iter().map(|row| row.cells().to_vec()));
@@ -78,6 +83,11 @@ impl Report {
         for line in lines {
             // Writing to a String cannot fail.
             let _ = writeln!(text, "- {line}");
+        }
+        let at_equal_risk = self.equal_risk_cells();
+        if !at_equal_risk.is_empty() {
+            text.push_str("\nWhat kubeopt saves at the price at which it is exceeded no more often than another rule:\n\n");
+            table(&mut text, &HEADERS_AT_EQUAL_RISK, at_equal_risk.into_iter().map(Vec::from));
         }
         text
     }
@@ -121,21 +131,19 @@ fn dominance(found: &Dominance) -> String {
     line
 }
 
-/// None where the peer is what is there today: it saves nothing that could be compared.
-fn equal_risk(found: &AtEqualRisk) -> Option<String> {
-    if found.peer_saved <= 0.0 {
-        return None;
+impl AtEqualRisk {
+    /// Under [`HEADERS_AT_EQUAL_RISK`]; none where the peer is what is there today, which saves nothing to compare.
+    pub fn cells(&self) -> Option<[String; 6]> {
+        let or_never = |share: Option<f64>| share.map_or_else(|| "-".to_owned(), percent);
+        (self.peer_saved > 0.0).then(|| {
+            [
+                plane(self.resource).to_owned(),
+                self.peer.clone(),
+                percent(self.peer_over),
+                percent(self.peer_saved),
+                or_never(self.own_over),
+                or_never(self.own_saved),
+            ]
+        })
     }
-    let (resource, peer) = (plane(found.resource), &found.peer);
-    let (saved, over) = (percent(found.peer_saved), percent(found.peer_over));
-    Some(match (found.own_saved, found.own_over) {
-        (Some(own_saved), Some(own_over)) => format!(
-            "{resource}: at no more overrun than {peer} ({over} %), kubeopt saves {} % at {} %, {peer} {saved} %",
-            percent(own_saved),
-            percent(own_over)
-        ),
-        _ => format!(
-            "{resource}: at none of its prices is kubeopt exceeded as seldom as {peer} ({over} %, saved {saved} %)"
-        ),
-    })
 }
