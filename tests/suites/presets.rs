@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_api::policy::effective_keys;
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
+use kubeopt_model::policy::SizingStrategy;
 use kubeopt_model::{EffectivePolicy, Namespace, ObjectName, RepoPath, WorkloadKind};
 use kubeopt_policy::PRESETS;
 
@@ -54,6 +55,10 @@ fn presets_do_what_their_first_line_says() {
     let conservative = extending("conservative");
     assert!(conservative.changes.max_decrease < default.changes.max_decrease);
     assert!(conservative.sizing.memory_margin > default.sizing.memory_margin);
+    assert!(conservative.sizing.memory_price > extending("production").sizing.memory_price);
+    assert!(extending("production").sizing.cpu_price > default.sizing.cpu_price);
+    assert!(extending("aggressive").sizing.memory_price < default.sizing.memory_price);
+    assert_eq!(extending("jvm").sizing.strategy, SizingStrategy::Quantile);
     let aggressive = extending("aggressive");
     assert!(aggressive.changes.max_decrease > default.changes.max_decrease);
     assert!(aggressive.sizing.cpu_quantile < default.sizing.cpu_quantile);

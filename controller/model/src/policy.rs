@@ -30,16 +30,65 @@ pub enum BelowObservedMax {
     Allow,
 }
 
+/// The rule that says what a container needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SizingStrategy {
+    /// What is reserved, plus the price of what may exceed it, is least.
+    Kubeopt,
+    /// CPU from a quantile of all samples, memory from the highest sample, each with a margin.
+    Quantile,
+    /// The default strategy of Robusta KRR.
+    KrrSimple,
+    /// The strategy `simple_limit` of Robusta KRR.
+    KrrSimpleLimit,
+    /// The target of the Vertical Pod Autoscaler's recommender.
+    Vpa,
+}
+
+impl SizingStrategy {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Kubeopt, Self::Quantile, Self::KrrSimple, Self::KrrSimpleLimit, Self::Vpa];
+
+    /// It is told by 5-minute points, not by days and hours.
+    pub fn needs_points(self) -> bool {
+        match self {
+            Self::Kubeopt | Self::Quantile => false,
+            Self::KrrSimple | Self::KrrSimpleLimit | Self::Vpa => true,
+        }
+    }
+
+    /// As policies write it: `krr-simple`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kubeopt => "kubeopt",
+            Self::Quantile => "quantile",
+            Self::KrrSimple => "krr-simple",
+            Self::KrrSimpleLimit => "krr-simple-limit",
+            Self::Vpa => "vpa",
+        }
+    }
+}
+
 /// How numbers are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SizingPolicy {
+    /// The rule that says what a container needs.
+    pub strategy: SizingStrategy,
     /// History that is looked at, seconds.
     pub history_seconds: i64,
     /// History that must be there, seconds.
     pub min_history_seconds: i64,
     /// Runs that a Job or CronJob must have.
     pub min_runs: u64,
-    /// CPU quantile of all samples, 0 to 1.
+    /// What samples above the CPU request cost, relative to the rule's own price: 2.0 buys more safety, 0.5 saves more.
+    /// Counts where the strategy is `kubeopt`.
+    pub cpu_price: f64,
+    /// What a week that exceeds the memory request costs, relative to the rule's own price. Counts where the strategy is
+    /// `kubeopt`.
+    pub memory_price: f64,
+    /// CPU quantile of all samples, 0 to 1. Counts where the strategy is `quantile`, as do the margins.
     pub cpu_quantile: f64,
     /// Margin on that quantile, 0.15 is 15 %.
     pub cpu_margin: f64,
@@ -178,6 +227,9 @@ impl Default for EffectivePolicy {
         Self {
             enabled: true,
             sizing: SizingPolicy {
+                strategy: SizingStrategy::Kubeopt,
+                cpu_price: 1.0,
+                memory_price: 1.0,
                 history_seconds: DEFAULT_HISTORY_SECONDS,
                 min_history_seconds: DEFAULT_MIN_HISTORY_SECONDS,
                 min_runs: 5,

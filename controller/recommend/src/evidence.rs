@@ -1,6 +1,8 @@
 //! What is known about one container when its size is decided.
 
+use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{Container, ContainerId, ContainerUsage, Resources, Workload};
+use kubeopt_strategies::Fleet;
 
 /// One container, its workload, and its usage over the policy's window.
 #[derive(Debug, Clone)]
@@ -13,6 +15,10 @@ pub struct Evidence {
     pub filled_in: Resources,
     /// Usage over the window; none when no sample was found.
     pub usage: Option<ContainerUsage>,
+    /// 5-minute points of its last days, for strategies that need them; none where they were not read.
+    pub points: Option<ContainerPoints>,
+    /// What containers of the fleet request on average; none where that is not known. Risks are priced by it.
+    pub fleet: Option<Fleet>,
 }
 
 impl Evidence {

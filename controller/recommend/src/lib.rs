@@ -4,11 +4,15 @@
 //! a single pull request may go is the business of the guardrails (`controller/policy`). See README.md of this folder.
 
 mod evidence;
+mod fleet;
+mod past;
 mod rules;
 mod settle;
 mod sizing;
 
 pub use evidence::Evidence;
+pub use fleet::fleet_of;
+pub use kubeopt_strategies::Fleet;
 pub use rules::{RULES, Rule};
 pub use settle::{CREATE_REQUEST, Demand, SitedField, recommend};
 pub use sizing::{Sizing, size};

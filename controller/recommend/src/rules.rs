@@ -1,19 +1,26 @@
 //! The registry of rules: one file each, one line here. They run in this order; a later rule sees what was said so far.
 
+mod cpu_cost;
 mod cpu_quantile;
 mod floor;
+mod highest_sample;
 mod history;
 mod limits;
+mod memory_cost;
 mod memory_max;
-mod oom_kill;
+pub(crate) mod oom_kill;
 mod partial_data;
+mod peer;
 mod scaler;
+mod throttling;
 
 #[cfg(test)]
 pub(crate) mod fixture;
 
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{Amount, Field, NoRecommendation};
+
+pub(crate) use throttling::is_throttled;
 
 use crate::evidence::Evidence;
 use crate::sizing::Draft;
@@ -54,10 +61,15 @@ impl std::fmt::Debug for Rule {
 pub const RULES: &[Rule] = &[
     history::RULE,
     scaler::RULE,
+    cpu_cost::RULE,
+    memory_cost::RULE,
     cpu_quantile::RULE,
     memory_max::RULE,
+    peer::RULE,
+    highest_sample::RULE,
     oom_kill::RULE,
     floor::RULE,
+    throttling::RULE,
     partial_data::RULE,
     limits::RULE,
 ];

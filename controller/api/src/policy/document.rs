@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::words::{BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, SharedWord, Zone};
+use crate::policy::words::{
+    BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, Zone,
+};
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, Later, section};
 
@@ -63,6 +65,8 @@ section! {
 section! {
     /// How numbers are made.
     pub(crate) struct Sizing {
+        /// The rule that says what a container needs: `kubeopt` (what is reserved, plus the price of what may exceed it, is least), `quantile` (a quantile of CPU and the highest sample of memory, each with a margin), or what another project would request: `krr-simple`, `krr-simple-limit`, `vpa`.
+        "strategy" => strategy: StrategyWord = "kubeopt",
         /// History that is looked at, from 1d to 90d.
         "history" => history: HistorySpan = "28d",
         /// History that must be there before anything is proposed.
@@ -85,9 +89,11 @@ section! {
 section! {
     /// CPU requests.
     pub(crate) struct CpuSizing {
-        /// Share of samples that the request covers, above 0 and at most 1.
+        /// What samples above the request cost, relative to the rule's own price: 200% buys more safety, 50% saves more. With `strategy: kubeopt`.
+        "price" => price: Share<1, 10_000> = "100%",
+        /// Share of samples that the request covers, above 0 and at most 1. With `strategy: quantile`.
         "quantile" => quantile: Quantile = 0.98,
-        /// Added to that quantile.
+        /// Added to that quantile. With `strategy: quantile`.
         "margin" => margin: Share<0, 1000> = "15%",
         /// Lowest request; the highest floor of all layers counts.
         "floor" => floor: Cpu = "10m",
@@ -99,7 +105,9 @@ section! {
 section! {
     /// Memory requests.
     pub(crate) struct MemorySizing {
-        /// Added to the highest sample.
+        /// What a week that exceeds the request costs, relative to the rule's own price: 200% buys more safety, 50% saves more. With `strategy: kubeopt`.
+        "price" => price: Share<1, 10_000> = "100%",
+        /// Added to the highest sample. With `strategy: quantile`.
         "margin" => margin: Share<0, 1000> = "15%",
         /// Lowest request; the highest floor of all layers counts.
         "floor" => floor: Memory = "32Mi",

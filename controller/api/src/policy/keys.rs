@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::policy::effective::Layered;
 use crate::policy::file::Rules;
-use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord, SharedWord};
+use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord, SharedWord, StrategyWord};
 use crate::text::At;
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
@@ -151,6 +151,14 @@ use Merge::{Guardrail, Preference};
 /// All keys.
 pub(crate) static KEYS: &[&dyn AnyKey] = &[
     key!("enabled", Guardrail(|a, b| !*a && *b), bool, enabled, |p, v| p.enabled = *v, |p| json!(p.enabled)),
+    key!(
+        "sizing.strategy",
+        Preference,
+        StrategyWord,
+        sizing.strategy,
+        |p, v| p.sizing.strategy = (*v).into(),
+        |p| json!(p.sizing.strategy)
+    ),
     key!("sizing.history", Preference, Span<86_400, { 90 * 86_400 }>, sizing.history,
         |p, v| p.sizing.history_seconds = v.0, |p| json!(span_text(p.sizing.history_seconds))),
     key!("sizing.minHistory", Preference, Span<3600, { 90 * 86_400 }>, sizing.min_history,
@@ -159,6 +167,8 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         |p, v| p.sizing.min_runs = u64::from(v.0), |p| json!(p.sizing.min_runs)),
     key!("sizing.minCoverage", Guardrail(higher), Share<0, 100>, sizing.min_coverage,
         |p, v| p.sizing.min_coverage = v.0, |p| share(p.sizing.min_coverage)),
+    key!("sizing.cpu.price", Preference, Share<1, 10_000>, sizing.cpu.price,
+        |p, v| p.sizing.cpu_price = v.0, |p| share(p.sizing.cpu_price)),
     key!(
         "sizing.cpu.quantile",
         Preference,
@@ -185,6 +195,8 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         |p, v| p.sizing.cpu_ceiling = Some(v.0),
         |p| json!(p.sizing.cpu_ceiling)
     ),
+    key!("sizing.memory.price", Preference, Share<1, 10_000>, sizing.memory.price,
+        |p, v| p.sizing.memory_price = v.0, |p| share(p.sizing.memory_price)),
     key!("sizing.memory.margin", Preference, Share<0, 1000>, sizing.memory.margin,
         |p, v| p.sizing.memory_margin = v.0, |p| share(p.sizing.memory_margin)),
     key!(

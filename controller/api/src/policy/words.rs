@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase};
+use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase, SizingStrategy};
 use schemars::json_schema;
 
 use crate::text::tree::Node;
@@ -11,6 +11,34 @@ use crate::text::{FromNode, Reading, choice};
 
 /// Globs and cron expressions are short; longer ones only cost time.
 const LONGEST_PATTERN: usize = 256;
+
+choice! {
+    /// The rule that says what a container needs.
+    pub(crate) enum StrategyWord {
+        /// What is reserved, plus the price of what may exceed it, is least.
+        "kubeopt" => Kubeopt,
+        /// A quantile of CPU and the highest sample of memory, each with a margin.
+        "quantile" => Quantile,
+        /// As Robusta KRR does by default.
+        "krr-simple" => KrrSimple,
+        /// As Robusta KRR does with `simple_limit`.
+        "krr-simple-limit" => KrrSimpleLimit,
+        /// As the recommender of the Vertical Pod Autoscaler does.
+        "vpa" => Vpa,
+    } later []
+}
+
+impl From<StrategyWord> for SizingStrategy {
+    fn from(word: StrategyWord) -> Self {
+        match word {
+            StrategyWord::Kubeopt => Self::Kubeopt,
+            StrategyWord::Quantile => Self::Quantile,
+            StrategyWord::KrrSimple => Self::KrrSimple,
+            StrategyWord::KrrSimpleLimit => Self::KrrSimpleLimit,
+            StrategyWord::Vpa => Self::Vpa,
+        }
+    }
+}
 
 choice! {
     /// What happens to a limit.

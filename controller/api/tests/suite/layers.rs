@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_api::policy::{effective_keys, policy_paths};
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase};
+use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase, SizingStrategy};
 use kubeopt_model::{Bytes, EffectivePolicy, MilliCores, Namespace, ObjectName, RepoPath, WorkloadKind};
 use proptest::prelude::*;
 
@@ -48,14 +48,16 @@ fn no_layer_gives_the_defaults() {
 fn every_key_arrives_where_it_belongs_and_names_its_line() {
     let layer = repository(
         ".kubeopt.yaml",
-        "sizing:\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
-         memory: {margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n\
+        "sizing:\n  strategy: quantile\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {price: 200%, quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
+         memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n\
          changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n\
          pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
     let policy = policy(&[layer]);
     assert_eq!(policy.sizing.history_seconds, 30 * 86_400);
     assert_eq!((policy.sizing.min_history_seconds, policy.sizing.min_runs), (8 * 86_400, 6));
+    assert_eq!(policy.sizing.strategy, SizingStrategy::Quantile);
+    assert_eq!((policy.sizing.cpu_price, policy.sizing.memory_price), (2.0, 0.5));
     assert_eq!((policy.sizing.cpu_quantile, policy.sizing.cpu_margin), (0.9, 0.2));
     assert_eq!(
         (policy.sizing.cpu_floor, policy.sizing.cpu_ceiling),
@@ -82,8 +84,8 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     assert_eq!((policy.pull_requests.max_open, policy.pull_requests.per_hour), (7, 3));
     assert_eq!(policy.pull_requests.labels, ["a", "b"]);
     assert_eq!((policy.pull_requests.reopen_moved_percent, policy.pull_requests.reopen_days), (40, 30));
-    assert_eq!(policy.set_by["sizing.cpu.quantile"], ".kubeopt.yaml:6");
-    assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:11");
+    assert_eq!(policy.set_by["sizing.cpu.quantile"], ".kubeopt.yaml:7");
+    assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:12");
     let unset: Vec<_> =
         effective_keys(&policy).into_iter().filter(|key| key.set_by.is_none()).map(|key| key.path).collect();
     assert_eq!(unset, ["enabled"]);

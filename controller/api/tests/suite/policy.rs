@@ -125,7 +125,7 @@ fn every_wrong_value_says_what_would_be_right() {
             "overlay-patch",
         ),
         ("changes: {shareBase: ask}", "unknown key `changes.shareBase`", "did you mean `sharedBase`?"),
-        ("sizing: 5", "`sizing` must be a mapping of history, minHistory", "mapping"),
+        ("sizing: 5", "`sizing` must be a mapping of strategy, history, minHistory", "mapping"),
         ("selectors: {kinds: [Pod]}", "`selectors.kinds[]` must be one of Deployment", "StatefulSet"),
         ("exclude: {namespaces: kube-system}", "must be a list such as `[a, b]`", "[a, b]"),
         ("blackouts: [{cron: 0 18 * * FRI}]", "`blackouts[].duration` is missing", "duration: 62h"),

@@ -1,9 +1,9 @@
-//! The CPU request: a high quantile of all 5-minute samples of all pods, with a margin.
+//! The CPU request where the strategy is `quantile`: a high quantile of all 5-minute samples of all pods, with a margin.
 //!
 //! CPU is compressible: a sample above the request is slower, not fatal, so the tail beyond the quantile is left to the
 //! node's idle time. All samples are pooled: a pod that lived three minutes speaks with three minutes' weight.
 
-use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::{Amount, Field, MilliCores};
 
 use super::{Rule, Say};
@@ -14,6 +14,9 @@ pub(super) const RULE: Rule =
     Rule { name: "cpu-quantile", about: "CPU request from a quantile of all samples, with a margin", speak };
 
 fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+    if policy.sizing.strategy != SizingStrategy::Quantile {
+        return Vec::new();
+    }
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
     let Some(cpu) = usage.cpu.as_ref() else { return Vec::new() };
     let quantile = policy.sizing.cpu_quantile;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::quantity::MIB;
-use kubeopt_model::usage::ResourceUsage;
+use kubeopt_model::usage::{DayUsage, ResourceUsage};
 use kubeopt_model::{
     Amount, ClusterName, Container, ContainerId, ContainerName, ContainerRole, ContainerUsage, Coverage,
     Field, Namespace, ObjectName, Resources, Window, Workload, WorkloadId, WorkloadKind,
@@ -49,7 +49,7 @@ impl Case {
             memory_samples_mebi: (0..100).map(|i| 300.0 + f64::from(i)).collect(),
             days: 28,
             pods: 6,
-            policy: EffectivePolicy::default(),
+            policy: quantile(),
         }
     }
 
@@ -87,29 +87,43 @@ impl Case {
             container: ContainerId { workload: id, container: container.name.clone() },
             window,
             seen: Window { from_unix_s: (28 - self.days) * DAY, to_unix_s: 28 * DAY },
-            cpu: Some(usage_of(&self.cpu_samples)),
-            memory: Some(usage_of(&memory)),
+            cpu: Some(usage_of(&self.cpu_samples, self.days)),
+            memory: Some(usage_of(&memory, self.days)),
             oom_kills: Vec::new(),
             throttled_ratio: None,
+            strain: kubeopt_model::usage::Strain::default(),
+            startup: kubeopt_model::usage::Startup::default(),
             pods: self.pods,
             replica_hours: 100.0,
             cpu_hours: Vec::new(),
             memory_hours: Vec::new(),
             partial: None,
         };
-        Evidence { workload, container, filled_in: Resources::default(), usage: Some(usage) }
+        Evidence {
+            workload,
+            container,
+            filled_in: Resources::default(),
+            usage: Some(usage),
+            points: None,
+            fleet: None,
+        }
     }
 }
 
-fn usage_of(samples: &[f64]) -> ResourceUsage {
+/// Rules that do not decide what is wanted are tried on wants that a person can compute.
+pub(crate) fn quantile() -> EffectivePolicy {
+    let mut policy = EffectivePolicy::default();
+    policy.sizing.strategy = SizingStrategy::Quantile;
+    policy
+}
+
+/// Every day has the same samples.
+fn usage_of(samples: &[f64], days: i64) -> ResourceUsage {
     let mut sketch = Sketch::default();
     samples.iter().for_each(|sample| sketch.add(*sample, 1));
     let count = samples.len() as u64;
-    ResourceUsage {
-        sketch,
-        max: samples.iter().copied().fold(0.0, f64::max),
-        max_at_unix_s: 0,
-        coverage: Coverage { have: count, expected: count },
-        days: Vec::new(),
-    }
+    let max = samples.iter().copied().fold(0.0, f64::max);
+    let day = |ago: i64| DayUsage { at_unix_s: (28 - ago) * DAY, sketch: sketch.clone(), max };
+    let days = (1..=days).rev().map(day).collect();
+    ResourceUsage { sketch, max, max_at_unix_s: 0, coverage: Coverage { have: count, expected: count }, days }
 }

@@ -1,8 +1,8 @@
-//! The memory request: the exact highest sample of the window, with a margin.
+//! The memory request where the strategy is `quantile`: the exact highest sample of the window, with a margin.
 //!
 //! Memory is not compressible: what was needed once is needed again. The maximum is exact, never a sketch's estimate.
 
-use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::{Amount, Bytes, Field};
 
 use super::{Rule, Say};
@@ -13,6 +13,9 @@ pub(super) const RULE: Rule =
     Rule { name: "memory-max", about: "memory request from the highest sample, with a margin", speak };
 
 fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+    if policy.sizing.strategy != SizingStrategy::Quantile {
+        return Vec::new();
+    }
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
     let Some(memory) = usage.memory.as_ref() else { return Vec::new() };
     let wanted = Bytes((memory.max * (1.0 + policy.sizing.memory_margin)).ceil() as u64);

@@ -1,11 +1,12 @@
 //! An OOM kill is a hard lower bound: `max(+100 MiB, x1.2)` of the limit at the kill, for request and limit.
 //!
-//! The window of the policy is twice as long as the time after which the bound is lifted, so a kill counts while it is
-//! within the window that history returned. Formula: the VPA recommender's `RecordOOM`.
+//! The bound is lifted after two clean windows of seven days: what was too little then was enough, or is shown by usage.
+//! Formula: the VPA recommender's `RecordOOM`.
 
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::quantity::MIB;
-use kubeopt_model::{Bytes, Field, Unit};
+use kubeopt_model::usage::OomKill;
+use kubeopt_model::{Bytes, ContainerUsage, Field, Unit};
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
@@ -18,12 +19,30 @@ pub(super) const RULE: Rule =
 const HEADROOM: Bytes = Bytes(100 * MIB);
 /// Relative headroom over the limit that was too small.
 const FACTOR: f64 = 1.2;
+/// Two weekly rhythms without a kill lift the bound.
+const CLEAN_S: i64 = 14 * 86_400;
+
+/// The kills that still count: those since which no two weeks passed without one. Oldest first, as they came.
+pub(crate) fn that_count(usage: &ContainerUsage) -> &[OomKill] {
+    let mut until = usage.window.to_unix_s;
+    let counts = usage.oom_kills.iter().rev().take_while(|kill| {
+        let clean_s = until - kill.at_unix_s;
+        until = kill.at_unix_s;
+        clean_s < CLEAN_S
+    });
+    &usage.oom_kills[usage.oom_kills.len() - counts.count()..]
+}
 
 fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
     let limit_now = evidence.container.resources.limits.memory;
-    let Some(limit) = usage.oom_kills.iter().filter_map(|kill| kill.limit.or(limit_now)).max() else {
-        return usage.oom_kills.first().map_or(Vec::new(), |_| {
+    let kills = that_count(usage);
+    let Some(limit) = kills.iter().filter_map(|kill| kill.limit.or(limit_now)).max() else {
+        if kills.is_empty() && !usage.oom_kills.is_empty() {
+            let text = "two weeks without an OOM kill: the bound of the last one is lifted".to_owned();
+            return vec![Say::Note(Field::MEMORY_REQUEST, text)];
+        }
+        return kills.first().map_or(Vec::new(), |_| {
             let text =
                 "killed for memory while no limit is known: the node ran out, not the container".to_owned();
             vec![Say::Note(Field::MEMORY_REQUEST, text)]
@@ -31,7 +50,7 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     };
     let least = Bytes(((limit.0 as f64 * FACTOR).ceil() as u64).max(limit.base() + HEADROOM.base()));
     let bound = least.amount().rounded_up();
-    let kills = usage.oom_kills.len();
+    let kills = kills.len();
     let text = format!(
         "{kills} OOM kill{} at a limit of {limit}: not below {bound}",
         if kills == 1 { "" } else { "s" }
@@ -54,14 +73,14 @@ mod tests {
     use kubeopt_model::usage::OomKill;
     use kubeopt_model::{Bytes, Field};
 
-    use crate::rules::fixture::Case;
+    use crate::rules::fixture::{Case, DAY};
     use crate::size;
 
     #[test]
     fn raises_request_and_limit_above_the_limit_that_killed() {
         let case = Case::serving();
         let mut evidence = case.evidence();
-        let kill = OomKill { container: evidence.id(), at_unix_s: 0, limit: Some(Bytes::mebi(4096)) };
+        let kill = OomKill { container: evidence.id(), at_unix_s: 27 * DAY, limit: Some(Bytes::mebi(4096)) };
         evidence.usage.as_mut().unwrap().oom_kills = vec![kill];
         let sizing = size(&evidence, &case.policy);
         // 4096 x 1.2 = 4915.2Mi, to the next 128Mi.
@@ -78,10 +97,36 @@ mod tests {
     }
 
     #[test]
+    fn two_clean_weeks_lift_the_bound_and_one_does_not() {
+        let case = Case::serving();
+        let with_kills = |days: &[i64]| {
+            let mut evidence = case.evidence();
+            let kill = |day: &i64| OomKill {
+                container: evidence.id(),
+                at_unix_s: day * DAY,
+                // The oldest one had the largest limit.
+                limit: Some(Bytes::mebi(4096 - 64 * *day as u64)),
+            };
+            let kills = days.iter().map(kill).collect();
+            evidence.usage.as_mut().unwrap().oom_kills = kills;
+            size(&evidence, &case.policy)
+        };
+        // The window ends on day 28. Usage alone asks for 464Mi; 3136, 4096 and 2816Mi x 1.2 round up to these.
+        for (days, wanted) in
+            [(&[0][..], 464), (&[14], 464), (&[15], 3776), (&[0, 10, 20], 4992), (&[0, 20], 3392)]
+        {
+            let sizing = with_kills(days);
+            assert_eq!(sizing.resources.requests.memory, Some(Bytes::mebi(wanted)), "kills on {days:?}");
+            assert_eq!(sizing.cures_oom, wanted > 464, "{days:?}");
+        }
+        assert!(with_kills(&[3]).reasons.iter().any(|reason| reason.text.contains("is lifted")));
+    }
+
+    #[test]
     fn small_containers_get_at_least_100_mebibytes_more() {
         let case = Case::serving();
         let mut evidence = case.evidence();
-        let kill = OomKill { container: evidence.id(), at_unix_s: 0, limit: Some(Bytes::mebi(64)) };
+        let kill = OomKill { container: evidence.id(), at_unix_s: 27 * DAY, limit: Some(Bytes::mebi(64)) };
         evidence.usage.as_mut().unwrap().oom_kills = vec![kill];
         evidence.usage.as_mut().unwrap().memory.as_mut().unwrap().max = 1.0;
         assert_eq!(size(&evidence, &case.policy).resources.requests.memory, Some(Bytes::mebi(168)));

@@ -46,7 +46,7 @@ pub(super) fn demand(members: Vec<Evidence>) -> Demand {
         members,
         sites,
         refused: Vec::new(),
-        policy: kubeopt_model::EffectivePolicy::default(),
+        policy: crate::rules::fixture::quantile(),
     }
 }
 
@@ -190,7 +190,7 @@ fn a_limit_that_is_not_in_git_is_not_said_to_be_removed() {
 fn a_kill_for_memory_raises_the_request_and_the_limit_goes_all_the_same() {
     let mut killed = with_cpu(50.0, "a");
     let limit = killed.container.resources.limits.memory;
-    let kill = kubeopt_model::usage::OomKill { container: killed.id(), at_unix_s: 0, limit };
+    let kill = kubeopt_model::usage::OomKill { container: killed.id(), at_unix_s: 27 * 86_400, limit };
     killed.usage.as_mut().unwrap().oom_kills = vec![kill];
     let recommendation = recommend(&without_limits(vec![killed]), None).unwrap();
     let after = recommendation.members[0].resources.after;

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::source::KnownFrom;
+use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{
-    ClusterFacts, ContainerId, NoRecommendation, Prices, Problem, Recommendation, RepositoryId, Timestamp,
-    Verification,
+    ClusterFacts, ClusterName, ContainerId, ContainerRole, NoRecommendation, Prices, Problem, Recommendation,
+    RepositoryId, Timestamp, Verification, Window,
 };
+use kubeopt_recommend::{Fleet, fleet_of};
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
 use super::apart::{Apart, unrendered_apart};
@@ -21,6 +23,9 @@ use crate::edges::Edges;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
 use crate::seen::Seen;
+
+/// The rules that look at points look at 14 days of them at most.
+const POINTS_S: i64 = 14 * 86_400;
 
 /// A proven change set with its words: nothing is left to decide.
 #[derive(Debug, Clone)]
@@ -90,16 +95,43 @@ impl Edges {
         self.progress.stage("sizing", None);
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
+        let points = self.points_of(&governed, now).await?;
         let prices: BTreeMap<_, Option<Prices>> =
             self.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.prices.clone())).collect();
         let ground = Ground {
             facts: &facts,
             usage: &|id: &ContainerId, seconds| usage.get(&seconds)?.get(id).cloned(),
+            points: &points,
+            fleet: fleet(&governed, &usage),
             prices: &|cluster| prices.get(cluster).cloned().flatten(),
             sites,
             bindings: &self.bindings,
         };
         Ok(want(governed, &ground))
+    }
+
+    /// Points of the containers whose strategy needs them: reading them for all would cost more than sizing them.
+    async fn points_of(
+        &self,
+        governed: &[Governed],
+        now: Timestamp,
+    ) -> Result<BTreeMap<ContainerId, ContainerPoints>, Problem> {
+        let sized = governed.iter().flat_map(Governed::sized_under);
+        let need = sized.filter(|(_, policy)| policy.sizing.strategy.needs_points());
+        let mut by_cluster: BTreeMap<ClusterName, BTreeSet<ContainerId>> = BTreeMap::new();
+        for candidate in need.flat_map(|(unit, _)| &unit.candidates) {
+            let cluster = candidate.workload.id.cluster.clone();
+            by_cluster.entry(cluster).or_default().insert(candidate.id());
+        }
+        let window = Window::ending(now, POINTS_S);
+        let mut points = BTreeMap::new();
+        for (cluster, ids) in by_cluster {
+            let ids: Vec<ContainerId> = ids.into_iter().collect();
+            let found = self.history.points(&cluster, Some(&ids), window).await;
+            let found = found.map_err(|error| error.problem())?;
+            points.extend(found.into_iter().map(|points| (points.container.clone(), points)));
+        }
+        Ok(points)
     }
 
     async fn usage_of(
@@ -257,6 +289,16 @@ impl Edges {
         };
         Ok(Proposal { change_set: change_set.clone(), verifications, draft })
     }
+}
+
+/// How large the containers are that are sized together; init containers do not run beside the others.
+fn fleet(governed: &[Governed], usage: &UsageByWindow) -> Option<Fleet> {
+    let known = governed.iter().flat_map(|each| {
+        let of_window = usage.get(&each.policy.sizing.history_seconds);
+        let beside = each.unit.candidates.iter().filter(|it| it.container.role != ContainerRole::Init);
+        beside.filter_map(move |it| Some((of_window?.get(&it.id())?, it.workload.replicas)))
+    });
+    fleet_of(known)
 }
 
 /// Who rolls out what is merged, where the cluster tells it.

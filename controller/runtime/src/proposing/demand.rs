@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy};
+use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
+use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
     RepoPath, RepositoryId, Resources, TracedField, Workload,
 };
-use kubeopt_recommend::{Demand, Evidence, SitedField};
+use kubeopt_recommend::{Demand, Evidence, Fleet, SitedField};
 
 use crate::codes;
 
@@ -166,6 +167,10 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
 pub(crate) struct Known<'a> {
     /// Usage over the policy's window.
     pub(crate) usage: &'a dyn Fn(&ContainerId) -> Option<ContainerUsage>,
+    /// 5-minute points, where they were read.
+    pub(crate) points: &'a dyn Fn(&ContainerId) -> Option<ContainerPoints>,
+    /// What containers request on average.
+    pub(crate) fleet: Option<Fleet>,
     /// What pods run with although their template does not say it.
     pub(crate) filled_in: &'a dyn Fn(&Candidate) -> Resources,
 }
@@ -219,6 +224,8 @@ pub(crate) fn demand(
             container: candidate.container.clone(),
             filled_in: (known.filled_in)(candidate),
             usage: (known.usage)(&candidate.id()),
+            points: (known.points)(&candidate.id()),
+            fleet: known.fleet,
         })
         .collect();
     let sites = sites.into_values().collect();
@@ -241,6 +248,12 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
         sizing.history_seconds = sizing.history_seconds.max(with.history_seconds);
         sizing.min_history_seconds = sizing.min_history_seconds.max(with.min_history_seconds);
         sizing.min_runs = sizing.min_runs.max(with.min_runs);
+        // Of two rules none is always the more careful one; kubeopt's own prices what may exceed.
+        if sizing.strategy != with.strategy {
+            sizing.strategy = SizingStrategy::Kubeopt;
+        }
+        sizing.cpu_price = sizing.cpu_price.max(with.cpu_price);
+        sizing.memory_price = sizing.memory_price.max(with.memory_price);
         sizing.cpu_quantile = sizing.cpu_quantile.max(with.cpu_quantile);
         sizing.cpu_margin = sizing.cpu_margin.max(with.cpu_margin);
         sizing.cpu_floor = sizing.cpu_floor.max(with.cpu_floor);

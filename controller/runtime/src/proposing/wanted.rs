@@ -8,12 +8,13 @@ use kubeopt_api::{Layer, Subject, effective_policy};
 use kubeopt_cluster::Watched;
 use kubeopt_gitops::path_allowed;
 use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Binding, Bound, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices,
     Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, admit};
-use kubeopt_recommend::recommend;
+use kubeopt_recommend::{Fleet, recommend};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
@@ -219,6 +220,10 @@ pub(crate) struct Ground<'a> {
     pub(crate) facts: &'a [&'a ClusterFacts],
     /// Usage by container, over the unit's own window.
     pub(crate) usage: &'a dyn Fn(&ContainerId, i64) -> Option<ContainerUsage>,
+    /// 5-minute points of containers whose policy needs them.
+    pub(crate) points: &'a BTreeMap<ContainerId, ContainerPoints>,
+    /// How large the containers of all clusters are.
+    pub(crate) fleet: Option<Fleet>,
     /// Prices by cluster.
     pub(crate) prices: &'a dyn Fn(&kubeopt_model::ClusterName) -> Option<Prices>,
     /// The repositories, where any were asked.
@@ -264,7 +269,9 @@ fn want_one(
     refuse_unknown_scalers(unit, ground.facts)?;
     let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
     let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
-    let demand = demand(unit, policy.clone(), &Known { usage: &usage, filled_in: &filled_in })?;
+    let points = |id: &ContainerId| ground.points.get(id).cloned();
+    let known = Known { usage: &usage, points: &points, fleet: ground.fleet, filled_in: &filled_in };
+    let demand = demand(unit, policy.clone(), &known)?;
     let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
     let recommendation = recommend(&demand, prices.as_ref())?;
     let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };

@@ -292,7 +292,7 @@ async fn requests_that_a_published_chart_only_offers_are_created_in_the_release(
     }
     proven_by(&report, FILE);
     let (before, after) = changed(&world).await;
-    let created = "    resources:\n      requests:\n        cpu: 130m\n        memory: 248Mi\n";
+    let created = "    resources:\n      requests:\n        cpu: 120m\n        memory: 320Mi\n";
     assert_eq!((before.as_str(), after), (bare, format!("{bare}{created}")));
 }
 

@@ -46,18 +46,18 @@ async fn proposed(world: &World) -> String {
 #[tokio::test]
 async fn requests_that_nothing_sets_are_created_whatever_stands_there() {
     let created =
-        "        resources:\n          requests:\n            cpu: 130m\n            memory: 248Mi\n";
+        "        resources:\n          requests:\n            cpu: 120m\n            memory: 320Mi\n";
     for (there, then) in [
         ("", created.to_owned()),
         ("        resources: {}\n", created.to_owned()),
         ("        resources:\n", created.to_owned()),
         (
             "        resources: {limits: {memory: 1Gi}} # for now\n",
-            "        resources: {requests: {cpu: 130m, memory: 248Mi}, limits: {memory: 1Gi}} # for now\n".to_owned(),
+            "        resources: {requests: {cpu: 120m, memory: 320Mi}, limits: {memory: 1Gi}} # for now\n".to_owned(),
         ),
         (
             "        resources:\n          requests:\n            cpu: 400m # by hand\n",
-            "        resources:\n          requests:\n            cpu: 130m # by hand\n            memory: 248Mi\n".to_owned(),
+            "        resources:\n          requests:\n            cpu: 120m # by hand\n            memory: 320Mi\n".to_owned(),
         ),
     ] {
         let world = world(there, &[]).await;
@@ -74,11 +74,11 @@ async fn a_created_request_is_said_in_full_and_followed_until_the_cluster_runs_i
     let kubeopt = world.controller("a").await;
     let report = world.pass(&kubeopt).await;
     let pull = world.the_open_one(&API).await;
-    assert!(pull.body.contains("| - → **130m** | - → **248Mi** | - | +$"), "{}", pull.body);
+    assert!(pull.body.contains("| - → **120m** | - → **320Mi** | - | +$"), "{}", pull.body);
     assert!(pull.body.contains("the pod's class changes from BestEffort to Burstable"), "{}", pull.body);
     let plan = report.plan_text();
     assert!(
-        plan.contains("+            cpu: 130m\n") && plan.contains("differ in 2 fields of Deployment"),
+        plan.contains("+            cpu: 120m\n") && plan.contains("differ in 2 fields of Deployment"),
         "{plan}"
     );
     let marker = Marker::find(&pull.body).unwrap();
@@ -87,7 +87,7 @@ async fn a_created_request_is_said_in_full_and_followed_until_the_cluster_runs_i
         .iter()
         .map(|field| (field.field.as_str(), field.value.before.as_str(), field.value.after.as_str()))
         .collect();
-    assert_eq!(marked, [("requests.cpu", "", "130m"), ("requests.memory", "", "248Mi")]);
+    assert_eq!(marked, [("requests.cpu", "", "120m"), ("requests.memory", "", "320Mi")]);
     let proven = &report.decided.proposals[0].verifications[0].changed;
     assert_eq!(proven[0].value.before, None);
     assert_eq!(proven[0].value.after, Some(Amount::Cpu(MilliCores(130))));
@@ -134,7 +134,7 @@ async fn what_only_the_cluster_sets_is_said_and_is_the_cost_of_today() {
     assert_eq!(member.resources.before.requests.memory, None);
     let body = world.the_open_one(&API).await.body;
     assert!(body.contains("only the cluster says 500m, by a LimitRange, a webhook or a hand"), "{body}");
-    assert!(body.contains("gets `requests.cpu`: not set → `130m`"), "{body}");
+    assert!(body.contains("gets `requests.cpu`: not set → `120m`"), "{body}");
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn a_limit_is_never_created_and_one_that_only_the_cluster_sets_is_said() {
     let kubeopt = world.controller("a").await;
     let report = world.pass(&kubeopt).await;
     let text = proposed(&world).await;
-    assert!(text.contains("cpu: 130m") && !text.contains("limits"), "{text}");
+    assert!(text.contains("cpu: 120m") && !text.contains("limits"), "{text}");
     let recommendation = &report.decided.admitted[0].recommendation;
     assert!(recommendation.left.iter().any(|(field, why)| *field == Field::MEMORY_LIMIT
         && matches!(why, NoRecommendation::NotEditable(problem) if problem.text.contains("not in Git"))));
@@ -180,10 +180,10 @@ async fn a_scan_and_an_explanation_show_what_would_be_created() {
     let world = world("", &[]).await;
     let kubeopt = world.controller("a").await;
     let scan = scan(&kubeopt, world.now(), &|| 0.0).await.unwrap();
-    assert_eq!(scan.report.rows[0].cells()[2..4], ["- → 130m", "- → 248Mi"]);
+    assert_eq!(scan.report.rows[0].cells()[2..4], ["- → 120m", "- → 320Mi"]);
     let explained = explain(&kubeopt, &"payments/deploy/api".parse().unwrap(), world.now()).await.unwrap();
     let text = explained.to_string();
-    assert!(text.contains("requests.cpu: not set → 130m"), "{text}");
+    assert!(text.contains("requests.cpu: not set → 120m"), "{text}");
     assert!(text.contains("create-request"), "{text}");
 }
 
@@ -233,7 +233,11 @@ async fn a_base_without_requests_gets_one_for_both_of_its_overlays_where_the_pol
     let Some(kubeopt) = rendering(&world).await else { return };
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.problems(), []);
-    assert_eq!(created(&report), [("base/cart.yaml".to_owned(), "230m".to_owned(), 2)], "200m and 15 %");
+    assert_eq!(
+        created(&report),
+        [("base/cart.yaml".to_owned(), "220m".to_owned(), 2)],
+        "200m, and 8 % for next week"
+    );
     let proposal = report.decided.proposals.iter().find(|one| one.change_set.group == "base").unwrap();
     let proven: Vec<&str> = proposal.verifications.iter().map(|one| one.entry.as_str()).collect();
     assert_eq!(proven, ["overlays/eu", "overlays/us"]);
@@ -252,7 +256,7 @@ async fn an_overlay_with_a_patch_gets_its_own_and_the_base_follows_when_that_is_
     world.forge.merge(&EU.repository_id(), pull.number, "alice").await.unwrap();
     world.advance(7200);
     let report = world.pass(&kubeopt).await;
-    assert_eq!(created(&report), [("base/cart.yaml".to_owned(), "230m".to_owned(), 1)]);
+    assert_eq!(created(&report), [("base/cart.yaml".to_owned(), "220m".to_owned(), 1)]);
     let proposal = report.decided.proposals.iter().find(|one| one.change_set.group == "overlays/us").unwrap();
     let proven: Vec<&str> = proposal.verifications.iter().map(|one| one.entry.as_str()).collect();
     assert_eq!(proven, ["overlays/us"], "nothing changes for the other one");
@@ -271,5 +275,5 @@ async fn overlays_that_need_different_requests_get_them_created_in_patches_of_th
         "`overlays/eu/kubeopt-resources.yaml` gets `requests.cpu`: not set → `115m`, over `base/cart.yaml:";
     assert!(pull.body.contains(said), "{}", pull.body);
     assert!(pull.body.contains("| - → **115m** |"), "{}", pull.body);
-    assert!(world.the_open_one(&US).await.body.contains("| - → **230m** |"));
+    assert!(world.the_open_one(&US).await.body.contains("| - → **220m** |"));
 }

@@ -105,7 +105,7 @@ async fn one_base_under_two_overlays_gets_one_recommendation_for_both_where_the_
     let pull = world.the_open_one(&EU).await;
     let marker = Marker::find(&pull.body).unwrap();
     let cpu = marker.fields.iter().find(|field| field.field == "requests.cpu").unwrap();
-    assert_eq!(cpu.value.after, "230m", "200m and 15 %");
+    assert_eq!(cpu.value.after, "220m", "200m, and 8 % for next week");
 
     assert_eq!(world.pass(&kubeopt).await.problems(), []);
     assert_eq!(world.the_open_one(&EU).await, pull);
@@ -190,10 +190,10 @@ async fn overlays_that_differ_get_a_patch_each_and_the_base_stays() {
     let Some(kubeopt) = rendering(&world).await else { return };
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.problems(), []);
-    for (app, cpu) in [(EU, "115m"), (US, "230m")] {
+    for (app, cpu) in [(EU, "115m"), (US, "220m")] {
         let folder = app.folder;
         let patch =
-            patch_of(&format!("          requests:\n            cpu: {cpu}\n            memory: 248Mi\n"));
+            patch_of(&format!("          requests:\n            cpu: {cpu}\n            memory: 320Mi\n"));
         let kustomization = format!(
             "namespace: {}\nresources: [../../base]\npatches:\n- path: kubeopt-resources.yaml\n",
             app.namespace
@@ -236,7 +236,7 @@ async fn what_is_patched_once_is_edited_where_it_stands() {
     world.pass(&kubeopt).await;
     merge_and_apply(&world, &[EU, US]).await;
     let by_hand =
-        patch_of("          requests:\n            cpu: 400m # by hand\n            memory: 248Mi\n");
+        patch_of("          requests:\n            cpu: 400m # by hand\n            memory: 320Mi\n");
     world.commit("shop", "overlays/eu/kubeopt-resources.yaml", &by_hand).await;
     let report = world.pass(&kubeopt).await;
     assert_eq!(proven(&report, "overlays/eu"), ["overlays/eu"]);
@@ -273,7 +273,7 @@ async fn a_limit_is_patched_with_its_request() {
     }
     let Some(kubeopt) = rendering(&world).await else { return };
     assert_eq!(world.pass(&kubeopt).await.problems(), []);
-    let fields = "          requests:\n            cpu: 115m\n            memory: 248Mi\n          limits:\n            cpu: 230m\n";
+    let fields = "          requests:\n            cpu: 115m\n            memory: 320Mi\n          limits:\n            cpu: 230m\n";
     assert_eq!(proposed(&world, &EU).await[0].1, patch_of(fields));
 }
 
@@ -287,7 +287,7 @@ async fn a_patch_that_the_overlay_has_for_the_workload_is_extended() {
     let Some(kubeopt) = rendering(&world).await else { return };
     assert_eq!(world.pass(&kubeopt).await.problems(), []);
     let files = proposed(&world, &EU).await;
-    let added = "  template:\n    spec:\n      containers:\n      - name: main\n        resources:\n          requests:\n            cpu: 115m\n            memory: 248Mi\n";
+    let added = "  template:\n    spec:\n      containers:\n      - name: main\n        resources:\n          requests:\n            cpu: 115m\n            memory: 320Mi\n";
     assert_eq!(files, [("overlays/eu/replicas.yaml".to_owned(), format!("{patch}{added}"))]);
 }
 
@@ -339,7 +339,7 @@ async fn a_policy_that_asks_leaves_the_base_and_names_all_that_it_feeds() {
     }
     assert_eq!(
         left(&report, &EU).sentence(),
-        "base/cart.yaml feeds 2 entry points (overlays/eu, overlays/us); requests.cpu 230m, requests.memory 248Mi would suit all of them (E-SRC-213)"
+        "base/cart.yaml feeds 2 entry points (overlays/eu, overlays/us); requests.cpu 220m, requests.memory 320Mi would suit all of them (E-SRC-213)"
     );
     world.the_open_one(&WEB).await;
 }

@@ -1,0 +1,73 @@
+//! What is known of a container, as strategies are told it. Knows no rule.
+
+use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
+use kubeopt_model::usage::HourPoint;
+use kubeopt_model::workload::QosClass;
+use kubeopt_model::{Amount, Field, Resource};
+use kubeopt_strategies::{Given, History, Series};
+
+use crate::evidence::Evidence;
+use crate::rules::{is_throttled, oom_kill};
+
+/// The same weeks are seen every day if they are counted from a moment that does not move.
+const WEEKS_FROM_UNIX_S: i64 = 0;
+
+/// The parts of a history that are made for it; the days stay where they are.
+#[derive(Debug, Default)]
+pub(crate) struct Past {
+    cpu_hours: Vec<(i64, f64)>,
+    oom_kills: Vec<(i64, f64)>,
+    most: Given,
+}
+
+impl Past {
+    pub(crate) fn of(evidence: &Evidence, policy: &EffectivePolicy) -> Self {
+        let Some(usage) = &evidence.usage else { return Self::default() };
+        let limit_now = evidence.container.resources.limits.memory;
+        let killed = usage.oom_kills.iter();
+        let at_limit = killed.filter_map(|kill| Some((kill.at_unix_s, kill.limit.or(limit_now)?.0 as f64)));
+        Self {
+            cpu_hours: medians(&usage.cpu_hours),
+            oom_kills: at_limit.collect(),
+            most: Given {
+                // A limit that throttles or kills is raised, so that it bounds nothing.
+                cpu_limit: limit_that_stays(evidence, policy, Resource::Cpu)
+                    .filter(|_| !is_throttled(evidence)),
+                memory_limit: limit_that_stays(evidence, policy, Resource::Memory)
+                    .filter(|_| oom_kill::that_count(usage).is_empty()),
+                ..Given::default()
+            },
+        }
+    }
+
+    /// The history up to the end of the window; none without usage.
+    pub(crate) fn history<'a>(&'a self, evidence: &'a Evidence) -> Option<History<'a>> {
+        let usage = evidence.usage.as_ref()?;
+        let days = |resource| usage.resource(resource).map_or(&[][..], |usage| &usage.days);
+        let points = evidence.points.as_ref();
+        let (cpu, memory) = points.map_or((&[][..], &[][..]), |points| (&points.cpu, &points.memory));
+        Some(History {
+            cpu: Series { days: days(Resource::Cpu), hours: &self.cpu_hours, points: cpu },
+            memory: Series { days: days(Resource::Memory), hours: &[], points: memory },
+            oom_kills: &self.oom_kills,
+            now_unix_s: usage.window.to_unix_s,
+            weeks_from_unix_s: Some(WEEKS_FROM_UNIX_S),
+            most: self.most,
+            fleet: evidence.fleet,
+        })
+    }
+}
+
+fn medians(hours: &[HourPoint]) -> Vec<(i64, f64)> {
+    hours.iter().map(|hour| (hour.at_unix_s, hour.median)).collect()
+}
+
+/// A limit that moves with its request, or goes, does not bound what the container can use next week.
+fn limit_that_stays(evidence: &Evidence, policy: &EffectivePolicy, resource: Resource) -> Option<f64> {
+    let (field, limits) = match resource {
+        Resource::Cpu => (Field::CPU_LIMIT, policy.sizing.cpu_limit),
+        Resource::Memory => (Field::MEMORY_LIMIT, policy.sizing.memory_limit),
+    };
+    let stays = limits == LimitPolicy::Keep && evidence.workload.qos_class() != QosClass::Guaranteed;
+    evidence.container.resources.get(field).filter(|_| stays).map(|limit: Amount| limit.base() as f64)
+}

@@ -1,0 +1,119 @@
+//! The memory request that costs least: what it reserves, plus the price of the chance that next week's highest sample
+//! exceeds it.
+//!
+//! The rule itself is `kubeopt-strategies`' [`MemoryCost`]; this file hands it what is known and says its terms in words.
+
+use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
+use kubeopt_model::quantity::MIB;
+use kubeopt_model::{Amount, Bytes, ContainerUsage, Field};
+use kubeopt_strategies::{Chosen, MemoryCost};
+
+use super::cpu_cost::{percent, pods};
+use super::{Rule, Say};
+use crate::evidence::Evidence;
+use crate::past::Past;
+use crate::sizing::Draft;
+
+pub(super) const RULE: Rule = Rule {
+    name: "memory-cost",
+    about: "memory request that costs least, the price of its risk included",
+    speak,
+};
+
+fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+    if policy.sizing.strategy != SizingStrategy::Kubeopt {
+        return Vec::new();
+    }
+    let past = Past::of(evidence, policy);
+    let cost = MemoryCost { price: MemoryCost::default().price * policy.sizing.memory_price };
+    let chosen = past.history(evidence).and_then(|history| cost.give(&history));
+    let (Some(chosen), Some(usage)) = (chosen, &evidence.usage) else { return Vec::new() };
+    let wanted = Amount::Memory(Bytes(chosen.value.ceil() as u64));
+    vec![Say::Prefer(Field::MEMORY_REQUEST, wanted, sentence(&chosen, usage))]
+}
+
+fn sentence(chosen: &Chosen, usage: &ContainerUsage) -> String {
+    let mebi = |bytes: f64| (bytes / MIB as f64).ceil();
+    let mut text = if chosen.kept {
+        format!("{:.0}Mi stays, no other costs clearly less", mebi(chosen.value))
+    } else {
+        format!("{:.0}Mi costs least", mebi(chosen.value))
+    };
+    text.push_str(&format!(
+        ": {:.2} GiB reserved, and {:.2} for the chance of {} that a week exceeds it",
+        chosen.reserved,
+        chosen.risk,
+        percent(chosen.exceeding)
+    ));
+    if chosen.exceeding > 0.0 {
+        text.push_str(&format!(" at {:.1} GiB a week", chosen.risk / chosen.exceeding));
+    }
+    let highest = usage.memory.as_ref().map_or(0.0, |memory| memory.max);
+    text.push_str(&format!(
+        "; {:.0} days of {}, highest {:.0}Mi",
+        usage.seen.days(),
+        pods(usage.pods),
+        mebi(highest)
+    ));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::policy::{BelowObservedMax, SizingStrategy};
+    use kubeopt_model::{Bytes, Reason};
+
+    use crate::rules::fixture::Case;
+    use crate::size;
+
+    fn steady() -> Case {
+        let mut case = Case::serving();
+        case.policy.sizing.strategy = SizingStrategy::Kubeopt;
+        case.memory_samples_mebi = vec![400.0; 100];
+        case
+    }
+
+    #[test]
+    fn says_what_is_reserved_the_chance_that_exceeds_it_and_its_price() {
+        let case = steady();
+        let sizing = size(&case.evidence(), &case.policy);
+        let decided = |reason: &&Reason| reason.rule == "memory-cost" && reason.bound;
+        let said = sizing.reasons.iter().find(decided).map(|reason| reason.text.as_str()).unwrap_or_default();
+        for part in [
+            " GiB reserved, and ",
+            " that a week exceeds it at 15.0 GiB a week",
+            "28 days of 6 pods, highest 400Mi",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(sizing.resources.requests.memory > Some(Bytes::mebi(400)));
+    }
+
+    #[test]
+    fn a_dearer_risk_never_gives_less_and_the_highest_sample_holds_unless_the_policy_allows_less() {
+        let mut case = steady();
+        // One day of 28 was four times as large as the others.
+        case.memory_samples_mebi = vec![400.0; 100];
+        let mut last = None;
+        for price in [0.01, 0.1, 1.0, 10.0] {
+            case.policy.sizing.memory_price = price;
+            let mut evidence = case.evidence();
+            evidence.usage.as_mut().and_then(|usage| usage.memory.as_mut()).unwrap().max =
+                1600.0 * 1_048_576.0;
+            case.policy.sizing.below_observed_max = BelowObservedMax::Allow;
+            let free = size(&evidence, &case.policy).resources.requests.memory;
+            assert!(free >= last, "{price}: {free:?} after {last:?}");
+            last = free;
+            case.policy.sizing.below_observed_max = BelowObservedMax::Never;
+            let sizing = size(&evidence, &case.policy);
+            assert_eq!(
+                sizing.resources.requests.memory.max(Some(Bytes::mebi(1600))),
+                sizing.resources.requests.memory
+            );
+            let bound = |reason: &&Reason| reason.rule == "highest-sample" && reason.bound;
+            let said = sizing.reasons.iter().find(bound).map(|reason| reason.text.as_str());
+            let wanted = "not below 1600Mi, the highest sample of 28 days (sizing.belowObservedMax: never)";
+            assert!(said == Some(wanted) || free > Some(Bytes::mebi(1600)), "{said:?}");
+        }
+    }
+}
