@@ -40,6 +40,14 @@ pub enum HistoryError {
         /// What went wrong.
         why: String,
     },
+    /// No connection to the database server, or none that it accepts.
+    #[error("unable to use the database server {place}: {why}")]
+    Server {
+        /// Which.
+        place: String,
+        /// What was said.
+        why: String,
+    },
     /// Another process holds the lock for longer than is waited.
     #[error("the database is locked by another process")]
     Locked,
@@ -72,6 +80,7 @@ impl HistoryError {
             Self::DiskFull => "E-HIS-007",
             Self::Database(_) => "E-HIS-008",
             Self::Unreadable { .. } => "E-HIS-009",
+            Self::Server { .. } => "E-HIS-011",
         }
     }
 
@@ -95,6 +104,9 @@ impl HistoryError {
             }
             Self::Database(_) => {
                 "check the volume of `store.database`; if the file is damaged, delete it: kubeopt rebuilds it from the forge"
+            }
+            Self::Server { .. } => {
+                "check that PostgreSQL runs and may be reached, and user, database, `sslmode` and password file of `store.database`; it is tried again in the next pass"
             }
             Self::Unreadable { .. } => "run the version of kubeopt that wrote the database, or a later one",
         }

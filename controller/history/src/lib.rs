@@ -12,7 +12,8 @@ pub mod usage;
 
 pub use error::HistoryError;
 pub use journal::{
-    Event, EventFilter, Journal, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState, SqliteJournal,
+    Event, EventFilter, Journal, OutboxEntry, OutboxStep, PostgresJournal, PostgresPlace, PullRequestRecord,
+    RecordedState, SqliteJournal,
 };
 pub use traces::{MeanProvisioned, TraceFile, TracesError};
 pub use usage::{MemoryUsage, ParquetUsage, Rollup, UsageStore, missing};

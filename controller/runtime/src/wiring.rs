@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use kubeopt_api::Config;
 use kubeopt_api::config::{
-    ClusterConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig, SandboxLevel,
+    ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig, SandboxLevel,
 };
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
-use kubeopt_history::{MemoryUsage, ParquetUsage, SqliteJournal, UsageStore};
+use kubeopt_history::{
+    HistoryError, Journal, MemoryUsage, ParquetUsage, PostgresJournal, PostgresPlace, SqliteJournal, UsageStore,
+};
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
 use kubeopt_net::{Client, ClientCertificate, ClientPolicy, HostRule, NetError, SecretSource, Url};
@@ -154,11 +156,7 @@ pub async fn wire(
             Box::new(ParquetUsage::open(&config.store.history).map_err(|error| one(error.problem()))?)
         }
     };
-    let journal = match keep {
-        Keep::Nothing => SqliteJournal::in_memory().await,
-        Keep::State => SqliteJournal::open(&config.store.database).await,
-    };
-    let journal = journal.map_err(|error| one(error.problem()))?;
+    let journal = journal(&config.store.database, keep).await.map_err(|error| one(error.problem()))?;
     let chosen = selection(options).map_err(one)?;
     // What is kept must be of the whole cluster: a later pass relies on it.
     let (selection, shown) = match keep {
@@ -174,7 +172,7 @@ pub async fn wire(
     Ok(Edges {
         clusters,
         history,
-        journal: Box::new(journal),
+        journal,
         forges,
         git: git::store(&config.store).map_err(one)?,
         renderer,
@@ -189,6 +187,18 @@ pub async fn wire(
         traces: TraceCache::default(),
         permit: Box::new(Alone),
         progress,
+    })
+}
+
+/// Opens the journal.
+async fn journal(database: &DatabaseConfig, keep: Keep) -> Result<Box<dyn Journal>, HistoryError> {
+    Ok(match (keep, database) {
+        (Keep::Nothing, _) => Box::new(SqliteJournal::in_memory().await?),
+        (Keep::State, DatabaseConfig::Sqlite(path)) => Box::new(SqliteJournal::open(path).await?),
+        (Keep::State, DatabaseConfig::Postgres { url, password_file }) => {
+            let place = PostgresPlace { url: url.clone(), password_file: password_file.clone() };
+            Box::new(PostgresJournal::open(&place).await?)
+        }
     })
 }
 

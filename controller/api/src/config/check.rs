@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use kubeopt_model::{Bytes, RepoPath};
+use url::Url;
 
 use crate::Presets;
 use crate::config::charts::check_chart_repository;
 use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, SandboxWord, Server, Store};
 use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
-use crate::config::types::{Config, SandboxLevel, StoreConfig};
+use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::policy::check_layer;
 use crate::text::values::Memory;
 use crate::text::{At, Fault, Reading};
@@ -160,13 +161,7 @@ fn check_listen(listen: Option<At<String>>, reading: &mut Reading<'_>) -> Option
 
 fn check_store(store: Store, reading: &mut Reading<'_>) -> Option<StoreConfig> {
     let state = Path::new("/var/lib/kubeopt");
-    let database = match store.database {
-        None => state.join("kubeopt.db"),
-        Some(at) => {
-            let path = at.value.strip_prefix("sqlite://").unwrap_or(&at.value).to_owned();
-            local_path(At { value: path, line: at.line }, "a database that is not SQLite", reading)?
-        }
-    };
+    let database = check_database(store.database, store.database_password_file, reading)?;
     let mut folder = |key: Option<At<String>>, default: &str, what: &str| match key {
         None => Some(state.join(default)),
         Some(at) => local_path(at, what, reading),
@@ -204,6 +199,38 @@ impl From<SandboxWord> for SandboxLevel {
 }
 
 /// A path of the local file system; an address is for a later version.
+/// A file of SQLite, or a database of PostgreSQL; none after a problem was told.
+fn check_database(
+    database: Option<At<String>>,
+    password_file: Option<At<String>>,
+    reading: &mut Reading<'_>,
+) -> Option<DatabaseConfig> {
+    let Some(at) = database else {
+        return Some(DatabaseConfig::Sqlite(Path::new("/var/lib/kubeopt/kubeopt.db").to_owned()));
+    };
+    if !["postgres://", "postgresql://"].iter().any(|scheme| at.value.starts_with(scheme)) {
+        let path = at.value.strip_prefix("sqlite://").unwrap_or(&at.value).to_owned();
+        let what = "a database that is neither SQLite nor PostgreSQL";
+        return local_path(At { value: path, line: at.line }, what, reading).map(DatabaseConfig::Sqlite);
+    }
+    let expected = "an address such as `postgres://user@host:5432/database?sslmode=verify-full`";
+    let Ok(url) = Url::parse(&at.value) else { return malformed(&at, "store.database", expected, reading) };
+    let other = |key: &str| !key.starts_with("sslmode") && !key.starts_with("sslrootcert");
+    if url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password") {
+        let help = "remove the password from the address; write it to a file and name that file as `databasePasswordFile`";
+        reading.refuse(
+            at.line,
+            Fault::InlineSecret { path: "store.database".to_owned(), help: help.to_owned() },
+        );
+        return None;
+    }
+    let named = url.host().is_some() && !url.username().is_empty() && url.path().len() > 1;
+    if !named || url.query_pairs().any(|(key, _)| other(&key)) {
+        return malformed(&at, "store.database", expected, reading);
+    }
+    Some(DatabaseConfig::Postgres { url: at.value, password_file: password_file.map(file) })
+}
+
 fn local_path(at: At<String>, what: &str, reading: &mut Reading<'_>) -> Option<PathBuf> {
     if at.value.contains("://") {
         let help = "write a local path such as `/var/lib/kubeopt`".to_owned();

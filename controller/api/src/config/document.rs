@@ -265,8 +265,10 @@ choice! {
 section! {
     /// Where state is kept.
     pub(crate) struct Store {
-        /// SQLite file, as a path or as `sqlite:///path`.
+        /// SQLite file, as a path or as `sqlite:///path`; or `postgres://user@host:5432/database?sslmode=verify-full`.
         "database" => database: String = "/var/lib/kubeopt/kubeopt.db",
+        /// File that holds the password for PostgreSQL.
+        "databasePasswordFile" => database_password_file: String = null,
         /// Folder of usage history.
         "history" => history: String = "/var/lib/kubeopt/history",
         /// Folder of git objects.

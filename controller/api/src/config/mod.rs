@@ -12,8 +12,8 @@ mod types;
 use kubeopt_model::Problem;
 
 pub use types::{
-    BasicAuth, ChartRepositoryConfig, ClusterConfig, Config, ForgeConfig, ForgeKind, HostKeys,
-    KubeconfigFile, PriceConfig, PrometheusConfig, Provider, SandboxLevel, SshConfig, StoreConfig,
+    BasicAuth, ChartRepositoryConfig, ClusterConfig, Config, DatabaseConfig, ForgeConfig, ForgeKind,
+    HostKeys, KubeconfigFile, PriceConfig, PrometheusConfig, Provider, SandboxLevel, SshConfig, StoreConfig,
 };
 
 use crate::Presets;

@@ -210,11 +210,25 @@ pub enum SandboxLevel {
     Reduced,
 }
 
+/// Where the journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DatabaseConfig {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+    /// A database of PostgreSQL.
+    Postgres {
+        /// `postgres://user@host:5432/database`, without a password.
+        url: String,
+        /// File that holds the password.
+        password_file: Option<PathBuf>,
+    },
+}
+
 /// Where state is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// SQLite file of the journal.
-    pub database: PathBuf,
+    /// Where the journal is.
+    pub database: DatabaseConfig,
     /// Folder of usage history.
     pub history: PathBuf,
     /// Folder of git objects.

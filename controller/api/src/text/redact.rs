@@ -12,7 +12,7 @@ const LONGEST_EXCERPT: usize = 160;
 pub(crate) fn excerpt(line: &str) -> String {
     let printable: String =
         line.trim_end().chars().filter(|c| !c.is_control()).take(LONGEST_EXCERPT).collect();
-    without_userinfo(&without_secret_values(&printable))
+    without_userinfo(&without_secret_parameters(&without_secret_values(&printable)))
 }
 
 /// Whether a key looks as if its value were a secret. `tokenFile` does not: it names a file.
@@ -30,6 +30,17 @@ fn without_secret_values(line: &str) -> String {
             .map_or(0, |start| start + 1);
         if looks_secret(&line[key_start..at]) {
             return format!("{}: ***", &line[..at]);
+        }
+    }
+    line.to_owned()
+}
+
+/// Cuts the line after the first parameter of an address that looks secret: `?password=`.
+fn without_secret_parameters(line: &str) -> String {
+    for (at, _) in line.match_indices('=') {
+        let start = line[..at].rfind(['?', '&', ' ']).map_or(0, |start| start + 1);
+        if looks_secret(&line[start..at]) {
+            return format!("{}=***", &line[..at]);
         }
     }
     line.to_owned()
@@ -61,6 +72,7 @@ mod tests {
             "api-token : hunter2",
             "url: https://user:hunter2@prom.example/x",
             "{bearerToken: hunter2}",
+            "database: postgres://db/x?sslmode=require&password=hunter2",
         ] {
             assert!(!excerpt(line).contains("hunter2"), "{line} -> {}", excerpt(line));
         }

@@ -1,6 +1,6 @@
 //! `kubeopt.yaml`: what is accepted, and what operators are told when it is not.
 
-use kubeopt_api::config::{ForgeKind, HostKeys, Provider, SandboxLevel};
+use kubeopt_api::config::{DatabaseConfig, ForgeKind, HostKeys, Provider, SandboxLevel};
 use kubeopt_api::{Config, config_schema};
 use kubeopt_model::{Bytes, Problem};
 
@@ -25,7 +25,7 @@ fn the_example_reads_and_fits_its_schema() {
     assert_eq!(config.bindings[0].paths, ["apps/payments/**"]);
     assert_eq!(config.sources[0].path.as_str(), "deploy");
     assert_eq!(config.charts.len(), 2);
-    assert_eq!(config.store.database.to_str(), Some("/var/lib/kubeopt/kubeopt.db"));
+    assert_eq!(config.store.database, DatabaseConfig::Sqlite("/var/lib/kubeopt/kubeopt.db".into()));
     assert_eq!(config.listen.to_string(), "0.0.0.0:8080");
     assert_eq!(config.pass_every_seconds, 3600);
     assert!(config.policy.is_some());
@@ -82,11 +82,35 @@ fn a_secret_is_refused_and_never_repeated() {
 }
 
 #[test]
+fn a_database_is_a_file_or_postgresql_without_a_password_in_its_address() {
+    let database =
+        |value: &str| read(&format!("store: {{database: \"{value}\", databasePasswordFile: /run/pw}}"));
+    let url = "postgres://kubeopt@db.example:5432/kubeopt?sslmode=verify-full";
+    let wanted = DatabaseConfig::Postgres { url: url.to_owned(), password_file: Some("/run/pw".into()) };
+    assert_eq!(database(url).unwrap().store.database, wanted);
+    assert_eq!(
+        database("sqlite:///data/k.db").unwrap().store.database,
+        DatabaseConfig::Sqlite("/data/k.db".into())
+    );
+    for (value, code) in [
+        ("postgres://kubeopt:hunter2@db/kubeopt", "E-API-011"),
+        ("postgres://kubeopt@db/kubeopt?password=hunter2", "E-API-011"),
+        ("postgres://kubeopt@db/kubeopt?options=-c%20x", "E-API-003"),
+        ("postgres://db/kubeopt", "E-API-003"),
+        ("postgres://kubeopt@db", "E-API-003"),
+    ] {
+        let problems = database(value).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].code == code, "{value}: {problems:?}");
+        assert!(!problems[0].to_string().contains("hunter2") || code != "E-API-011", "{problems:?}");
+    }
+}
+
+#[test]
 fn what_this_version_cannot_do_is_said_and_refused() {
     for (text, told) in [
         ("forges: [{name: a, type: github, app: {id: 1, privateKeyFile: /x}}]", "a forge of type `github`"),
         ("forges: [{name: a, type: gitlab}]", "a forge of type `gitlab`"),
-        ("store: {database: \"postgres://db/x\"}", "a database that is not SQLite"),
+        ("store: {database: \"mysql://db/x\"}", "a database that is neither SQLite nor PostgreSQL"),
         ("store: {history: \"s3://bucket\"}", "history in object storage"),
         ("reasoning: {provider: anthropic}", "`reasoning` by a language model"),
         ("server: {auth: {oidc: {issuer: \"https://id\"}}}", "`server.auth`"),

@@ -1,7 +1,9 @@
 //! The journal: what kubeopt intends, did and saw. It is a cache of the forge with an audit beside it: what it loses can
 //! be rebuilt from branches, markers and pull requests.
 
+mod postgres;
 mod rows;
+mod sql;
 mod sqlite;
 
 #[cfg(test)]
@@ -11,6 +13,7 @@ use async_trait::async_trait;
 use kubeopt_model::{Problem, RepositoryId};
 use serde::{Deserialize, Serialize};
 
+pub use postgres::{PostgresJournal, PostgresPlace};
 pub use sqlite::SqliteJournal;
 
 use crate::error::HistoryError;

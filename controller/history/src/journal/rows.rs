@@ -1,11 +1,41 @@
-//! Between values and rows. Knows the columns, not how they are reached.
+//! Between values and rows. Knows the columns, not how they are reached nor which database they are of.
 
 use kubeopt_model::{ForgeName, RepositoryId};
 use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::{DETAIL_BYTES_MAX, Event, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use crate::error::HistoryError;
+
+/// A row of either database.
+pub(super) trait Columns {
+    /// A text; none where it is null.
+    fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error>;
+
+    /// A number; none where it is null.
+    fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
+}
+
+impl Columns for SqliteRow {
+    fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+}
+
+impl Columns for PgRow {
+    fn text(&self, column: &str) -> Result<Option<String>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+}
 
 /// `step`, `oid`, `number`.
 pub(super) fn step_columns(step: &OutboxStep) -> (&'static str, Option<&str>, Option<i64>) {
@@ -26,11 +56,11 @@ pub(super) fn state_column(state: RecordedState) -> &'static str {
     }
 }
 
-pub(super) fn outbox_entry(row: &SqliteRow) -> Result<OutboxEntry, HistoryError> {
+pub(super) fn outbox_entry<R: Columns>(row: &R) -> Result<OutboxEntry, HistoryError> {
     let step = text(row, "step")?;
-    let oid: Option<String> = row.try_get("oid").map_err(broken)?;
-    let number: Option<i64> = row.try_get("number").map_err(broken)?;
-    let step = match (step.as_str(), oid, number.map(u64::try_from)) {
+    let oid = row.text("oid").map_err(broken)?;
+    let opened = row.number("number").map_err(broken)?;
+    let step = match (step.as_str(), oid, opened.map(u64::try_from)) {
         ("planned", _, _) => OutboxStep::Planned,
         ("pushed", Some(oid), _) => OutboxStep::Pushed { oid },
         ("opened", _, Some(Ok(number))) => OutboxStep::Opened { number },
@@ -44,15 +74,15 @@ pub(super) fn outbox_entry(row: &SqliteRow) -> Result<OutboxEntry, HistoryError>
         group: text(row, "group_name")?,
         proposal: text(row, "proposal")?,
         step,
-        at_unix_s: row.try_get("at_unix_s").map_err(broken)?,
+        at_unix_s: number(row, "at_unix_s")?,
     })
 }
 
-pub(super) fn event(row: &SqliteRow) -> Result<Event, HistoryError> {
+pub(super) fn event<R: Columns>(row: &R) -> Result<Event, HistoryError> {
     let detail = text(row, "detail")?;
     Ok(Event {
         pass: text(row, "pass")?,
-        at_unix_s: row.try_get("at_unix_s").map_err(broken)?,
+        at_unix_s: number(row, "at_unix_s")?,
         kind: text(row, "kind")?,
         subject: text(row, "subject")?,
         detail: serde_json::from_str(&detail).map_err(|_| unreadable("detail of an event", &detail))?,
@@ -68,7 +98,7 @@ pub(super) fn detail_text(detail: &serde_json::Value) -> String {
     serde_json::json!({"leftOut": format!("{} bytes of detail", text.len())}).to_string()
 }
 
-pub(super) fn pull_request(row: &SqliteRow) -> Result<PullRequestRecord, HistoryError> {
+pub(super) fn pull_request<R: Columns>(row: &R) -> Result<PullRequestRecord, HistoryError> {
     let state = text(row, "state")?;
     let state = match state.as_str() {
         "open" => RecordedState::Open,
@@ -77,15 +107,15 @@ pub(super) fn pull_request(row: &SqliteRow) -> Result<PullRequestRecord, History
         "synced" => RecordedState::Synced,
         _ => return Err(unreadable("state of a pull request", &state)),
     };
-    let number: i64 = row.try_get("number").map_err(broken)?;
+    let stored = number(row, "number")?;
     Ok(PullRequestRecord {
         repository: repository(row)?,
-        number: u64::try_from(number)
-            .map_err(|_| unreadable("number of a pull request", &number.to_string()))?,
+        number: u64::try_from(stored)
+            .map_err(|_| unreadable("number of a pull request", &stored.to_string()))?,
         branch: text(row, "branch")?,
         state,
-        commit: row.try_get("oid").map_err(broken)?,
-        at_unix_s: row.try_get("at_unix_s").map_err(broken)?,
+        commit: row.text("oid").map_err(broken)?,
+        at_unix_s: number(row, "at_unix_s")?,
     })
 }
 
@@ -94,31 +124,25 @@ pub(super) fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn repository(row: &SqliteRow) -> Result<RepositoryId, HistoryError> {
+fn repository<R: Columns>(row: &R) -> Result<RepositoryId, HistoryError> {
     let forge = text(row, "forge")?;
     let forge = ForgeName::new(forge.clone()).map_err(|_| unreadable("forge", &forge))?;
     Ok(RepositoryId { forge, owner: text(row, "owner")?, name: text(row, "name")? })
 }
 
-fn text(row: &SqliteRow, column: &str) -> Result<String, HistoryError> {
-    row.try_get(column).map_err(broken)
+fn text<R: Columns>(row: &R, column: &str) -> Result<String, HistoryError> {
+    row.text(column).map_err(broken)?.ok_or_else(|| unreadable("row", column))
+}
+
+fn number<R: Columns>(row: &R, column: &str) -> Result<i64, HistoryError> {
+    row.number(column).map_err(broken)?.ok_or_else(|| unreadable("row", column))
 }
 
 fn unreadable(what: &'static str, text: &str) -> HistoryError {
     HistoryError::Unreadable { what, text: text.chars().take(80).collect() }
 }
 
-/// An error of the database as ours.
-pub(super) fn broken(error: sqlx::Error) -> HistoryError {
-    // Primary result codes of SQLite, https://www.sqlite.org/rescode.html; extended ones carry them in the low byte.
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .and_then(|code| code.parse::<i32>().ok())
-        .map(|code| code & 0xff);
-    match (code, &error) {
-        (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => HistoryError::Locked,
-        (Some(13), _) => HistoryError::DiskFull,
-        _ => HistoryError::Database(error.to_string().chars().take(300).collect()),
-    }
+/// An error of reading a row as ours.
+fn broken(error: sqlx::Error) -> HistoryError {
+    HistoryError::Database(error.to_string().chars().take(300).collect())
 }

@@ -4,16 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use kubeopt_model::{Problem, RepositoryId};
+use kubeopt_model::Problem;
+use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Executor as _, SqlSafeStr as _};
 
-use super::rows::{self, broken};
-use super::{EVENT_DAYS, EVENTS_MAX, Event, EventFilter, Journal, OutboxEntry, PullRequestRecord};
+use super::sql::journal_in_sql;
 use crate::error::HistoryError;
 
 /// How long another process's lock is waited for. Writes take milliseconds; who holds the lock longer is a second
@@ -164,93 +162,19 @@ fn remove_beside(path: &Path) {
     }
 }
 
-#[async_trait]
-impl Journal for SqliteJournal {
-    async fn note(&self, entry: &OutboxEntry) -> Result<(), HistoryError> {
-        let (step, oid, number) = rows::step_columns(&entry.step);
-        let query = sqlx::query(include_str!("../../sql/note.sql"))
-            .bind(entry.repository.forge.as_str())
-            .bind(&entry.repository.owner)
-            .bind(&entry.repository.name)
-            .bind(&entry.branch)
-            .bind(&entry.base)
-            .bind(&entry.group)
-            .bind(&entry.proposal)
-            .bind(step)
-            .bind(oid)
-            .bind(number)
-            .bind(entry.at_unix_s);
-        self.pool().await?.execute(query).await.map_err(broken)?;
-        Ok(())
-    }
-
-    async fn outbox(&self) -> Result<Vec<OutboxEntry>, HistoryError> {
-        let query = sqlx::query(include_str!("../../sql/outbox.sql"));
-        let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
-        found.iter().map(rows::outbox_entry).collect()
-    }
-
-    async fn forget(&self, repository: &RepositoryId, branch: &str) -> Result<(), HistoryError> {
-        let query = sqlx::query(include_str!("../../sql/forget.sql"))
-            .bind(repository.forge.as_str())
-            .bind(&repository.owner)
-            .bind(&repository.name)
-            .bind(branch);
-        self.pool().await?.execute(query).await.map_err(broken)?;
-        Ok(())
-    }
-
-    async fn record(&self, events: &[Event]) -> Result<(), HistoryError> {
-        let Some(newest) = events.iter().map(|event| event.at_unix_s).max() else { return Ok(()) };
-        let mut all = self.pool().await?.begin().await.map_err(broken)?;
-        for event in events {
-            let query = sqlx::query(include_str!("../../sql/record.sql"))
-                .bind(&event.pass)
-                .bind(event.at_unix_s)
-                .bind(&event.kind)
-                .bind(&event.subject)
-                .bind(rows::detail_text(&event.detail));
-            all.execute(query).await.map_err(broken)?;
-        }
-        let query =
-            sqlx::query(include_str!("../../sql/prune_events.sql")).bind(newest - EVENT_DAYS * 86_400);
-        all.execute(query).await.map_err(broken)?;
-        all.commit().await.map_err(broken)
-    }
-
-    async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, HistoryError> {
-        let limit = if filter.limit == 0 { EVENTS_MAX } else { filter.limit.min(EVENTS_MAX) };
-        let query = sqlx::query(include_str!("../../sql/events.sql"))
-            .bind(filter.since_unix_s)
-            .bind(&filter.subject)
-            .bind(&filter.kind)
-            .bind(&filter.pass)
-            .bind(i64::from(limit));
-        let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
-        found.iter().map(rows::event).collect()
-    }
-
-    async fn remember_pull_request(&self, record: &PullRequestRecord) -> Result<(), HistoryError> {
-        let query = sqlx::query(include_str!("../../sql/remember_pull_request.sql"))
-            .bind(record.repository.forge.as_str())
-            .bind(&record.repository.owner)
-            .bind(&record.repository.name)
-            .bind(rows::column(record.number))
-            .bind(&record.branch)
-            .bind(rows::state_column(record.state))
-            .bind(&record.commit)
-            .bind(record.at_unix_s);
-        self.pool().await?.execute(query).await.map_err(broken)?;
-        Ok(())
-    }
-
-    async fn pull_requests(&self) -> Result<Vec<PullRequestRecord>, HistoryError> {
-        let query = sqlx::query(include_str!("../../sql/pull_requests.sql"));
-        let found = self.pool().await?.fetch_all(query).await.map_err(broken)?;
-        found.iter().map(rows::pull_request).collect()
-    }
-
-    fn take_problems(&self) -> Vec<Problem> {
-        std::mem::take(&mut self.problems.lock().unwrap_or_else(PoisonError::into_inner))
+/// An error of the database as ours.
+fn broken(error: sqlx::Error) -> HistoryError {
+    // Primary result codes of SQLite, https://www.sqlite.org/rescode.html; extended ones carry them in the low byte.
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .and_then(|code| code.parse::<i32>().ok())
+        .map(|code| code & 0xff);
+    match (code, &error) {
+        (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => HistoryError::Locked,
+        (Some(13), _) => HistoryError::DiskFull,
+        _ => HistoryError::Database(error.to_string().chars().take(300).collect()),
     }
 }
+
+journal_in_sql!(SqliteJournal, broken);

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::*;
 
+mod postgres;
+
 fn repository() -> RepositoryId {
     let forge = ForgeName::new("gitea").unwrap();
     RepositoryId { forge, owner: "acme".into(), name: "gitops".into() }
