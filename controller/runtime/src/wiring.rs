@@ -15,7 +15,8 @@ use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
 use kubeopt_history::{
-    HistoryError, Journal, MemoryUsage, ParquetUsage, PostgresJournal, PostgresPlace, SqliteJournal, UsageStore,
+    HistoryError, Journal, MemoryUsage, ParquetUsage, PostgresJournal, PostgresPlace, SqliteJournal,
+    UsageStore,
 };
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
@@ -284,6 +285,7 @@ fn metrics_source(config: &PrometheusConfig, selector: Selector) -> Result<Box<d
     if let Some(tenant) = &config.tenant {
         prometheus.headers.push(("X-Scope-OrgID".to_owned(), tenant.clone()));
     }
+    prometheus.parameters = config.parameters.clone().into_iter().collect();
     prometheus.timeout = std::time::Duration::from_secs(config.timeout_seconds.unsigned_abs());
     prometheus.selector = selector;
     let source = Prometheus::new(client, prometheus).map_err(|error| error.problem())?;

@@ -81,6 +81,9 @@ section! {
         "tenant" => tenant: String = null,
         /// Labels that tell this cluster's series from others' in the same server.
         "clusterLabel" => cluster_label: BTreeMap<String, String> = {},
+        /// Further parameters of each query, as the store wants them: `dedup` and `partial_response` of Thanos,
+        /// `extra_label` of VictoriaMetrics.
+        "parameters" => parameters: BTreeMap<String, String> = {},
         /// Certificate authorities in PEM; absent are those of the system.
         "caFile" => ca_file: String = null,
         /// Client certificate in PEM.

@@ -1,5 +1,6 @@
 //! Clusters of the configuration: how they are reached, where their usage is read, what they cost.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use kubeopt_model::ClusterName;
@@ -11,6 +12,7 @@ use crate::config::document::{Basic, Cluster, Kubeconfig, PriceSection, Promethe
 use crate::config::types::{
     BasicAuth, ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig, Provider,
 };
+use crate::text::redact::looks_secret;
 use crate::text::{At, Fault, Reading};
 
 /// A minute: a slow query of a big server, and far less than a pass.
@@ -18,6 +20,13 @@ const DEFAULT_TIMEOUT_SECONDS: i64 = 60;
 
 /// Five minutes: usage is kept by the hour, twelve samples describe it.
 const DEFAULT_STEP_SECONDS: i64 = 300;
+
+/// Parameters that kubeopt sets itself.
+const OWN_PARAMETERS: [&str; 6] = ["query", "start", "end", "step", "time", "timeout"];
+
+/// Most parameters, and the longest with its name: they are sent with every query.
+const PARAMETERS_MAX: usize = 20;
+const PARAMETER_BYTES_MAX: usize = 1024;
 
 /// No capacity costs more than this an hour; a larger number is a slip.
 const HIGHEST_PRICE: u32 = 1000;
@@ -99,18 +108,51 @@ fn check_prometheus(section: At<Prometheus>, reading: &mut Reading<'_>) -> Optio
         );
     }
     let basic = optional(prometheus.basic, |at| check_basic(at, reading));
+    let parameters = prometheus.parameters.unwrap_or(At { value: Default::default(), line });
+    let parameters = check_parameters(parameters, reading)?;
     Some(PrometheusConfig {
         url: url?,
         bearer_file: prometheus.bearer_file.map(file),
         basic: basic?,
         tenant: prometheus.tenant.map(|at| at.value),
         cluster_label: labels.value,
+        parameters,
         ca_file: prometheus.ca_file.map(file),
         client_cert_file: prometheus.client_cert_file.map(file),
         client_key_file: prometheus.client_key_file.map(file),
         timeout_seconds: prometheus.timeout.map_or(DEFAULT_TIMEOUT_SECONDS, |at| at.value.0),
         step_seconds: prometheus.step.map_or(DEFAULT_STEP_SECONDS, |at| at.value.0),
     })
+}
+
+/// Parameters that may stand beside kubeopt's own; none after a problem was told.
+fn check_parameters(
+    parameters: At<BTreeMap<String, String>>,
+    reading: &mut Reading<'_>,
+) -> Option<BTreeMap<String, String>> {
+    let At { value: all, line } = parameters;
+    if let Some(name) = all.keys().find(|name| looks_secret(name)) {
+        let path = format!("prometheus.parameters.{name}");
+        let help =
+            "write the secret to a file and name it as `bearerFile` or `basic.passwordFile`".to_owned();
+        reading.refuse(line, Fault::InlineSecret { path, help });
+        return None;
+    }
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-[]".contains(&b))
+    };
+    let fits = |(name, value): (&String, &String)| {
+        is_name(name)
+            && name.len() + value.len() <= PARAMETER_BYTES_MAX
+            && !OWN_PARAMETERS.contains(&name.as_str())
+    };
+    if all.len() > PARAMETERS_MAX || !all.iter().all(fits) {
+        let at = At { value: all.keys().cloned().collect::<Vec<_>>().join(", "), line };
+        let expected =
+            "at most 20 parameters such as `{dedup: \"true\"}`, none of those that kubeopt sets itself";
+        return malformed(&at, "prometheus.parameters", expected, reading);
+    }
+    Some(all)
 }
 
 /// As the data model of Prometheus says; the name is written into queries.

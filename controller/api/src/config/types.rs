@@ -72,6 +72,8 @@ pub struct PrometheusConfig {
     pub tenant: Option<String>,
     /// Labels that tell this cluster's series from others' in the same server.
     pub cluster_label: BTreeMap<String, String>,
+    /// Further parameters of each query; none that kubeopt sets itself.
+    pub parameters: BTreeMap<String, String>,
     /// Certificate authorities in PEM.
     pub ca_file: Option<PathBuf>,
     /// Client certificate in PEM; only together with its key.

@@ -82,6 +82,29 @@ fn a_secret_is_refused_and_never_repeated() {
 }
 
 #[test]
+fn parameters_of_queries_are_the_store_s_own_and_no_secrets() {
+    let prometheus = |parameters: &str| {
+        let text = format!(
+            "clusters:\n- name: a\n  metrics:\n    prometheus:\n      url: http://thanos\n      parameters: {parameters}\n"
+        );
+        read(&text).map(|config| config.clusters[0].prometheus.clone().unwrap().parameters)
+    };
+    let read = prometheus("{dedup: \"true\", partial_response: \"true\", extra_label: cluster=eu}").unwrap();
+    assert_eq!(read["extra_label"], "cluster=eu");
+    assert_eq!(read.len(), 3);
+    for (parameters, code) in [
+        ("{query: up}", "E-API-003"),
+        ("{timeout: 1s}", "E-API-003"),
+        ("{\"a b\": c}", "E-API-003"),
+        ("{apikey: hunter2}", "E-API-011"),
+    ] {
+        let problems = prometheus(parameters).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].code == code, "{parameters}: {problems:?}");
+        assert!(!problems[0].to_string().contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
 fn a_database_is_a_file_or_postgresql_without_a_password_in_its_address() {
     let database =
         |value: &str| read(&format!("store: {{database: \"{value}\", databasePasswordFile: /run/pw}}"));

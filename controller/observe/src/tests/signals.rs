@@ -192,3 +192,28 @@ async fn a_counter_that_begins_anew_is_left_to_rate() {
         assert!(hourly.contains(part), "{part}: {hourly}");
     }
 }
+
+#[tokio::test]
+async fn a_store_s_own_parameters_are_sent_and_its_partial_answers_count() {
+    let server = MockServer::start().await;
+    // As VictoriaMetrics says it.
+    let partial = json!({"status": "success", "isPartial": true, "data": {"resultType": "matrix", "result": [row("live", json!([[at(1), "1"]]))]}});
+    answers(&server, CPU, ResponseTemplate::new(200).set_body_json(partial)).await;
+    answers(&server, MEMORY, matrix(&[row("live", json!([[at(1), "1"]]))])).await;
+    else_empty(&server).await;
+    let source = source(&server, |options| {
+        options.parameters = vec![
+            ("dedup".into(), "true".into()),
+            ("partial_response".into(), "false".into()),
+            ("extra_label".into(), "cluster=eu&x".into()),
+        ];
+    })
+    .await;
+    let (report, _) = read(&source).await.unwrap();
+    assert!(report.partial.is_some_and(|why| why.contains("partial")), "it is not whole");
+    for request in server.received_requests().await.unwrap() {
+        let body = String::from_utf8(request.body).unwrap();
+        let wanted = "dedup=true&partial_response=false&extra_label=cluster%3Deu%26x";
+        assert!(body.ends_with(wanted), "{body}");
+    }
+}
