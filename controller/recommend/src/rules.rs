@@ -8,10 +8,12 @@ mod history;
 mod limits;
 mod memory_cost;
 mod memory_max;
+mod nodes_alike;
 pub(crate) mod oom_kill;
 mod partial_data;
 mod peer;
 mod scaler;
+mod start_up;
 mod throttling;
 
 #[cfg(test)]
@@ -70,6 +72,8 @@ pub const RULES: &[Rule] = &[
     oom_kill::RULE,
     floor::RULE,
     throttling::RULE,
+    start_up::RULE,
+    nodes_alike::RULE,
     partial_data::RULE,
     limits::RULE,
 ];

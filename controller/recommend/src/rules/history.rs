@@ -1,7 +1,7 @@
 //! The gate: without enough history nothing moves.
 
 use kubeopt_model::policy::EffectivePolicy;
-use kubeopt_model::{Field, NoRecommendation, Resource};
+use kubeopt_model::{ContainerRole, Field, NoRecommendation, Resource};
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
@@ -26,7 +26,8 @@ fn too_little(evidence: &Evidence, policy: &EffectivePolicy, resource: Resource)
     if usage.resource(resource).is_none() {
         return Some(NoRecommendation::NoUsage);
     }
-    if evidence.workload.id.kind.is_batch() {
+    // What ends is known by its runs, not by the days between them.
+    if evidence.workload.id.kind.is_batch() || evidence.container.role == ContainerRole::Init {
         let need = policy.sizing.min_runs;
         return (usage.pods < need).then_some(NoRecommendation::TooFewRuns { have: usage.pods, need });
     }
@@ -36,7 +37,7 @@ fn too_little(evidence: &Evidence, policy: &EffectivePolicy, resource: Resource)
 
 #[cfg(test)]
 mod tests {
-    use kubeopt_model::{NoRecommendation, WorkloadKind};
+    use kubeopt_model::{ContainerRole, NoRecommendation, WorkloadKind};
 
     use crate::rules::fixture::{Case, DAY};
     use crate::size;
@@ -61,6 +62,24 @@ mod tests {
         assert_eq!(left[0].1, NoRecommendation::TooFewRuns { have: 2, need: 5 });
         case.pods = 5;
         assert!(size(&case.evidence(), &case.policy).left.is_empty());
+    }
+
+    #[test]
+    fn an_init_container_is_known_by_its_runs_and_a_native_sidecar_by_its_days() {
+        let mut case = Case::serving().seen_days(1);
+        case.pods = 2;
+        let left = |role, pods| {
+            let mut evidence = case.evidence();
+            evidence.container.role = role;
+            if let Some(usage) = &mut evidence.usage {
+                usage.pods = pods;
+            }
+            size(&evidence, &case.policy).left.into_iter().next().map(|(_, why)| why)
+        };
+        assert_eq!(left(ContainerRole::Init, 2), Some(NoRecommendation::TooFewRuns { have: 2, need: 5 }));
+        assert_eq!(left(ContainerRole::Init, 5), None);
+        let too_little = NoRecommendation::TooLittleHistory { have_seconds: DAY, need_seconds: 7 * DAY };
+        assert_eq!(left(ContainerRole::Sidecar, 5), Some(too_little));
     }
 
     #[test]
