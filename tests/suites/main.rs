@@ -1,6 +1,7 @@
 //! The suites: one binary, one module per subject.
 
 mod argocd;
+mod backtest;
 mod chart;
 mod cluster;
 mod demo;

@@ -206,7 +206,8 @@ async fn starts_restarts_and_pressure_are_read_beside_usage() {
         let found = series.iter().filter(|one| one.signal == signal);
         found.flat_map(|one| one.points.iter().copied()).collect()
     };
-    let minutes = |points: &[(i64, f64)]| points.iter().map(|(at, _)| (at - START) / MINUTE).collect::<Vec<_>>();
+    let minutes =
+        |points: &[(i64, f64)]| points.iter().map(|(at, _)| (at - START) / MINUTE).collect::<Vec<_>>();
     // The step that ends with the new counter's first sample misses what the old one did since its last: a minute.
     let within = |(_, value): &(i64, f64)| (79.0..101.0).contains(value);
     assert!(of(Signal::CpuMillicores).iter().all(within), "{series:?}");

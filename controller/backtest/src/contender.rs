@@ -10,7 +10,8 @@ const ECONOMY: &str = "kubeopt-economy";
 
 /// Prices of exceeding, as multiples of the default ones, at which kubeopt's own rule is tried too: what it saves at any
 /// overrun of another rule is read off this curve.
-const PRICES: &[f64] = &[0.02, 0.1, 0.2, 0.33, 0.4, 0.5, 0.75, 0.85, 1.1, 1.2, 1.35, 1.5, 2.0, 5.0, 20.0];
+const PRICES: &[f64] =
+    &[0.02, 0.1, 0.2, 0.33, 0.4, 0.5, 0.75, 0.85, 1.1, 1.2, 1.25, 1.3, 1.4, 1.6, 2.0, 3.0, 6.0, 20.0];
 
 /// What a rule is compared as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

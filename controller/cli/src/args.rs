@@ -97,6 +97,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Change requests and limits in a folder, proven by rendering; offline.
     Set(Set),
+    /// Show what sizing rules would have saved on recorded usage, and what would have exceeded them.
+    Backtest(Backtest),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.
@@ -277,6 +279,56 @@ pub(crate) struct Check {
     /// Format.
     #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BacktestWhat {
+    /// Requests, each frozen for a week and compared with it.
+    Sizing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BacktestOutput {
+    Table,
+    Json,
+    /// The tables as documents have them.
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Split {
+    All,
+    /// Six in ten series, by a hash of their names.
+    Tune,
+    /// Two in ten.
+    Choose,
+    /// Two in ten, on which nothing of kubeopt was tuned or chosen.
+    Report,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Backtest {
+    /// What is tried.
+    #[arg(value_enum)]
+    pub(crate) what: BacktestWhat,
+    /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
+    /// Rules to compare, by name; all of them without it.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) compare: Vec<String>,
+    /// Only a part of the series.
+    #[arg(long, value_enum, default_value_t = Split::All)]
+    pub(crate) split: Split,
+    /// With kubeopt's second operating point, which reserves less at more risk.
+    #[arg(long)]
+    pub(crate) economy: bool,
+    /// Draw overrun against reserve: a file that ends in .svg or .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Format.
+    #[arg(long, short = 'o', value_enum, default_value_t = BacktestOutput::Table)]
+    pub(crate) output: BacktestOutput,
 }
 
 /// A folder, and what it needs from outside.

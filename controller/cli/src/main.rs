@@ -1,6 +1,7 @@
 //! The kubeopt program: parse, run, answer with an exit code.
 
 mod args;
+mod backtest;
 mod demo;
 mod explain;
 mod generate;

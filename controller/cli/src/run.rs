@@ -23,7 +23,7 @@ use crate::args::{
     Selection,
 };
 use crate::out::{hint, print, problems};
-use crate::{explain, generate, offline, table};
+use crate::{backtest, explain, generate, offline, table};
 
 /// Nothing to propose, with `--exit-code`.
 const NOTHING: u8 = 3;
@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Check(check) => in_runtime(run_check(check, common)),
         Command::Get(get) => in_runtime(crate::get::run(get, common)),
         Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
+        Command::Backtest(args) => backtest::run(&args, &common),
         Command::Set(set) => in_runtime(offline::set(set, common)),
     };
     outcome.unwrap_or_else(|found| {

@@ -79,7 +79,9 @@ impl TraceFile {
     ///
     /// # Errors
     /// Where the file cannot be read, lacks columns, or holds what is no number; the iterator ends after an error.
-    pub fn traces(&self) -> Result<impl Iterator<Item = Result<UsageTrace, TracesError>> + use<>, TracesError> {
+    pub fn traces(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<UsageTrace, TracesError>> + use<>, TracesError> {
         Ok(Gathering::new(self.rows(Reading::Everything)?))
     }
 

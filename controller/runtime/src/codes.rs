@@ -65,6 +65,10 @@ pub const MEMORY_REBUILT: &str = "E-RUN-015";
 
 /// A folder or file that a command was given cannot be used.
 pub const NO_FOLDER: &str = "E-RUN-016";
+/// A name is that of no sizing strategy.
+pub const NO_SUCH_STRATEGY: &str = "E-RUN-021";
+/// No series of the traces is long enough.
+pub const NOTHING_TO_COMPARE: &str = "E-RUN-022";
 
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
@@ -115,4 +119,6 @@ pub const CODES: &[(&str, &str)] = &[
         "The database did not know kubeopt's pull requests; they were read from the forge again.",
     ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
+    (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),
+    (NOTHING_TO_COMPARE, "No series of the traces is long enough for a backtest."),
 ];

@@ -1,0 +1,82 @@
+//! `kubeopt backtest`: how sizing rules would have done on recorded usage.
+
+use std::process::ExitCode;
+
+use kubeopt_runtime::offline::backtest::{
+    BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, backtest_sizing, check_plot_name,
+    write_plot,
+};
+
+use crate::args::{Backtest, BacktestOutput, BacktestWhat, Common, Split};
+use crate::out::{hint, print};
+use crate::progress::for_terminal;
+use crate::run::{Outcome, json};
+use crate::table::{plain, trimmed};
+
+pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
+    let BacktestWhat::Sizing = args.what;
+    if let Some(plot) = &args.plot {
+        check_plot_name(plot).map_err(|problem| vec![problem])?;
+    }
+    let options = BacktestOptions {
+        traces: args.traces.clone(),
+        compare: args.compare.clone(),
+        economy: args.economy,
+        part: part(args.split),
+    };
+    let progress = for_terminal(common.quiet);
+    let report = backtest_sizing(&options, progress.as_ref());
+    progress.done();
+    let report = report.map_err(|problem| vec![problem])?;
+    if let Some(plot) = &args.plot {
+        write_plot(&report, plot).map_err(|problem| vec![problem])?;
+    }
+    print(&match args.output {
+        BacktestOutput::Table => table(&report),
+        BacktestOutput::Json => json(&report)?,
+        BacktestOutput::Markdown => report.markdown(),
+    });
+    if let Some(plot) = args.plot.as_ref().filter(|_| !common.quiet) {
+        hint(&format!("wrote {}", kubeopt_runtime::terminal_line(&plot.display().to_string())));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn part(split: Split) -> Option<Part> {
+    match split {
+        Split::All => None,
+        Split::Tune => Some(Part::Tune),
+        Split::Choose => Some(Part::Choose),
+        Split::Report => Some(Part::Report),
+    }
+}
+
+fn table(report: &Report) -> String {
+    let mut rules = plain();
+    rules.set_header(HEADERS.map(str::to_uppercase));
+    rules.add_rows(report.rows.iter().map(|row| row.cells()));
+    let mut kills = plain();
+    kills.set_header(Report::headers_with_kills().map(str::to_uppercase));
+    kills.add_rows(report.rows.iter().map(|row| row.cells_with_kills()));
+    let mut text = format!(
+        "{}\n\nin per cent, with 95 % intervals\n{}\n\nmemory, where each overrun kills and the kill is answered\n{}\n",
+        report.headline(),
+        trimmed(&rules),
+        trimmed(&kills)
+    );
+    for line in report.lines() {
+        text.push_str(&format!("\n{line}"));
+    }
+    text.push('\n');
+    let at_equal_risk = report.equal_risk_cells();
+    if !at_equal_risk.is_empty() {
+        let mut prices = plain();
+        prices.set_header(HEADERS_AT_EQUAL_RISK.map(str::to_uppercase));
+        prices.add_rows(at_equal_risk);
+        text.push_str(
+            "\nwhat kubeopt saves at the price at which it is exceeded no more often than another rule\n",
+        );
+        text.push_str(&format!("{}\n", trimmed(&prices)));
+    }
+    text
+}

@@ -1,0 +1,166 @@
+//! Sizing rules on recorded usage: history reads the file, the backtest compares, here they meet.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use kubeopt_backtest::{Plan, contenders, run};
+use kubeopt_history::{MeanProvisioned, TraceFile};
+use kubeopt_model::Problem;
+use kubeopt_strategies::Fleet;
+
+use crate::codes;
+use crate::progress::Progress;
+
+pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, svg};
+
+/// How often progress is told: every so many series.
+const TOLD_EVERY: u64 = 10;
+
+/// Threads beyond these wait for the one that reads the file.
+const THREADS_MAX: usize = 8;
+
+/// What is compared, and on what.
+#[derive(Debug, Clone, Default)]
+pub struct BacktestOptions {
+    /// The file of traces; none for the history of the configured store.
+    pub traces: Option<PathBuf>,
+    /// Names of rules; all where none is named.
+    pub compare: Vec<String>,
+    /// With kubeopt's second operating point.
+    pub economy: bool,
+    /// Only this part of the traces.
+    pub part: Option<Part>,
+}
+
+/// Compares sizing rules.
+///
+/// # Errors
+/// Where a name is that of no rule, no file is named, it cannot be read, or no series of it lasts five weeks.
+pub fn backtest_sizing(options: &BacktestOptions, progress: &dyn Progress) -> Result<Report, Problem> {
+    let contenders = contenders(&options.compare, options.economy)
+        .map_err(|error| Problem::new(codes::NO_SUCH_STRATEGY, error.to_string(), error.help()))?;
+    let path = options.traces.as_deref().ok_or_else(no_traces)?;
+    let file = TraceFile::open(path).map_err(|error| error.problem())?;
+    progress.stage("reading what is provisioned", None);
+    let mean = file.mean_provisioned().map_err(|error| error.problem())?;
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = threads.min(NonZeroUsize::new(THREADS_MAX).unwrap_or(NonZeroUsize::MIN));
+    let plan = Plan { contenders, part: options.part, fleet: fleet(&mean), threads };
+    let traces = file.traces().map_err(|error| error.problem())?;
+    let mut read = 0_u64;
+    let report = run(&plan, traces, |trace| {
+        if read.is_multiple_of(TOLD_EVERY) {
+            progress.stage(
+                &format!("backtest: series {} ({})", read + 1, crate::terminal_line(&trace.name)),
+                None,
+            );
+        }
+        read += 1;
+    });
+    let report = report.map_err(|error| error.problem())?;
+    progress.done();
+    if report.traces == 0 { Err(nothing_to_compare(path, &report)) } else { Ok(report) }
+}
+
+/// Writes the plot: SVG or PNG, as the file's name says.
+///
+/// # Errors
+/// For another ending, and where the file cannot be written.
+pub fn write_plot(report: &Report, path: &Path) -> Result<(), Problem> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let bytes = match ending.as_str() {
+        "svg" => svg(report).into_bytes(),
+        "png" => kubeopt_backtest::png(report).map_err(|error| crate::own_fault(&error.to_string()))?,
+        _ => return Err(plot_name(path)),
+    };
+    std::fs::write(path, bytes).map_err(|error| {
+        let text = format!("unable to write the plot `{}`: {error}", path.display());
+        Problem::new(codes::NO_FOLDER, text, "name a file in a folder that exists and may be written")
+    })
+}
+
+/// Whether the file's name says how to draw; asked before the long work.
+///
+/// # Errors
+/// For a name that ends neither in .svg nor in .png.
+pub fn check_plot_name(path: &Path) -> Result<(), Problem> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let known = ["svg", "png"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    if known { Ok(()) } else { Err(plot_name(path)) }
+}
+
+fn plot_name(path: &Path) -> Problem {
+    let text = format!("`{}` is no name of a plot", path.display());
+    Problem::new(codes::NO_FOLDER, text, "end the name in .svg or .png")
+}
+
+/// None where nothing is said: rules then price risks by their own means.
+fn fleet(mean: &MeanProvisioned) -> Option<Fleet> {
+    (mean.cpu_millicores > 0.0 && mean.memory_bytes > 0.0)
+        .then_some(Fleet { cpu_request: mean.cpu_millicores, memory_request: mean.memory_bytes })
+}
+
+fn no_traces() -> Problem {
+    let text = "a backtest needs recorded usage, and reads it from a file only";
+    Problem::new(
+        codes::NOT_CONFIGURED,
+        text,
+        "name a Parquet or CSV file with --traces; docs/backtest.md lists its columns",
+    )
+}
+
+fn nothing_to_compare(path: &Path, report: &Report) -> Problem {
+    let part = report.part.map_or(String::new(), |part| format!(" of the part `{}`", part.as_str()));
+    let text = format!(
+        "no series{part} in `{}` lasts the 34 days that a first week takes ({} are too short)",
+        path.display(),
+        report.too_short
+    );
+    Problem::new(codes::NOTHING_TO_COMPARE, text, "record for longer, or choose another part with --split")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Quiet;
+
+    fn problem(options: &BacktestOptions) -> Problem {
+        backtest_sizing(options, &Quiet).unwrap_err()
+    }
+
+    #[test]
+    fn without_a_file_the_next_step_is_named() {
+        let problem = problem(&BacktestOptions::default());
+        assert!(problem.help.contains("--traces"), "{problem}");
+    }
+
+    #[test]
+    fn a_name_of_no_rule_is_refused_before_anything_is_read() {
+        let options = BacktestOptions {
+            traces: Some("/nowhere".into()),
+            compare: vec!["krr".to_owned()],
+            ..BacktestOptions::default()
+        };
+        let problem = problem(&options);
+        assert_eq!(problem.code, codes::NO_SUCH_STRATEGY);
+        assert!(problem.help.contains("krr-simple"), "{problem}");
+    }
+
+    #[test]
+    fn series_of_a_few_days_are_too_short() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let header = "series,unix_s,cpu_cores,cpu_request_cores,memory_bytes,memory_request_bytes";
+        std::fs::write(file.path(), format!("{header}\na,0,1,1,1,1\n")).unwrap();
+        let options = BacktestOptions { traces: Some(file.path().into()), ..BacktestOptions::default() };
+        let problem = problem(&options);
+        assert_eq!(problem.code, codes::NOTHING_TO_COMPARE);
+        assert!(problem.text.contains("1 are too short"), "{problem}");
+    }
+
+    #[test]
+    fn plots_are_svg_or_png() {
+        for (name, fine) in [("a.svg", true), ("a.PNG", true), ("a.jpg", false), ("svg", false)] {
+            assert_eq!(check_plot_name(Path::new(name)).is_ok(), fine, "{name}");
+        }
+    }
+}
