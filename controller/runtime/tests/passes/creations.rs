@@ -90,7 +90,7 @@ async fn a_created_request_is_said_in_full_and_followed_until_the_cluster_runs_i
     assert_eq!(marked, [("requests.cpu", "", "120m"), ("requests.memory", "", "320Mi")]);
     let proven = &report.decided.proposals[0].verifications[0].changed;
     assert_eq!(proven[0].value.before, None);
-    assert_eq!(proven[0].value.after, Some(Amount::Cpu(MilliCores(130))));
+    assert_eq!(proven[0].value.after, Some(Amount::Cpu(MilliCores(120))));
 
     assert_eq!(world.pass(&kubeopt).await.problems(), []);
     assert_eq!(world.the_open_one(&API).await, pull, "said once");
