@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use kubeopt_runtime::offline::backtest::{
+use kubeopt_runtime::backtest::{
     BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, backtest_sizing, check_plot_name,
     write_plot,
 };

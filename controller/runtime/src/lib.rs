@@ -8,6 +8,7 @@
 //! Folders know each other in one direction: [`tracing`] <- [`proposing`] <- [`publishing`]; [`offline`] uses the first two.
 //! The only crate that knows all others.
 
+pub mod backtest;
 pub mod check;
 pub mod codes;
 pub mod controller;

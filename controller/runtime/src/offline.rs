@@ -1,5 +1,4 @@
-//! *Offline*: what `kubeopt trace` and `kubeopt set` do with a folder, and `kubeopt backtest` with a file. No cluster, no
-//! forge, no history.
+//! *Offline*: what `kubeopt trace` and `kubeopt set` do with a folder. No cluster, no forge, no history.
 //!
 //! `trace_path` traces a folder and reports its fields, `select` reads what people write to mean containers, and
 //! `set_fields` edits, proves and writes.
@@ -7,7 +6,6 @@
 //! Must not know of a pass: nothing in here uses `edges`, `publishing` or the pipeline. A value comes from the person who
 //! asks; the proof is the one of `proposing`.
 
-pub mod backtest;
 mod select;
 mod set_fields;
 mod trace_path;
