@@ -156,8 +156,10 @@ spec:
   syncPolicy: {automated: {prune: true, selfHeal: true}}
 ";
 
+/// A quantile's values can be told from the usage at a glance.
 const POLICY: &str = r"extends: kubeopt:balanced
 pullRequests: {groupBy: single, labels: [rightsizing]}
+sizing: {strategy: quantile}
 ";
 
 /// The repository (path, text), apart from its Applications.

@@ -52,11 +52,13 @@ spec:
         resources: {requests: {cpu: 2, memory: 4Gi}}
 ";
 
+/// A quantile's values can be told from the usage at a glance.
 const POLICY: &str = r"extends: kubeopt:balanced
 pullRequests: {groupBy: single, labels: [rightsizing]}
 overrides:
 - match: {namespace: shop, kind: Deployment, name: queue}
   enabled: false
+sizing: {strategy: quantile}
 ";
 
 /// The repository (path, text).
