@@ -205,6 +205,7 @@ fn node() -> Node {
         allocatable_cpu: MilliCores(64_000),
         allocatable_memory: Bytes::mebi(256 * 1024),
         schedulable: true,
+        machine: Default::default(),
     }
 }
 
