@@ -13,7 +13,7 @@ use crate::rules::{is_throttled, oom_kill};
 const WEEKS_FROM_UNIX_S: i64 = 0;
 
 /// The parts of a history that are made for it; the days stay where they are.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Past {
     cpu_hours: Vec<(i64, f64)>,
     oom_kills: Vec<(i64, f64)>,

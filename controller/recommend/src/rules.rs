@@ -1,5 +1,6 @@
 //! The registry of rules: one file each, one line here. They run in this order; a later rule sees what was said so far.
 
+mod cost_terms;
 mod cpu_cost;
 mod cpu_quantile;
 mod floor;

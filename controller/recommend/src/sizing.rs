@@ -4,8 +4,10 @@ use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
 use kubeopt_model::recommendation::Effect;
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Resources};
+use kubeopt_strategies::History;
 
 use crate::evidence::Evidence;
+use crate::past::Past;
 use crate::rules::{RULES, Say};
 
 /// What one container should have, and why.
@@ -34,11 +36,17 @@ impl Sizing {
 /// The state that rules read and write: per field, a wanted value under its bounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
+    past: Past,
     wanted: Resources,
     sizing: Sizing,
 }
 
 impl Draft {
+    /// The history as strategies are told it, made once for all rules; none without usage.
+    pub(crate) fn history<'a>(&'a self, evidence: &'a Evidence) -> Option<History<'a>> {
+        self.past.history(evidence)
+    }
+
     /// The value as it is wanted so far; none where nothing speaks of the field and nothing is set.
     pub(crate) fn value(&self, field: Field) -> Option<Amount> {
         self.wanted.get(field)
@@ -111,7 +119,7 @@ pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
         left: Vec::new(),
         cures_oom: false,
     };
-    let mut draft = Draft { wanted: Resources::default(), sizing };
+    let mut draft = Draft { past: Past::of(evidence, policy), wanted: Resources::default(), sizing };
     for rule in RULES {
         for say in (rule.speak)(evidence, policy, &draft) {
             draft.apply(rule.name, say);
@@ -121,7 +129,7 @@ pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
 }
 
 fn finish(draft: Draft, evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
-    let Draft { wanted, mut sizing } = draft;
+    let Draft { wanted, mut sizing, .. } = draft;
     let now = evidence.container.resources;
     for field in Field::ALL {
         let stays = now.get(field).is_none() || sizing.left_because(field).is_some();

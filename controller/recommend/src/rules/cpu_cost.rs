@@ -1,65 +1,27 @@
 //! The CPU request that costs least: what it reserves, plus the price of the samples that are expected above it.
 //!
-//! The rule itself is `kubeopt-strategies`' [`CpuCost`]; this file hands it what is known and says its terms in words.
+//! The rule itself is `kubeopt-strategies`' [`CpuCost`]; this file hands it what is known; `cost_terms` says its terms.
 
+use kubeopt_model::Resource;
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
-use kubeopt_model::{Amount, ContainerUsage, Field, MilliCores};
-use kubeopt_strategies::{Chosen, CpuCost};
+use kubeopt_strategies::CpuCost;
 
+use super::cost_terms::prefer;
 use super::{Rule, Say};
 use crate::evidence::Evidence;
-use crate::past::Past;
 use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "cpu-cost", about: "CPU request that costs least, the price of its risk included", speak };
 
-fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     if policy.sizing.strategy != SizingStrategy::Kubeopt {
         return Vec::new();
     }
-    let past = Past::of(evidence, policy);
     let own = CpuCost::default();
     let cost = CpuCost { price: own.price * policy.sizing.cpu_price, ..own };
-    let chosen = past.history(evidence).and_then(|history| cost.give(&history));
-    let (Some(chosen), Some(usage)) = (chosen, &evidence.usage) else { return Vec::new() };
-    let wanted = Amount::Cpu(MilliCores(chosen.value.ceil() as u64));
-    vec![Say::Prefer(Field::CPU_REQUEST, wanted, sentence(&chosen, usage))]
-}
-
-fn sentence(chosen: &Chosen, usage: &ContainerUsage) -> String {
-    let mut text = if chosen.kept {
-        format!("{:.0}m stays, no other costs clearly less", chosen.value.ceil())
-    } else {
-        format!("{:.0}m costs least", chosen.value.ceil())
-    };
-    text.push_str(&format!(
-        ": {:.2} cores reserved, and {:.2} for {} of samples expected above it",
-        chosen.reserved,
-        chosen.risk,
-        percent(chosen.exceeding)
-    ));
-    if chosen.exceeding > 0.0 {
-        text.push_str(&format!(" at {:.1} cores for all of them", chosen.risk / chosen.exceeding));
-    }
-    let samples = usage.cpu.as_ref().map_or(0, |cpu| cpu.sketch.count());
-    let highest = usage.cpu.as_ref().map_or(0.0, |cpu| cpu.max);
-    text.push_str(&format!(
-        "; {:.0} days, {samples} samples of {}, highest {highest:.0}m",
-        usage.seen.days(),
-        pods(usage.pods)
-    ));
-    text
-}
-
-/// `0.4 %`
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-/// `1 pod`, `6 pods`
-pub(super) fn pods(count: u64) -> String {
-    format!("{count} pod{}", if count == 1 { "" } else { "s" })
+    let chosen = draft.history(evidence).and_then(|history| cost.give(&history));
+    prefer(Resource::Cpu, chosen, evidence.usage.as_ref())
 }
 
 #[cfg(test)]

@@ -1,17 +1,15 @@
 //! The memory request that costs least: what it reserves, plus the price of the chance that next week's highest sample
 //! exceeds it.
 //!
-//! The rule itself is `kubeopt-strategies`' [`MemoryCost`]; this file hands it what is known and says its terms in words.
+//! The rule itself is `kubeopt-strategies`' [`MemoryCost`]; this file hands it what is known; `cost_terms` says its terms.
 
+use kubeopt_model::Resource;
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
-use kubeopt_model::quantity::MIB;
-use kubeopt_model::{Amount, Bytes, ContainerUsage, Field};
-use kubeopt_strategies::{Chosen, MemoryCost};
+use kubeopt_strategies::MemoryCost;
 
-use super::cpu_cost::{percent, pods};
+use super::cost_terms::prefer;
 use super::{Rule, Say};
 use crate::evidence::Evidence;
-use crate::past::Past;
 use crate::sizing::Draft;
 
 pub(super) const RULE: Rule = Rule {
@@ -20,42 +18,13 @@ pub(super) const RULE: Rule = Rule {
     speak,
 };
 
-fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     if policy.sizing.strategy != SizingStrategy::Kubeopt {
         return Vec::new();
     }
-    let past = Past::of(evidence, policy);
     let cost = MemoryCost { price: MemoryCost::default().price * policy.sizing.memory_price };
-    let chosen = past.history(evidence).and_then(|history| cost.give(&history));
-    let (Some(chosen), Some(usage)) = (chosen, &evidence.usage) else { return Vec::new() };
-    let wanted = Amount::Memory(Bytes(chosen.value.ceil() as u64));
-    vec![Say::Prefer(Field::MEMORY_REQUEST, wanted, sentence(&chosen, usage))]
-}
-
-fn sentence(chosen: &Chosen, usage: &ContainerUsage) -> String {
-    let mebi = |bytes: f64| (bytes / MIB as f64).ceil();
-    let mut text = if chosen.kept {
-        format!("{:.0}Mi stays, no other costs clearly less", mebi(chosen.value))
-    } else {
-        format!("{:.0}Mi costs least", mebi(chosen.value))
-    };
-    text.push_str(&format!(
-        ": {:.2} GiB reserved, and {:.2} for the chance of {} that a week exceeds it",
-        chosen.reserved,
-        chosen.risk,
-        percent(chosen.exceeding)
-    ));
-    if chosen.exceeding > 0.0 {
-        text.push_str(&format!(" at {:.1} GiB a week", chosen.risk / chosen.exceeding));
-    }
-    let highest = usage.memory.as_ref().map_or(0.0, |memory| memory.max);
-    text.push_str(&format!(
-        "; {:.0} days of {}, highest {:.0}Mi",
-        usage.seen.days(),
-        pods(usage.pods),
-        mebi(highest)
-    ));
-    text
+    let chosen = draft.history(evidence).and_then(|history| cost.give(&history));
+    prefer(Resource::Memory, chosen, evidence.usage.as_ref())
 }
 
 #[cfg(test)]

@@ -8,19 +8,17 @@ use kubeopt_strategies::by_name;
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
-use crate::past::Past;
 use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "strategy", about: "requests as the rule of another project gives them", speak };
 
-fn speak(evidence: &Evidence, policy: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let strategy = match policy.sizing.strategy {
         SizingStrategy::Kubeopt | SizingStrategy::Quantile => return Vec::new(),
         peer @ (SizingStrategy::KrrSimple | SizingStrategy::KrrSimpleLimit | SizingStrategy::Vpa) => peer,
     };
-    let past = Past::of(evidence, policy);
-    let (Some(rule), Some(history)) = (by_name(strategy.as_str()), past.history(evidence)) else {
+    let (Some(rule), Some(history)) = (by_name(strategy.as_str()), draft.history(evidence)) else {
         return Vec::new();
     };
     let given = rule.give(&history);

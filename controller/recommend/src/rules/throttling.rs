@@ -8,7 +8,7 @@ use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Field, MilliCores};
 
-use super::cpu_cost::percent;
+use super::cost_terms::percent;
 use super::{Rule, Say};
 use crate::evidence::Evidence;
 use crate::sizing::Draft;

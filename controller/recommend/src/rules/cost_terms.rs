@@ -1,0 +1,65 @@
+//! The terms of an explicit cost in words: what is reserved, what is expected to exceed it, and at what price. CPU and
+//! memory say the same sentence with words of their own. Does not know how a value is chosen.
+
+use kubeopt_model::quantity::MIB;
+use kubeopt_model::{Amount, Bytes, ContainerUsage, Field, MilliCores, Resource};
+use kubeopt_strategies::Chosen;
+
+use super::Say;
+
+/// The value that costs least as the one that is preferred; nothing where nothing was chosen.
+pub(super) fn prefer(resource: Resource, chosen: Option<Chosen>, usage: Option<&ContainerUsage>) -> Vec<Say> {
+    let (Some(chosen), Some(usage)) = (chosen, usage) else { return Vec::new() };
+    // The casts saturate; what is chosen is finite and not negative.
+    let value = chosen.value.ceil() as u64;
+    let (field, wanted) = match resource {
+        Resource::Cpu => (Field::CPU_REQUEST, Amount::Cpu(MilliCores(value))),
+        Resource::Memory => (Field::MEMORY_REQUEST, Amount::Memory(Bytes(value))),
+    };
+    vec![Say::Prefer(field, wanted, sentence(resource, &chosen, usage))]
+}
+
+fn sentence(resource: Resource, chosen: &Chosen, usage: &ContainerUsage) -> String {
+    let share = percent(chosen.exceeding);
+    let (unit, exceeding, price) = match resource {
+        Resource::Cpu => ("cores", format!("{share} of samples expected above it"), "cores for all of them"),
+        Resource::Memory => ("GiB", format!("the chance of {share} that a week exceeds it"), "GiB a week"),
+    };
+    let value = spelled(resource, chosen.value);
+    let decided =
+        if chosen.kept { "stays, no other costs clearly less".to_owned() } else { "costs least".to_owned() };
+    let mut text = format!(
+        "{value} {decided}: {:.2} {unit} reserved, and {:.2} for {exceeding}",
+        chosen.reserved, chosen.risk
+    );
+    if chosen.exceeding > 0.0 {
+        text.push_str(&format!(" at {:.1} {price}", chosen.risk / chosen.exceeding));
+    }
+    let used = usage.resource(resource);
+    let highest = spelled(resource, used.map_or(0.0, |used| used.max));
+    let samples = match resource {
+        Resource::Cpu => format!(", {} samples", used.map_or(0, |used| used.sketch.count())),
+        Resource::Memory => String::new(),
+    };
+    let (days, pods) = (usage.seen.days(), pods(usage.pods));
+    text.push_str(&format!("; {days:.0} days{samples} of {pods}, highest {highest}"));
+    text
+}
+
+/// `230m`, `512Mi`: whole units, upwards.
+fn spelled(resource: Resource, value: f64) -> String {
+    match resource {
+        Resource::Cpu => format!("{:.0}m", value.ceil()),
+        Resource::Memory => format!("{:.0}Mi", (value / MIB as f64).ceil()),
+    }
+}
+
+/// `0.4 %`
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// `1 pod`, `6 pods`
+fn pods(count: u64) -> String {
+    format!("{count} pod{}", if count == 1 { "" } else { "s" })
+}
