@@ -11,11 +11,12 @@ use url::Url;
 use crate::conditional::Remembered;
 use crate::error::NetError;
 use crate::policy::{ClientPolicy, HostRule, shown};
+use crate::renewal::Renewal;
 use crate::request::{Repeat, Request};
 use crate::response::{Answer, Response};
 use crate::retry::{is_worth_repeating, retry_after};
 use crate::tally::Tally;
-use crate::transport::{Transport, send_error};
+use crate::transport::send_error;
 
 /// Most redirects of one request; browsers follow 20, but an API that needs more than a few is misconfigured.
 const REDIRECTS_MAX: u32 = 5;
@@ -28,7 +29,7 @@ pub struct Client {
 
 struct Inner {
     policy: ClientPolicy,
-    transport: Transport,
+    transport: Renewal,
     remembered: Remembered,
     tally: Tally,
 }
@@ -40,12 +41,13 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Sets a client up.
+    /// Sets a client up. Certificate files are read again when they change; what cannot be used then leaves the
+    /// certificates from before in use.
     ///
     /// # Errors
     /// [`NetError::CertificateUnusable`] when a named CA or client certificate file cannot be used.
     pub fn new(policy: ClientPolicy) -> Result<Self, NetError> {
-        let transport = Transport::new(&policy)?;
+        let transport = Renewal::new(&policy)?;
         let (remembered, tally) = (Remembered::default(), Tally::default());
         Ok(Self { inner: Arc::new(Inner { policy, transport, remembered, tally }) })
     }
@@ -151,12 +153,11 @@ impl Client {
         let policy = &self.inner.policy;
         let rule = policy.rule_for(&hop.url)?;
         let host = rule.origin.host().to_owned();
-        if let (true, Some(why)) = (rule.origin.is_https(), &self.inner.transport.no_roots) {
+        let transport = self.inner.transport.transport(policy);
+        if let (true, Some(why)) = (rule.origin.is_https(), &transport.no_roots) {
             return Err(NetError::NoRoots { host, why: why.clone() });
         }
-        let mut builder = self
-            .inner
-            .transport
+        let mut builder = transport
             .http
             .request(hop.method.clone(), hop.url.clone())
             .timeout(request.timeout.unwrap_or(policy.timeout))

@@ -27,6 +27,7 @@ pub mod secret;
 pub mod tcp;
 
 mod conditional;
+mod renewal;
 mod tally;
 mod transport;
 

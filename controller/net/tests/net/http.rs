@@ -262,6 +262,32 @@ async fn a_secret_file_is_read_again_for_each_request() {
     assert_eq!(error.code(), "E-NET-010");
 }
 
+#[tokio::test]
+async fn each_kind_of_credentials_opens_the_server_that_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    let secret = || SecretSource::File(file.clone());
+    // What RFC 7617 gives for this user and password.
+    let basic = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
+    let auths = [
+        (Auth::Bearer(secret()), "authorization", "Bearer open sesame"),
+        (Auth::Basic { user: "Aladdin".to_owned(), password: secret() }, "authorization", basic),
+        (Auth::Header { name: "X-Api-Key".to_owned(), value: secret() }, "x-api-key", "open sesame"),
+    ];
+    for (auth, name, value) in auths {
+        let server = MockServer::start().await;
+        Mock::given(header(name, value)).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(401)).with_priority(9).mount(&server).await;
+        let rule = HostRule::for_url(&url(&server.uri())).unwrap().with_auth(auth.clone());
+        let client = Client::new(quick(vec![rule])).unwrap();
+        let ask = async || client.get_stream(&url(&server.uri()), &[]).await.unwrap().status;
+        std::fs::write(&file, "wrong").unwrap();
+        assert_eq!(ask().await, StatusCode::UNAUTHORIZED, "{auth:?}");
+        std::fs::write(&file, "open sesame\n").unwrap();
+        assert_eq!(ask().await, StatusCode::OK, "{auth:?}");
+    }
+}
+
 #[test]
 fn no_debug_output_shows_a_secret() {
     let rule = HostRule::for_url(&url("https://example.org")).unwrap();
