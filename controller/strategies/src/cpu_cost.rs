@@ -7,8 +7,9 @@
 use kubeopt_model::usage::DayUsage;
 use kubeopt_signal::Sketch;
 
-use crate::given::History;
-use crate::memory_cost::{Chosen, DAYS};
+use crate::cheapest::{Choice, Chosen};
+use crate::given::{FIRST_DAYS, History};
+use crate::memory_cost::DAYS;
 use crate::schedule::busiest_recurring_hour;
 
 /// Seconds of a day.
@@ -20,8 +21,8 @@ const HALF_LIFE_DAYS: f64 = 7.0;
 /// Samples count as this much larger: next week is not last week.
 const LARGER: f64 = 1.08;
 
-/// What was given stays unless the best value costs this much less.
-const STAYS: f64 = 1.25;
+/// What was given from less than four weeks is not held on to once four weeks are known.
+const SETTLED_DAYS: i64 = 28;
 
 /// Candidates: each 4 % above the last, from 5 millicores to 200 cores.
 const FIRST_MILLICORES: f64 = 5.0;
@@ -63,8 +64,9 @@ impl CpuCost {
         let price = self.price * history.fleet.map_or(MEAN_CORES, |fleet| fleet.cpu_request / 1000.0);
         let days = history.cpu.days;
         let oldest = days.iter().map(|day| day.at_unix_s).min()?;
+        let settled = history.now_unix_s - oldest >= (SETTLED_DAYS - 1) * DAY_S;
         let mut chosen: Option<Chosen> = None;
-        for now in history.weekly(oldest) {
+        for now in history.weekly(oldest, if settled { SETTLED_DAYS } else { FIRST_DAYS }) {
             let Some(share) = Share::of(days, now, most) else { continue };
             let floor = LARGER * busiest_recurring_hour(history.cpu.hours, now);
             let floor = if floor < ALMOST_ALL * most { floor } else { 0.0 };
@@ -78,19 +80,11 @@ impl CpuCost {
             let exceeding = if value >= most { 0.0 } else { share.above(value / LARGER) };
             Chosen { value, reserved: value / 1000.0, exceeding, risk: price * exceeding, kept: false }
         };
-        let allowed = |chosen: &Chosen| {
-            chosen.value >= most || (chosen.exceeding <= self.most_above && chosen.value >= floor)
-        };
-        let cost = |chosen: &Chosen| chosen.reserved + chosen.risk;
+        let allowed = |chosen: &Chosen| chosen.exceeding <= self.most_above && chosen.value >= floor;
         let grid = (0..CANDIDATES).map(|step| FIRST_MILLICORES * STEP.powi(step));
-        let grid = grid.filter(|value| *value < most).chain(most.is_finite().then_some(most));
-        let best = grid.map(weigh).filter(allowed).min_by(|a, b| cost(a).total_cmp(&cost(b)));
         // Above all candidates lies only what was seen.
-        let best = best.unwrap_or_else(|| weigh(share.highest.max(floor)));
-        match before.map(|before| weigh(before.value.min(most))).filter(allowed) {
-            Some(before) if cost(&before) <= STAYS * cost(&best) => Chosen { kept: true, ..before },
-            Some(_) | None => best,
-        }
+        let beyond = share.highest.max(floor);
+        Choice { most, weigh, allowed }.cheapest(grid, beyond, before.map(|before| before.value))
     }
 }
 

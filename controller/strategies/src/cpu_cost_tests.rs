@@ -101,3 +101,12 @@ fn the_next_week_gets_the_same_unless_something_has_changed() {
     let load = |days| Load::of(days, |step| 400.0 + 30.0 * ((step / DAY) % 3) as f64).given(None).value;
     assert_eq!(load(70), load(77));
 }
+
+#[test]
+fn what_a_week_of_history_gave_is_not_held_on_to_after_four() {
+    // An hour of a first week is much of that week and little of a month; what it asked for would cost a little too much.
+    let load = |days| Load::of(days, |step| if step < HOUR { 600.0 } else { 430.0 }).given(None);
+    let (young, settled) = (load(21), load(28));
+    assert!(young.kept && young.value > 600.0, "{young:?}");
+    assert!(!settled.kept && settled.value < 550.0, "{settled:?}");
+}

@@ -40,14 +40,18 @@ const WEEK_S: i64 = 7 * DAY_S;
 /// Weeks that rules go through: 90 days.
 const WEEKS_MAX: i64 = 12;
 
+/// Days of history after which weekly rules speak.
+pub(crate) const FIRST_DAYS: i64 = 7;
+
 impl History<'_> {
-    /// The moments at which a weekly rule would have spoken, oldest first, now last. The first comes a week after
-    /// `oldest_unix_s`; a day may be missing of it.
-    pub(crate) fn weekly(&self, oldest_unix_s: i64) -> Vec<i64> {
+    /// The moments at which a weekly rule would have spoken, oldest first, now last. The first comes `first_days` after
+    /// `oldest_unix_s`; a day may be missing of them.
+    pub(crate) fn weekly(&self, oldest_unix_s: i64, first_days: i64) -> Vec<i64> {
         let into_week = self.weeks_from_unix_s.map_or(0, |from| (self.now_unix_s - from).rem_euclid(WEEK_S));
         let latest = self.now_unix_s - into_week;
         let past = (0..=WEEKS_MAX).rev().map(|weeks| latest - weeks * WEEK_S);
-        let mut moments: Vec<i64> = past.filter(|at| at - WEEK_S >= oldest_unix_s - DAY_S).collect();
+        let from = oldest_unix_s + (first_days - 1) * DAY_S;
+        let mut moments: Vec<i64> = past.filter(|at| *at >= from).collect();
         if moments.last() != Some(&self.now_unix_s) {
             moments.push(self.now_unix_s);
         }

@@ -5,6 +5,7 @@
 
 mod autopilot;
 mod cast;
+mod cheapest;
 mod cpu_cost;
 mod crane;
 mod decaying;
@@ -21,13 +22,14 @@ mod window;
 
 pub use autopilot::{Autopilot, AutopilotMax};
 pub use cast::Cast;
+pub use cheapest::Chosen;
 pub use cpu_cost::CpuCost;
 pub use crane::Crane;
 pub use given::{Fleet, Given, History, Series, Strategy};
 pub use krr::{KrrSimple, KrrSimpleLimit};
 pub use kubecost::Kubecost;
 pub use kubeopt::Kubeopt;
-pub use memory_cost::{Chosen, MemoryCost};
+pub use memory_cost::MemoryCost;
 pub use named::{NAMES, by_name};
 pub use peaks::{Current, Max14d, P90DailyPeaks};
 pub use vpa::Vpa;

@@ -8,7 +8,8 @@
 use kubeopt_model::quantity::{GIB, MIB};
 use kubeopt_model::usage::DayUsage;
 
-use crate::given::History;
+use crate::cheapest::{Choice, Chosen};
+use crate::given::{FIRST_DAYS, History};
 
 /// Days that it looks at.
 pub(crate) const DAYS: u32 = 90;
@@ -37,9 +38,6 @@ const PRIOR_WEEKS: f64 = 2.0;
 const DEARER: f64 = 1.5;
 const FADES: f64 = 0.8;
 
-/// What was given stays unless the best value costs this much less.
-const STAYS: f64 = 1.25;
-
 /// Days whose lowest peak, and a little, is never gone below.
 const FLOOR_DAYS: usize = 3;
 const FLOOR_LARGER: f64 = 1.1;
@@ -66,21 +64,6 @@ impl Default for MemoryCost {
     }
 }
 
-/// A value with what it costs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Chosen {
-    /// Millicores or bytes.
-    pub value: f64,
-    /// What is reserved, in GiB or cores.
-    pub reserved: f64,
-    /// The chance or share that exceeds it, 0 to 1.
-    pub exceeding: f64,
-    /// The price of that, in the same unit as `reserved`.
-    pub risk: f64,
-    /// It is what was given before, and another value would not cost clearly less.
-    pub kept: bool,
-}
-
 impl MemoryCost {
     /// Reserves less, at more risk.
     pub fn economy() -> Self {
@@ -96,7 +79,7 @@ impl MemoryCost {
         let days = history.memory.days;
         let oldest = days.iter().map(|day| day.at_unix_s).min()?;
         let (mut chosen, mut hits): (Option<Chosen>, f64) = (None, 0.0);
-        for now in history.weekly(oldest) {
+        for now in history.weekly(oldest, FIRST_DAYS) {
             let Some(peaks) = Peaks::of(&daily(days, now)) else { continue };
             let before = chosen.map(|chosen| chosen.value / MIB as f64);
             let given = least(price * DEARER.powf(hits), &peaks, most_mib, before);
@@ -122,17 +105,13 @@ fn least(price: f64, peaks: &Peaks, most_mib: f64, before_mib: Option<f64>) -> C
         Chosen { value, reserved, exceeding, risk: price * exceeding, kept: false }
     };
     let grid = (0..CANDIDATES).map(|step| FIRST_MIB * STEP.powi(step));
-    let allowed = grid.filter(|mib| *mib < most_mib && *mib >= peaks.floor_mib);
-    let end = most_mib.is_finite().then_some(most_mib);
-    let cost = |chosen: &Chosen| chosen.reserved + chosen.risk;
-    let best = allowed.chain(end).map(weigh).min_by(|a, b| cost(a).total_cmp(&cost(b)));
     // Above all candidates lies only what was seen.
-    let best = best.unwrap_or_else(|| weigh(peaks.floor_mib));
-    let before = before_mib.map(|mib| mib.min(most_mib)).filter(|mib| *mib >= peaks.floor_mib.min(most_mib));
-    match before.map(weigh) {
-        Some(before) if cost(&before) <= STAYS * cost(&best) => Chosen { kept: true, ..before },
-        Some(_) | None => best,
-    }
+    let allowed = |chosen: &Chosen| chosen.value >= peaks.floor_mib * MIB as f64;
+    Choice { most: most_mib * MIB as f64, weigh: |value| weigh(value / MIB as f64), allowed }.cheapest(
+        grid.map(|mib| mib * MIB as f64),
+        peaks.floor_mib * MIB as f64,
+        before_mib.map(|mib| mib * MIB as f64),
+    )
 }
 
 /// The highest sample of each of the [`DAYS`] before a moment in MiB, newest first; none for days without samples.

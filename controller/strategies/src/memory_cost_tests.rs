@@ -87,7 +87,7 @@ fn the_same_weeks_are_seen_tomorrow() {
             weeks_from_unix_s: Some(0),
             ..History::default()
         };
-        history.weekly(0)
+        history.weekly(0, FIRST_DAYS)
     };
     let (today, tomorrow) = (at(75 * DAY_S), at(76 * DAY_S));
     assert_eq!(today[..today.len() - 1], tomorrow[..tomorrow.len() - 1]);
