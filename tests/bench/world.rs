@@ -145,6 +145,8 @@ async fn run_one(
             role: container.role,
             image: String::new(),
             resources: container.resources,
+            java: None,
+            gpus: 0,
         });
     }
     for (id, containers) in by_workload {
@@ -181,6 +183,7 @@ fn workload(id: WorkloadId, containers: Vec<Container>) -> Workload {
         scaler: None,
         applied_by: None,
         owner: None,
+        vpa: None,
     }
 }
 

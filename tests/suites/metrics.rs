@@ -90,6 +90,7 @@ fn owners(workloads: &[WorkloadId], pods: &[(&str, &WorkloadId)]) -> PodOwners {
         scaler: None,
         applied_by: None,
         owner: None,
+        vpa: None,
     }));
     facts.pods.extend(pods.iter().map(|(name, id)| Pod {
         namespace: id.namespace.clone(),

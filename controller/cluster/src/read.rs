@@ -3,6 +3,7 @@
 mod bounds;
 mod flux;
 mod gitops;
+mod java;
 mod nodes;
 mod pods;
 mod scalers;

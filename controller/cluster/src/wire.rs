@@ -1,5 +1,6 @@
-//! What is read of the API's JSON: the fields that sizing needs. Every other field (env, args, volumes, managed fields,
-//! most of every status) is not named here and so is let go while the object is read.
+//! What is read of the API's JSON: the fields that sizing needs. Every other field (volumes, managed fields, most of every
+//! status) is not named here and so is let go while the object is read. Commands and environments are looked through for
+//! flags of a JVM, and let go then.
 //!
 //! The shapes follow the API: `apps/v1`, `batch/v1`, `v1`, `autoscaling/v2`, `argoproj.io/v1alpha1`,
 //! `kustomize.toolkit.fluxcd.io/v1`, `source.toolkit.fluxcd.io/v1`.
@@ -45,6 +46,30 @@ pub(crate) struct Container {
     pub(crate) restart_policy: Option<String>,
     #[serde(default)]
     pub(crate) resources: Option<ResourceRequirements>,
+    #[serde(default)]
+    pub(crate) command: Hidden,
+    #[serde(default)]
+    pub(crate) args: Hidden,
+    #[serde(default)]
+    pub(crate) env: Hidden,
+}
+
+/// What may hold passwords, whatever its shape: never printed, and never an error that could quote it.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Hidden(Value);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Hidden {
+    /// The elements of a list; none where it is no list.
+    pub(crate) fn list(&self) -> &[Value] {
+        self.0.as_array().map_or(&[], Vec::as_slice)
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

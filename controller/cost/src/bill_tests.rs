@@ -38,11 +38,14 @@ pub(crate) fn workload(id: WorkloadId) -> Workload {
             name: main_container(),
             role: ContainerRole::Main,
             image: String::new(),
+            java: None,
+            gpus: 0,
             resources: Resources::default(),
         }],
         scaler: None,
         applied_by: None,
         owner: None,
+        vpa: None,
     }
 }
 

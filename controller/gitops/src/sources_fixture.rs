@@ -40,6 +40,7 @@ pub(crate) fn workload(applied_by: Option<AppliedBy>) -> Workload {
         scaler: None,
         applied_by,
         owner: None,
+        vpa: None,
     }
 }
 

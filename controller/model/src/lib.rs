@@ -8,6 +8,8 @@ pub mod change;
 pub mod cluster;
 pub mod cost;
 pub mod edit;
+pub mod java;
+pub mod load;
 pub mod names;
 pub mod policy;
 pub mod problem;
@@ -18,6 +20,7 @@ pub mod release;
 pub mod source;
 pub mod trace;
 pub mod usage;
+pub mod vpa;
 pub mod workload;
 
 pub use binding::{Binding, ForgeName, SourceMapping};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::cost::CapacityCost;
+use crate::load::TimedRequest;
 use crate::names::ContainerName;
 use crate::problem::Problem;
 use crate::quantity::{Amount, Field};
@@ -156,6 +157,28 @@ pub struct Member {
     pub usage: ContainerUsage,
     /// What its requested capacity costs a month.
     pub cost: Option<CapacityCost>,
+    /// What it would be given by the time of day or week, where its load has windows; the proposed value holds all hours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timed: Vec<TimedRequest>,
+    /// The terms of values that were chosen by an explicit cost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<CostTerms>,
+}
+
+/// What a value costs: what it reserves, and the price of what may exceed it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CostTerms {
+    /// The value that costs least, before bounds and rounding.
+    pub value: Amount,
+    /// What is reserved: cores or GiB.
+    pub reserved: f64,
+    /// The share of samples (CPU) or the chance of a week (memory) that exceeds it, 0 to 1.
+    pub exceeding: f64,
+    /// The price of that, in the unit of `reserved`.
+    pub risk: f64,
+    /// It is what was given before, and another value would not cost clearly less.
+    pub kept: bool,
 }
 
 /// A change of one scalar in Git.

@@ -6,8 +6,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::java::JavaFlags;
 use crate::names::{ClusterName, ContainerName, InvalidName, Namespace, ObjectName};
 use crate::quantity::{Amount, Bound, Bytes, Field, MilliCores, Resource};
+use crate::vpa::Vpa;
 
 /// The kinds that kubeopt sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -279,6 +281,12 @@ pub struct Container {
     pub image: String,
     /// Requests and limits of the template.
     pub resources: Resources,
+    /// Flags of a JVM; none where nothing in the template shows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub java: Option<JavaFlags>,
+    /// Whole GPUs that it asks for (`nvidia.com/gpu`).
+    #[serde(default)]
+    pub gpus: u32,
 }
 
 /// What a scaler keeps at a target.
@@ -364,6 +372,9 @@ pub struct Workload {
     pub containers: Vec<Container>,
     /// The HPA that scales it, if any.
     pub scaler: Option<Scaler>,
+    /// The VerticalPodAutoscaler that targets it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpa: Option<Vpa>,
     /// Who applied it, if a GitOps controller left its label.
     pub applied_by: Option<AppliedBy>,
     /// The workload that owns it (a Job of a CronJob); such a workload is sized through its owner.

@@ -7,7 +7,7 @@ use kubeopt_model::{Amount, Field, Resource};
 use kubeopt_strategies::{Given, History, Series};
 
 use crate::evidence::Evidence;
-use crate::rules::{is_throttled, oom_kill};
+use crate::rules::{is_throttled, java_heap, oom_kill};
 
 /// The same weeks are seen every day if they are counted from a moment that does not move.
 const WEEKS_FROM_UNIX_S: i64 = 0;
@@ -68,6 +68,7 @@ fn limit_that_stays(evidence: &Evidence, policy: &EffectivePolicy, resource: Res
         Resource::Cpu => (Field::CPU_LIMIT, policy.sizing.cpu_limit),
         Resource::Memory => (Field::MEMORY_LIMIT, policy.sizing.memory_limit),
     };
-    let stays = limits == LimitPolicy::Keep && evidence.workload.qos_class() != QosClass::Guaranteed;
+    let kept = limits == LimitPolicy::Keep && evidence.workload.qos_class() != QosClass::Guaranteed;
+    let stays = kept || (resource == Resource::Memory && java_heap::holds_limit(evidence));
     evidence.container.resources.get(field).filter(|_| stays).map(|limit: Amount| limit.base() as f64)
 }

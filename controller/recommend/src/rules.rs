@@ -6,6 +6,7 @@ mod cpu_quantile;
 mod floor;
 mod highest_sample;
 mod history;
+pub(crate) mod java_heap;
 mod limits;
 mod memory_cost;
 mod memory_max;
@@ -35,6 +36,8 @@ pub(crate) enum Say {
     Prefer(Field, Amount, String),
     /// Not below this value.
     AtLeast(Field, Amount, String),
+    /// Not above this value, of a field that a limit which stays bounds.
+    AtMost(Field, Amount, String),
     /// The field goes; the value is for where it has to stay all the same.
     Remove(Field, Amount, String),
     /// The field may not move.
@@ -72,6 +75,7 @@ pub const RULES: &[Rule] = &[
     highest_sample::RULE,
     oom_kill::RULE,
     floor::RULE,
+    java_heap::RULE,
     throttling::RULE,
     start_up::RULE,
     nodes_alike::RULE,

@@ -205,7 +205,8 @@ fn members(demand: &Demand, values: &Values, prices: Option<&Prices>) -> Vec<Mem
             let resources = Change { before, after: resources_after(demand, index, values) };
             let replicas = evidence.workload.replicas;
             let cost = prices.map(|prices| CapacityCost::of(&resources, replicas, prices));
-            Some(Member { container: evidence.id(), replicas, resources, usage, cost })
+            let (timed, terms) = (Vec::new(), Vec::new());
+            Some(Member { container: evidence.id(), replicas, resources, usage, cost, timed, terms })
         })
         .collect();
     members.sort_by(|a, b| a.container.cmp(&b.container));

@@ -69,6 +69,12 @@ impl Draft {
                 let effect = Effect::AtLeast(amount);
                 self.put(value, Reason { rule: rule.to_owned(), field, effect, bound, text });
             }
+            Say::AtMost(field, amount, text) => {
+                if self.value(field).is_some_and(|now| now > amount) {
+                    let effect = Effect::AtMost(amount);
+                    self.put(amount, Reason { rule: rule.to_owned(), field, effect, bound: true, text });
+                }
+            }
             Say::Remove(field, amount, text) => {
                 if self.may_move(field) {
                     let value = self.value(field).map_or(amount, |now| now.max(amount));

@@ -110,6 +110,8 @@ fn bare() -> Evidence {
         role: ContainerRole::Main,
         image: String::new(),
         resources,
+        java: None,
+        gpus: 0,
     };
     let workload = Workload {
         id: WorkloadId {
@@ -125,6 +127,7 @@ fn bare() -> Evidence {
         scaler: None,
         applied_by: None,
         owner: None,
+        vpa: None,
     };
     Evidence { workload, container, filled_in: Resources::default(), usage: None, points: None, fleet: None }
 }

@@ -9,7 +9,7 @@ use kubeopt_forecast::{
     Hints, Hours, ProfileKind, Shape, WindowKind, Windows, detect_profiles, load_windows, seasons,
 };
 use kubeopt_model::recommendation::Member;
-use kubeopt_model::{ClusterFacts, ContainerId};
+use kubeopt_model::{ClusterFacts, Container, ContainerId};
 use serde::Serialize;
 
 /// Days of the week in the order in which hours are counted: the epoch began on a Thursday.
@@ -52,23 +52,24 @@ pub fn outlooks<'m>(
     facts: &[&ClusterFacts],
 ) -> BTreeMap<ContainerId, Outlook> {
     let members: Vec<&Member> = members.into_iter().collect();
-    let images: BTreeMap<ContainerId, &str> = facts
+    let containers: BTreeMap<ContainerId, &Container> = facts
         .iter()
         .flat_map(|facts| &facts.workloads)
         .flat_map(|workload| {
             workload.containers.iter().map(|container| {
                 let id = ContainerId { workload: workload.id.clone(), container: container.name.clone() };
-                (id, container.image.as_str())
+                (id, container)
             })
         })
         .collect();
     let known: Vec<(Hints<'_>, Option<Shape>)> = members
         .iter()
         .map(|member| {
+            let container = containers.get(&member.container);
             let hints = Hints {
                 is_batch: member.container.workload.kind.is_batch(),
-                image: images.get(&member.container).copied().unwrap_or_default(),
-                has_java_flags: false,
+                image: container.map_or("", |container| container.image.as_str()),
+                has_java_flags: container.is_some_and(|container| container.java.is_some()),
             };
             (hints, Shape::of(&member.usage.cpu_hours, &member.usage.memory_hours))
         })

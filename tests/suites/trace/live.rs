@@ -81,6 +81,7 @@ fn cluster(objects: Vec<GitOpsObject>, place: &str, deployment: &str, applicatio
         scaler: None,
         applied_by: Some(by(application)),
         owner: None,
+        vpa: None,
     };
     ClusterFacts { gitops_objects: objects, workloads: vec![workload], ..ClusterFacts::empty(cluster) }
 }

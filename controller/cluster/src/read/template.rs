@@ -3,12 +3,15 @@
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Container, ContainerName, ContainerRole, Resource, Resources};
 
-use super::Unreadable;
+use super::{Unreadable, java};
 use crate::wire;
 
 /// An image reference is a hint, not a key: longer ones than any registry takes (255 bytes of name, 128 of tag, 71 of
 /// digest, and a host) are cut.
 const IMAGE_CHARS_MAX: usize = 512;
+
+/// What NVIDIA's device plugin calls a GPU; DCGM tells the load of no others.
+const GPU: &str = "nvidia.com/gpu";
 
 /// The containers of a pod spec, init containers first.
 pub(super) fn containers(spec: &wire::PodSpec) -> Result<Vec<Container>, Unreadable> {
@@ -26,7 +29,16 @@ fn read(container: &wire::Container, role: ContainerRole) -> Result<Container, U
         role,
         image: container.image.as_deref().unwrap_or_default().chars().take(IMAGE_CHARS_MAX).collect(),
         resources: resources(container)?,
+        java: java::flags(container),
+        gpus: gpus(container),
     })
+}
+
+/// Whole GPUs: requests and limits of an extended resource are equal, and it has no fractions.
+fn gpus(container: &wire::Container) -> u32 {
+    let lists = container.resources.iter().flat_map(|of| [&of.limits, &of.requests]).flatten();
+    let count = lists.filter_map(|list| list.get(GPU)?.text().parse().ok()).max();
+    count.unwrap_or(0)
 }
 
 /// Requests and limits of a container.
@@ -102,6 +114,7 @@ mod tests {
             ResourceList { cpu: Some(MilliCores(250)), memory: None }
         );
         assert_eq!(containers[2].resources.limits.memory, Some(Bytes::mebi(1024)));
+        assert_eq!(containers.iter().map(|c| c.gpus).collect::<Vec<_>>(), [0, 0, 1]);
     }
 
     #[test]

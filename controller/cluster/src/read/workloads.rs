@@ -56,6 +56,7 @@ pub(super) fn read(object: Object, kind: Watched) -> Result<Seen, Unreadable> {
         scaler: None,
         applied_by: None,
         owner,
+        vpa: None,
         labels: object.labels,
         annotations: object.annotations,
     };

@@ -46,6 +46,7 @@ fn owners() -> PodOwners {
             scaler: None,
             applied_by: None,
             owner: None,
+            vpa: None,
         });
     }
     facts.pods.push(Pod {

@@ -59,10 +59,11 @@ async fn all_of_a_job_and_of_an_init_container_speaks() {
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
             replicas: 1,
-            containers: vec![Container { name, role, image: "a:1".into(), resources: Resources::default() }],
+            containers: vec![Container { name, role, image: "a:1".into(), resources: Resources::default(), java: None, gpus: 0 }],
             scaler: None,
             applied_by: None,
             owner: None,
+            vpa: None,
         }];
         facts.pods = vec![Pod {
             namespace: Namespace::new("shop").unwrap(),

@@ -161,6 +161,8 @@ fn workload(wishes: &[Wish]) -> Workload {
         name: container_name(index),
         role: ContainerRole::Main,
         image: "api:1".to_owned(),
+        java: None,
+        gpus: 0,
         resources: wish.before,
     };
     Workload {
@@ -172,6 +174,7 @@ fn workload(wishes: &[Wish]) -> Workload {
         scaler: None,
         applied_by: None,
         owner: None,
+        vpa: None,
     }
 }
 
@@ -232,5 +235,7 @@ fn member(index: usize, wish: &Wish) -> Member {
             partial: None,
         },
         cost: None,
+        timed: Vec::new(),
+        terms: Vec::new(),
     }
 }

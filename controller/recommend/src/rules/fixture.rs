@@ -70,6 +70,8 @@ impl Case {
             role: ContainerRole::Main,
             image: "api:1".to_owned(),
             resources: self.resources,
+            java: None,
+            gpus: 0,
         };
         let workload = Workload {
             id: id.clone(),
@@ -80,6 +82,7 @@ impl Case {
             scaler: None,
             applied_by: None,
             owner: None,
+            vpa: None,
         };
         let window = Window { from_unix_s: 0, to_unix_s: 28 * DAY };
         let memory: Vec<f64> = self.memory_samples_mebi.iter().map(|mebi| mebi * MIB as f64).collect();

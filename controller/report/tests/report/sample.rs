@@ -217,6 +217,8 @@ fn api() -> Recommendation {
                 after: resources(["310m", "", "1184Mi", "2Gi"]),
             },
             cost: cost("187.14", "68.74"),
+            timed: Vec::new(),
+            terms: Vec::new(),
         }],
         changes: vec![
             site_change(API_FILE, 14, Field::CPU_REQUEST, "1", "310m"),
@@ -273,6 +275,8 @@ fn ledger() -> Recommendation {
                 after: resources(["2", "", "8960Mi", "8960Mi"]),
             },
             cost: cost("312.40", "322.60"),
+            timed: Vec::new(),
+            terms: Vec::new(),
         }],
         changes: vec![
             site_change(LEDGER_FILE, 41, Field::MEMORY_REQUEST, "8Gi", "8960Mi"),

@@ -20,11 +20,14 @@ fn workload(kind: WorkloadKind, name: &str) -> Workload {
             name: ContainerName::new("main").unwrap(),
             role: ContainerRole::Main,
             image: String::new(),
+            java: None,
+            gpus: 0,
             resources: resources(["500m", "1", "512Mi", ""]),
         }],
         scaler: None,
         applied_by: None,
         owner: None,
+        vpa: None,
     }
 }
 

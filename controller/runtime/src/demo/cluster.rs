@@ -167,6 +167,8 @@ fn running(demo: &DemoWorkload, snapshot: &Snapshot) -> Result<Workload, Problem
         role: ContainerRole::Main,
         image: String::new(),
         resources: resources.get(name).copied().unwrap_or_default(),
+        java: None,
+        gpus: 0,
     };
     let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(70) }];
     let scaler = Scaler { name: demo.name.to_owned(), min_replicas: 2, max_replicas: 6, targets };
@@ -179,6 +181,7 @@ fn running(demo: &DemoWorkload, snapshot: &Snapshot) -> Result<Workload, Problem
         scaler: demo.scaled_on_cpu.then_some(scaler),
         applied_by: None,
         owner: None,
+        vpa: None,
     })
 }
 

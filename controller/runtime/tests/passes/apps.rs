@@ -90,6 +90,8 @@ impl App {
             name: self.container().container,
             role: ContainerRole::Main,
             image: String::new(),
+            java: None,
+            gpus: 0,
             resources: requests(asked),
         };
         Workload {
@@ -101,6 +103,7 @@ impl App {
             scaler: None,
             applied_by: None,
             owner: None,
+            vpa: None,
         }
     }
 
