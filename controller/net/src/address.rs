@@ -18,6 +18,20 @@ const METADATA_V4: [Ipv4Addr; 3] =
 /// The same of AWS on IPv6.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
+/// Where machines and pods are given their own identity: the metadata services of AWS, Google and Azure, and the agent of
+/// EKS pod identity on IPv4 and IPv6.
+const IDENTITY_SERVICES: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(METADATA_V6),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
+
+/// Whether this is a service that gives out identities; written as it is, in no other notation.
+pub(crate) fn is_identity_service(address: IpAddr) -> bool {
+    IDENTITY_SERVICES.contains(&address)
+}
+
 /// Whether a rule allows addresses of this machine itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loopback {

@@ -10,7 +10,8 @@ use url::Url;
 
 use crate::conditional::Remembered;
 use crate::error::NetError;
-use crate::policy::{ClientPolicy, HostRule, shown};
+use crate::identity::Outgoing;
+use crate::policy::{ClientPolicy, shown};
 use crate::renewal::Renewal;
 use crate::request::{Repeat, Request};
 use crate::response::{Answer, Response};
@@ -157,12 +158,19 @@ impl Client {
         if let (true, Some(why)) = (rule.origin.is_https(), &transport.no_roots) {
             return Err(NetError::NoRoots { host, why: why.clone() });
         }
+        let url = rule.auth.sent_as(&hop.url);
+        let body = request.body.as_ref().filter(|_| hop.method == request.method);
+        let mut headers = hop.headers.clone();
+        if hop.at_home {
+            let outgoing = Outgoing { method: &hop.method, url: &url, headers: &headers, body };
+            headers.extend(rule.auth.headers(&outgoing).await?);
+        }
         let mut builder = transport
             .http
-            .request(hop.method.clone(), hop.url.clone())
+            .request(hop.method.clone(), url)
             .timeout(request.timeout.unwrap_or(policy.timeout))
-            .headers(self.headers_for(rule, hop).await?);
-        if let Some(body) = request.body.as_ref().filter(|_| hop.method == request.method) {
+            .headers(headers);
+        if let Some(body) = body {
             builder = builder.body(body.clone());
         }
         let sent = builder.send().await.map_err(|error| send_error(host.clone(), &error));
@@ -174,16 +182,6 @@ impl Client {
             return Err(NetError::BodyTooLarge { host, limit_bytes });
         }
         Ok(Response::new(response, limit_bytes))
-    }
-
-    async fn headers_for(&self, rule: &HostRule, hop: &Hop) -> Result<HeaderMap, NetError> {
-        let mut headers = hop.headers.clone();
-        if hop.at_home
-            && let Some((name, value)) = rule.auth.header().await?
-        {
-            headers.insert(name, value);
-        }
-        Ok(headers)
     }
 }
 

@@ -17,6 +17,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-NET-013", "A certificate file cannot be used."),
     ("E-NET-014", "The connection broke before the answer was complete."),
     ("E-NET-015", "A request cannot be built from the given header or body."),
+    ("E-NET-016", "No credentials of a cloud were found for a managed service."),
 ];
 
 #[cfg(test)]

@@ -123,6 +123,14 @@ pub enum NetError {
         /// What the system said.
         why: String,
     },
+    /// Nobody gave credentials for a managed service, or what was given cannot be used.
+    #[error("unable to get credentials of {provider}: {why}")]
+    NoIdentity {
+        /// Whose.
+        provider: &'static str,
+        /// What was asked, and what it said; never a secret.
+        why: String,
+    },
     /// A header or body that cannot be sent.
     #[error("unable to build a request to `{host}`: {why}")]
     InvalidRequest {
@@ -157,6 +165,7 @@ impl NetError {
             Self::CertificateUnusable { .. } => "E-NET-013",
             Self::Interrupted { .. } => "E-NET-014",
             Self::InvalidRequest { .. } => "E-NET-015",
+            Self::NoIdentity { .. } => "E-NET-016",
         }
     }
 
@@ -175,6 +184,7 @@ impl NetError {
             | Self::SecretUnusable { .. }
             | Self::Malformed { .. }
             | Self::CertificateUnusable { .. }
+            | Self::NoIdentity { .. }
             | Self::InvalidRequest { .. } => false,
         }
     }
@@ -213,6 +223,9 @@ impl NetError {
             Self::Malformed { .. } => "check that the configured address is that of the right kind of server",
             Self::CertificateUnusable { .. } => {
                 "check that the file exists and holds PEM blocks, for a client certificate with its private key"
+            }
+            Self::NoIdentity { .. } => {
+                "check that the service account of the pod is bound to an identity of the cloud, or name credentials in kubeopt.yaml; docs/history.md lists where they are looked for"
             }
             Self::InvalidRequest { .. } => {
                 "check the header values in the configuration: printable ASCII on one line"

@@ -19,6 +19,7 @@ pub mod address;
 pub mod client;
 pub mod codes;
 pub mod error;
+pub mod identity;
 pub mod policy;
 pub mod request;
 pub mod response;
@@ -33,6 +34,7 @@ mod transport;
 
 pub use client::Client;
 pub use error::NetError;
+pub use identity::{AwsIdentity, AzureIdentity, Environment, GoogleIdentity};
 pub use policy::{ClientCertificate, ClientPolicy, HostRule};
 pub use request::Request;
 pub use response::{Answer, Response};

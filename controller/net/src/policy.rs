@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
-use crate::address::{Loopback, refusal};
+use crate::address::{Loopback, is_identity_service, refusal};
 use crate::error::NetError;
 use crate::retry::RetryPolicy;
 use crate::secret::Auth;
@@ -62,6 +62,8 @@ pub struct HostRule {
     pub(crate) origin: Origin,
     pub(crate) auth: Auth,
     pub(crate) loopback: Loopback,
+    /// The address is asked for the identity of this machine, and may be one that is otherwise never called.
+    identity_service: bool,
 }
 
 impl HostRule {
@@ -74,7 +76,17 @@ impl HostRule {
     pub fn for_url(url: &Url) -> Result<Self, NetError> {
         let origin = Origin::of(url)?;
         let loopback = if names_loopback(url) { Loopback::Allowed } else { Loopback::Refused };
-        let rule = Self { origin, auth: Auth::None, loopback };
+        let rule = Self { origin, auth: Auth::None, loopback, identity_service: false };
+        rule.check_literal(url)?;
+        Ok(rule)
+    }
+
+    /// Allows the origin of a service that gives this machine its identity, also at the addresses that clouds have for
+    /// it. Only for the requests of `identity`, whose paths are fixed and whose answers nobody sees.
+    pub(crate) fn for_identity_service(url: &Url) -> Result<Self, NetError> {
+        let origin = Origin::of(url)?;
+        let loopback = if names_loopback(url) { Loopback::Allowed } else { Loopback::Refused };
+        let rule = Self { origin, auth: Auth::None, loopback, identity_service: true };
         rule.check_literal(url)?;
         Ok(rule)
     }
@@ -96,6 +108,9 @@ impl HostRule {
     /// Addresses written as numbers never reach the resolver, so they are checked here.
     pub(crate) fn check_literal(&self, url: &Url) -> Result<(), NetError> {
         let Some(address) = literal(url) else { return Ok(()) };
+        if self.identity_service && is_identity_service(address) {
+            return Ok(());
+        }
         match refusal(address, self.loopback) {
             None => Ok(()),
             Some(why) => Err(NetError::AddressRefused {
@@ -173,7 +188,7 @@ pub(crate) fn shown(url: &Url) -> String {
     url.to_string()
 }
 
-fn literal(url: &Url) -> Option<IpAddr> {
+pub(crate) fn literal(url: &Url) -> Option<IpAddr> {
     match url.host()? {
         Host::Ipv4(v4) => Some(IpAddr::V4(v4)),
         Host::Ipv6(v6) => Some(IpAddr::V6(v6)),
@@ -181,7 +196,29 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-fn names_loopback(url: &Url) -> bool {
+pub(crate) fn names_loopback(url: &Url) -> bool {
     let localhost = url.domain().is_some_and(|name| name.eq_ignore_ascii_case("localhost"));
     localhost || literal(url).is_some_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_identity_service_is_called_where_identities_are_given_out() {
+        for (text, is_one) in [
+            ("http://169.254.169.254/latest", true),
+            ("http://169.254.170.23/v1/credentials", true),
+            ("http://[fd00:ec2::254]/", true),
+            ("http://[fd00:ec2::23]/", true),
+            ("http://169.254.169.253/", false),
+            ("http://[::ffff:169.254.169.254]/", false),
+            ("http://168.63.129.16/", false),
+        ] {
+            let url = Url::parse(text).unwrap();
+            assert_eq!(HostRule::for_url(&url).unwrap_err().code(), "E-NET-002", "{text}");
+            assert_eq!(HostRule::for_identity_service(&url).is_ok(), is_one, "{text}");
+        }
+    }
 }

@@ -7,8 +7,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use tokio::io::AsyncReadExt as _;
+use url::Url;
 
 use crate::error::NetError;
+use crate::identity::{AwsIdentity, AzureIdentity, GoogleIdentity, Outgoing};
 
 /// Longest secret in bytes. Tokens are below 8 KiB (JWTs with many claims); more is a wrong file.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
@@ -100,31 +102,60 @@ pub enum Auth {
         /// Its whole value.
         value: SecretSource,
     },
+    /// Each request is signed with Signature Version 4.
+    Aws(AwsIdentity),
+    /// `Authorization: Bearer ...` with a token of Google.
+    Google(GoogleIdentity),
+    /// `Authorization: Bearer ...` with a token of Microsoft Entra.
+    Azure(AzureIdentity),
 }
 
 impl Auth {
-    /// The header to send now, marked as sensitive; none for [`Auth::None`].
-    pub(crate) async fn header(&self) -> Result<Option<(HeaderName, HeaderValue)>, NetError> {
-        let (name, text, source) = match self {
-            Self::None => return Ok(None),
+    /// The headers to send with this request, marked as sensitive; none for [`Auth::None`].
+    pub(crate) async fn headers(
+        &self,
+        request: &Outgoing<'_>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, NetError> {
+        let one = |name: HeaderName, text: &str, source: &SecretSource| {
+            let value = sensitive(text).ok_or_else(|| unusable(source, "it is not printable ASCII"))?;
+            Ok(vec![(name, value)])
+        };
+        match self {
+            Self::None => Ok(Vec::new()),
             Self::Bearer(source) => {
-                (AUTHORIZATION, format!("Bearer {}", source.read().await?.expose()), source)
+                one(AUTHORIZATION, &format!("Bearer {}", source.read().await?.expose()), source)
             }
             Self::Basic { user, password } => {
                 let pair = format!("{user}:{}", password.read().await?.expose());
-                (AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)), password)
+                one(AUTHORIZATION, &format!("Basic {}", BASE64_STANDARD.encode(pair)), password)
             }
             Self::Header { name, value } => {
                 let name = HeaderName::from_bytes(name.as_bytes())
                     .map_err(|_| unusable(value, "its header name is not a header name"))?;
-                (name, value.read().await?.expose().to_owned(), value)
+                one(name, value.read().await?.expose(), value)
             }
-        };
-        let mut value =
-            HeaderValue::from_str(&text).map_err(|_| unusable(source, "it is not printable ASCII"))?;
-        value.set_sensitive(true);
-        Ok(Some((name, value)))
+            Self::Aws(identity) => identity.headers(request).await,
+            Self::Google(identity) => identity.headers().await,
+            Self::Azure(identity) => identity.headers().await,
+        }
     }
+
+    /// The address in the form that is sent. AWS decodes `+` of a query differently in different services, so that nothing
+    /// signed may hold it.
+    pub(crate) fn sent_as(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        if let (Self::Aws(_), Some(query)) = (self, url.query().map(|query| query.replace('+', "%20"))) {
+            url.set_query(Some(&query));
+        }
+        url
+    }
+}
+
+/// A header value that no debug output shows.
+pub(crate) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn unusable(source: &SecretSource, why: &str) -> NetError {
