@@ -8,7 +8,7 @@ use kubeopt_model::usage::DayUsage;
 use kubeopt_strategies::{Fleet, Given, History, Series, Strategy};
 
 use crate::days::{Sketches, days, hours};
-use crate::week::{Week, weeks};
+use crate::week::{Week, provisioned_weekly, weeks};
 
 /// A value that moves by more than this, in relation to the one before, is a change.
 const CHANGE: f64 = 0.1;
@@ -74,6 +74,7 @@ pub(crate) struct Prepared<'a> {
     cpu_days: Vec<DayUsage>,
     memory_days: Vec<DayUsage>,
     cpu_hours: Vec<(i64, f64)>,
+    most: Vec<(i64, Given)>,
     fleet: Option<Fleet>,
 }
 
@@ -92,6 +93,7 @@ impl<'a> Prepared<'a> {
             cpu_days: days(&trace.cpu.points, from, Sketches::Kept),
             memory_days: days(&trace.memory.points, from, Sketches::Empty),
             cpu_hours: hours(&trace.cpu.points, from),
+            most: most(trace, from),
             fleet,
         })
     }
@@ -165,10 +167,23 @@ impl<'a> Prepared<'a> {
                 memory_limit: provisioned(&self.memory_weeks),
                 ..Given::default()
             },
+            most_before: &self.most,
             fleet: self.fleet,
             ..History::default()
         }
     }
+}
+
+/// What could not be exceeded, from each week on.
+fn most(trace: &UsageTrace, from_unix_s: i64) -> Vec<(i64, Given)> {
+    let mut most: BTreeMap<i64, Given> = BTreeMap::new();
+    for (at, amount) in provisioned_weekly(&trace.cpu, from_unix_s) {
+        most.entry(at).or_default().cpu_limit = Some(amount);
+    }
+    for (at, amount) in provisioned_weekly(&trace.memory, from_unix_s) {
+        most.entry(at).or_default().memory_limit = Some(amount);
+    }
+    most.into_iter().collect()
 }
 
 /// What lies before the moment, and nothing else.

@@ -51,6 +51,15 @@ pub(crate) fn weeks(trace: &ResourceTrace, from_unix_s: i64) -> Vec<Week> {
     weeks
 }
 
+/// What was provisioned at each week before the first question, and after it, oldest first; nothing where that is 0.
+pub(crate) fn provisioned_weekly(trace: &ResourceTrace, from_unix_s: i64) -> Vec<(i64, f64)> {
+    let index = |at: i64| trace.points.partition_point(|(point, _)| *point < at);
+    let last_unix_s = trace.points.last().map_or(from_unix_s, |(at, _)| *at);
+    let moments = (1..).map(|week| from_unix_s + week * WEEK_S).take_while(|at| *at <= last_unix_s);
+    let amounts = moments.map(|at| (at, provisioned(trace, index(at - DAY_S)..index(at))));
+    amounts.filter(|(_, amount)| *amount > 0.0).collect()
+}
+
 fn provisioned(trace: &ResourceTrace, mut day: Range<usize>) -> f64 {
     if day.len() < PROVISIONED_SAMPLES_MIN {
         day.start = day.end.saturating_sub(SAMPLES_MIN);
@@ -91,6 +100,13 @@ mod tests {
         let days: Vec<i64> = weeks(&gap, 0).iter().map(|week| week.at_unix_s / DAY_S).collect();
         assert_eq!(days, [28, 42, 49]);
         assert!(weeks(&trace(27..28), 0).is_empty());
+    }
+
+    #[test]
+    fn what_is_provisioned_is_told_for_each_week() {
+        let weekly: Vec<(i64, f64)> =
+            provisioned_weekly(&trace(0..37), 0).into_iter().map(|(at, most)| (at / DAY_S, most)).collect();
+        assert_eq!(weekly, [(7, 4.0), (14, 4.0), (21, 4.0), (28, 4.0), (35, 8.0)]);
     }
 
     #[test]

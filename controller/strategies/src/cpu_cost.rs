@@ -60,13 +60,13 @@ impl CpuCost {
     /// The value for the week from now on; none without a sample. What was given before is found by going through the
     /// weeks of the history.
     pub fn give(&self, history: &History<'_>) -> Option<Chosen> {
-        let most = history.most.cpu_limit.unwrap_or(f64::INFINITY);
         let price = self.price * history.fleet.map_or(MEAN_CORES, |fleet| fleet.cpu_request / 1000.0);
         let days = history.cpu.days;
         let oldest = days.iter().map(|day| day.at_unix_s).min()?;
         let settled = history.now_unix_s - oldest >= (SETTLED_DAYS - 1) * DAY_S;
         let mut chosen: Option<Chosen> = None;
         for now in history.weekly(oldest, if settled { SETTLED_DAYS } else { FIRST_DAYS }) {
+            let most = history.most_at(now).cpu_limit.unwrap_or(f64::INFINITY);
             let Some(share) = Share::of(days, now, most) else { continue };
             let floor = LARGER * busiest_recurring_hour(history.cpu.hours, now);
             let floor = if floor < ALMOST_ALL * most { floor } else { 0.0 };

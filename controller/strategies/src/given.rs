@@ -29,6 +29,9 @@ pub struct History<'a> {
     pub weeks_from_unix_s: Option<i64>,
     /// What the container cannot exceed, where that is known: its limit, or the machine that it has.
     pub most: Given,
+    /// (from when in seconds since the epoch, the same), oldest first, for moments before now; empty where only what holds
+    /// now is known, which then speaks for all.
+    pub most_before: &'a [(i64, Given)],
     /// What containers of the fleet request on average, where that is known: risks are priced by it.
     pub fleet: Option<Fleet>,
 }
@@ -56,6 +59,13 @@ impl History<'_> {
             moments.push(self.now_unix_s);
         }
         moments
+    }
+
+    /// What the container could not exceed at a moment.
+    pub(crate) fn most_at(&self, at_unix_s: i64) -> Given {
+        let began = self.most_before.partition_point(|(from, _)| *from <= at_unix_s);
+        let then = began.checked_sub(1).and_then(|at| self.most_before.get(at));
+        then.filter(|_| at_unix_s < self.now_unix_s).map_or(self.most, |(_, most)| *most)
     }
 }
 

@@ -73,7 +73,6 @@ impl MemoryCost {
     /// The value for the week from now on; none without a sample. What was given before is found by going through the
     /// weeks of the history.
     pub fn give(&self, history: &History<'_>) -> Option<Chosen> {
-        let most_mib = history.most.memory_limit.map_or(f64::INFINITY, |bytes| bytes / MIB as f64);
         let mean_gib = history.fleet.map_or(MEAN_GIB, |fleet| fleet.memory_request / GIB as f64);
         let price = self.price * mean_gib;
         let days = history.memory.days;
@@ -81,6 +80,7 @@ impl MemoryCost {
         let (mut chosen, mut hits): (Option<Chosen>, f64) = (None, 0.0);
         for now in history.weekly(oldest, FIRST_DAYS) {
             let Some(peaks) = Peaks::of(&daily(days, now)) else { continue };
+            let most_mib = history.most_at(now).memory_limit.map_or(f64::INFINITY, |most| most / MIB as f64);
             let before = chosen.map(|chosen| chosen.value / MIB as f64);
             let given = least(price * DEARER.powf(hits), &peaks, most_mib, before);
             hits *= FADES;

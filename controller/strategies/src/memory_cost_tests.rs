@@ -102,3 +102,23 @@ fn no_sample_gives_nothing_and_zeros_give_the_least() {
     let zeros = given(&days((0..30).map(|_| Some(0.0))), 30, f64::INFINITY, 2.0);
     assert!(zeros.value < 64.0 * MIB as f64, "{zeros:?}");
 }
+
+#[test]
+fn what_could_not_be_exceeded_then_bounds_what_was_given_then() {
+    let days = days((0..60).map(|day| Some(if day < 40 { 900.0 } else { 1050.0 })));
+    let mebi = |mib: f64| Given { memory_limit: Some(mib * MIB as f64), ..Given::default() };
+    let raised = [(0, mebi(1000.0)), (40 * DAY_S, mebi(8000.0))];
+    let history =
+        History { now_unix_s: 60 * DAY_S, most: mebi(4000.0), most_before: &raised, ..History::default() };
+    let at = |day: i64| history.most_at(day * DAY_S).memory_limit.unwrap() / MIB as f64;
+    assert_eq!([at(39), at(40), at(59), at(60)], [1000.0, 8000.0, 8000.0, 4000.0]);
+    let unknown = History { most_before: &[], ..history };
+    assert_eq!(unknown.most_at(0), history.most);
+    // A week that exceeded what could be given then is one that exceeded it, and makes the next ones dearer, so that more is given.
+    let fleet = Some(Fleet { cpu_request: 100.0, memory_request: GIB as f64 });
+    let of = |history: History<'_>| {
+        let memory = Series { days: &days, ..Series::default() };
+        MemoryCost::default().give(&History { memory, fleet, ..history }).unwrap().value
+    };
+    assert!(of(history) > of(unknown), "{} {}", of(history), of(unknown));
+}
