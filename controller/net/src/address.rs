@@ -15,16 +15,17 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
 
-/// The same of AWS on IPv6.
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// The same of AWS on IPv6, and the agent of EKS pod identity.
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)];
 
 /// Where machines and pods are given their own identity: the metadata services of AWS, Google and Azure, and the agent of
 /// EKS pod identity on IPv4 and IPv6.
 const IDENTITY_SERVICES: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
-    IpAddr::V6(METADATA_V6),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(METADATA_V6[0]),
+    IpAddr::V6(METADATA_V6[1]),
 ];
 
 /// Whether this is a service that gives out identities; written as it is, in no other notation.
@@ -55,7 +56,7 @@ pub fn refusal(address: IpAddr, loopback: Loopback) -> Option<&'static str> {
         IpAddr::V4(v4) if METADATA_V4.contains(&v4) => Some("metadata service of a cloud"),
         IpAddr::V4(v4) if v4.is_multicast() || v4.is_broadcast() => Some("multicast address"),
         IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("link-local address"),
-        IpAddr::V6(v6) if v6 == METADATA_V6 => Some("metadata service of a cloud"),
+        IpAddr::V6(v6) if METADATA_V6.contains(&v6) => Some("metadata service of a cloud"),
         IpAddr::V6(v6) if v6.is_multicast() => Some("multicast address"),
         ip if (ip.is_loopback() || ip.is_unspecified()) && loopback == Loopback::Refused => {
             Some("loopback address that the configuration does not allow")
@@ -160,6 +161,7 @@ mod tests {
             "fe80::1",
             "febf::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
             "::ffff:169.254.169.254",
             "::169.254.169.254",
             "64:ff9b::a9fe:a9fe",
