@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kubeopt_model::cluster::Pod;
+use kubeopt_model::vpa::Vpa;
 use kubeopt_model::workload::Scaler;
 use kubeopt_model::{
     ClusterFacts, ClusterName, Namespace, ObjectName, Problem, Workload, WorkloadId, WorkloadKind,
@@ -85,7 +86,11 @@ pub fn facts_from(objects: &Objects) -> ClusterFacts {
                 object.applied_by = appliers.of_object(&object, hints, labels);
                 facts.gitops_objects.push(object);
             }
-            Seen::Borrower { .. } | Seen::ReplicaSet { .. } | Seen::Scaler(..) | Seen::Nothing => {}
+            Seen::Borrower { .. }
+            | Seen::ReplicaSet { .. }
+            | Seen::Scaler(..)
+            | Seen::VerticalScaler(..)
+            | Seen::Nothing => {}
         }
     }
     sort(&mut facts);
@@ -135,6 +140,7 @@ struct Joints<'a> {
     borrowers: BTreeMap<&'a WorkloadId, &'a WorkloadId>,
     borrowed_replicas: BTreeMap<&'a WorkloadId, u32>,
     scalers: BTreeMap<&'a WorkloadId, Vec<&'a Scaler>>,
+    vertical_scalers: BTreeMap<&'a WorkloadId, Vec<&'a Vpa>>,
 }
 
 impl<'a> Joints<'a> {
@@ -145,6 +151,7 @@ impl<'a> Joints<'a> {
             borrowers: BTreeMap::new(),
             borrowed_replicas: BTreeMap::new(),
             scalers: BTreeMap::new(),
+            vertical_scalers: BTreeMap::new(),
         };
         for seen in objects.seen.iter().filter_map(|seen| seen.as_ref().as_ref().ok()) {
             joints.add(seen);
@@ -167,6 +174,7 @@ impl<'a> Joints<'a> {
                 *self.borrowed_replicas.entry(template_of).or_default() += replicas;
             }
             Seen::Scaler(scaler, target) => self.scalers.entry(target).or_default().push(scaler),
+            Seen::VerticalScaler(vpa, target) => self.vertical_scalers.entry(target).or_default().push(vpa),
             Seen::Pod(..)
             | Seen::Node(_)
             | Seen::LimitRange(_)
@@ -181,6 +189,7 @@ impl<'a> Joints<'a> {
     fn workload(&self, workload: &Workload) -> Workload {
         let mut workload = workload.clone();
         workload.scaler = self.scaler(&workload.id);
+        workload.vpa = self.vertical_scaler(&workload.id);
         if let Some(replicas) = self.borrowed_replicas.get(&workload.id) {
             workload.replicas = workload.replicas.saturating_add(*replicas);
         }
@@ -190,19 +199,33 @@ impl<'a> Joints<'a> {
     /// The scaler of a workload, or of a Rollout that runs its template. Two scalers of one workload fight each other;
     /// the first by name is told, with the targets of both, because both keep a resource at a target.
     fn scaler(&self, workload: &WorkloadId) -> Option<Scaler> {
-        let borrowers =
-            self.borrowers.iter().filter(|(_, template_of)| **template_of == workload).map(|(id, _)| *id);
-        let mut scalers: Vec<&Scaler> = std::iter::once(workload)
-            .chain(borrowers)
-            .filter_map(|id| self.scalers.get(id))
-            .flatten()
-            .copied()
-            .collect();
+        let mut scalers: Vec<&Scaler> = self.runners(workload, &self.scalers).collect();
         scalers.sort_by(|a, b| a.name.cmp(&b.name));
         let mut scalers = scalers.into_iter();
         let mut first = scalers.next()?.clone();
         first.targets.extend(scalers.flat_map(|scaler| scaler.targets.iter().cloned()));
         Some(first)
+    }
+
+    /// The VerticalPodAutoscaler of a workload, or of a Rollout that runs its template: of several one that acts, and of
+    /// these the first by name.
+    fn vertical_scaler(&self, workload: &WorkloadId) -> Option<Vpa> {
+        let all = self.runners(workload, &self.vertical_scalers);
+        all.min_by_key(|vpa| (!vpa.mode.acts(), &vpa.name)).cloned()
+    }
+
+    /// What targets a workload, or a Rollout that runs its template.
+    fn runners<'b, T>(
+        &'b self,
+        workload: &'b WorkloadId,
+        of: &'b BTreeMap<&'a WorkloadId, Vec<&'a T>>,
+    ) -> impl Iterator<Item = &'a T> + 'b {
+        let borrowers = self
+            .borrowers
+            .iter()
+            .filter(move |(_, template_of)| **template_of == workload)
+            .map(|(id, _)| *id);
+        std::iter::once(workload).chain(borrowers).filter_map(|id| of.get(id)).flatten().copied()
     }
 
     fn pod(&self, pod: &Pod, owner: &Owner) -> Pod {

@@ -31,6 +31,8 @@ pub enum Watched {
     Nodes,
     /// `autoscaling/v2` horizontalpodautoscalers
     Scalers,
+    /// `autoscaling.k8s.io/v1` verticalpodautoscalers
+    VerticalScalers,
     /// `v1` limitranges
     LimitRanges,
     /// `v1` resourcequotas
@@ -63,7 +65,7 @@ pub enum Watched {
 
 impl Watched {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Deployments,
         Self::StatefulSets,
         Self::DaemonSets,
@@ -73,6 +75,7 @@ impl Watched {
         Self::Pods,
         Self::Nodes,
         Self::Scalers,
+        Self::VerticalScalers,
         Self::LimitRanges,
         Self::Quotas,
         Self::Rollouts,
@@ -107,6 +110,9 @@ impl Watched {
             Self::Pods => ("", "v1", "Pod", "pods"),
             Self::Nodes => ("", "v1", "Node", "nodes"),
             Self::Scalers => ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+            Self::VerticalScalers => {
+                ("autoscaling.k8s.io", "v1", "VerticalPodAutoscaler", "verticalpodautoscalers")
+            }
             Self::LimitRanges => ("", "v1", "LimitRange", "limitranges"),
             Self::Quotas => ("", "v1", "ResourceQuota", "resourcequotas"),
             Self::Rollouts => ("argoproj.io", "v1alpha1", "Rollout", "rollouts"),
@@ -156,6 +162,7 @@ impl Watched {
     /// Comes with a CRD, so that a cluster without it is nothing unusual.
     pub fn is_optional(self) -> bool {
         self == Self::Rollouts
+            || self == Self::VerticalScalers
             || self == Self::Kustomizations
             || self == Self::GitRepositories
             || (self != Self::ArgoSettings && self.gitops().is_some())
@@ -182,6 +189,7 @@ impl Watched {
             | Self::Pods
             | Self::Nodes
             | Self::Scalers
+            | Self::VerticalScalers
             | Self::LimitRanges
             | Self::Quotas
             | Self::Rollouts

@@ -8,6 +8,7 @@ mod nodes;
 mod pods;
 mod scalers;
 mod template;
+mod vertical_scalers;
 mod workloads;
 
 use std::collections::BTreeMap;
@@ -94,6 +95,7 @@ fn seen(kind: Watched, cluster: &ClusterName, object: DynamicObject) -> Result<S
         Watched::Pods => pods::read(&object),
         Watched::Nodes => nodes::read(&object),
         Watched::Scalers => scalers::read(&object),
+        Watched::VerticalScalers => vertical_scalers::read(&object),
         Watched::LimitRanges => bounds::read_limit_range(&object),
         Watched::Quotas => bounds::read_quota(&object),
         Watched::Kustomizations => flux::read_kustomization(&object),

@@ -11,6 +11,7 @@ use kube::runtime::reflector::Lookup;
 use kubeopt_model::cluster::{
     FluxGitRepository, FluxKustomization, GitOpsObject, LimitRange, Node, Pod, Quota,
 };
+use kubeopt_model::vpa::Vpa;
 use kubeopt_model::workload::{AppliedBy, Scaler};
 use kubeopt_model::{Namespace, ObjectName, Problem, Workload, WorkloadId};
 
@@ -74,6 +75,8 @@ pub(crate) enum Seen {
     Node(Node),
     /// An HPA and what it scales.
     Scaler(Scaler, WorkloadId),
+    /// A VerticalPodAutoscaler and what it sizes.
+    VerticalScaler(Box<Vpa>, WorkloadId),
     /// A LimitRange with bounds of containers.
     LimitRange(LimitRange),
     /// A ResourceQuota with bounds of CPU or memory.

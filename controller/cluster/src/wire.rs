@@ -2,7 +2,7 @@
 //! status) is not named here and so is let go while the object is read. Commands and environments are looked through for
 //! flags of a JVM, and let go then.
 //!
-//! The shapes follow the API: `apps/v1`, `batch/v1`, `v1`, `autoscaling/v2`, `argoproj.io/v1alpha1`,
+//! The shapes follow the API: `apps/v1`, `batch/v1`, `v1`, `autoscaling/v2`, `autoscaling.k8s.io/v1`, `argoproj.io/v1alpha1`,
 //! `kustomize.toolkit.fluxcd.io/v1`, `source.toolkit.fluxcd.io/v1`.
 
 use std::collections::BTreeMap;
@@ -228,6 +228,60 @@ pub(crate) struct ResourceMetric {
 pub(crate) struct MetricTarget {
     #[serde(default)]
     pub(crate) average_utilization: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VerticalScalerSpec {
+    pub(crate) target_ref: Reference,
+    #[serde(default)]
+    pub(crate) update_policy: Option<UpdatePolicy>,
+    #[serde(default)]
+    pub(crate) resource_policy: Option<ResourcePolicy>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UpdatePolicy {
+    #[serde(default)]
+    pub(crate) update_mode: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct ResourcePolicy {
+    pub(crate) container_policies: Vec<ContainerPolicy>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ContainerPolicy {
+    #[serde(default)]
+    pub(crate) container_name: String,
+    #[serde(default)]
+    pub(crate) mode: Option<String>,
+    #[serde(default)]
+    pub(crate) controlled_resources: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct VerticalScalerStatus {
+    pub(crate) recommendation: Option<VerticalRecommendation>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct VerticalRecommendation {
+    pub(crate) container_recommendations: Vec<ContainerTarget>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ContainerTarget {
+    pub(crate) container_name: String,
+    #[serde(default)]
+    pub(crate) target: Quantities,
 }
 
 #[derive(Debug, Default, Deserialize)]

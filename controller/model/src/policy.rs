@@ -71,11 +71,36 @@ impl SizingStrategy {
     }
 }
 
+/// What happens where a VerticalPodAutoscaler sizes the same workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VpaPolicy {
+    /// Its target is proposed, so that Git says what runs.
+    Follow,
+    /// What a VPA sets itself is left to it; one that only recommends holds nobody back.
+    Avoid,
+    /// What a VPA speaks of is left to it, even if it only recommends.
+    HandOver,
+}
+
+impl VpaPolicy {
+    /// As policies write it: `hand-over`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Avoid => "avoid",
+            Self::HandOver => "hand-over",
+        }
+    }
+}
+
 /// How numbers are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SizingPolicy {
     /// The rule that says what a container needs.
     pub strategy: SizingStrategy,
+    /// What happens where a VerticalPodAutoscaler sizes the same workload.
+    pub vpa: VpaPolicy,
     /// History that is looked at, seconds.
     pub history_seconds: i64,
     /// History that must be there, seconds.
@@ -228,6 +253,7 @@ impl Default for EffectivePolicy {
             enabled: true,
             sizing: SizingPolicy {
                 strategy: SizingStrategy::Kubeopt,
+                vpa: VpaPolicy::Avoid,
                 cpu_price: 1.0,
                 memory_price: 1.0,
                 history_seconds: DEFAULT_HISTORY_SECONDS,

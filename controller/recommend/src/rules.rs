@@ -17,6 +17,7 @@ mod peer;
 mod scaler;
 mod start_up;
 mod throttling;
+mod vpa;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -72,6 +73,7 @@ pub const RULES: &[Rule] = &[
     cpu_quantile::RULE,
     memory_max::RULE,
     peer::RULE,
+    vpa::RULE,
     highest_sample::RULE,
     oom_kill::RULE,
     floor::RULE,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::policy::words::{
-    BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, Zone,
+    BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, Later, section};
@@ -83,6 +83,8 @@ section! {
         "limits" => limits: Limits = {},
         /// May memory fall below the highest sample of the history?
         "belowObservedMax" => below_observed_max: BelowMaxWord = "never",
+        /// What happens where a VerticalPodAutoscaler sizes the same workload: `avoid` (what it sets itself is left to it; one with `updateMode: Off` holds nobody back), `follow` (its target is proposed) or `hand-over` (what it speaks of is left to it, even with `updateMode: Off`).
+        "vpa" => vpa: VpaWord = "avoid",
     }
 }
 

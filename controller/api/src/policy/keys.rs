@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::policy::effective::Layered;
 use crate::policy::file::Rules;
-use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord, SharedWord, StrategyWord};
+use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord, SharedWord, StrategyWord, VpaWord};
 use crate::text::At;
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
@@ -239,6 +239,9 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         |p, v| p.sizing.below_observed_max = (*v).into(),
         |p| json!(p.sizing.below_observed_max)
     ),
+    key!("sizing.vpa", Preference, VpaWord, sizing.vpa, |p, v| p.sizing.vpa = (*v).into(), |p| json!(
+        p.sizing.vpa
+    )),
     key!("changes.maxIncrease", Guardrail(lower), Share<1, 10_000>, changes.max_increase,
         |p, v| p.changes.max_increase = v.0, |p| share(p.changes.max_increase)),
     key!("changes.maxDecrease", Guardrail(lower), Share<0, 99>, changes.max_decrease,

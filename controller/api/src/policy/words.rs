@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase, SizingStrategy};
+use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy};
 use schemars::json_schema;
 
 use crate::text::tree::Node;
@@ -36,6 +36,28 @@ impl From<StrategyWord> for SizingStrategy {
             StrategyWord::KrrSimple => Self::KrrSimple,
             StrategyWord::KrrSimpleLimit => Self::KrrSimpleLimit,
             StrategyWord::Vpa => Self::Vpa,
+        }
+    }
+}
+
+choice! {
+    /// What happens where a VerticalPodAutoscaler sizes the same workload.
+    pub(crate) enum VpaWord {
+        /// Its target is proposed.
+        "follow" => Follow,
+        /// What it sets itself is left to it.
+        "avoid" => Avoid,
+        /// What it speaks of is left to it.
+        "hand-over" => HandOver,
+    } later []
+}
+
+impl From<VpaWord> for VpaPolicy {
+    fn from(word: VpaWord) -> Self {
+        match word {
+            VpaWord::Follow => Self::Follow,
+            VpaWord::Avoid => Self::Avoid,
+            VpaWord::HandOver => Self::HandOver,
         }
     }
 }

@@ -93,7 +93,7 @@ async fn a_list_that_outlives_its_snapshot_is_begun_anew() {
 #[tokio::test]
 async fn a_cluster_that_answers_nothing_is_an_error_and_not_an_empty_cluster() {
     let fake = Fake::start().await;
-    let flux_and_argo = [
+    let optional = [
         KUSTOMIZATIONS,
         "/apis/source.toolkit.fluxcd.io/v1/gitrepositories",
         "/apis/argoproj.io/v1alpha1/rollouts",
@@ -105,8 +105,9 @@ async fn a_cluster_that_answers_nothing_is_an_error_and_not_an_empty_cluster() {
         "/apis/source.toolkit.fluxcd.io/v1/ocirepositories",
         "/apis/source.toolkit.fluxcd.io/v1/externalartifacts",
         "/apis/source.extensions.fluxcd.io/v1beta1/artifactgenerators",
+        "/apis/autoscaling.k8s.io/v1/verticalpodautoscalers",
     ];
-    for path in BUILT_IN.into_iter().chain(flux_and_argo) {
+    for path in BUILT_IN.into_iter().chain(optional) {
         fake.answer(path, [Answer::Refuse(401)]);
     }
     let error = fake.cluster().list_once().await.unwrap_err();

@@ -252,6 +252,7 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
         if sizing.strategy != with.strategy {
             sizing.strategy = SizingStrategy::Kubeopt;
         }
+        sizing.vpa = sizing.vpa.max(with.vpa);
         sizing.cpu_price = sizing.cpu_price.max(with.cpu_price);
         sizing.memory_price = sizing.memory_price.max(with.memory_price);
         sizing.cpu_quantile = sizing.cpu_quantile.max(with.cpu_quantile);
