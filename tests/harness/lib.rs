@@ -31,6 +31,7 @@ pub mod redis;
 pub mod rendered;
 pub mod servers;
 pub mod usage;
+pub mod vpa;
 pub mod wait;
 
 mod archive;

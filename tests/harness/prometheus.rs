@@ -11,6 +11,9 @@ use crate::process::{Launch, Process};
 use crate::usage::Usage;
 use crate::{OrFail, port, servers};
 
+/// Where Prometheus notes each query, in its working directory.
+const QUERY_LOG: &str = "queries.log";
+
 /// A running Prometheus.
 pub struct Prometheus {
     url: String,
@@ -41,7 +44,8 @@ impl Prometheus {
             load(folder.path(), part).await;
         }
         let settings = folder.path().join("prometheus.yml");
-        std::fs::write(&settings, "scrape_configs: []\n").or_fail("write Prometheus' settings");
+        std::fs::write(&settings, format!("global: {{query_log_file: {QUERY_LOG}}}\nscrape_configs: []\n"))
+            .or_fail("write Prometheus' settings");
         let address = format!("127.0.0.1:{}", port::free());
         let process = Launch::new("prometheus", servers::program("prometheus", "prometheus"))
             .home(folder.path())
@@ -70,6 +74,22 @@ impl Prometheus {
     pub async fn query_range(&self, promql: &str, (start_s, end_s): (i64, i64), step_s: u32) -> Vec<Value> {
         let (start, end, step) = (start_s.to_string(), end_s.to_string(), step_s.to_string());
         self.ask("query_range", &[("query", promql), ("start", &start), ("end", &end), ("step", &step)]).await
+    }
+
+    /// The range queries that others have sent so far, oldest first: `query`, `start`, `end`, `step`.
+    pub fn range_queries(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.folder.path().join(QUERY_LOG)).unwrap_or_default();
+        let entries = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        entries.map(|entry| entry["params"].clone()).filter(|params| params["step"] != 0).collect()
+    }
+
+    /// The answer to one of [`Self::range_queries`], to the millisecond at which it was asked.
+    pub async fn answer_again(&self, query: &Value) -> Vec<Value> {
+        let text = |key: &str| query[key].as_str().unwrap_or_default();
+        let step = query["step"].to_string();
+        let form =
+            [("query", text("query")), ("start", text("start")), ("end", text("end")), ("step", &step)];
+        self.ask("query_range", &form).await
     }
 
     async fn ask(&self, call: &str, form: &[(&str, &str)]) -> Vec<Value> {

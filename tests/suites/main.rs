@@ -11,6 +11,7 @@ mod house;
 mod installation;
 mod metrics;
 mod outbox;
+mod peers;
 mod presets;
 mod program;
 mod servers;

@@ -2,8 +2,9 @@
 //!
 //! Source: `vertical-pod-autoscaler/pkg/recommender` of kubernetes/autoscaler (`model/container.go`, `logic/estimator.go`,
 //! `util/histogram_options.go`). CPU is the 90th percentile of all samples, memory that of the daily peaks, both in
-//! histograms that forget with a half-life of a day, both with 15 % on top. Its bounds, which only say when a pod is
-//! evicted, are left out, as are its floors of 25m and 250Mi, which the caller may add.
+//! histograms that forget with a half-life of a day, both with 15 % on top. It counts in whole millicores and bytes, and
+//! so does this. Its bounds, which only say when a pod is evicted, are left out, as are its floors of 25m and 250Mi, which
+//! the caller may add.
 
 use kubeopt_model::quantity::MIB;
 
@@ -17,8 +18,8 @@ const DAYS: u32 = 8;
 /// `target-cpu-percentile` and `target-memory-percentile`.
 const PERCENTILE: f64 = 0.9;
 
-/// `recommendation-margin-fraction` 0.15.
-const MARGIN: f64 = 1.15;
+/// `recommendation-margin-fraction`.
+const MARGIN_FRACTION: f64 = 0.15;
 
 /// `cpu-histogram-decay-half-life` and that of memory: 24 hours.
 const HALF_LIFE_DAYS: f64 = 1.0;
@@ -55,26 +56,46 @@ impl Strategy for Vpa {
 fn cpu(history: &History<'_>) -> Option<f64> {
     let mut samples = Decaying::new(CPU_CORES, HALF_LIFE_DAYS);
     for (at, millicores) in points(&history.cpu, history.now_unix_s, DAYS) {
-        samples.add(millicores / 1000.0, age_days(*at, history.now_unix_s));
+        samples.add(millicores.trunc() / 1000.0, age_days(*at, history.now_unix_s));
     }
-    Some(samples.percentile(PERCENTILE)? * MARGIN * 1000.0)
+    Some(with_margin(samples.percentile(PERCENTILE)? * 1000.0))
 }
 
 fn memory(history: &History<'_>) -> Option<f64> {
     let mut peaks = Decaying::new(MEMORY_BYTES, HALF_LIFE_DAYS);
-    for peak in Peaks::of(history).finish() {
-        peaks.add(peak.bytes, age_days(peak.ends_unix_s, history.now_unix_s));
+    for peak in Peaks::of(history).0 {
+        peaks.add(peak.bytes(), age_days(peak.ends_unix_s, history.now_unix_s));
     }
-    Some(peaks.percentile(PERCENTILE)? * MARGIN)
+    Some(with_margin(peaks.percentile(PERCENTILE)?))
+}
+
+/// Whole amounts, before the margin and of it.
+fn with_margin(amount: f64) -> f64 {
+    let amount = amount.trunc();
+    amount + (amount * MARGIN_FRACTION).trunc()
 }
 
 /// The highest sample of 24 hours, which counts as one sample at their end.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Peak {
     ends_unix_s: i64,
-    bytes: f64,
-    /// Of samples alone: the need that a kill shows does not add to that of the next one.
+    /// Of samples that were the highest when they came.
     used_bytes: f64,
+    /// Of the needs that kills showed. One does not add to that of the next kill.
+    killed_bytes: f64,
+}
+
+impl Peak {
+    fn bytes(self) -> f64 {
+        self.used_bytes.max(self.killed_bytes)
+    }
+}
+
+/// What a sample says.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Used,
+    Killed,
 }
 
 /// Spans of 24 hours, counted from the first sample.
@@ -91,38 +112,43 @@ impl Peaks {
             while let Some((killed_at, had)) = kills.next_if(|(killed_at, _)| killed_at < at) {
                 peaks.add_kill(*killed_at, *had);
             }
-            peaks.add(*at, *bytes, *bytes);
+            peaks.add(*at, bytes.trunc(), Seen::Used);
         }
         kills.for_each(|(at, had)| peaks.add_kill(*at, *had));
         peaks
     }
 
-    fn add(&mut self, at_unix_s: i64, bytes: f64, used_bytes: f64) {
+    fn add(&mut self, at_unix_s: i64, bytes: f64, seen: Seen) {
         let end = match self.0.last_mut() {
             Some(peak) if at_unix_s < peak.ends_unix_s => {
-                peak.bytes = peak.bytes.max(bytes);
-                peak.used_bytes = peak.used_bytes.max(used_bytes);
+                // A span that began at zero stays at zero: so does the recommender's, which takes zero for no peak yet.
+                if peak.bytes() != 0.0 && bytes > peak.bytes() {
+                    peak.raise(bytes, seen);
+                }
                 return;
             }
             Some(peak) => peak.ends_unix_s,
             None => at_unix_s,
         };
         let ends_unix_s = end + ((at_unix_s - end) / DAY_S + 1) * DAY_S;
-        self.0.push(Peak { ends_unix_s, bytes, used_bytes });
+        let mut peak = Peak { ends_unix_s, ..Peak::default() };
+        peak.raise(bytes, seen);
+        self.0.push(peak);
     }
 
     fn add_kill(&mut self, at_unix_s: i64, had_bytes: f64) {
-        // Too late to be put where it belongs: the recommender drops it.
-        if self.0.last().is_some_and(|peak| at_unix_s < peak.ends_unix_s - DAY_S) {
-            return;
-        }
-        let same_span = self.0.last().filter(|peak| at_unix_s < peak.ends_unix_s);
-        let used = had_bytes.max(same_span.map_or(0.0, |peak| peak.used_bytes));
-        self.add(at_unix_s, (used + OOM_BUMP).max(used * OOM_RATIO), 0.0);
+        // Of the span before, where the kill is the first of its own: the recommender has not begun the new one yet.
+        let used = self.0.last().map_or(had_bytes, |peak| had_bytes.max(peak.used_bytes)).trunc();
+        self.add(at_unix_s, (used + OOM_BUMP).max((used * OOM_RATIO).trunc()), Seen::Killed);
     }
+}
 
-    fn finish(self) -> Vec<Peak> {
-        self.0
+impl Peak {
+    fn raise(&mut self, bytes: f64, seen: Seen) {
+        match seen {
+            Seen::Used => self.used_bytes = bytes,
+            Seen::Killed => self.killed_bytes = bytes,
+        }
     }
 }
 
@@ -146,8 +172,8 @@ mod tests {
     #[test]
     fn the_smallest_target_is_the_first_bucket_and_15_per_cent() {
         let given = give(&[(0, 0.0)], &[(0, 1.0)], &[], 300);
-        assert!((given.cpu_request.unwrap() - 11.5).abs() < 1e-9, "11.5 millicores");
-        assert!((given.memory_request.unwrap() - 11.5e6).abs() < 1e-3, "11.5 MB");
+        assert_eq!(given.cpu_request, Some(11.0), "11.5 millicores, of which the half is lost");
+        assert_eq!(given.memory_request, Some(11.5e6));
     }
 
     #[test]
@@ -180,14 +206,18 @@ mod tests {
             ..History::default()
         });
         assert_eq!(small.0.len(), 1);
-        assert_eq!((small.0[0].bytes, small.0[0].used_bytes), (310.0 * MIB_F, 200.0 * MIB_F));
+        let (needed, used) = (310.0 * MIB_F, 200.0 * MIB_F);
+        assert_eq!(small.0, [Peak { ends_unix_s: DAY_S, used_bytes: used, killed_bytes: needed }]);
         let large = Peaks::of(&History {
             oom_kills: &[(60, 1000.0 * MIB_F), (90, 1100.0 * MIB_F)],
             now_unix_s: DAY_S,
             ..History::default()
         });
         // The second kill counts from what the container had, not from what the first one asked for.
-        assert_eq!(large.0, [Peak { ends_unix_s: 60 + DAY_S, bytes: 1320.0 * MIB_F, used_bytes: 0.0 }]);
+        assert_eq!(
+            large.0,
+            [Peak { ends_unix_s: 60 + DAY_S, used_bytes: 0.0, killed_bytes: 1320.0 * MIB_F }]
+        );
     }
 
     #[test]
@@ -198,7 +228,18 @@ mod tests {
             now_unix_s: 4 * DAY_S + 1,
             ..History::default()
         });
-        let spans: Vec<(i64, f64)> = peaks.0.iter().map(|peak| (peak.ends_unix_s, peak.bytes)).collect();
+        let spans: Vec<(i64, f64)> = peaks.0.iter().map(|peak| (peak.ends_unix_s, peak.bytes())).collect();
         assert_eq!(spans, [(100 + DAY_S, 5.0), (100 + 2 * DAY_S, 2.0), (100 + 4 * DAY_S, 3.0)]);
+    }
+
+    #[test]
+    fn a_span_that_begins_at_zero_stays_there_as_the_recommenders_does() {
+        let points = [(0, 0.0), (300, 7e8), (DAY_S, 2e8), (DAY_S + 300, 3e8)];
+        let peaks = Peaks::of(&History {
+            memory: Series { points: &points, ..Series::default() },
+            now_unix_s: 2 * DAY_S,
+            ..History::default()
+        });
+        assert_eq!(peaks.0.iter().map(|peak| peak.bytes()).collect::<Vec<_>>(), [0.0, 3e8]);
     }
 }

@@ -1,0 +1,7 @@
+//! The strategies of other projects against those projects' own programs, on 100 generated series each.
+//!
+//! VPA's against its recommender, which reads the series out of a real Prometheus and writes its targets into the API
+//! server.
+
+mod series;
+mod vpa;
