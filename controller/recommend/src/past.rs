@@ -53,6 +53,7 @@ impl Past {
             now_unix_s: usage.window.to_unix_s,
             weeks_from_unix_s: Some(WEEKS_FROM_UNIX_S),
             most: self.most,
+            most_before: &[],
             fleet: evidence.fleet,
         })
     }
