@@ -6,7 +6,7 @@ use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Form, Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router, middleware};
 use kubeopt_model::Problem;
 use serde::Deserialize;
@@ -90,9 +90,9 @@ fn forge(forge: Forge) -> Router {
         .route("/assets/{file}", get(asset))
         .route(page, get(pull_request))
         .route(&format!("{page}/comments"), post(comment))
-        .route(&format!("{page}/merge"), post(merge))
-        .route(&format!("{page}/ready"), post(mark_ready))
-        .route(&format!("{page}/close"), post(close))
+        .route(&format!("{page}/merge"), press(|pages, at| async move { pages.merge(&at).await }))
+        .route(&format!("{page}/ready"), press(|pages, at| async move { pages.mark_ready(&at).await }))
+        .route(&format!("{page}/close"), press(|pages, at| async move { pages.close(&at).await }))
         .fallback(nothing_here)
         .layer(middleware::from_fn(guard::only_from_here))
         .with_state(forge)
@@ -139,31 +139,18 @@ async fn comment(
     forge.act(asked, move |pages, at| async move { pages.comment(&at, &text).await }).await
 }
 
-async fn merge(
-    State(forge): State<Forge>,
-    address: Asked,
-    form: Result<Form<Sent>, FormRejection>,
-) -> Response {
-    let asked = forge.asked(address, form);
-    forge.act(asked, |pages, at| async move { pages.merge(&at).await }).await
-}
-
-async fn mark_ready(
-    State(forge): State<Forge>,
-    address: Asked,
-    form: Result<Form<Sent>, FormRejection>,
-) -> Response {
-    let asked = forge.asked(address, form);
-    forge.act(asked, |pages, at| async move { pages.mark_ready(&at).await }).await
-}
-
-async fn close(
-    State(forge): State<Forge>,
-    address: Asked,
-    form: Result<Form<Sent>, FormRejection>,
-) -> Response {
-    let asked = forge.asked(address, form);
-    forge.act(asked, |pages, at| async move { pages.close(&at).await }).await
+/// A form without text: who sends it wants the action done.
+fn press<F, A>(action: A) -> MethodRouter<Forge>
+where
+    A: FnOnce(Arc<dyn Pages>, PullRequestAt) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Page> + Send + 'static,
+{
+    let pressed =
+        async |State(forge): State<Forge>, address: Asked, form: Result<Form<Sent>, FormRejection>| {
+            let asked = forge.asked(address, form);
+            forge.act(asked, action).await
+        };
+    post(pressed)
 }
 
 fn checked(address: Asked) -> Result<PullRequestAt, Refusal> {

@@ -32,7 +32,7 @@ pub struct History<'a> {
     /// (from when in seconds since the epoch, the same), oldest first, for moments before now; empty where only what holds
     /// now is known, which then speaks for all.
     pub most_before: &'a [(i64, Given)],
-    /// What containers of the fleet request on average, where that is known: risks are priced by it.
+    /// How large the containers of the fleet are, where that is known: risks are priced by it.
     pub fleet: Option<Fleet>,
 }
 
@@ -69,7 +69,9 @@ impl History<'_> {
     }
 }
 
-/// Means over the containers of a fleet, each replica counted.
+/// What a container of a fleet would request on average, each replica counted: the measure by which risks are priced. A
+/// trace tells it by what was provisioned; live it is told by what is used at its highest, as requests fall when
+/// recommendations are merged.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Fleet {
     /// CPU request in millicores.

@@ -16,6 +16,7 @@ mod metrics;
 mod overlays;
 mod policies;
 mod prometheus;
+mod published;
 mod said;
 mod sources;
 mod unrendered;

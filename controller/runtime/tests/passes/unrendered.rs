@@ -6,8 +6,8 @@ use kubeopt_model::source::RendererKind;
 use serde_json::json;
 
 use crate::apps::{API, ASKED, App, WEB};
-use crate::charts::{FILE, POD, RELEASE, controller, flux, is_not_rendered};
 use crate::overlays::child;
+use crate::published::{FILE, POD, RELEASE, controller, flux, is_not_rendered};
 use crate::said::{left, left_code};
 use crate::world::World;
 
@@ -79,7 +79,7 @@ async fn without_a_renderer_what_files_do_not_tell_is_left() {
 
 #[tokio::test]
 async fn values_of_a_chart_that_is_not_at_hand_are_found_by_its_layout() {
-    let world = crate::charts::world(RELEASE).await;
+    let world = crate::published::world(RELEASE).await;
     flux(&world, Some(json!({"url": "https://charts.example"})));
     let (kubeopt, _) = controller(&world, &[]).await;
     let report = world.pass(&kubeopt).await;
@@ -93,7 +93,7 @@ async fn values_of_a_chart_that_is_not_at_hand_are_found_by_its_layout() {
     assert!(after.contains("# by hand"), "{after}");
 
     // The cluster runs something else now: nothing tells whom the values are for.
-    crate::charts::with_facts(&world, |facts| {
+    crate::published::with_facts(&world, |facts| {
         let live = facts.workloads.iter_mut().find(|workload| workload.id == POD.id()).unwrap();
         let other = kubeopt_model::ContainerName::new("proxy").unwrap();
         live.containers.push(kubeopt_model::Container { name: other, ..live.containers[0].clone() });
