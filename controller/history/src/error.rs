@@ -23,6 +23,16 @@ pub enum HistoryError {
         /// What does not fit.
         why: String,
     },
+    /// A file of exported usage is not what an export writes.
+    #[error("unable to take over `{}`: {place}: {why}", path.display())]
+    Portable {
+        /// Which.
+        path: PathBuf,
+        /// Where in it: a row, or the day of a cluster.
+        place: String,
+        /// What does not fit.
+        why: String,
+    },
     /// The data-frame engine refused; a fault of kubeopt.
     #[error("a computation on the usage history failed: {0}")]
     Compute(String),
@@ -80,6 +90,7 @@ impl HistoryError {
             Self::DiskFull => "E-HIS-007",
             Self::Database(_) => "E-HIS-008",
             Self::Unreadable { .. } => "E-HIS-009",
+            Self::Portable { .. } => "E-HIS-012",
             Self::Server { .. } => "E-HIS-011",
         }
     }
@@ -91,6 +102,9 @@ impl HistoryError {
             }
             Self::Damaged { .. } => {
                 "nothing to do: the file was set aside as `*.damaged` and its hours are read again in the next pass"
+            }
+            Self::Portable { .. } => {
+                "name a file that `kubeopt history export` wrote, or export it again: nothing of this one was taken over"
             }
             Self::Compute(_) | Self::Slice { .. } => "report this as a fault of kubeopt",
             Self::Open { .. } => {

@@ -13,9 +13,11 @@ use polars::prelude::DataFrame;
 
 use super::cover::joined;
 use super::day::{Ledger, Tables, replaced};
+use super::merge::Day;
+use super::retention::Retention;
 use super::rollup::{Rollup, series_id};
 use super::shelf::{Folder, Memory, Shelf};
-use super::store::{POINT_DAYS, RETENTION_DAYS, UsageStore};
+use super::store::UsageStore;
 use super::summary::Summary;
 use super::{DAY_S, points};
 use crate::error::HistoryError;
@@ -33,6 +35,7 @@ pub type MemoryUsage = UsageFiles<Memory>;
 #[derive(Debug, Default)]
 pub struct UsageFiles<S> {
     shelf: S,
+    retention: Retention,
     writing: tokio::sync::Mutex<()>,
     problems: Mutex<Vec<Problem>>,
 }
@@ -47,9 +50,19 @@ impl UsageFiles<Folder> {
         std::fs::create_dir_all(&path).map_err(|source| HistoryError::File { path: path.clone(), source })?;
         Ok(Self {
             shelf: Folder::new(path),
+            retention: Retention::default(),
             writing: tokio::sync::Mutex::default(),
             problems: Mutex::default(),
         })
+    }
+}
+
+impl<S> UsageFiles<S> {
+    /// With another retention than the default.
+    #[must_use]
+    pub fn keeping(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
     }
 }
 
@@ -59,7 +72,7 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         let _one_writer = self.writing.lock().await;
         let cluster = rollup.cluster().clone();
         let slice = Arc::new(computed(move || rollup.finish(partial)).await?);
-        for day in days_of(slice.window) {
+        for day in self.days_of(slice.window) {
             let old = self.day(&cluster, day).await?;
             let old_points = if old.is_some() { self.points_of(&cluster, day).await? } else { None };
             let part = Arc::clone(&slice);
@@ -69,13 +82,9 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
                 Ok((ledger.write()?, files, Tables::write_points(&mut points)?))
             })
             .await?;
-            let names = FileNames::of(&cluster, day);
-            self.shelf.write(&names.bins, bins).await?;
-            self.shelf.write(&names.pods, pods).await?;
-            self.shelf.write(&names.points, points).await?;
-            self.shelf.write(&names.ledger, ledger).await?;
+            self.write_files(&FileNames::of(&cluster, day), ledger, (bins, pods), Some(points)).await?;
             // Days come one after the other, so that no more than these are ever there.
-            let outdated = FileNames::of(&cluster, day - (POINT_DAYS + 1) * DAY_S);
+            let outdated = FileNames::of(&cluster, day - (self.retention.points_days + 1) * DAY_S);
             self.shelf.remove(&outdated.points).await?;
         }
         Ok(())
@@ -117,7 +126,7 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         containers: Option<&[ContainerId]>,
     ) -> Result<Vec<ContainerUsage>, HistoryError> {
         let mut summary = Summary::new(window, containers);
-        for day in days_of(window) {
+        for day in self.days_of(window) {
             if let Some((ledger, tables)) = self.day(cluster, day).await? {
                 summary = computed(move || summary.add_day(&ledger, tables)).await?;
             }
@@ -132,7 +141,7 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         window: Window,
     ) -> Result<Vec<ContainerPoints>, HistoryError> {
         let mut found: BTreeMap<ContainerId, ContainerPoints> = BTreeMap::new();
-        for day in days_of(window) {
+        for day in self.days_of(window) {
             let Some(points) = self.points_of(cluster, day).await? else { continue };
             let Some(mut ledger) = self.ledger(cluster, day).await? else { continue };
             if let Some(wanted) = containers {
@@ -146,9 +155,9 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
 
     async fn prune(&self, cluster: &ClusterName, now: Timestamp) -> Result<u64, HistoryError> {
         let _one_writer = self.writing.lock().await;
-        let oldest = day_of(now.as_second()) - RETENTION_DAYS * DAY_S;
+        let oldest = day_of(now.as_second()) - self.retention.hours_days * DAY_S;
         let mut days = self.days(cluster).await?;
-        let with_points = day_of(now.as_second()) - POINT_DAYS * DAY_S;
+        let with_points = day_of(now.as_second()) - self.retention.points_days * DAY_S;
         for day in days.iter().filter(|day| **day < with_points) {
             self.shelf.remove(&FileNames::of(cluster, *day).points).await?;
         }
@@ -167,8 +176,51 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
 }
 
 impl<S: Shelf> UsageFiles<S> {
+    pub(super) fn shelf(&self) -> &S {
+        &self.shelf
+    }
+
+    /// Waits until nobody else writes.
+    pub(super) async fn writing(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
+    /// Writes a day. The caller holds [`UsageFiles::writing`].
+    pub(super) async fn write_day(&self, names: &FileNames, day: Day) -> Result<(), HistoryError> {
+        let (ledger, tables, points) = computed(move || {
+            let Day { ledger, mut tables, points } = day;
+            let points = points.map(|mut points| Tables::write_points(&mut points)).transpose()?;
+            Ok((ledger.write()?, tables.write()?, points))
+        })
+        .await?;
+        self.write_files(names, ledger, tables, points).await
+    }
+
+    /// The ledger last: until then the day is what it was.
+    async fn write_files(
+        &self,
+        names: &FileNames,
+        ledger: Vec<u8>,
+        (bins, pods): (Vec<u8>, Vec<u8>),
+        points: Option<Vec<u8>>,
+    ) -> Result<(), HistoryError> {
+        self.shelf.write(&names.bins, bins).await?;
+        self.shelf.write(&names.pods, pods).await?;
+        if let Some(points) = points {
+            self.shelf.write(&names.points, points).await?;
+        }
+        self.shelf.write(&names.ledger, ledger).await
+    }
+
+    /// The days that a window touches; at most those that are kept, so that no window makes a walk through all of time.
+    fn days_of(&self, window: Window) -> impl Iterator<Item = i64> + use<S> {
+        let last = day_of(window.to_unix_s - 1);
+        let first = day_of(window.from_unix_s).max(last - (self.retention.hours_days + 1) * DAY_S);
+        (0..).map(move |n| first + n * DAY_S).take_while(move |day| *day <= last)
+    }
+
     /// Days that have files, oldest first.
-    async fn days(&self, cluster: &ClusterName) -> Result<Vec<i64>, HistoryError> {
+    pub(super) async fn days(&self, cluster: &ClusterName) -> Result<Vec<i64>, HistoryError> {
         let names = self.shelf.list(cluster.as_str()).await?;
         let mut days: Vec<i64> = names.iter().filter_map(|name| day_in_name(name)).collect();
         days.sort_unstable();
@@ -189,7 +241,11 @@ impl<S: Shelf> UsageFiles<S> {
     }
 
     /// A day that is whole; none where it is not there or was found damaged.
-    async fn day(&self, cluster: &ClusterName, day: i64) -> Result<Option<(Ledger, Tables)>, HistoryError> {
+    pub(super) async fn day(
+        &self,
+        cluster: &ClusterName,
+        day: i64,
+    ) -> Result<Option<(Ledger, Tables)>, HistoryError> {
         let names = FileNames::of(cluster, day);
         let Some(ledger) = self.ledger(cluster, day).await? else { return Ok(None) };
         let (bins, pods) = (self.shelf.read(&names.bins).await?, self.shelf.read(&names.pods).await?);
@@ -207,7 +263,11 @@ impl<S: Shelf> UsageFiles<S> {
     }
 
     /// The points of a day; none where there are none or they were found damaged.
-    async fn points_of(&self, cluster: &ClusterName, day: i64) -> Result<Option<DataFrame>, HistoryError> {
+    pub(super) async fn points_of(
+        &self,
+        cluster: &ClusterName,
+        day: i64,
+    ) -> Result<Option<DataFrame>, HistoryError> {
         let names = FileNames::of(cluster, day);
         let Some(bytes) = self.shelf.read(&names.points).await? else { return Ok(None) };
         match whole(move || Tables::read_points(bytes)).await? {
@@ -239,7 +299,7 @@ impl<S: Shelf> UsageFiles<S> {
 }
 
 /// The files of a day.
-struct FileNames {
+pub(super) struct FileNames {
     bins: String,
     pods: String,
     points: String,
@@ -247,7 +307,7 @@ struct FileNames {
 }
 
 impl FileNames {
-    fn of(cluster: &ClusterName, day: i64) -> Self {
+    pub(super) fn of(cluster: &ClusterName, day: i64) -> Self {
         let date = Timestamp::from_second(day)
             .map_or_else(|_| day.to_string(), |at| at.to_zoned(TimeZone::UTC).date().to_string());
         let name = |part: &str| format!("{cluster}/{date}.{part}");
@@ -272,13 +332,6 @@ fn day_in_name(name: &str) -> Option<i64> {
 
 fn day_of(unix_s: i64) -> i64 {
     unix_s.div_euclid(DAY_S) * DAY_S
-}
-
-/// The days that a window touches; at most those that are kept, so that no window makes a walk through all of time.
-fn days_of(window: Window) -> impl Iterator<Item = i64> {
-    let last = day_of(window.to_unix_s - 1);
-    let first = day_of(window.from_unix_s).max(last - (RETENTION_DAYS + 1) * DAY_S);
-    (0..).map(move |n| first + n * DAY_S).take_while(move |day| *day <= last)
 }
 
 /// Adds the points of a day, of the containers that its ledger still names. Days come oldest first.
@@ -329,7 +382,7 @@ async fn whole<T: Send + 'static>(
 }
 
 /// Runs a computation on the threads for blocking work.
-async fn computed<T: Send + 'static>(
+pub(super) async fn computed<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HistoryError> + Send + 'static,
 ) -> Result<T, HistoryError> {
     match tokio::task::spawn_blocking(work).await {

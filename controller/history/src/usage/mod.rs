@@ -9,7 +9,10 @@ mod cover;
 mod day;
 mod files;
 mod frame;
+mod merge;
 mod points;
+mod portable;
+mod retention;
 mod rollup;
 mod shelf;
 mod store;
@@ -21,9 +24,11 @@ mod tests;
 pub use cover::missing;
 pub use files::{MemoryUsage, ParquetUsage, UsageFiles};
 pub use points::POINT_ERROR;
+pub use portable::Moved;
+pub use retention::{POINT_DAYS, RETENTION_DAYS, Retention};
 pub use rollup::Rollup;
 pub use shelf::{Folder, Memory, Shelf};
-pub use store::{POINT_DAYS, RETENTION_DAYS, UsageStore};
+pub use store::UsageStore;
 
 /// Seconds between two samples, as observation delivers them.
 pub const STEP_S: i64 = 300;

@@ -47,6 +47,12 @@ pub trait Shelf: Send + Sync {
     /// # Errors
     /// [`HistoryError::File`].
     async fn list(&self, folder: &str) -> Result<Vec<String>, HistoryError>;
+
+    /// Names of the folders that have files, sorted.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`].
+    async fn folders(&self) -> Result<Vec<String>, HistoryError>;
 }
 
 /// A folder on disk.
@@ -114,6 +120,21 @@ impl Shelf for Folder {
                 names.extend(entry?.file_name().into_string().ok());
             }
             names.retain(|name| !name.ends_with(SET_ASIDE) && !name.ends_with("new"));
+            names.sort();
+            Ok(names)
+        })
+        .await
+    }
+
+    async fn folders(&self) -> Result<Vec<String>, HistoryError> {
+        self.on_disk("", |path| {
+            let mut names = Vec::new();
+            for entry in std::fs::read_dir(path)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    names.extend(entry.file_name().into_string().ok());
+                }
+            }
             names.sort();
             Ok(names)
         })
@@ -198,5 +219,12 @@ impl Shelf for Memory {
             .filter_map(|name| name.strip_prefix(&start).map(str::to_owned))
             .collect::<Vec<_>>();
         Ok(names.into_iter().filter(|name| !name.ends_with(SET_ASIDE)).collect())
+    }
+
+    async fn folders(&self) -> Result<Vec<String>, HistoryError> {
+        let mut names: Vec<String> =
+            self.files().keys().filter_map(|name| Some(name.split_once('/')?.0.to_owned())).collect();
+        names.dedup();
+        Ok(names)
     }
 }

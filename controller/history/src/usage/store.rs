@@ -7,12 +7,6 @@ use kubeopt_model::{ClusterName, ContainerId, ContainerUsage, Problem, Timestamp
 use super::rollup::Rollup;
 use crate::error::HistoryError;
 
-/// Days that are kept: the longest window that a rule may ask for.
-pub const RETENTION_DAYS: i64 = 90;
-
-/// Days of which 5-minute points are kept: the window of the published rules that look at single samples.
-pub const POINT_DAYS: i64 = 14;
-
 /// Usage history of all clusters.
 ///
 /// A slice is read, gathered and stored so:
@@ -59,7 +53,7 @@ pub trait UsageStore: Send + Sync {
     ) -> Result<Vec<ContainerUsage>, HistoryError>;
 
     /// 5-minute points over a window, sorted by container: of all containers that have any, or of those that are named.
-    /// Points reach back [`POINT_DAYS`] before the newest day that is stored. CPU is the mean over the pods of a step in
+    /// Points reach back [`Retention::points_days`](super::Retention) before the newest day that is stored. CPU is the mean over the pods of a step in
     /// millicores, memory the highest of them in bytes, both within [`POINT_ERROR`](super::POINT_ERROR).
     ///
     /// 14 days of one container are 130 KB here: ask for some hundreds at a time.
@@ -73,7 +67,7 @@ pub trait UsageStore: Send + Sync {
         window: Window,
     ) -> Result<Vec<ContainerPoints>, HistoryError>;
 
-    /// Removes days that ended more than [`RETENTION_DAYS`] ago, and points older than [`POINT_DAYS`]; gives how many days.
+    /// Removes days and points that are older than the store's [`Retention`](super::Retention); gives how many days.
     ///
     /// # Errors
     /// [`HistoryError::File`].

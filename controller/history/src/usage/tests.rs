@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::*;
 
 mod points;
+mod portable;
 mod signals;
 
 fn cluster() -> ClusterName {
