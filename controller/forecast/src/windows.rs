@@ -3,6 +3,7 @@
 //!
 //! They are data: a pull request carries the value for all windows unless a policy schedules more.
 
+use kubeopt_model::load::{HourSpan, LoadWindows, WEEK_HOURS};
 use linfa::DatasetBase;
 use linfa::traits::{Fit as _, Predict as _};
 use linfa_clustering::KMeans;
@@ -63,11 +64,32 @@ pub struct Windows {
     pub off_peak_value: f64,
 }
 
+impl Windows {
+    /// The same as a value that other stages take.
+    pub fn load(&self) -> LoadWindows {
+        let of = |kind: WindowKind| {
+            let own = self.windows.iter().filter(move |window| window.kind == kind);
+            // Hours of a week are few.
+            let hour = |hours: usize| u32::try_from(hours).unwrap_or(WEEK_HOURS);
+            own.map(|window| HourSpan { from_hour: hour(window.from_hour), hours: hour(window.hours) })
+                .collect()
+        };
+        LoadWindows {
+            period_hours: u32::try_from(self.period_hours).unwrap_or(WEEK_HOURS),
+            explained: self.explained,
+            peak: of(WindowKind::Peak),
+            off_peak: of(WindowKind::OffPeak),
+        }
+    }
+}
+
 /// The windows of a load; none where it has no season, or two windows do not explain it.
 pub fn load_windows(hours: &Hours) -> Option<Windows> {
     let period_hours = seasons(hours).last()?.period_hours;
     let profile = profile(hours, period_hours)?;
-    let mut is_high = clustered(&profile)?;
+    // The hours of a day come seven times: clustering them once gives the same.
+    let once = clustered(profile.get(..period_hours)?)?;
+    let mut is_high: Vec<bool> = once.into_iter().cycle().take(WEEK).collect();
     smooth(&mut is_high, period_hours);
     let explained = explained(&profile, &is_high).filter(|found| *found >= EXPLAINED_MIN)?;
     let is = &is_high;
@@ -181,6 +203,18 @@ mod tests {
         assert!((900.0..1000.0).contains(&found.peak_value), "{found:?}");
         assert!((100.0..115.0).contains(&found.off_peak_value), "{found:?}");
         assert_eq!(load_windows(&office), Some(found), "the same hours give the same windows");
+    }
+
+    #[test]
+    fn as_a_value_each_hour_of_the_week_belongs_to_one_of_the_two() {
+        let office = load(4, |hour| if (9..17).contains(&(hour % DAY)) { 900.0 } else { 100.0 });
+        let found = load_windows(&office).expect("windows").load();
+        assert_eq!((found.period_hours, found.peak.len(), found.off_peak.len()), (24, 7, 7));
+        for hour in 0..i64::from(WEEK_HOURS) {
+            let holds = |spans: &[HourSpan]| spans.iter().filter(|span| span.holds(hour * 3600)).count();
+            let is_peak = usize::from((9..17).contains(&(hour % 24)));
+            assert_eq!((holds(&found.peak), holds(&found.off_peak)), (is_peak, 1 - is_peak), "{hour}");
+        }
     }
 
     #[test]

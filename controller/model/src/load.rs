@@ -26,6 +26,30 @@ impl HourSpan {
     }
 }
 
+/// Days of the week in the order in which hours are counted.
+const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
+/// Hours of a day.
+const DAY_HOURS: u32 = 24;
+
+/// The spans as people say them: `09:00-17:00 UTC` where they come again each day, else `Mon 22:00-02:00 UTC`.
+pub fn spoken(spans: &[HourSpan], period_hours: u32) -> Vec<String> {
+    let is_daily = period_hours == DAY_HOURS;
+    let of = |span: &HourSpan| {
+        let (begin, end) = (span.from_hour % DAY_HOURS, (span.from_hour + span.hours) % DAY_HOURS);
+        let day = (span.from_hour / DAY_HOURS) as usize % DAYS.len();
+        let hours = format!("{begin:02}:00-{end:02}:00 UTC");
+        if is_daily { hours } else { format!("{} {hours}", DAYS[day]) }
+    };
+    let mut spoken: Vec<String> = spans.iter().map(of).collect();
+    if is_daily {
+        // Each day says the same.
+        spoken.sort();
+        spoken.dedup();
+    }
+    spoken
+}
+
 /// Hours of the week in which CPU is high, and the others. Tested: the load has a season, and the two explain it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,6 +92,14 @@ pub struct TimedRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_of_a_day_are_said_once_and_those_of_a_week_by_their_day() {
+        let daily: Vec<HourSpan> = (0..7).map(|day| HourSpan { from_hour: day * 24 + 9, hours: 8 }).collect();
+        assert_eq!(spoken(&daily, 24), ["09:00-17:00 UTC"]);
+        let weekly = [HourSpan { from_hour: 4 * 24 + 22, hours: 4 }];
+        assert_eq!(spoken(&weekly, 168), ["Mon 22:00-02:00 UTC"]);
+    }
 
     #[test]
     fn a_span_may_go_on_into_the_next_week() {

@@ -3,6 +3,7 @@
 //! Pure: usage, policy and `now` come in, values with reasons go out. It does not know Git, clusters or forges; how far
 //! a single pull request may go is the business of the guardrails (`controller/policy`). See README.md of this folder.
 
+mod by_hour;
 mod evidence;
 mod fleet;
 mod past;
@@ -10,6 +11,7 @@ mod rules;
 mod settle;
 mod sizing;
 
+pub use by_hour::{tell_hours, timed_requests};
 pub use evidence::Evidence;
 pub use fleet::fleet_of;
 pub use kubeopt_strategies::Fleet;

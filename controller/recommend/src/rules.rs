@@ -67,13 +67,13 @@ impl std::fmt::Debug for Rule {
 /// All rules, in the order in which they speak.
 pub const RULES: &[Rule] = &[
     history::RULE,
-    scaler::RULE,
     cpu_cost::RULE,
     memory_cost::RULE,
     cpu_quantile::RULE,
     memory_max::RULE,
     peer::RULE,
     vpa::RULE,
+    scaler::RULE,
     highest_sample::RULE,
     oom_kill::RULE,
     floor::RULE,

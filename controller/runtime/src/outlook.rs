@@ -5,15 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_forecast::{
-    Hints, Hours, ProfileKind, Shape, WindowKind, Windows, detect_profiles, load_windows, seasons,
-};
+use kubeopt_forecast::{Hints, Hours, ProfileKind, Shape, Windows, detect_profiles, load_windows, seasons};
+use kubeopt_model::load::{LoadWindows, spoken};
 use kubeopt_model::recommendation::Member;
-use kubeopt_model::{ClusterFacts, Container, ContainerId};
+use kubeopt_model::{ClusterFacts, Container, ContainerId, ContainerUsage};
 use serde::Serialize;
-
-/// Days of the week in the order in which hours are counted: the epoch began on a Thursday.
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 
 /// Hours of a day.
 const DAY: usize = 24;
@@ -44,6 +40,16 @@ pub struct WindowsShown {
     pub off_peak_millicores: f64,
     /// Part of the variance over the week's hours that the windows explain, 0 to 1.
     pub explained: f64,
+}
+
+/// The windows of a container's week; none where its CPU has no season, or two windows do not explain it.
+pub(crate) fn windows_of(usage: &ContainerUsage) -> Option<LoadWindows> {
+    load_windows(&cpu_hours(usage)).map(|windows| windows.load())
+}
+
+/// The 95th percentile of each hour: a single burst makes no hour busy.
+fn cpu_hours(usage: &ContainerUsage) -> Hours {
+    Hours::of(&usage.cpu_hours, |point| point.p95)
 }
 
 /// The outlook of each container. Profiles are told by all of them together.
@@ -78,7 +84,7 @@ pub fn outlooks<'m>(
         .iter()
         .zip(detect_profiles(&known))
         .map(|(member, profile)| {
-            let hours = Hours::of(&member.usage.cpu_hours, |point| point.p95);
+            let hours = cpu_hours(&member.usage);
             let seasons =
                 seasons(&hours).iter().map(|season| (season.period_hours, season.explained)).collect();
             let outlook = Outlook {
@@ -93,21 +99,9 @@ pub fn outlooks<'m>(
 }
 
 fn shown(windows: &Windows) -> WindowsShown {
-    let is_daily = windows.period_hours == DAY;
-    let peaks = windows.windows.iter().filter(|window| window.kind == WindowKind::Peak);
-    let spoken = |from: usize, hours: usize| {
-        let (begin, end) = (from % DAY, (from + hours) % DAY);
-        let day = if is_daily { "" } else { DAYS[from / DAY % DAYS.len()] };
-        format!("{day} {begin:02}:00-{end:02}:00 UTC").trim().to_owned()
-    };
-    let mut peak: Vec<String> = peaks.map(|window| spoken(window.from_hour, window.hours)).collect();
-    if is_daily {
-        // Each day says the same.
-        peak.sort();
-        peak.dedup();
-    }
+    let load = windows.load();
     WindowsShown {
-        peak,
+        peak: spoken(&load.peak, load.period_hours),
         peak_millicores: windows.peak_value,
         off_peak_millicores: windows.off_peak_value,
         explained: windows.explained,
@@ -142,33 +136,7 @@ impl std::fmt::Display for Outlook {
 
 #[cfg(test)]
 mod tests {
-    use kubeopt_forecast::LoadWindow;
-
     use super::*;
-
-    fn windows(period_hours: usize, windows: &[(WindowKind, usize, usize)]) -> Windows {
-        let windows = windows.iter().map(|(kind, from_hour, hours)| LoadWindow {
-            kind: *kind,
-            from_hour: *from_hour,
-            hours: *hours,
-        });
-        Windows {
-            windows: windows.collect(),
-            period_hours,
-            explained: 0.9,
-            peak_value: 900.0,
-            off_peak_value: 100.0,
-        }
-    }
-
-    #[test]
-    fn windows_of_a_day_are_said_once_and_those_of_a_week_by_their_day() {
-        let (peak, off) = (WindowKind::Peak, WindowKind::OffPeak);
-        let daily: Vec<_> = (0..7).flat_map(|day| [(off, day * 24, 9), (peak, day * 24 + 9, 8)]).collect();
-        assert_eq!(shown(&windows(24, &daily)).peak, ["09:00-17:00 UTC"]);
-        let weekly = [(peak, 4 * 24 + 22, 4), (off, 5 * 24 + 2, 164)];
-        assert_eq!(shown(&windows(168, &weekly)).peak, ["Mon 22:00-02:00 UTC"]);
-    }
 
     #[test]
     fn an_outlook_reads_as_one_sentence() {
@@ -176,7 +144,12 @@ mod tests {
             profile: ProfileKind::Serving,
             profile_because: "nothing tells otherwise".to_owned(),
             seasons: vec![(24, 0.74)],
-            windows: Some(shown(&windows(24, &[(WindowKind::Peak, 9, 8)]))),
+            windows: Some(WindowsShown {
+                peak: vec!["09:00-17:00 UTC".to_owned()],
+                peak_millicores: 900.0,
+                off_peak_millicores: 100.0,
+                explained: 0.9,
+            }),
         };
         assert_eq!(
             outlook.to_string(),

@@ -1,7 +1,7 @@
 //! An HPA that targets a share of the request: changing the request would move the scale point, so the resource stays.
 
 use kubeopt_model::policy::EffectivePolicy;
-use kubeopt_model::{Field, NoRecommendation};
+use kubeopt_model::{Amount, Bound, ContainerRole, Field, NoRecommendation};
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
@@ -13,10 +13,14 @@ pub(super) const RULE: Rule = Rule {
     speak,
 };
 
-fn speak(evidence: &Evidence, _: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let Some(scaler) = &evidence.workload.scaler else { return Vec::new() };
     let mut says = Vec::new();
     for target in &scaler.targets {
+        let request = Field { bound: Bound::Request, resource: target.resource };
+        if let Some(percent) = target.utilization_percent {
+            says.extend(together(evidence, percent, request, draft.value(request)));
+        }
         for field in Field::ALL.into_iter().filter(|field| field.resource == target.resource) {
             match target.utilization_percent {
                 Some(percent) => {
@@ -37,6 +41,27 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, _: &Draft) -> Vec<Say> {
         }
     }
     says
+}
+
+/// Which target would keep the scale point with the request that is wanted: target' = target x request / request'. Said,
+/// not done: the line of the target is not traced, and one without the other would move the scale point.
+fn together(evidence: &Evidence, percent: u32, request: Field, wanted: Option<Amount>) -> Option<Say> {
+    // A Pod has one target for all of its containers; the sum moves with each of them.
+    let containers = evidence.workload.containers.iter().filter(|it| it.role != ContainerRole::Init);
+    if containers.count() != 1 {
+        return None;
+    }
+    let now = evidence.container.resources.effective_request(request.resource)?;
+    let wanted = wanted?.rounded_up();
+    if wanted == now || wanted.base() == 0 {
+        return None;
+    }
+    let target = u128::from(percent) * u128::from(now.base()) / u128::from(wanted.base());
+    let text = format!(
+        "the scale point would stay with a request of {wanted} and a target of {target} % instead of {now} and {percent} %, \
+         changed together"
+    );
+    Some(Say::Note(request, text))
 }
 
 #[cfg(test)]
@@ -62,6 +87,26 @@ mod tests {
         assert!(sizing.resources.requests.memory < case.resources.requests.memory);
         let why = sizing.left_because(Field::CPU_REQUEST).map(|why| why.sentence());
         assert_eq!(why.as_deref(), Some("HPA `web` on cpu at 70 %: scale point kept"));
+    }
+
+    #[test]
+    fn the_target_that_would_keep_the_scale_point_is_said_where_one_container_decides_it() {
+        let case = Case::serving();
+        let mut evidence = case.evidence();
+        evidence.workload.scaler = Some(scaler(Resource::Cpu, Some(70)));
+        let note = |evidence: &crate::Evidence| {
+            let sizing = size(evidence, &case.policy);
+            let own = sizing.reasons.into_iter().filter(|reason| reason.rule == "scaler" && !reason.bound);
+            own.map(|reason| reason.text).collect::<Vec<_>>()
+        };
+        // 70 % of 1000m are 700m, as 304 % of 230m are.
+        let wanted = "the scale point would stay with a request of 230m and a target of 304 % instead of 1000m and 70 %, \
+                      changed together";
+        assert_eq!(note(&evidence), [wanted]);
+        let mut proxy = evidence.container.clone();
+        proxy.name = kubeopt_model::ContainerName::new("proxy").unwrap();
+        evidence.workload.containers.push(proxy);
+        assert_eq!(note(&evidence), [""; 0], "two containers share one target");
     }
 
     #[test]

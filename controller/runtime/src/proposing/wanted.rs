@@ -14,7 +14,7 @@ use kubeopt_model::{
     Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, admit};
-use kubeopt_recommend::{Fleet, recommend};
+use kubeopt_recommend::{Fleet, recommend, tell_hours};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
@@ -23,6 +23,7 @@ use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
 use crate::located::Sites;
+use crate::outlook::windows_of;
 use crate::policy_files::PolicyFiles;
 use crate::tracing::{EntryTrace, is_of_release};
 
@@ -276,7 +277,8 @@ fn want_one(
     let recommendation = recommend(&demand, prices.as_ref())?;
     let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };
     match admit(recommendation, &context) {
-        Admission::Admitted(recommendation) => {
+        Admission::Admitted(mut recommendation) => {
+            tell_hours(&mut recommendation, &demand, &windows_of);
             let entry = recommendation.feeds().next().cloned().unwrap_or_default();
             Ok(Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry })
         }
