@@ -11,6 +11,7 @@ pub mod edit;
 pub mod java;
 pub mod load;
 pub mod names;
+pub mod pod;
 pub mod policy;
 pub mod problem;
 pub mod pull_request;

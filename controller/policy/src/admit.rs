@@ -7,6 +7,7 @@ use kubeopt_model::{
 };
 
 use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, REMOVAL_GUARDRAILS, Verdict};
+use crate::promised::Promised;
 use crate::wanted::{Asked, Removing, Wanted, is_bared};
 
 /// Values only move back towards what stands now, and what is created only one way, so rounds end by themselves: a cap on
@@ -21,6 +22,8 @@ pub struct AdmitContext<'a> {
     pub policy: &'a EffectivePolicy,
     /// Facts of every cluster that members run in. Where they are missing, nothing is bounded by them.
     pub facts: &'a [&'a ClusterFacts],
+    /// What was admitted before in the same pass asks for.
+    pub promised: &'a Promised,
     /// Prices, to price capped values; without them a capped member has no cost.
     pub prices: Option<&'a Prices>,
 }

@@ -8,6 +8,7 @@ mod codes;
 mod guardrails;
 mod hold;
 mod presets;
+mod promised;
 mod wanted;
 
 pub use admit::{Admission, AdmitContext, admit, judge};
@@ -15,3 +16,4 @@ pub use codes::CODES;
 pub use guardrails::{GUARDRAILS, Guardrail, Outcome, Verdict};
 pub use hold::{Hold, Publishing, hold};
 pub use presets::{PRESETS, preset};
+pub use promised::Promised;

@@ -1,7 +1,8 @@
 //! A request that no node can hold leaves pods pending. A raise stays within the largest schedulable node, less what the
-//! other containers of the pod ask for. DaemonSets and other pods on that node are not counted.
+//! containers of the pod that run at the same time ask for. DaemonSets and other pods on that node are not counted.
 
-use kubeopt_model::{Amount, Bound, ContainerRole, Field, Resource, Workload};
+use kubeopt_model::pod::asked_beside;
+use kubeopt_model::{Amount, Bound, Container, Resource, Workload};
 
 use crate::guardrails::bounds::at_most;
 use crate::guardrails::{Guardrail, Judgement};
@@ -40,17 +41,13 @@ fn largest(wanted: &Wanted<'_>, cluster: &kubeopt_model::ClusterName) -> Option<
         .max()
 }
 
-/// What containers that run beside it would ask for. Init containers end before; they do not add up.
+/// What the others would ask for while it runs.
 fn others(wanted: &Wanted<'_>, workload: &Workload, name: &kubeopt_model::ContainerName) -> u64 {
-    workload
-        .containers
-        .iter()
-        .filter(|container| &container.name != name && container.role != ContainerRole::Init)
-        .filter_map(|container| {
-            let resources = wanted.resources_after(workload, container);
-            let request = Field { bound: Bound::Request, resource: wanted.resource() };
-            resources.get(request).or_else(|| resources.effective_request(wanted.resource()))
-        })
-        .map(Amount::base)
-        .fold(0, u64::saturating_add)
+    let asked = |container: &Container| {
+        let resources = wanted.resources_after(workload, container);
+        (container.role, resources.effective_request(wanted.resource()).map_or(0, Amount::base))
+    };
+    let containers: Vec<_> = workload.containers.iter().map(asked).collect();
+    let own = workload.containers.iter().position(|container| &container.name == name);
+    own.map_or(0, |index| asked_beside(&containers, index))
 }

@@ -1,11 +1,12 @@
-//! ResourceQuotas: a raise that admission would reject for want of quota is refused. All replicas are counted, and all
-//! containers of the recommendation; other recommendations are not.
+//! ResourceQuotas: a raise that admission would reject for want of quota is refused. Pods are counted as the quota counts
+//! them, with all replicas, and so is what recommendations that were admitted before in the same pass ask for.
 
 use kubeopt_model::cluster::Quota;
 use kubeopt_model::recommendation::Member;
-use kubeopt_model::{Amount, Bound, ClusterName, Field, Namespace, Resources};
+use kubeopt_model::{Amount, Bound, ClusterName, Field};
 
 use crate::guardrails::{Guardrail, Judgement};
+use crate::promised::growth;
 use crate::wanted::{Removing, Wanted};
 
 pub(super) const GUARDRAIL: Guardrail =
@@ -57,36 +58,23 @@ fn touched(wanted: &Wanted<'_>, member: &Member) -> Vec<Bound> {
 fn exceeded(wanted: &Wanted<'_>, quota: &Quota, field: Field, cluster: &ClusterName) -> Option<String> {
     let hard = quota.hard.get(field)?;
     let used = quota.used.get(field).map_or(0, Amount::base);
-    let more = growth(wanted, field, cluster, &quota.namespace);
-    if i128::from(used) + more <= i128::from(hard.base()) {
+    let context = wanted.context;
+    let more = growth(wanted.recommendation, context.facts, field, cluster, &quota.namespace);
+    let promised = context.promised.more(cluster, &quota.namespace, field);
+    // More of a container that another one of its pod outweighs asks for nothing.
+    if more <= 0 || i128::from(used) + promised + more <= i128::from(hard.base()) {
         return None;
     }
     let amount = |base: i128| Amount::from_base(field.resource, u64::try_from(base).unwrap_or(u64::MAX));
+    let others = match promised {
+        0 => String::new(),
+        promised => format!(" and {} asked for by other proposals", amount(promised)),
+    };
     Some(format!(
-        "ResourceQuota {}/{} allows {field} of {hard}, {} are used: {} more would be rejected",
+        "ResourceQuota {}/{} allows {field} of {hard}, {} are used{others}: {} more would be rejected",
         quota.namespace,
         quota.name,
         amount(i128::from(used)),
-        amount(more.max(0))
+        amount(more)
     ))
-}
-
-/// How much more the namespace would ask for, all replicas of all members together.
-fn growth(wanted: &Wanted<'_>, field: Field, cluster: &ClusterName, namespace: &Namespace) -> i128 {
-    let here = wanted.recommendation.members.iter().filter(|member| {
-        &member.container.workload.cluster == cluster && &member.container.workload.namespace == namespace
-    });
-    here.map(|member| {
-        let base = |resources: &Resources| i128::from(counted(resources, field).map_or(0, Amount::base));
-        let each = base(&member.resources.after) - base(&member.resources.before);
-        each.saturating_mul(i128::from(member.replicas))
-    })
-    .fold(0, i128::saturating_add)
-}
-
-fn counted(resources: &Resources, field: Field) -> Option<Amount> {
-    match field.bound {
-        Bound::Request => resources.effective_request(field.resource),
-        Bound::Limit => resources.get(field),
-    }
 }

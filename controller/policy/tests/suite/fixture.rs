@@ -11,7 +11,7 @@ use kubeopt_model::{
     ObjectName, Prices, Recommendation, RepoPath, RepositoryId, Resources, Window, Workload, WorkloadId,
     WorkloadKind,
 };
-use kubeopt_policy::{Admission, AdmitContext, Verdict, judge};
+use kubeopt_policy::{Admission, AdmitContext, Promised, Verdict, judge};
 use kubeopt_signal::Sketch;
 
 /// Four quantities in the order of [`Field::ALL`]: CPU request, CPU limit, memory request, memory limit; `-` is unset.
@@ -97,7 +97,11 @@ impl Case {
     pub(crate) fn judge_again(&self, recommendation: Recommendation) -> (Admission, Vec<Verdict>) {
         let prices = prices();
         let facts = [&self.facts];
-        judge(recommendation, &AdmitContext { policy: &self.policy, facts: &facts, prices: Some(&prices) })
+        let promised = Promised::default();
+        judge(
+            recommendation,
+            &AdmitContext { policy: &self.policy, facts: &facts, promised: &promised, prices: Some(&prices) },
+        )
     }
 
     /// What the first container would have, in the notation of [`resources`], and which guardrails spoke.

@@ -4,7 +4,7 @@ use kubeopt_model::cluster::{LimitRange, Quota};
 use kubeopt_model::policy::BelowObservedMax;
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Bytes, ContainerRole, Field, MilliCores, NoRecommendation};
-use kubeopt_policy::{Admission, GUARDRAILS, Outcome};
+use kubeopt_policy::{Admission, AdmitContext, GUARDRAILS, Outcome, Promised, judge};
 
 use crate::fixture::{Case, case, namespace, node, resources, spoken, wish};
 
@@ -166,6 +166,66 @@ fn a_raise_that_the_quota_would_reject_is_refused_with_all_replicas_counted() {
     case.facts.quotas[0] = quota("1 - 1Gi -", "8500m - 3Gi -");
     case.wishes[0].after = resources("300m - 512Mi -");
     assert_eq!(case.outcome().0, "300m - 512Mi -", "a decrease never meets a quota");
+}
+
+#[test]
+fn raises_of_one_pass_share_what_a_quota_leaves_and_the_first_ones_get_it() {
+    // Three replicas: 1500m more each; 4 cores are left.
+    let mut case = case("500m - 1Gi -", "1 - 1Gi -");
+    case.facts.quotas.push(quota("12 - 100Gi -", "8 - 3Gi -"));
+    let mut promised = Promised::default();
+    let mut granted = Vec::new();
+    for _ in 0..3 {
+        let facts = [&case.facts];
+        let context = AdmitContext { policy: &case.policy, facts: &facts, promised: &promised, prices: None };
+        match judge(case.recommendation(), &context).0 {
+            Admission::Admitted(admitted) => {
+                granted.push("granted".to_owned());
+                promised.add(&admitted, &facts);
+            }
+            Admission::Nothing(why) => granted.push(why.sentence()),
+        }
+    }
+    let refused = "ResourceQuota payments/team allows requests.cpu of 12000m, 8000m are used and 3000m asked for by other \
+                   proposals: 1500m more would be rejected";
+    assert_eq!(granted, ["granted", "granted", refused]);
+}
+
+#[test]
+fn what_another_proposal_frees_does_not_count_before_it_is_merged() {
+    let mut case = case("2 - 1Gi -", "1 - 1Gi -");
+    case.facts.quotas.push(quota("12 - 100Gi -", "12 - 3Gi -"));
+    let mut promised = Promised::default();
+    promised.add(&case.recommendation(), &[&case.facts]);
+    assert_eq!(promised, Promised::default());
+}
+
+#[test]
+fn a_quota_counts_pods_as_the_scheduler_does() {
+    // The init container asks for 2 cores before the other starts, so that 1 core instead of 500m asks for nothing more.
+    let mut case = Case::of(vec![wish("500m - 1Gi -", "1 - 1Gi -"), wish("2 - 1Gi -", "2 - 1Gi -")]);
+    case.facts.workloads[0].containers[1].role = ContainerRole::Init;
+    case.facts.workloads[0].containers.rotate_left(1);
+    case.facts.quotas.push(quota("10 - 100Gi -", "10 - 3Gi -"));
+    assert_eq!(case.outcome().0, "1000m - 1Gi -");
+    case.wishes[0].after = resources("3 - 1Gi -");
+    assert!(case.outcome().0.contains("3000m more would be rejected"), "{:?}", case.outcome());
+}
+
+#[test]
+fn an_init_container_may_have_the_node_for_itself_but_for_the_sidecars_before_it() {
+    let mut case = Case::of(vec![
+        wish("2 - 1Gi -", "4 - 1Gi -"),
+        wish("500m - 1Gi -", "500m - 1Gi -"),
+        wish("3 - 1Gi -", "3 - 1Gi -"),
+    ]);
+    case.facts.nodes = vec![node(4000, 12_000, true)];
+    for (role, index) in [(ContainerRole::Init, 0), (ContainerRole::Sidecar, 1)] {
+        case.facts.workloads[0].containers[index].role = role;
+    }
+    assert_eq!(case.outcome().0, "4000m - 1Gi -", "the sidecar starts after it");
+    case.facts.workloads[0].containers.swap(0, 1);
+    assert_eq!(case.outcome().0, "3500m - 1Gi -", "the sidecar runs already");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Pure but for the usage and policy files that are handed in.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kubeopt_api::{Layer, Subject, effective_policy};
@@ -13,7 +14,7 @@ use kubeopt_model::{
     Binding, Bound, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices,
     Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
-use kubeopt_policy::{Admission, AdmitContext, admit};
+use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
 use kubeopt_recommend::{Fleet, recommend, tell_hours};
 
 use super::change_set::Admitted;
@@ -236,7 +237,9 @@ pub(crate) struct Ground<'a> {
 /// Recommends and admits every unit.
 pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
     let mut wanted = Wanted::default();
-    let size = |unit: &Unit, policy: &EffectivePolicy| want_one(unit, policy, ground);
+    // Units come in the order of their workloads, so that each pass grants the same ones what a quota leaves.
+    let promised = RefCell::new(Promised::default());
+    let size = |unit: &Unit, policy: &EffectivePolicy| want_one(unit, policy, &promised.borrow(), ground);
     let overlays = Overlays::default();
     let patch = |admitted: Admitted, entry: &RepoPath, unit: &Unit| match ground
         .sites
@@ -252,6 +255,7 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
         for (unit, became) in settle_shared(governed, &Settle { size: &size, patch: &patch }) {
             match became {
                 Ok(admitted) => {
+                    promised.borrow_mut().add(&admitted.recommendation, ground.facts);
                     wanted.left.extend(left_members(&unit, &admitted));
                     wanted.admitted.push(admitted);
                 }
@@ -265,6 +269,7 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
 fn want_one(
     unit: &Unit,
     policy: &EffectivePolicy,
+    promised: &Promised,
     ground: &Ground<'_>,
 ) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
@@ -275,7 +280,7 @@ fn want_one(
     let demand = demand(unit, policy.clone(), &known)?;
     let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
     let recommendation = recommend(&demand, prices.as_ref())?;
-    let context = AdmitContext { policy, facts: ground.facts, prices: prices.as_ref() };
+    let context = AdmitContext { policy, facts: ground.facts, promised, prices: prices.as_ref() };
     match admit(recommendation, &context) {
         Admission::Admitted(mut recommendation) => {
             tell_hours(&mut recommendation, &demand, &windows_of);
