@@ -181,6 +181,20 @@ pub struct CostTerms {
     pub kept: bool,
 }
 
+/// One thing changed, and the value that would come of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhatIf {
+    /// What is changed, without a full stop: `sizing.memory.price: 50% instead of 100%`.
+    pub change: String,
+    /// The field that comes out otherwise.
+    pub field: Field,
+    /// How it comes out as things are; none where it is not set.
+    pub now: Option<Amount>,
+    /// How it would come out.
+    pub then: Option<Amount>,
+}
+
 /// A change of one scalar in Git.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteChange {

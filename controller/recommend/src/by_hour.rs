@@ -209,7 +209,8 @@ mod tests {
     }
 
     fn load() -> LoadWindows {
-        let daily = |from: u32, hours: u32| (0..7).map(move |day| HourSpan { from_hour: day * 24 + from, hours });
+        let daily =
+            |from: u32, hours: u32| (0..7).map(move |day| HourSpan { from_hour: day * 24 + from, hours });
         LoadWindows {
             period_hours: 24,
             explained: 0.9,

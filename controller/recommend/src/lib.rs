@@ -10,6 +10,7 @@ mod past;
 mod rules;
 mod settle;
 mod sizing;
+mod what_if;
 
 pub use by_hour::{tell_hours, timed_requests};
 pub use evidence::Evidence;
@@ -18,3 +19,4 @@ pub use kubeopt_strategies::Fleet;
 pub use rules::{RULES, Rule};
 pub use settle::{CREATE_REQUEST, Demand, SitedField, recommend};
 pub use sizing::{Sizing, size};
+pub use what_if::{Outcome, what_if};

@@ -23,6 +23,7 @@ mod vpa;
 pub(crate) mod fixture;
 
 use kubeopt_model::policy::EffectivePolicy;
+use kubeopt_model::recommendation::CostTerms;
 use kubeopt_model::{Amount, Field, NoRecommendation};
 
 pub(crate) use throttling::is_throttled;
@@ -45,6 +46,8 @@ pub(crate) enum Say {
     Leave(Field, NoRecommendation, String),
     /// Something that people should know; it moves nothing.
     Note(Field, String),
+    /// The terms of the value that an explicit cost prefers.
+    Terms(CostTerms),
     /// A value of this sizing cures OOM kills.
     CuresOom,
 }

@@ -67,7 +67,7 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
     if changes.is_empty() && removals.is_empty() && additions.is_empty() {
         return Err(why_nothing(demand, &sizings, not_created));
     }
-    let members = members(demand, &values, prices);
+    let members = members(demand, &values, &sizings, prices);
     let risk = risk(demand, &members);
     let left = left(demand, &sizings, not_created);
     let cures_oom = sizings.iter().any(|sizing| sizing.cures_oom);
@@ -188,7 +188,7 @@ fn removals(demand: &Demand, values: &Values) -> Vec<SiteRemoval> {
     removals
 }
 
-fn members(demand: &Demand, values: &Values, prices: Option<&Prices>) -> Vec<Member> {
+fn members(demand: &Demand, values: &Values, sizings: &[Sizing], prices: Option<&Prices>) -> Vec<Member> {
     let mut members: Vec<Member> = demand
         .members
         .iter()
@@ -205,7 +205,7 @@ fn members(demand: &Demand, values: &Values, prices: Option<&Prices>) -> Vec<Mem
             let resources = Change { before, after: resources_after(demand, index, values) };
             let replicas = evidence.workload.replicas;
             let cost = prices.map(|prices| CapacityCost::of(&resources, replicas, prices));
-            let (timed, terms) = (Vec::new(), Vec::new());
+            let (timed, terms) = (Vec::new(), sizings[index].terms.clone());
             Some(Member { container: evidence.id(), replicas, resources, usage, cost, timed, terms })
         })
         .collect();

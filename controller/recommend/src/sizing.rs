@@ -1,7 +1,7 @@
 //! Sizes one container: runs every rule and keeps what each said.
 
 use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
-use kubeopt_model::recommendation::Effect;
+use kubeopt_model::recommendation::{CostTerms, Effect};
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Resources};
 use kubeopt_strategies::History;
@@ -24,6 +24,8 @@ pub struct Sizing {
     pub left: Vec<(Field, NoRecommendation)>,
     /// An OOM kill is what a value cures.
     pub cures_oom: bool,
+    /// The terms of values that an explicit cost chose.
+    pub terms: Vec<CostTerms>,
 }
 
 impl Sizing {
@@ -90,6 +92,7 @@ impl Draft {
                 }
             }
             Say::Note(field, text) => self.note(rule, field, Effect::Note, false, text),
+            Say::Terms(terms) => self.sizing.terms.push(terms),
             Say::CuresOom => self.sizing.cures_oom = true,
         }
     }
@@ -124,6 +127,7 @@ pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
         reasons: Vec::new(),
         left: Vec::new(),
         cures_oom: false,
+        terms: Vec::new(),
     };
     let mut draft = Draft { past: Past::of(evidence, policy), wanted: Resources::default(), sizing };
     for rule in RULES {

@@ -1,10 +1,12 @@
-//! `explain`: the decision trace of one workload: the data that was used, what each rule said, what bound it.
+//! `explain`: the decision trace of one workload: the data that was used, what each rule said, what bound it, and what
+//! would change the outcome.
+
+mod shown;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
-use kubeopt_model::recommendation::Member;
+use kubeopt_model::recommendation::{CostTerms, Member, WhatIf};
 use kubeopt_model::{
     ContainerId, ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason,
     Recommendation, RepositoryId, Timestamp, WorkloadId, WorkloadKind,
@@ -14,7 +16,7 @@ use serde::Serialize;
 use crate::codes;
 use crate::edges::Edges;
 use crate::outlook::{Outlook, outlooks};
-use crate::proposing::Left;
+use crate::proposing::{Left, Weighed};
 
 /// `payments/deploy/api`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,17 +58,24 @@ impl Selector {
 }
 
 /// One container's trace.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExplainedContainer {
     /// Name.
     pub container: String,
     /// The recommendation's part for it.
     pub member: Option<Member>,
+    /// What it used; none without a sample. Of a recommendation it is that of its member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<ContainerUsage>,
     /// What its load is like; none where nothing is recommended.
     pub outlook: Option<Outlook>,
-    /// What the rules and guardrails said.
+    /// What the rules said, and of a recommendation the guardrails.
     pub reasons: Vec<Reason>,
+    /// The terms of values that an explicit cost chose.
+    pub terms: Vec<CostTerms>,
+    /// What would change the outcome: each was computed by deciding again.
+    pub what_if: Vec<WhatIf>,
     /// Why nothing is recommended, if so.
     pub why_not: Option<NoRecommendation>,
 }
@@ -110,7 +119,7 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
         owner: String::new(),
         name: String::new(),
     };
-    let wanted = edges.want_live(&seen, now, &nowhere).await?;
+    let (wanted, weighed) = edges.weigh(&workload, &seen, now, &nowhere).await?;
     let facts: Vec<_> = seen.clusters.values().collect();
     let members = wanted.admitted.iter().flat_map(|admitted| &admitted.recommendation.members);
     let outlooks = outlooks(members, &facts);
@@ -120,6 +129,12 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
         .flat_map(|admitted| of_recommendation(&admitted.recommendation, &workload, &outlooks));
     let left = wanted.left.iter().flat_map(|left| of_left(left, &workload));
     let mut containers: Vec<ExplainedContainer> = recommended.chain(left).collect();
+    for container in &mut containers {
+        let own = weighed.iter().find(|weighed| weighed.container.container.as_str() == container.container);
+        if let Some(weighed) = own {
+            add_weighed(container, weighed);
+        }
+    }
     containers.sort_by(|a, b| a.container.cmp(&b.container));
     Ok(Explained { workload, containers, problems: seen.problems })
 }
@@ -136,82 +151,26 @@ fn of_recommendation(
         outlook: outlooks.get(&member.container).cloned(),
         reasons: recommendation.reasons.clone(),
         why_not: None,
+        ..ExplainedContainer::default()
     })
     .collect()
+}
+
+fn add_weighed(container: &mut ExplainedContainer, weighed: &Weighed) {
+    container.terms.clone_from(&weighed.terms);
+    container.what_if.clone_from(&weighed.what_if);
+    if container.member.is_none() {
+        container.usage.clone_from(&weighed.usage);
+        container.reasons.clone_from(&weighed.reasons);
+    }
 }
 
 fn of_left(left: &Left, workload: &WorkloadId) -> Vec<ExplainedContainer> {
     let own = left.containers.iter().filter(|id| &id.workload == workload);
     own.map(|id| ExplainedContainer {
         container: id.container.to_string(),
-        member: None,
-        outlook: None,
-        reasons: Vec::new(),
         why_not: Some(left.why.clone()),
+        ..ExplainedContainer::default()
     })
     .collect()
-}
-
-impl fmt::Display for Explained {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} ({})", self.workload, self.workload.cluster)?;
-        for container in &self.containers {
-            writeln!(f, "\ncontainer {}", container.container)?;
-            if let Some(why) = &container.why_not {
-                writeln!(
-                    f,
-                    "  nothing recommended: {}",
-                    kubeopt_report::escape::terminal_line(&why.sentence())
-                )?;
-            }
-            if let Some(member) = &container.member {
-                show_usage(f, &member.usage)?;
-                if let Some(outlook) = &container.outlook {
-                    writeln!(f, "  load: {outlook}")?;
-                }
-                show_values(f, member)?;
-            }
-            for reason in &container.reasons {
-                let mark = if reason.bound { "*" } else { " " };
-                let text = kubeopt_report::escape::terminal_line(&reason.text);
-                writeln!(f, "  {mark} {:<15} {:<13} {text}", reason.field.to_string(), reason.rule)?;
-            }
-            if container.reasons.iter().any(|reason| reason.bound) {
-                writeln!(f, "  (* decided the value)")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn show_usage(f: &mut fmt::Formatter<'_>, usage: &ContainerUsage) -> fmt::Result {
-    let of = |resource: &Option<kubeopt_model::usage::ResourceUsage>| {
-        resource.as_ref().map_or("no samples".to_owned(), |used| {
-            format!("{} samples, coverage {}", used.sketch.count(), used.coverage)
-        })
-    };
-    writeln!(
-        f,
-        "  data: {:.1} of {:.0} days, {} pods; CPU {}; memory {}; {} OOM kills",
-        usage.seen.days(),
-        usage.window.days(),
-        usage.pods,
-        of(&usage.cpu),
-        of(&usage.memory),
-        usage.oom_kills.len(),
-    )
-}
-
-fn show_values(f: &mut fmt::Formatter<'_>, member: &Member) -> fmt::Result {
-    for field in kubeopt_model::Field::ALL {
-        let (before, after) = (member.resources.before.get(field), member.resources.after.get(field));
-        match (before, after) {
-            (Some(before), Some(after)) if before != after => writeln!(f, "  {field}: {before} → {after}")?,
-            (Some(before), None) => writeln!(f, "  {field}: {before} → removed")?,
-            (Some(before), Some(_)) => writeln!(f, "  {field}: {before} stays")?,
-            (None, Some(after)) => writeln!(f, "  {field}: not set → {after}")?,
-            (None, None) => {}
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 //!
 //! `demand` joins what runs with what files say, `wanted` recommends and admits, `shared_base`, `patched` and `overlay`
 //! settle what several overlays share, `change_set` edits, `prove` renders again and compares, and `decide` strings these
-//! together and writes the drafts.
+//! together and writes the drafts. `weigh` decides one workload again with one thing changed, for people who ask why.
 //!
 //! Must not know what is open on a forge or what became of earlier pull requests: nothing in here uses `publishing` or
 //! `offline`, and nothing is written anywhere. How values are traced is the business of `tracing`.
@@ -19,9 +19,11 @@ mod patched;
 mod prove;
 mod shared_base;
 mod wanted;
+mod weigh;
 
 pub use change_set::{Admitted, ChangeSet};
 pub use decide::{Decided, Proposal};
 pub use wanted::{Left, Wanted};
+pub use weigh::Weighed;
 
 pub(crate) use prove::compare_entry;

@@ -2,6 +2,7 @@
 //! memory say the same sentence with words of their own. Does not know how a value is chosen.
 
 use kubeopt_model::quantity::MIB;
+use kubeopt_model::recommendation::CostTerms;
 use kubeopt_model::{Amount, Bytes, ContainerUsage, Field, MilliCores, Resource};
 use kubeopt_strategies::Chosen;
 
@@ -16,7 +17,9 @@ pub(super) fn prefer(resource: Resource, chosen: Option<Chosen>, usage: Option<&
         Resource::Cpu => (Field::CPU_REQUEST, Amount::Cpu(MilliCores(value))),
         Resource::Memory => (Field::MEMORY_REQUEST, Amount::Memory(Bytes(value))),
     };
-    vec![Say::Prefer(field, wanted, sentence(resource, &chosen, usage))]
+    let Chosen { reserved, exceeding, risk, kept, .. } = chosen;
+    let terms = CostTerms { value: wanted, reserved, exceeding, risk, kept };
+    vec![Say::Prefer(field, wanted, sentence(resource, &chosen, usage)), Say::Terms(terms)]
 }
 
 fn sentence(resource: Resource, chosen: &Chosen, usage: &ContainerUsage) -> String {

@@ -92,6 +92,18 @@ impl Edges {
         sites: &Sites,
         now: Timestamp,
     ) -> Result<Wanted, Problem> {
+        self.on_ground(governed, seen, sites, now, want).await
+    }
+
+    /// Reads what sizing needs, and works on it.
+    pub(super) async fn on_ground<T>(
+        &self,
+        governed: Vec<Governed>,
+        seen: &Seen,
+        sites: &Sites,
+        now: Timestamp,
+        work: impl FnOnce(Vec<Governed>, &Ground<'_>) -> T,
+    ) -> Result<T, Problem> {
         self.progress.stage("sizing", None);
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
@@ -107,7 +119,7 @@ impl Edges {
             sites,
             bindings: &self.bindings,
         };
-        Ok(want(governed, &ground))
+        Ok(work(governed, &ground))
     }
 
     /// Points of the containers whose strategy needs them: reading them for all would cost more than sizing them.

@@ -11,11 +11,11 @@ use kubeopt_gitops::path_allowed;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    Binding, Bound, ClusterFacts, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Prices,
-    Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
+    Binding, Bound, ClusterFacts, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation,
+    Prices, Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
-use kubeopt_recommend::{Fleet, recommend, tell_hours};
+use kubeopt_recommend::{Demand, Fleet, recommend, tell_hours};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
@@ -151,28 +151,31 @@ pub(crate) fn live_units(facts: &[&ClusterFacts], repository: &RepositoryId) -> 
         facts.iter().flat_map(|facts| &facts.workloads).filter(|workload| workload.owner.is_none());
     workloads
         .flat_map(|workload| workload.containers.iter().map(move |container| (workload, container)))
-        .map(|(workload, container)| {
-            let site = |field: Field| {
-                let text = match container.resources.get(field) {
-                    Some(value) => value.to_string(),
-                    // A request that nothing sets would be created.
-                    None if field.bound == Bound::Request => String::new(),
-                    None => return None,
-                };
-                Some((field, EditSite::live_only(text), Vec::new()))
-            };
-            let candidate = Candidate {
-                workload: workload.clone(),
-                container: container.clone(),
-                sites: Field::ALL.into_iter().filter_map(site).collect(),
-                refused: Vec::new(),
-                repository: repository.clone(),
-                base: String::new(),
-                entry: RepoPath::root(),
-            };
-            Unit { repository: repository.clone(), base: String::new(), candidates: vec![candidate] }
-        })
+        .map(|(workload, container)| live_unit(workload, container, repository))
         .collect()
+}
+
+/// One of them.
+pub(super) fn live_unit(workload: &Workload, container: &Container, repository: &RepositoryId) -> Unit {
+    let site = |field: Field| {
+        let text = match container.resources.get(field) {
+            Some(value) => value.to_string(),
+            // A request that nothing sets would be created.
+            None if field.bound == Bound::Request => String::new(),
+            None => return None,
+        };
+        Some((field, EditSite::live_only(text), Vec::new()))
+    };
+    let candidate = Candidate {
+        workload: workload.clone(),
+        container: container.clone(),
+        sites: Field::ALL.into_iter().filter_map(site).collect(),
+        refused: Vec::new(),
+        repository: repository.clone(),
+        base: String::new(),
+        entry: RepoPath::root(),
+    };
+    Unit { repository: repository.clone(), base: String::new(), candidates: vec![candidate] }
 }
 
 /// Gives every unit the policy of its paths. A unit below a policy file that is wrong is left with the error.
@@ -266,18 +269,28 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
     wanted
 }
 
-fn want_one(
+/// The demand of a unit with what is known of its containers.
+pub(super) fn demand_of(
+    unit: &Unit,
+    policy: &EffectivePolicy,
+    ground: &Ground<'_>,
+) -> Result<Demand, NoRecommendation> {
+    let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
+    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
+    let points = |id: &ContainerId| ground.points.get(id).cloned();
+    let known = Known { usage: &usage, points: &points, fleet: ground.fleet, filled_in: &filled_in };
+    demand(unit, policy.clone(), &known)
+}
+
+/// Recommends and admits one unit, after what was promised to others.
+pub(super) fn want_one(
     unit: &Unit,
     policy: &EffectivePolicy,
     promised: &Promised,
     ground: &Ground<'_>,
 ) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
-    let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
-    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
-    let points = |id: &ContainerId| ground.points.get(id).cloned();
-    let known = Known { usage: &usage, points: &points, fleet: ground.fleet, filled_in: &filled_in };
-    let demand = demand(unit, policy.clone(), &known)?;
+    let demand = demand_of(unit, policy, ground)?;
     let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
     let recommendation = recommend(&demand, prices.as_ref())?;
     let context = AdmitContext { policy, facts: ground.facts, promised, prices: prices.as_ref() };

@@ -2,13 +2,13 @@
 
 use kubeopt_history::RecordedState;
 use kubeopt_model::pull_request::Marker;
-use kubeopt_model::{Amount, Bytes, Field, MilliCores, NoRecommendation, Resources};
+use kubeopt_model::{Amount, Bytes, Field, MilliCores, NoRecommendation, Resources, Timestamp};
 use kubeopt_runtime::PassReport;
 use kubeopt_runtime::explain::explain;
 use kubeopt_runtime::publishing::Sync;
 use kubeopt_runtime::scan::scan;
 
-use crate::apps::{API, ASKED, App, WEB, recorded};
+use crate::apps::{API, ASKED, App, DAY_S, WEB, recorded};
 use crate::overlays::{EU, US, rendering};
 use crate::said::left_code;
 use crate::world::World;
@@ -185,6 +185,34 @@ async fn a_scan_and_an_explanation_show_what_would_be_created() {
     let text = explained.to_string();
     assert!(text.contains("requests.cpu: not set → 120m"), "{text}");
     assert!(text.contains("create-request"), "{text}");
+}
+
+#[tokio::test]
+async fn an_explanation_ends_with_what_would_change_the_outcome_each_computed_anew() {
+    let world = World::of(&[API]).await;
+    let kubeopt = world.controller("a").await;
+    let explained = explain(&kubeopt, &"payments/deploy/api".parse().unwrap(), world.now()).await.unwrap();
+    let json = serde_json::to_value(&explained).unwrap();
+    let container = &json["containers"][0];
+    assert_eq!(container["terms"].as_array().map(Vec::len), Some(2), "{container}");
+    let what_if = &explained.containers[0].what_if;
+    assert!(what_if.iter().all(|one| one.now != one.then), "{what_if:?}");
+    let told = |change: &str| what_if.iter().any(|one| one.change.contains(change));
+    assert!(told("more cpu in every sample") && told("one day whose highest sample is"), "{what_if:?}");
+    let text = explained.to_string();
+    assert!(text.contains("  would change the outcome:\n"), "{text}");
+}
+
+#[tokio::test]
+async fn an_explanation_of_what_is_left_says_what_the_rules_said() {
+    let world = World::of(&[API]).await;
+    let kubeopt = world.controller("a").await;
+    let early = Timestamp::from_second(world.now().as_second() - 6 * DAY_S).unwrap();
+    let explained = explain(&kubeopt, &"payments/deploy/api".parse().unwrap(), early).await.unwrap();
+    let container = &explained.containers[0];
+    assert!(container.why_not.is_some() && container.usage.is_some());
+    assert!(container.reasons.iter().any(|reason| reason.rule == "history"), "{:?}", container.reasons);
+    assert!(container.what_if.iter().any(|one| one.change.starts_with("sizing.minHistory: ")));
 }
 
 /// An overlay for each of two workloads on one base without requests, and the cluster that runs both.

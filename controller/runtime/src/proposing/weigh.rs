@@ -1,0 +1,103 @@
+//! One workload decided as the cluster shows it, again and again with one thing changed: what `explain` tells.
+//!
+//! Pure but for what is handed in. Every answer passes the same rules and guardrails as a proposal.
+
+use std::collections::BTreeMap;
+
+use kubeopt_model::recommendation::{CostTerms, WhatIf};
+use kubeopt_model::usage::ContainerPoints;
+use kubeopt_model::{
+    ContainerId, ContainerUsage, EffectivePolicy, Problem, Reason, RepositoryId, Resources, Timestamp,
+    WorkloadId,
+};
+use kubeopt_policy::Promised;
+use kubeopt_recommend::{Evidence, size, what_if};
+
+use super::wanted::{Governed, Ground, Wanted, demand_of, govern, live_unit, live_units, want, want_one};
+use crate::edges::Edges;
+use crate::located::Sites;
+use crate::policy_files::PolicyFiles;
+use crate::seen::Seen;
+
+/// What is known of one container, what the rules say of it, and what would change the outcome.
+#[derive(Debug, Clone)]
+pub struct Weighed {
+    /// Which.
+    pub container: ContainerId,
+    /// What it used; none without a sample.
+    pub usage: Option<ContainerUsage>,
+    /// What the rules said, in their order; guardrails speak of recommendations only.
+    pub reasons: Vec<Reason>,
+    /// The terms of values that an explicit cost chose.
+    pub terms: Vec<CostTerms>,
+    /// What would change the outcome.
+    pub what_if: Vec<WhatIf>,
+}
+
+impl Edges {
+    /// Sizes every container that the cluster shows, without Git, and weighs those of one workload.
+    ///
+    /// # Errors
+    /// When usage history cannot be read.
+    pub async fn weigh(
+        &self,
+        workload: &WorkloadId,
+        seen: &Seen,
+        now: Timestamp,
+        nowhere: &RepositoryId,
+    ) -> Result<(Wanted, Vec<Weighed>), Problem> {
+        let facts: Vec<_> = seen.clusters.values().collect();
+        let no_sites = Sites::default();
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &no_sites);
+        let (governed, _) = govern(live_units(&facts, nowhere), &files);
+        let is_own = |each: &&Governed| {
+            each.unit.candidates.iter().any(|candidate| &candidate.workload.id == workload)
+        };
+        let own: Vec<Governed> = governed.iter().filter(is_own).cloned().collect();
+        self.on_ground(governed, seen, &no_sites, now, |governed, ground| {
+            let weighed = own.iter().filter_map(|each| weigh_one(each, ground)).collect();
+            (want(governed, ground), weighed)
+        })
+        .await
+    }
+}
+
+/// A live unit is one container; none where nothing could be set for it.
+fn weigh_one(governed: &Governed, ground: &Ground<'_>) -> Option<Weighed> {
+    let policy = &governed.policy;
+    let demand = demand_of(&governed.unit, policy, ground).ok()?;
+    let evidence = demand.members.into_iter().next()?;
+    let sizing = size(&evidence, policy);
+    let outcome = |evidence: &Evidence, policy: &EffectivePolicy| {
+        outcome(evidence, policy, &governed.unit.repository, ground)
+    };
+    Some(Weighed {
+        container: evidence.id(),
+        what_if: what_if(&evidence, policy, &outcome),
+        usage: evidence.usage,
+        reasons: sizing.reasons,
+        terms: sizing.terms,
+    })
+}
+
+/// What the container ends with: as recommended and admitted, else as it stands.
+fn outcome(
+    evidence: &Evidence,
+    policy: &EffectivePolicy,
+    repository: &RepositoryId,
+    ground: &Ground<'_>,
+) -> Resources {
+    let unit = live_unit(&evidence.workload, &evidence.container, repository);
+    let points: BTreeMap<ContainerId, ContainerPoints> =
+        evidence.points.iter().map(|points| (evidence.id(), points.clone())).collect();
+    let usage = |_: &ContainerId, _: i64| evidence.usage.clone();
+    let ground = Ground { usage: &usage, points: &points, ..*ground };
+    match want_one(&unit, policy, &Promised::default(), &ground) {
+        Ok(admitted) => admitted
+            .recommendation
+            .members
+            .first()
+            .map_or_else(|| evidence.container.resources, |member| member.resources.after),
+        Err(_) => evidence.container.resources,
+    }
+}
