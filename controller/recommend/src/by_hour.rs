@@ -91,6 +91,8 @@ fn within(evidence: &Evidence, spans: &[HourSpan]) -> Option<Evidence> {
     usage.cpu_hours.retain(|hour| holds(hour.at_unix_s));
     *cpu = of_hours(&usage.cpu_hours, cpu)?;
     usage.memory = None;
+    // Of earlier days only all hours together are known.
+    part.earlier = None;
     if let Some(points) = &mut part.points {
         points.cpu.retain(|(at, _)| holds(*at));
     }

@@ -1,8 +1,37 @@
 //! What is known about one container when its size is decided.
 
-use kubeopt_model::usage::ContainerPoints;
+use kubeopt_model::usage::{ContainerPoints, DayUsage, HourPoint};
 use kubeopt_model::{Container, ContainerId, ContainerUsage, Resources, Workload};
 use kubeopt_strategies::Fleet;
+
+/// Days before the policy's window, for a rule that looks further back. Bounds, such as the highest sample, know nothing of
+/// them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EarlierDays {
+    /// CPU, oldest first.
+    pub cpu: Vec<DayUsage>,
+    /// Memory, oldest first.
+    pub memory: Vec<DayUsage>,
+    /// CPU by hour, oldest first.
+    pub cpu_hours: Vec<HourPoint>,
+}
+
+impl EarlierDays {
+    /// Takes an earlier usage over, as far as it ends before this moment; usages come oldest first.
+    pub fn add(&mut self, usage: ContainerUsage, before_unix_s: i64) {
+        let days = |used: Option<kubeopt_model::usage::ResourceUsage>| {
+            used.into_iter().flat_map(|used| used.days).filter(|day| day.at_unix_s < before_unix_s)
+        };
+        self.cpu.extend(days(usage.cpu));
+        self.memory.extend(days(usage.memory));
+        self.cpu_hours.extend(usage.cpu_hours.into_iter().filter(|hour| hour.at_unix_s < before_unix_s));
+    }
+
+    /// The first of them, in seconds since the epoch.
+    fn oldest_unix_s(&self) -> Option<i64> {
+        self.cpu.iter().chain(&self.memory).map(|day| day.at_unix_s).min()
+    }
+}
 
 /// One container, its workload, and its usage over the policy's window.
 #[derive(Debug, Clone)]
@@ -15,6 +44,8 @@ pub struct Evidence {
     pub filled_in: Resources,
     /// Usage over the window; none when no sample was found.
     pub usage: Option<ContainerUsage>,
+    /// Days before that window; none where there are none, or no rule looks at them.
+    pub earlier: Option<EarlierDays>,
     /// 5-minute points of its last days, for strategies that need them; none where they were not read.
     pub points: Option<ContainerPoints>,
     /// What containers of the fleet request on average; none where that is not known. Risks are priced by it.
@@ -22,6 +53,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// How many days the rule that looks furthest back can see.
+    pub(crate) fn days_known(&self) -> f64 {
+        let Some(usage) = &self.usage else { return 0.0 };
+        let oldest = self.earlier.as_ref().and_then(EarlierDays::oldest_unix_s);
+        let from_unix_s = oldest.unwrap_or(usage.seen.from_unix_s).min(usage.seen.from_unix_s);
+        (usage.seen.to_unix_s - from_unix_s) as f64 / 86_400.0
+    }
+
     /// The key of its usage history.
     pub fn id(&self) -> ContainerId {
         ContainerId { workload: self.workload.id.clone(), container: self.container.name.clone() }

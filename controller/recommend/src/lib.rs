@@ -13,7 +13,7 @@ mod sizing;
 mod what_if;
 
 pub use by_hour::{tell_hours, timed_requests};
-pub use evidence::Evidence;
+pub use evidence::{EarlierDays, Evidence};
 pub use fleet::fleet_of;
 pub use kubeopt_strategies::Fleet;
 pub use rules::{RULES, Rule};

@@ -1,12 +1,12 @@
 //! What is known of a container, as strategies are told it. Knows no rule.
 
 use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
-use kubeopt_model::usage::HourPoint;
+use kubeopt_model::usage::{DayUsage, HourPoint, ResourceUsage};
 use kubeopt_model::workload::QosClass;
-use kubeopt_model::{Amount, Field, Resource};
+use kubeopt_model::{Amount, ContainerUsage, Field, Resource};
 use kubeopt_strategies::{Given, History, Series};
 
-use crate::evidence::Evidence;
+use crate::evidence::{EarlierDays, Evidence};
 use crate::rules::{is_throttled, java_heap, oom_kill};
 
 /// The same weeks are seen every day if they are counted from a moment that does not move.
@@ -15,6 +15,8 @@ const WEEKS_FROM_UNIX_S: i64 = 0;
 /// The parts of a history that are made for it; the days stay where they are.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Past {
+    /// All days of CPU and of memory, where there are earlier ones.
+    days: Option<(Vec<DayUsage>, Vec<DayUsage>)>,
     cpu_hours: Vec<(i64, f64)>,
     oom_kills: Vec<(i64, f64)>,
     most: Given,
@@ -27,7 +29,8 @@ impl Past {
         let killed = usage.oom_kills.iter();
         let at_limit = killed.filter_map(|kill| Some((kill.at_unix_s, kill.limit.or(limit_now)?.0 as f64)));
         Self {
-            cpu_hours: medians(&usage.cpu_hours),
+            days: evidence.earlier.as_ref().map(|earlier| all_days(earlier, usage)),
+            cpu_hours: earlier_hours(evidence).chain(&usage.cpu_hours).map(median).collect(),
             oom_kills: at_limit.collect(),
             most: Given {
                 // A limit that throttles or kills is raised, so that it bounds nothing.
@@ -43,7 +46,11 @@ impl Past {
     /// The history up to the end of the window; none without usage.
     pub(crate) fn history<'a>(&'a self, evidence: &'a Evidence) -> Option<History<'a>> {
         let usage = evidence.usage.as_ref()?;
-        let days = |resource| usage.resource(resource).map_or(&[][..], |usage| &usage.days);
+        let days = |resource| match (&self.days, resource) {
+            (Some((cpu, _)), Resource::Cpu) => &cpu[..],
+            (Some((_, memory)), Resource::Memory) => &memory[..],
+            (None, resource) => usage.resource(resource).map_or(&[][..], |usage| &usage.days),
+        };
         let points = evidence.points.as_ref();
         let (cpu, memory) = points.map_or((&[][..], &[][..]), |points| (&points.cpu, &points.memory));
         Some(History {
@@ -59,8 +66,21 @@ impl Past {
     }
 }
 
-fn medians(hours: &[HourPoint]) -> Vec<(i64, f64)> {
-    hours.iter().map(|hour| (hour.at_unix_s, hour.median)).collect()
+fn earlier_hours(evidence: &Evidence) -> impl Iterator<Item = &HourPoint> {
+    evidence.earlier.iter().flat_map(|earlier| &earlier.cpu_hours)
+}
+
+fn median(hour: &HourPoint) -> (i64, f64) {
+    (hour.at_unix_s, hour.median)
+}
+
+/// Earlier days before those of the window; the day on which the window begins is in two parts.
+fn all_days(earlier: &EarlierDays, usage: &ContainerUsage) -> (Vec<DayUsage>, Vec<DayUsage>) {
+    let all = |earlier: &[DayUsage], used: Option<&ResourceUsage>| {
+        let own = used.map_or(&[][..], |used| &used.days);
+        earlier.iter().chain(own).cloned().collect::<Vec<DayUsage>>()
+    };
+    (all(&earlier.cpu, usage.cpu.as_ref()), all(&earlier.memory, usage.memory.as_ref()))
 }
 
 /// A limit that moves with its request, or goes, does not bound what the container can use next week.

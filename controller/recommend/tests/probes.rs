@@ -11,7 +11,7 @@ use kubeopt_model::{
     Bytes, ClusterName, Container, ContainerName, ContainerRole, ContainerUsage, Coverage, Field, MilliCores,
     Namespace, NoRecommendation, ObjectName, Resources, Window, Workload, WorkloadId, WorkloadKind,
 };
-use kubeopt_recommend::{Evidence, Fleet, Sizing, fleet_of, size};
+use kubeopt_recommend::{EarlierDays, Evidence, Fleet, Sizing, fleet_of, size};
 use kubeopt_signal::Sketch;
 
 const STEP_S: i64 = 300;
@@ -129,7 +129,15 @@ fn bare() -> Evidence {
         owner: None,
         vpa: None,
     };
-    Evidence { workload, container, filled_in: Resources::default(), usage: None, points: None, fleet: None }
+    Evidence {
+        workload,
+        container,
+        filled_in: Resources::default(),
+        usage: None,
+        earlier: None,
+        points: None,
+        fleet: None,
+    }
 }
 
 fn with(evidence: &Evidence, strategy: SizingStrategy) -> Sizing {
@@ -305,4 +313,34 @@ fn what_the_policy_allows_to_fall_below_the_highest_sample_still_holds_most_week
     let (_, free) = requests(&size(&evidence, &policy));
     assert!(free >= 440, "10 % above the lowest peak of the last three days: {free}Mi");
     assert!(kubeopt(&evidence).1 >= 1500);
+}
+
+#[test]
+fn what_lies_before_the_window_counts_for_the_cost_and_not_for_bounds() {
+    // Up to six weeks ago each day reached 2000Mi for an hour, since then 400Mi; the window has four weeks.
+    let memory = |at: i64| {
+        let is_busy = at < NOW_S - 42 * DAY_S && at.rem_euclid(DAY_S) < HOUR_S;
+        vec![if is_busy { 2000.0 } else { 400.0 }]
+    };
+    let cpu = |at: i64| vec![noise(at) * if at < NOW_S - 42 * DAY_S { 900.0 } else { 100.0 }];
+    let mut evidence = container(&cpu, &memory, 28);
+    let window_alone = kubeopt(&evidence);
+    let whole = container(&cpu, &memory, 70).usage.expect("a usage");
+    let mut earlier = EarlierDays::default();
+    earlier.add(whole, NOW_S - 28 * DAY_S);
+    assert_eq!((earlier.cpu.len(), earlier.memory.len()), (42, 42));
+    evidence.earlier = Some(earlier);
+    let (cpu, memory) = kubeopt(&evidence);
+    assert!(cpu > window_alone.0 && memory != window_alone.1, "{cpu}m {memory}Mi after {window_alone:?}");
+    assert!(
+        memory < 2000,
+        "the highest sample of the window bounds it, not that of ten weeks ago: {memory}Mi"
+    );
+    let sizing = with(&evidence, SizingStrategy::Kubeopt);
+    let said = sizing.reasons.iter().find(|reason| reason.rule == "memory-cost").map(|r| r.text.as_str());
+    assert!(said.is_some_and(|text| text.contains("; 70 days of 1 pod")), "{said:?}");
+    assert_eq!(requests(&with(&evidence, SizingStrategy::Quantile)), {
+        evidence.earlier = None;
+        requests(&with(&evidence, SizingStrategy::Quantile))
+    });
 }

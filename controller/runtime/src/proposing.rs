@@ -11,6 +11,7 @@ mod apart;
 mod change_set;
 mod decide;
 mod demand;
+mod earlier;
 mod filled_in;
 mod kept_limits;
 mod not_created;

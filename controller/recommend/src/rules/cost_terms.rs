@@ -7,10 +7,11 @@ use kubeopt_model::{Amount, Bytes, ContainerUsage, Field, MilliCores, Resource};
 use kubeopt_strategies::Chosen;
 
 use super::Say;
+use crate::evidence::Evidence;
 
 /// The value that costs least as the one that is preferred; nothing where nothing was chosen.
-pub(super) fn prefer(resource: Resource, chosen: Option<Chosen>, usage: Option<&ContainerUsage>) -> Vec<Say> {
-    let (Some(chosen), Some(usage)) = (chosen, usage) else { return Vec::new() };
+pub(super) fn prefer(resource: Resource, chosen: Option<Chosen>, evidence: &Evidence) -> Vec<Say> {
+    let (Some(chosen), Some(usage)) = (chosen, &evidence.usage) else { return Vec::new() };
     // The casts saturate; what is chosen is finite and not negative.
     let value = chosen.value.ceil() as u64;
     let (field, wanted) = match resource {
@@ -19,10 +20,13 @@ pub(super) fn prefer(resource: Resource, chosen: Option<Chosen>, usage: Option<&
     };
     let Chosen { reserved, exceeding, risk, kept, .. } = chosen;
     let terms = CostTerms { value: wanted, reserved, exceeding, risk, kept };
-    vec![Say::Prefer(field, wanted, sentence(resource, &chosen, usage)), Say::Terms(terms)]
+    vec![
+        Say::Prefer(field, wanted, sentence(resource, &chosen, usage, evidence.days_known())),
+        Say::Terms(terms),
+    ]
 }
 
-fn sentence(resource: Resource, chosen: &Chosen, usage: &ContainerUsage) -> String {
+fn sentence(resource: Resource, chosen: &Chosen, usage: &ContainerUsage, days: f64) -> String {
     let share = percent(chosen.exceeding);
     let (unit, exceeding, price) = match resource {
         Resource::Cpu => ("cores", format!("{share} of samples expected above it"), "cores for all of them"),
@@ -44,7 +48,7 @@ fn sentence(resource: Resource, chosen: &Chosen, usage: &ContainerUsage) -> Stri
         Resource::Cpu => format!(", {} samples", used.map_or(0, |used| used.sketch.count())),
         Resource::Memory => String::new(),
     };
-    let (days, pods) = (usage.seen.days(), pods(usage.pods));
+    let pods = pods(usage.pods);
     text.push_str(&format!("; {days:.0} days{samples} of {pods}, highest {highest}"));
     text
 }

@@ -21,7 +21,7 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Sa
     let own = CpuCost::default();
     let cost = CpuCost { price: own.price * policy.sizing.cpu_price, ..own };
     let chosen = draft.history(evidence).and_then(|history| cost.give(&history));
-    prefer(Resource::Cpu, chosen, evidence.usage.as_ref())
+    prefer(Resource::Cpu, chosen, evidence)
 }
 
 #[cfg(test)]

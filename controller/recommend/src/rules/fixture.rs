@@ -107,6 +107,7 @@ impl Case {
             container,
             filled_in: Resources::default(),
             usage: Some(usage),
+            earlier: None,
             points: None,
             fleet: None,
         }

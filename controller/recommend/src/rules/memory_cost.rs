@@ -24,7 +24,7 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Sa
     }
     let cost = MemoryCost { price: MemoryCost::default().price * policy.sizing.memory_price };
     let chosen = draft.history(evidence).and_then(|history| cost.give(&history));
-    prefer(Resource::Memory, chosen, evidence.usage.as_ref())
+    prefer(Resource::Memory, chosen, evidence)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Evidence that differs in one thing: what was used, what happened, what stands around the container.
 
-use kubeopt_model::usage::{OomKill, ResourceUsage};
+use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::{Bound, Field, Resource, Resources};
 use kubeopt_signal::Sketch;
 
@@ -83,10 +83,16 @@ pub(super) fn scaled(evidence: &Evidence, resource: Resource, factor: f64) -> Op
         Resource::Memory => (usage.memory.as_mut()?, &mut usage.memory_hours),
     };
     scale(used, factor);
-    for hour in hours {
-        hour.median *= factor;
-        hour.p95 *= factor;
-        hour.max *= factor;
+    hours.iter_mut().for_each(|hour| scale_hour(hour, factor));
+    if let Some(earlier) = &mut other.earlier {
+        let days = match resource {
+            Resource::Cpu => &mut earlier.cpu,
+            Resource::Memory => &mut earlier.memory,
+        };
+        days.iter_mut().for_each(|day| scale_day(day, factor));
+        if resource == Resource::Cpu {
+            earlier.cpu_hours.iter_mut().for_each(|hour| scale_hour(hour, factor));
+        }
     }
     if let Some(points) = &mut other.points {
         let own = match resource {
@@ -101,10 +107,18 @@ pub(super) fn scaled(evidence: &Evidence, resource: Resource, factor: f64) -> Op
 fn scale(used: &mut ResourceUsage, factor: f64) {
     used.sketch = scaled_sketch(&used.sketch, factor);
     used.max *= factor;
-    for day in &mut used.days {
-        day.sketch = scaled_sketch(&day.sketch, factor);
-        day.max *= factor;
-    }
+    used.days.iter_mut().for_each(|day| scale_day(day, factor));
+}
+
+fn scale_day(day: &mut DayUsage, factor: f64) {
+    day.sketch = scaled_sketch(&day.sketch, factor);
+    day.max *= factor;
+}
+
+fn scale_hour(hour: &mut HourPoint, factor: f64) {
+    hour.median *= factor;
+    hour.p95 *= factor;
+    hour.max *= factor;
 }
 
 fn scaled_sketch(sketch: &Sketch, factor: f64) -> Sketch {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::source::KnownFrom;
@@ -108,11 +109,16 @@ impl Edges {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
         let points = self.points_of(&governed, now).await?;
+        let earlier = self.earlier_of(&governed, now).await?;
         let prices: BTreeMap<_, Option<Prices>> =
             self.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.prices.clone())).collect();
         let ground = Ground {
             facts: &facts,
             usage: &|id: &ContainerId, seconds| usage.get(&seconds)?.get(id).cloned(),
+            earlier: &|id: &ContainerId, policy: &EffectivePolicy| {
+                let looks_back = policy.sizing.strategy == SizingStrategy::Kubeopt;
+                earlier.get(&policy.sizing.history_seconds).filter(|_| looks_back)?.get(id).cloned()
+            },
             points: &points,
             fleet: fleet(&governed, &usage),
             prices: &|cluster| prices.get(cluster).cloned().flatten(),

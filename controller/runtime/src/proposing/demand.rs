@@ -10,7 +10,7 @@ use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
     RepoPath, RepositoryId, Resources, TracedField, Workload,
 };
-use kubeopt_recommend::{Demand, Evidence, Fleet, SitedField};
+use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, SitedField};
 
 use crate::codes;
 
@@ -167,6 +167,8 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
 pub(crate) struct Known<'a> {
     /// Usage over the policy's window.
     pub(crate) usage: &'a dyn Fn(&ContainerId) -> Option<ContainerUsage>,
+    /// Days before that window, where they were read.
+    pub(crate) earlier: &'a dyn Fn(&ContainerId) -> Option<EarlierDays>,
     /// 5-minute points, where they were read.
     pub(crate) points: &'a dyn Fn(&ContainerId) -> Option<ContainerPoints>,
     /// What containers request on average.
@@ -224,6 +226,7 @@ pub(crate) fn demand(
             container: candidate.container.clone(),
             filled_in: (known.filled_in)(candidate),
             usage: (known.usage)(&candidate.id()),
+            earlier: (known.earlier)(&candidate.id()),
             points: (known.points)(&candidate.id()),
             fleet: known.fleet,
         })

@@ -15,7 +15,7 @@ use kubeopt_model::{
     Prices, Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
-use kubeopt_recommend::{Demand, Fleet, recommend, tell_hours};
+use kubeopt_recommend::{Demand, EarlierDays, Fleet, recommend, tell_hours};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
@@ -225,6 +225,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) facts: &'a [&'a ClusterFacts],
     /// Usage by container, over the unit's own window.
     pub(crate) usage: &'a dyn Fn(&ContainerId, i64) -> Option<ContainerUsage>,
+    /// Days before that window, for units whose strategy looks further back: by the window's length and container.
+    pub(crate) earlier: &'a dyn Fn(&ContainerId, &EffectivePolicy) -> Option<EarlierDays>,
     /// 5-minute points of containers whose policy needs them.
     pub(crate) points: &'a BTreeMap<ContainerId, ContainerPoints>,
     /// How large the containers of all clusters are.
@@ -278,7 +280,9 @@ pub(super) fn demand_of(
     let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
     let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
     let points = |id: &ContainerId| ground.points.get(id).cloned();
-    let known = Known { usage: &usage, points: &points, fleet: ground.fleet, filled_in: &filled_in };
+    let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
+    let (fleet, filled_in) = (ground.fleet, &filled_in);
+    let known = Known { usage: &usage, earlier: &earlier, points: &points, fleet, filled_in };
     demand(unit, policy.clone(), &known)
 }
 
@@ -346,6 +350,9 @@ fn leave_all(unit: &Unit, why: NoRecommendation) -> Vec<Left> {
 fn leave(candidate: &Candidate, why: NoRecommendation) -> Left {
     Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
 }
+
+/// Earlier days by the length of the window that they lie before, and container.
+pub(crate) type EarlierByWindow = BTreeMap<i64, BTreeMap<ContainerId, EarlierDays>>;
 
 /// Usage by container and window, for [`Ground::usage`].
 pub(crate) type UsageByWindow = BTreeMap<i64, BTreeMap<ContainerId, ContainerUsage>>;

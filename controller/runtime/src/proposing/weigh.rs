@@ -91,7 +91,8 @@ fn outcome(
     let points: BTreeMap<ContainerId, ContainerPoints> =
         evidence.points.iter().map(|points| (evidence.id(), points.clone())).collect();
     let usage = |_: &ContainerId, _: i64| evidence.usage.clone();
-    let ground = Ground { usage: &usage, points: &points, ..*ground };
+    let earlier = |_: &ContainerId, _: &EffectivePolicy| evidence.earlier.clone();
+    let ground = Ground { usage: &usage, earlier: &earlier, points: &points, ..*ground };
     match want_one(&unit, policy, &Promised::default(), &ground) {
         Ok(admitted) => admitted
             .recommendation
