@@ -131,7 +131,7 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
                 summary = computed(move || summary.add_day(&ledger, tables)).await?;
             }
         }
-        computed(move || summary.finish()).await
+        computed(move || Ok(summary.finish())).await
     }
 
     async fn points(

@@ -14,15 +14,6 @@ use crate::error::HistoryError;
 /// The bin of values that count as zero.
 pub(super) const ZERO_BIN: i32 = i32::MIN;
 
-/// What counts are added up by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
-    /// Series, hour and bin.
-    Hour,
-    /// Series and bin.
-    Series,
-}
-
 /// Rows of `bins`, in columns.
 #[derive(Debug, Default)]
 pub(super) struct BinRows {
@@ -96,20 +87,17 @@ impl BinRows {
             Int32Chunked::from_vec("bin".into(), self.bin).into_column(),
             UInt32Chunked::from_vec("count".into(), self.count).into_column(),
         ])?;
-        merged_bins(&table, By::Hour)
+        merged_bins(&table)
     }
 }
 
-/// Counts added up by series, hour and bin, or by series and bin where the table has no hour or `keys` names none; the
-/// rows of each series together and in order: long runs compress well, and each hour's bins stand side by side.
+/// Counts added up by series, hour and bin; the rows of each series together and in order: long runs compress well, and
+/// each hour's bins stand side by side.
 ///
 /// By hand and not by the engine's `group_by`, which needs several times as much beside the rows.
-pub(super) fn merged_bins(bins: &DataFrame, by: By) -> Result<DataFrame, HistoryError> {
+pub(super) fn merged_bins(bins: &DataFrame) -> Result<DataFrame, HistoryError> {
     let mut rows: Vec<(u64, i64, i32, u32)> = Vec::with_capacity(bins.height());
-    each_bin(bins, |series, hour, bin, count| {
-        let hour = if by == By::Hour { hour } else { 0 };
-        rows.push((series, hour, bin, count));
-    })?;
+    each_bin(bins, |series, hour, bin, count| rows.push((series, hour, bin, count)))?;
     // Stable, as that sort makes use of what is in order already: tables below each other are, each in itself.
     rows.sort_by_key(|(series, hour, bin, _)| (*series, *hour, *bin));
     rows.dedup_by(|next, kept| {
@@ -119,15 +107,13 @@ pub(super) fn merged_bins(bins: &DataFrame, by: By) -> Result<DataFrame, History
         }
         same
     });
-    let mut columns =
-        vec![UInt64Chunked::from_iter_values("series".into(), rows.iter().map(|row| row.0)).into_column()];
-    if by == By::Hour {
-        columns
-            .push(Int64Chunked::from_iter_values("hour".into(), rows.iter().map(|row| row.1)).into_column());
-    }
-    columns.push(Int32Chunked::from_iter_values("bin".into(), rows.iter().map(|row| row.2)).into_column());
-    columns.push(UInt32Chunked::from_iter_values("count".into(), rows.iter().map(|row| row.3)).into_column());
-    Ok(DataFrame::new(columns)?)
+    let rows = || rows.iter();
+    Ok(DataFrame::new(vec![
+        UInt64Chunked::from_iter_values("series".into(), rows().map(|row| row.0)).into_column(),
+        Int64Chunked::from_iter_values("hour".into(), rows().map(|row| row.1)).into_column(),
+        Int32Chunked::from_iter_values("bin".into(), rows().map(|row| row.2)).into_column(),
+        UInt32Chunked::from_iter_values("count".into(), rows().map(|row| row.3)).into_column(),
+    ])?)
 }
 
 /// Rows of `pods` as a table.
@@ -148,38 +134,6 @@ pub(super) fn pods_table(rows: &[PodHour]) -> Result<DataFrame, HistoryError> {
         values("sum", |row| row.sum),
         values("max", |row| row.max),
         times("max_at", |row| row.max_at),
-    ])?)
-}
-
-/// `pods` merged by pod: first and last sight, samples, sum of the values; in the order of series and pods.
-pub(super) fn merged_pods(pods: &DataFrame) -> Result<DataFrame, HistoryError> {
-    let ids = pods.column("series")?.u64()?.iter().zip(pods.column("pod")?.u64()?.iter());
-    let times = pods.column("first")?.i64()?.iter().zip(pods.column("last")?.i64()?.iter());
-    let figures = pods.column("samples")?.u32()?.iter().zip(pods.column("sum")?.f64()?.iter());
-    let mut rows: Vec<PodSpan> = Vec::with_capacity(pods.height());
-    for ((series, pod), ((first, last), (samples, sum))) in ids.zip(times.zip(figures)) {
-        if let (Some(series), Some(pod), Some(first), Some(last), Some(samples), Some(sum)) =
-            (series, pod, first, last, samples, sum)
-        {
-            rows.push(PodSpan { series, pod, samples, first, last, sum });
-        }
-    }
-    rows.sort_by_key(|span| (span.series, span.pod));
-    rows.dedup_by(|next, kept| {
-        let same = (next.series, next.pod) == (kept.series, kept.pod);
-        if same {
-            kept.absorb(next);
-        }
-        same
-    });
-    let spans = || rows.iter();
-    Ok(DataFrame::new(vec![
-        UInt64Chunked::from_iter_values("series".into(), spans().map(|span| span.series)).into_column(),
-        UInt64Chunked::from_iter_values("pod".into(), spans().map(|span| span.pod)).into_column(),
-        UInt32Chunked::from_iter_values("samples".into(), spans().map(|span| span.samples)).into_column(),
-        Float64Chunked::from_iter_values("sum".into(), spans().map(|span| span.sum)).into_column(),
-        Int64Chunked::from_iter_values("first".into(), spans().map(|span| span.first)).into_column(),
-        Int64Chunked::from_iter_values("last".into(), spans().map(|span| span.last)).into_column(),
     ])?)
 }
 
@@ -209,47 +163,63 @@ pub(super) fn picked(
     if mask.all() { Ok(table.clone()) } else { Ok(table.filter(&mask)?) }
 }
 
-/// Calls back for each row of `bins`: series, hour (0 where the table has none), bin, count.
-pub(super) fn each_bin(
-    bins: &DataFrame,
-    mut each: impl FnMut(u64, i64, i32, u32),
-) -> Result<(), HistoryError> {
-    let series = bins.column("series")?.u64()?;
-    let bin = bins.column("bin")?.i32()?;
-    let count = bins.column("count")?.u32()?;
-    let hours = bins.column("hour").ok().map(|hour| hour.i64()).transpose()?;
-    let mut hour_iter = hours.map(|hours| hours.iter());
-    for ((series, bin), count) in series.iter().zip(bin.iter()).zip(count.iter()) {
-        let hour = hour_iter.as_mut().and_then(Iterator::next).flatten().unwrap_or_default();
-        if let (Some(series), Some(bin), Some(count)) = (series, bin, count) {
+/// Calls back for each row of `bins`: series, hour, bin, count.
+fn each_bin(bins: &DataFrame, mut each: impl FnMut(u64, i64, i32, u32)) -> Result<(), HistoryError> {
+    let (series, hour) = (bins.column("series")?.u64()?, bins.column("hour")?.i64()?);
+    let (bin, count) = (bins.column("bin")?.i32()?, bins.column("count")?.u32()?);
+    let rows = series.iter().zip(hour.iter()).zip(bin.iter().zip(count.iter()));
+    for row in rows {
+        if let ((Some(series), Some(hour)), (Some(bin), Some(count))) = row {
             each(series, hour, bin, count);
         }
     }
     Ok(())
 }
 
-/// Calls back with series, highest value and its time for each row of `pods`.
-pub(super) fn each_max(pods: &DataFrame, mut each: impl FnMut(u64, f64, i64)) -> Result<(), HistoryError> {
-    let (series, max, at) =
-        (pods.column("series")?.u64()?, pods.column("max")?.f64()?, pods.column("max_at")?.i64()?);
-    for ((series, max), at) in series.iter().zip(max.iter()).zip(at.iter()) {
-        if let (Some(series), Some(max), Some(at)) = (series, max, at) {
-            each(series, max, at);
+/// Calls back for each run of rows of one series in `bins`: series, and (hour, bin, count) of each row.
+pub(super) fn each_run(
+    bins: &DataFrame,
+    mut each: impl FnMut(u64, &mut Vec<(i64, i32, u32)>),
+) -> Result<(), HistoryError> {
+    let (mut open, mut rows) = (None, Vec::new());
+    each_bin(bins, |series, hour, bin, count| {
+        if let Some(ended) = open.replace(series).filter(|ended| *ended != series) {
+            each(ended, &mut rows);
+            rows.clear();
         }
+        rows.push((hour, bin, count));
+    })?;
+    if let Some(ended) = open {
+        each(ended, &mut rows);
     }
     Ok(())
 }
 
-/// The rows of a table that [`merged_pods`] made.
-pub(super) fn pod_spans(merged: &DataFrame) -> Result<Vec<PodSpan>, HistoryError> {
-    let ids = merged.column("series")?.u64()?.iter().zip(merged.column("pod")?.u64()?.iter());
-    let times = merged.column("first")?.i64()?.iter().zip(merged.column("last")?.i64()?.iter());
-    let figures = merged.column("samples")?.u32()?.iter().zip(merged.column("sum")?.f64()?.iter());
-    Ok(ids
-        .zip(times.zip(figures))
-        .filter_map(|((series, pod), ((first, last), (samples, sum)))| {
-            let (series, pod, samples) = (series?, pod?, samples?);
-            Some(PodSpan { series, pod, samples, first: first?, last: last?, sum: sum? })
-        })
-        .collect())
+/// Calls back for each row of `pods`: the pod's span, the hour, its highest value and the time of that.
+pub(super) fn each_pod(
+    pods: &DataFrame,
+    mut each: impl FnMut(PodSpan, i64, (f64, i64)),
+) -> Result<(), HistoryError> {
+    let ids = pods.column("series")?.u64()?.iter().zip(pods.column("pod")?.u64()?.iter());
+    let times = pods.column("first")?.i64()?.iter().zip(pods.column("last")?.i64()?.iter());
+    let figures = pods.column("samples")?.u32()?.iter().zip(pods.column("sum")?.f64()?.iter());
+    let maxima = pods.column("max")?.f64()?.iter().zip(pods.column("max_at")?.i64()?.iter());
+    let hours = pods.column("hour")?.i64()?.iter();
+    for (((series, pod), (first, last)), ((samples, sum), ((max, at), hour))) in
+        ids.zip(times).zip(figures.zip(maxima.zip(hours)))
+    {
+        let span = |((series, pod), (first, last)), (samples, sum)| PodSpan {
+            series,
+            pod,
+            samples,
+            first,
+            last,
+            sum,
+        };
+        let own = series.zip(pod).zip(first.zip(last)).zip(samples.zip(sum));
+        if let (Some((ids, figures)), Some(highest), Some(hour)) = (own, max.zip(at), hour) {
+            each(span(ids, figures), hour, highest);
+        }
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
 use sha2::{Digest, Sha256};
 
-use super::frame::{self, BinRows, By, PodHour, ZERO_BIN};
+use super::frame::{self, BinRows, PodHour, ZERO_BIN};
 use super::points::{PodSteps, PointRows};
 use super::{HOUR_S, STEP_S};
 use crate::error::HistoryError;
@@ -116,7 +116,7 @@ impl Rollup {
         self.merge()?;
         Ok(Slice {
             window: self.window,
-            bins: frame::merged_bins(&self.bins, By::Hour)?,
+            bins: frame::merged_bins(&self.bins)?,
             pods: frame::pods_table(&self.pods)?,
             points: self.points.into_table()?,
             containers: self.containers,

@@ -125,7 +125,7 @@ fn scaled_sketch(sketch: &Sketch, factor: f64) -> Sketch {
     let mut scaled = Sketch::default();
     scaled.add(0.0, sketch.zeros());
     for (bin, count) in sketch.bins() {
-        scaled.add(Sketch::value_of(*bin) * factor, *count);
+        scaled.add(Sketch::value_of(*bin) * factor, u64::from(*count));
     }
     scaled
 }
