@@ -34,6 +34,9 @@ pub struct Report {
     pub dominances: Vec<Dominance>,
     /// What kubeopt saves where it exceeds no more than a peer.
     pub at_equal_risk: Vec<AtEqualRisk>,
+    /// What there is to know of the traces, one sentence each; the one who read them tells it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What one rule did.
@@ -103,6 +106,7 @@ impl Report {
             at_equal_risk: at_equal_risk(&rows, &curve),
             rows,
             curve,
+            notes: Vec::new(),
         }
     }
 }

@@ -73,6 +73,13 @@ impl Report {
     /// All tables and the lines. Names are ours, so nothing needs to be escaped.
     pub fn markdown(&self) -> String {
         let mut text = format!("{}.\n\n{MARKDOWN_NOTE}\n\n", self.headline());
+        for note in &self.notes {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "- {note}");
+        }
+        if !self.notes.is_empty() {
+            text.push('\n');
+        }
         table(&mut text, &HEADERS, self.rows.iter().map(|row| row.cells().to_vec()));
         text.push_str("\nMemory where each overrun kills, and what the kill asks for (100 MiB more, a fifth more at least) holds for two clean weeks:\n\n");
         table(&mut text, &HEADERS_WITH_KILLS, self.rows.iter().map(|row| row.cells_with_kills().to_vec()));

@@ -311,7 +311,8 @@ pub(crate) struct Backtest {
     /// What is tried.
     #[arg(value_enum)]
     pub(crate) what: BacktestWhat,
-    /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns.
+    /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns. Without it the history of the
+    /// configured store is judged, as far as it goes.
     #[arg(long, value_name = "FILE")]
     pub(crate) traces: Option<PathBuf>,
     /// Rules to compare, by name; all of them without it.
@@ -329,6 +330,8 @@ pub(crate) struct Backtest {
     /// Format.
     #[arg(long, short = 'o', value_enum, default_value_t = BacktestOutput::Table)]
     pub(crate) output: BacktestOutput,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
 }
 
 /// A folder, and what it needs from outside.

@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
+use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::backtest::{
-    BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, backtest_sizing, check_plot_name,
-    write_plot,
+    BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, backtest_live, backtest_sizing,
+    check_plot_name, write_plot,
 };
+use kubeopt_runtime::wiring::Keep;
 
 use crate::args::{Backtest, BacktestOutput, BacktestWhat, Common, Split};
-use crate::out::{hint, print};
+use crate::out::{hint, print, problems};
 use crate::progress::for_terminal;
-use crate::run::{Outcome, json};
+use crate::run::{Outcome, edges, in_runtime, json, options};
 use crate::table::{plain, trimmed};
 
 pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
@@ -18,16 +20,16 @@ pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
     if let Some(plot) = &args.plot {
         check_plot_name(plot).map_err(|problem| vec![problem])?;
     }
-    let options = BacktestOptions {
+    let what = BacktestOptions {
         traces: args.traces.clone(),
         compare: args.compare.clone(),
         economy: args.economy,
         part: part(args.split),
     };
-    let progress = for_terminal(common.quiet);
-    let report = backtest_sizing(&options, progress.as_ref());
-    progress.done();
-    let report = report.map_err(|problem| vec![problem])?;
+    let report = match &what.traces {
+        Some(_) => of_file(&what, common)?,
+        None => in_runtime(of_store(args, &what, common))?,
+    };
     if let Some(plot) = &args.plot {
         write_plot(&report, plot).map_err(|problem| vec![problem])?;
     }
@@ -40,6 +42,28 @@ pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
         hint(&format!("wrote {}", kubeopt_runtime::terminal_line(&plot.display().to_string())));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn of_file(what: &BacktestOptions, common: &Common) -> Result<Report, Vec<Problem>> {
+    let progress = for_terminal(common.quiet);
+    let report = backtest_sizing(what, progress.as_ref());
+    progress.done();
+    report.map_err(|problem| vec![problem])
+}
+
+/// Whoever has no store may have a file.
+async fn of_store(args: &Backtest, what: &BacktestOptions, common: &Common) -> Result<Report, Vec<Problem>> {
+    let or_a_file = |mut problem: Problem| {
+        problem.help.push_str("; or name a file of recorded usage with --traces");
+        problem
+    };
+    let options = options(common, &args.selection);
+    let edges = edges(common, &options, Keep::State).await;
+    let edges = edges.map_err(|all| all.into_iter().map(or_a_file).collect::<Vec<_>>())?;
+    let (report, unseen) =
+        backtest_live(&edges, what, Timestamp::now()).await.map_err(|problem| vec![problem])?;
+    problems(&unseen);
+    Ok(report)
 }
 
 fn part(split: Split) -> Option<Part> {
@@ -64,7 +88,7 @@ fn table(report: &Report) -> String {
         trimmed(&rules),
         trimmed(&kills)
     );
-    for line in report.lines() {
+    for line in report.lines().iter().chain(&report.notes) {
         text.push_str(&format!("\n{line}"));
     }
     text.push('\n');

@@ -58,7 +58,10 @@ pub(crate) fn run(args: Args) -> ExitCode {
     })
 }
 
-fn in_runtime(command: impl Future<Output = Outcome>) -> Outcome {
+/// Runs to its end what waits for others.
+pub(crate) fn in_runtime<T>(
+    command: impl Future<Output = Result<T, Vec<Problem>>>,
+) -> Result<T, Vec<Problem>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime =
         runtime.map_err(|error| vec![kubeopt_runtime::own_fault(&format!("no runtime: {error}"))])?;

@@ -1,14 +1,19 @@
-//! Sizing rules on recorded usage: history reads the file, the backtest compares, here they meet.
+//! Sizing rules on recorded usage: history reads the file or the store, the backtest compares, here they meet.
+
+mod live;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use kubeopt_backtest::{Plan, contenders, run};
 use kubeopt_history::{MeanProvisioned, TraceFile};
-use kubeopt_model::Problem;
+use kubeopt_model::trace::UsageTrace;
+use kubeopt_model::{Problem, Timestamp};
 use kubeopt_strategies::Fleet;
 
+use self::live::{LiveTraces, Requests};
 use crate::codes;
+use crate::edges::Edges;
 use crate::progress::Progress;
 
 pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, svg};
@@ -22,7 +27,7 @@ const THREADS_MAX: usize = 8;
 /// What is compared, and on what.
 #[derive(Debug, Clone, Default)]
 pub struct BacktestOptions {
-    /// The file of traces; none for the history of the configured store.
+    /// The file of traces, for [`backtest_sizing`].
     pub traces: Option<PathBuf>,
     /// Names of rules; all where none is named.
     pub compare: Vec<String>,
@@ -32,34 +37,106 @@ pub struct BacktestOptions {
     pub part: Option<Part>,
 }
 
-/// Compares sizing rules.
+/// Compares sizing rules on a file of traces.
 ///
 /// # Errors
 /// Where a name is that of no rule, no file is named, it cannot be read, or no series of it lasts five weeks.
 pub fn backtest_sizing(options: &BacktestOptions, progress: &dyn Progress) -> Result<Report, Problem> {
-    let contenders = contenders(&options.compare, options.economy)
-        .map_err(|error| Problem::new(codes::NO_SUCH_STRATEGY, error.to_string(), error.help()))?;
+    let mut plan = plan(options)?;
     let path = options.traces.as_deref().ok_or_else(no_traces)?;
     let file = TraceFile::open(path).map_err(|error| error.problem())?;
     progress.stage("reading what is provisioned", None);
-    let mean = file.mean_provisioned().map_err(|error| error.problem())?;
+    plan.fleet = fleet(&file.mean_provisioned().map_err(|error| error.problem())?);
+    let traces = file.traces().map_err(|error| error.problem())?;
+    let report = compare(&plan, traces, progress).map_err(|error| error.problem())?;
+    if report.traces == 0 { Err(nothing_to_compare(path, &report)) } else { Ok(report) }
+}
+
+/// Compares sizing rules on the history of the configured store, after what it lacks has been read. Gives what could not
+/// be seen beside it; what could not be judged is told in the report's notes. Needs a runtime of several threads.
+///
+/// # Errors
+/// Where a name is that of no rule, history cannot be read, or no container has five weeks of it.
+pub async fn backtest_live(
+    edges: &Edges,
+    options: &BacktestOptions,
+    now: Timestamp,
+) -> Result<(Report, Vec<Problem>), Problem> {
+    let mut plan = plan(options)?;
+    let seen = edges.observe(now).await;
+    let requests = Requests::of(&seen);
+    plan.fleet = requests.fleet;
+    let (report, days) = tokio::task::block_in_place(|| {
+        let mut traces = LiveTraces::new(edges.history.as_ref(), &requests, now);
+        let report = compare(&plan, traces.by_ref(), edges.progress.as_ref());
+        report.map(|report| (report, traces.days))
+    })?;
+    if report.traces == 0 {
+        return Err(too_little_history(&requests, &days));
+    }
+    let report = Report { notes: notes(&requests, &days), ..report };
+    Ok((report, seen.problems))
+}
+
+fn plan(options: &BacktestOptions) -> Result<Plan, Problem> {
+    let contenders = contenders(&options.compare, options.economy)
+        .map_err(|error| Problem::new(codes::NO_SUCH_STRATEGY, error.to_string(), error.help()))?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = threads.min(NonZeroUsize::new(THREADS_MAX).unwrap_or(NonZeroUsize::MIN));
-    let plan = Plan { contenders, part: options.part, fleet: fleet(&mean), threads };
-    let traces = file.traces().map_err(|error| error.problem())?;
+    Ok(Plan { contenders, part: options.part, fleet: None, threads })
+}
+
+fn compare<E>(
+    plan: &Plan,
+    traces: impl Iterator<Item = Result<UsageTrace, E>>,
+    progress: &dyn Progress,
+) -> Result<Report, E> {
     let mut read = 0_u64;
-    let report = run(&plan, traces, |trace| {
+    let report = run(plan, traces, |trace| {
         if read.is_multiple_of(TOLD_EVERY) {
-            progress.stage(
-                &format!("backtest: series {} ({})", read + 1, crate::terminal_line(&trace.name)),
-                None,
-            );
+            let name = crate::terminal_line(&trace.name);
+            progress.stage(&format!("backtest: series {} ({name})", read + 1), None);
         }
         read += 1;
-    });
-    let report = report.map_err(|error| error.problem())?;
+    })?;
     progress.done();
-    if report.traces == 0 { Err(nothing_to_compare(path, &report)) } else { Ok(report) }
+    Ok(report)
+}
+
+/// How much history there was, what stands for what the store does not keep, and what could not be judged.
+fn notes(requests: &Requests, days: &[f64]) -> Vec<String> {
+    let shortest = days.iter().copied().fold(f64::INFINITY, f64::min);
+    let longest = days.iter().copied().fold(0.0, f64::max);
+    let mut notes = vec![
+        format!(
+            "history of {} containers, {shortest:.0} to {longest:.0} days; the first question comes after 28 days, and its week must have passed",
+            days.len()
+        ),
+        "5-minute points are kept for 14 days; of the days before, CPU follows the distribution of its day, and memory the median, 95th percentile and maximum of its hour".to_owned(),
+        "what was requested in the past is not kept: today's requests stand for all weeks".to_owned(),
+    ];
+    let unseen = requests.count().saturating_sub(days.len());
+    if unseen > 0 {
+        notes.push(format!("{unseen} containers have no usage in the store, and are not judged"));
+    }
+    if requests.without > 0 {
+        notes.push(format!(
+            "{} containers request neither CPU nor memory: there is nothing to compare with",
+            requests.without
+        ));
+    }
+    notes
+}
+
+fn too_little_history(requests: &Requests, days: &[f64]) -> Problem {
+    let longest = days.iter().copied().fold(0.0, f64::max);
+    let text = format!(
+        "no container has the 34 days of history that a first week takes: of {} with requests, {} have usage in the store, {longest:.0} days at most",
+        requests.count(),
+        days.len()
+    );
+    let help = "let kubeopt run until there are five weeks (the store keeps 90 days), set `store.history` of kubeopt.yaml to the folder that has them, or name a file of recorded usage with --traces";
+    Problem::new(codes::NOTHING_TO_COMPARE, text, help)
 }
 
 /// Writes the plot: SVG or PNG, as the file's name says.
@@ -101,7 +178,7 @@ fn fleet(mean: &MeanProvisioned) -> Option<Fleet> {
 }
 
 fn no_traces() -> Problem {
-    let text = "a backtest needs recorded usage, and reads it from a file only";
+    let text = "no file of recorded usage is named";
     Problem::new(
         codes::NOT_CONFIGURED,
         text,
