@@ -222,6 +222,61 @@ async fn starts_restarts_and_pressure_are_read_beside_usage() {
 }
 
 #[tokio::test]
+async fn raw_samples_give_what_queries_give() {
+    if !servers_enabled() {
+        return;
+    }
+    let labels = |pod: &str, more: &str| {
+        format!(r#"namespace="shop",pod="{pod}",container="main",cpu="total",id="{more}",cluster="a.b""#)
+    };
+    // Steady, wandering, begun anew, young, with a gap; the last in two series that differ.
+    let wandering = |minute: i64| minute as f64 * 6.0 + (minute as f64 / 7.0).sin() * 3.0;
+    let anew = |minute: i64| if minute < 75 { wandering(minute) } else { wandering(minute - 75) };
+    let memory = |minute: i64| (100.0 + (minute * 37 % 61) as f64 * 1.37) * MIB;
+    let mut cpu = Family::counter("container_cpu_usage_seconds_total")
+        .series(&labels("api-0", "a"), 0..240, |minute| minute as f64 * 15.0)
+        .series(&labels("api-1", "a"), 0..240, wandering)
+        .series(&labels("api-2", "a"), 0..240, anew)
+        .series(&labels("api-3", "a"), 62..240, |minute| (minute - 62) as f64)
+        .series(&labels("api-4", "a"), 0..70, wandering)
+        .series(&labels("api-5", "a"), 0..150, wandering)
+        .series(&labels("api-5", "b"), 140..240, |minute| minute as f64 * 60.0);
+    let mut bytes = Family::gauge("container_memory_working_set_bytes");
+    for pod in ["api-0", "api-1", "api-2", "api-3", "api-4", "api-5"] {
+        bytes = bytes.series(&labels(pod, "a"), 0..200, memory).series(&labels(pod, "b"), 150..240, memory);
+    }
+    // Of another cluster, and of no container.
+    let other = labels("api-0", "c").replace("a.b", "a-b");
+    let none = labels("api-0", "d").replace(r#"container="main""#, r#"container="POD""#);
+    cpu = cpu.series(&other, 0..240, |minute| minute as f64 * 600.0).series(&none, 0..240, wandering);
+    let prometheus = prometheus(vec![cpu, bytes]).await;
+    let owners = owners(&[workload(WorkloadKind::StatefulSet, "api")], &[]);
+    let selector = || Selector {
+        cluster: vec![LabelMatcher::new("cluster", "a.b").expect("a label")],
+        namespaces: vec![Namespace::new("shop").expect("a name")],
+    };
+    let url = Url::parse(prometheus.url()).expect("the harness gives a URL");
+    let rule = HostRule::for_url(&url).expect("loopback is named");
+    let client = Client::new(ClientPolicy::new(vec![rule])).expect("no certificates are named");
+    let options =
+        PrometheusOptions { selector: selector(), remote_read: true, ..PrometheusOptions::new(url) };
+    let raw = Source::new(client, options).expect("the settings are fine");
+    let (queried, wanted) = read(&source(&prometheus, selector()), hours(0, 4), &owners).await;
+    let (report, found) = read(&raw, hours(0, 4), &owners).await;
+    assert_eq!((report.series, report.samples), (queried.series, queried.samples));
+    // Were it not offered, each of the two would have been asked for twice.
+    assert_eq!((report.queries, queried.queries), (4, 4));
+    assert_eq!(found.len(), wanted.len());
+    for (found, wanted) in found.iter().zip(&wanted) {
+        assert_eq!((&found.pod, found.signal), (&wanted.pod, wanted.signal));
+        for (found, wanted) in found.points.iter().zip(&wanted.points) {
+            let close = (found.1 - wanted.1).abs() <= wanted.1.abs() * 1e-9;
+            assert!(found.0 == wanted.0 && close, "{found:?} {wanted:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn processors_that_are_exported_singly_are_added_up() {
     if !servers_enabled() {
         return;

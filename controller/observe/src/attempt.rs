@@ -30,7 +30,7 @@ const OUTAGES_IN_A_ROW_MAX: u32 = 3;
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Largest answer: two days of 50,000 containers. The limit guards against endless bodies, not against memory use.
-const ANSWER_BYTES_MAX: u64 = 1 << 30;
+pub(crate) const ANSWER_BYTES_MAX: u64 = 1 << 30;
 
 /// Warnings that are kept of one query.
 const WARNINGS_MAX: usize = 5;
@@ -126,6 +126,23 @@ impl Api {
     pub(crate) fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// Time that an answer may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Waits until a query may be sent, and counts it.
+    pub(crate) async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.queries.fetch_add(1, Ordering::Relaxed);
+        // The semaphore lives as long as `self` and is never closed.
+        self.gate.acquire().await.ok()
+    }
+
+    /// Counts bytes that were read otherwise than by a query.
+    pub(crate) fn count_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Requests and bytes since the start.

@@ -18,6 +18,7 @@ mod attempt;
 mod intake;
 mod past_owners;
 mod pod_names;
+mod remote_read;
 mod scanner;
 
 #[cfg(test)]

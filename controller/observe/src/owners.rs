@@ -145,6 +145,7 @@ mod tests {
             replicas: 1,
             containers: vec![],
             scaler: None,
+            vpa: None,
             applied_by: None,
             owner,
         }

@@ -12,6 +12,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use kubeopt_model::usage::{OomKill, Window};
 use kubeopt_model::{Bytes, ContainerId, ContainerName};
 use kubeopt_net::{Client, Request, Url};
+use tokio::sync::OnceCell;
 
 use crate::attempt::{Api, CONCURRENCY, Steps, Tally};
 use crate::error::ObserveError;
@@ -19,6 +20,7 @@ use crate::intake::{Asked, Intake, Starts};
 use crate::oom::{Key, Points, Signs};
 use crate::owners::{Owner, PodOwners};
 use crate::query::{ANY_CONTAINER_METRIC, Selector};
+use crate::remote_read::{Boundary, RawError, RawReading, read_raw};
 use crate::scanner::Labels;
 use crate::source::{Emptiness, MetricsSource, STEP_S, Sink, SliceReport, SourceFacts, checked};
 
@@ -52,6 +54,8 @@ pub struct PrometheusOptions {
     pub timeout: Duration,
     /// Wait before the first repetition.
     pub first_wait: Duration,
+    /// CPU and memory by remote read where the server offers to stream it; else, and for all else, by query.
+    pub remote_read: bool,
 }
 
 impl PrometheusOptions {
@@ -64,6 +68,7 @@ impl PrometheusOptions {
             selector: Selector::default(),
             timeout: TIMEOUT_DEFAULT,
             first_wait: FIRST_WAIT_DEFAULT,
+            remote_read: false,
         }
     }
 }
@@ -84,6 +89,8 @@ pub struct Prometheus {
     pub(crate) api: Api,
     pub(crate) selector: Selector,
     samples: AtomicU64,
+    raw: RawReading,
+    boundary: OnceCell<Boundary>,
 }
 
 impl Prometheus {
@@ -111,7 +118,13 @@ impl Prometheus {
         let mut api = Api::new(client, base, options.timeout, options.first_wait);
         api.headers = options.headers;
         api.parameters = options.parameters;
-        Ok(Self { api, selector: options.selector, samples: AtomicU64::new(0) })
+        Ok(Self {
+            api,
+            selector: options.selector,
+            samples: AtomicU64::new(0),
+            raw: RawReading::new(options.remote_read),
+            boundary: OnceCell::new(),
+        })
     }
 
     /// What was read since the start.
@@ -127,8 +140,43 @@ impl Prometheus {
         intake: &Mutex<Intake<'_, '_>>,
     ) -> Result<Tally, ObserveError> {
         let (slice, step) = (locked(intake).slice(), asked.step_s());
+        let mut raw = Tally::default();
+        if asked != Asked::Hourly && self.raw.is_wanted() {
+            match self.read_raw(asked, slice, &mut raw).await {
+                Ok(found) => {
+                    let mut intake = locked(intake);
+                    found.iter().for_each(|((namespace, pod, container), points)| {
+                        let names = [("namespace", namespace), ("pod", pod), ("container", container)];
+                        let labels = names.map(|(name, value)| (name.to_owned(), value.clone())).into();
+                        intake.take(asked, &labels, points);
+                    });
+                    return Ok(raw);
+                }
+                Err(error) => self.raw.failed(&error),
+            }
+        }
         let steps = Steps { first: slice.from_unix_s + step, last: slice.to_unix_s, step };
-        self.api.range(&query, steps, &mut |labels, points| locked(intake).take(asked, labels, points)).await
+        let mut tally = self
+            .api
+            .range(&query, steps, &mut |labels, points| locked(intake).take(asked, labels, points))
+            .await?;
+        tally.queries += raw.queries;
+        tally.bytes += raw.bytes;
+        Ok(tally)
+    }
+
+    async fn read_raw(
+        &self,
+        asked: Asked,
+        slice: Window,
+        tally: &mut Tally,
+    ) -> Result<std::collections::HashMap<Key, Points>, RawError> {
+        let boundary =
+            self.boundary.get_or_init(async || Boundary::of_version(self.version().await.as_deref())).await;
+        let _permit = self.api.turn().await;
+        let found = read_raw(&self.api, &self.selector, asked, slice, *boundary, tally).await;
+        self.api.count_bytes(tally.bytes);
+        found
     }
 
     /// When containers started, from an hour before the slice on.

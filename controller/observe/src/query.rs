@@ -41,6 +41,22 @@ impl LabelMatcher {
     }
 }
 
+/// How a label is compared with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compare {
+    Equal,
+    NotEqual,
+    Matches,
+}
+
+/// A label and what it is compared with, where it is not written as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Matcher {
+    pub(crate) compare: Compare,
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
 /// Which series are asked for: one cluster of a shared store, some namespaces of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selector {
@@ -97,6 +113,33 @@ impl Selector {
             "max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{{{}}}[5m]))",
             self.containers()
         )
+    }
+
+    /// The series of [`Selector::cpu_millicores`].
+    pub(crate) fn raw_cpu(&self) -> Vec<Matcher> {
+        let mut matchers = self.raw("container_cpu_usage_seconds_total");
+        matchers.push(matcher(Compare::Matches, "cpu", "total|"));
+        matchers
+    }
+
+    /// The series of [`Selector::memory_bytes`].
+    pub(crate) fn raw_memory(&self) -> Vec<Matcher> {
+        self.raw("container_memory_working_set_bytes")
+    }
+
+    fn raw(&self, metric: &str) -> Vec<Matcher> {
+        let mut matchers = vec![
+            matcher(Compare::Equal, "__name__", metric),
+            matcher(Compare::NotEqual, "container", ""),
+            matcher(Compare::NotEqual, "container", "POD"),
+        ];
+        matchers.extend(self.cluster.iter().map(|label| matcher(Compare::Equal, &label.name, &label.value)));
+        if !self.namespaces.is_empty() {
+            let names: Vec<String> =
+                self.namespaces.iter().map(|namespace| literal_regex(namespace.as_str())).collect();
+            matchers.push(matcher(Compare::Matches, "namespace", &names.join("|")));
+        }
+        matchers
     }
 
     /// Everything that is told by the hour, in one query: each series carries what it is in [`HOURLY_LABEL`].
@@ -213,6 +256,10 @@ impl Selector {
 
 /// Whether the source has container metrics at all, whatever they are labelled.
 pub(crate) const ANY_CONTAINER_METRIC: &str = "count(last_over_time(container_memory_working_set_bytes[1h]))";
+
+fn matcher(compare: Compare, name: &str, value: &str) -> Matcher {
+    Matcher { compare, name: name.to_owned(), value: value.to_owned() }
+}
 
 /// A string literal of PromQL, which follows Go's rules.
 fn quoted(text: &str) -> String {

@@ -16,6 +16,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use super::*;
 
 mod failures;
+mod raw;
 mod signals;
 
 const CPU: &str = "container_cpu_usage_seconds_total";
