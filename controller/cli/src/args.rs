@@ -99,6 +99,8 @@ pub(crate) enum Command {
     Set(Set),
     /// Show what sizing rules would have saved on recorded usage, and what would have exceeded them.
     Backtest(Backtest),
+    /// Write the usage history to a file, or take one over.
+    History(crate::history::History),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

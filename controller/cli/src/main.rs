@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod generate;
 mod get;
+mod history;
 mod offline;
 mod out;
 mod progress;

@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Check(check) => in_runtime(run_check(check, common)),
         Command::Get(get) => in_runtime(crate::get::run(get, common)),
         Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
+        Command::History(history) => in_runtime(crate::history::run(history, common)),
         Command::Backtest(args) => backtest::run(&args, &common),
         Command::Set(set) => in_runtime(offline::set(set, common)),
     };

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod edges;
 pub mod explain;
 pub mod get_sources;
+pub mod history;
 pub mod located;
 pub mod offline;
 pub mod outlook;

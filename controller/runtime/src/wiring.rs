@@ -2,26 +2,23 @@
 
 mod charts;
 mod git;
+mod metrics;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
-use kubeopt_api::config::{
-    ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind, PriceConfig, PrometheusConfig, SandboxLevel,
-};
+use kubeopt_api::config::{ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind, PriceConfig, SandboxLevel};
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
 use kubeopt_history::{
-    HistoryError, Journal, MemoryUsage, ParquetUsage, PostgresJournal, PostgresPlace, SqliteJournal,
-    UsageStore,
+    HistoryError, Journal, MemoryUsage, PostgresJournal, PostgresPlace, SqliteJournal, UsageStore,
 };
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
-use kubeopt_net::{Client, ClientCertificate, ClientPolicy, HostRule, NetError, SecretSource, Url};
-use kubeopt_observe::{LabelMatcher, MetricsSource, Prometheus, PrometheusOptions, Selector};
+use kubeopt_net::{Environment, SecretSource, Url};
 use kubeopt_observe::{custom_prices, default_prices};
 use kubeopt_report::Templates;
 
@@ -29,7 +26,6 @@ use crate::codes;
 use crate::edges::{Alone, ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Selection};
 use crate::progress::Progress;
 use crate::tracing::TraceCache;
-use charts::auth;
 
 pub use charts::charts;
 
@@ -153,9 +149,7 @@ pub async fn wire(
     }
     let history: Box<dyn UsageStore> = match keep {
         Keep::Nothing => Box::new(MemoryUsage::default()),
-        Keep::State => {
-            Box::new(ParquetUsage::open(&config.store.history).map_err(|error| one(error.problem()))?)
-        }
+        Keep::State => Box::new(crate::history::store(config).map_err(one)?),
     };
     let journal = journal(&config.store.database, keep).await.map_err(|error| one(error.problem()))?;
     let chosen = selection(options).map_err(one)?;
@@ -234,7 +228,10 @@ async fn cluster_edge(
 ) -> Result<ClusterEdge, Problem> {
     let connected = connect(cluster, options.context.as_deref()).await?;
     let metrics = match &cluster.prometheus {
-        Some(prometheus) => Some(metrics_source(prometheus, selector(prometheus, options, keep)?)?),
+        Some(prometheus) => {
+            let namespaces = if keep == Keep::State { Vec::new() } else { selection(options)?.namespaces };
+            Some(metrics::source(prometheus, namespaces, Environment::of_process())?)
+        }
         None => None,
     };
     Ok(ClusterEdge {
@@ -268,35 +265,6 @@ impl FactsSource for Listed {
     async fn facts(&self) -> Result<ClusterFacts, Problem> {
         self.0.list_once().await.map_err(|error| error.problem())
     }
-}
-
-fn metrics_source(config: &PrometheusConfig, selector: Selector) -> Result<Box<dyn MetricsSource>, Problem> {
-    let net = |error: NetError| error.problem();
-    let auth = auth(config.bearer_file.as_ref(), config.basic.as_ref());
-    let rule = HostRule::for_url(&config.url).map_err(net)?.with_auth(auth);
-    let mut policy = ClientPolicy::new(vec![rule]);
-    policy.ca_file.clone_from(&config.ca_file);
-    if let (Some(certificate), Some(key)) = (&config.client_cert_file, &config.client_key_file) {
-        policy.client_certificate =
-            Some(ClientCertificate { certificate: certificate.clone(), key: key.clone() });
-    }
-    let client = Client::new(policy).map_err(net)?;
-    let mut prometheus = PrometheusOptions::new(config.url.clone());
-    if let Some(tenant) = &config.tenant {
-        prometheus.headers.push(("X-Scope-OrgID".to_owned(), tenant.clone()));
-    }
-    prometheus.parameters = config.parameters.clone().into_iter().collect();
-    prometheus.timeout = std::time::Duration::from_secs(config.timeout_seconds.unsigned_abs());
-    prometheus.selector = selector;
-    let source = Prometheus::new(client, prometheus).map_err(|error| error.problem())?;
-    Ok(Box::new(source))
-}
-
-fn selector(config: &PrometheusConfig, options: &Options, keep: Keep) -> Result<Selector, Problem> {
-    let labels = config.cluster_label.iter().map(|(name, value)| LabelMatcher::new(name, value));
-    let cluster = labels.collect::<Result<Vec<_>, _>>().map_err(|error| error.problem())?;
-    let namespaces = if keep == Keep::State { Vec::new() } else { selection(options)?.namespaces };
-    Ok(Selector { cluster, namespaces })
 }
 
 fn prices(config: &PriceConfig) -> Result<Option<Prices>, Problem> {

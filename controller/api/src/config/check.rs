@@ -14,7 +14,7 @@ use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
 use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::policy::check_layer;
-use crate::text::values::Memory;
+use crate::text::values::{Memory, Span};
 use crate::text::{At, Fault, Reading};
 
 /// As the JSON Schema says it.
@@ -22,6 +22,12 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net
 
 /// An hour: values move over days, and a pass costs the metrics server some queries.
 const DEFAULT_EVERY_SECONDS: i64 = 3600;
+
+/// The longest window that a rule looks at.
+const DEFAULT_HOURS_KEPT_DAYS: i64 = 90;
+
+/// The window of the published rules that look at single samples.
+const DEFAULT_POINTS_KEPT_DAYS: i64 = 14;
 
 /// As the cache of repositories has them; `gitops` says why.
 const DEFAULT_GIT_REPOSITORY_MAX: Bytes = Bytes::mebi(1024);
@@ -162,6 +168,7 @@ fn check_listen(listen: Option<At<String>>, reading: &mut Reading<'_>) -> Option
 fn check_store(store: Store, reading: &mut Reading<'_>) -> Option<StoreConfig> {
     let state = Path::new("/var/lib/kubeopt");
     let database = check_database(store.database, store.database_password_file, reading)?;
+    let (hours_kept_days, points_kept_days) = check_kept(store.hours_kept, store.points_kept, reading);
     let mut folder = |key: Option<At<String>>, default: &str, what: &str| match key {
         None => Some(state.join(default)),
         Some(at) => local_path(at, what, reading),
@@ -182,11 +189,31 @@ fn check_store(store: Store, reading: &mut Reading<'_>) -> Option<StoreConfig> {
     Some(StoreConfig {
         database,
         history,
+        hours_kept_days,
+        points_kept_days,
         git,
         charts,
         git_repository_max: bytes(store.git_repository_max, DEFAULT_GIT_REPOSITORY_MAX),
         git_pack_max: bytes(store.git_pack_max, DEFAULT_GIT_PACK_MAX),
     })
+}
+
+/// Days of hours and of points; a part of a day counts as one.
+fn check_kept<const A: i64, const B: i64, const C: i64, const D: i64>(
+    hours: Option<At<Span<A, B>>>,
+    points: Option<At<Span<C, D>>>,
+    reading: &mut Reading<'_>,
+) -> (i64, i64) {
+    let days = |seconds: i64| (seconds + 86_399) / 86_400;
+    let line = points.as_ref().map_or(1, |at| at.line);
+    let hours = hours.map_or(DEFAULT_HOURS_KEPT_DAYS, |at| days(at.value.0));
+    let points = points.map_or(DEFAULT_POINTS_KEPT_DAYS.min(hours), |at| days(at.value.0));
+    if points > hours {
+        let text = "`store.pointsKept` is longer than `store.hoursKept`".to_owned();
+        let help = "keep hours at least as long as points".to_owned();
+        reading.refuse(line, Fault::Contradiction { text, help });
+    }
+    (hours, points)
 }
 
 impl From<SandboxWord> for SandboxLevel {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::identity::{Azure, Google, Sigv4};
 use crate::policy::document::PolicyDocument;
 use crate::policy::words::Pattern;
 use crate::text::values::{Lines, Memory, Share, Span};
@@ -77,6 +78,12 @@ section! {
         "bearerFile" => bearer_file: String = null,
         /// User and password.
         "basic" => basic: Basic = null,
+        /// Requests are signed for AWS, as its managed service wants it.
+        "sigv4" => sigv4: Sigv4 = null,
+        /// Tokens of Google, as its managed service wants them.
+        "google" => google: Google = null,
+        /// Tokens of Microsoft Entra, as Azure's managed service wants them.
+        "azure" => azure: Azure = null,
         /// Value of the header `X-Scope-OrgID`.
         "tenant" => tenant: String = null,
         /// Labels that tell this cluster's series from others' in the same server.
@@ -84,6 +91,8 @@ section! {
         /// Further parameters of each query, as the store wants them: `dedup` and `partial_response` of Thanos,
         /// `extra_label` of VictoriaMetrics.
         "parameters" => parameters: BTreeMap<String, String> = {},
+        /// CPU and memory by remote read where the server offers to stream it; all else, and where it does not, by query.
+        "remoteRead" => remote_read: bool = false,
         /// Certificate authorities in PEM; absent are those of the system.
         "caFile" => ca_file: String = null,
         /// Client certificate in PEM.
@@ -274,6 +283,10 @@ section! {
         "databasePasswordFile" => database_password_file: String = null,
         /// Folder of usage history.
         "history" => history: String = "/var/lib/kubeopt/history",
+        /// How long the hours of usage are kept, from 7d to 400d. Rules look at 90d at most.
+        "hoursKept" => hours_kept: Span<{ 7 * 86_400 }, { 400 * 86_400 }> = "90d",
+        /// How long points of five minutes are kept, from 1d to 90d, and not longer than hours.
+        "pointsKept" => points_kept: Span<86_400, { 90 * 86_400 }> = "14d",
         /// Folder of git objects.
         "git" => git: String = "/var/lib/kubeopt/git",
         /// Most bytes of one repository in the folder of git objects; one that takes more is refused.

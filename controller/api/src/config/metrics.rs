@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::config::check::{file, malformed, required};
 use crate::config::document::{Basic, Cluster, Kubeconfig, PriceSection, Prometheus, ProviderWord};
+use crate::config::identity::{check_azure, check_google, check_sigv4};
 use crate::config::types::{
     BasicAuth, ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig, Provider,
 };
@@ -84,14 +85,10 @@ fn check_kubeconfig(section: At<Kubeconfig>, reading: &mut Reading<'_>) -> Optio
 
 fn check_prometheus(section: At<Prometheus>, reading: &mut Reading<'_>) -> Option<PrometheusConfig> {
     let At { value: prometheus, line } = section;
+    refuse_several_credentials(&prometheus, line, reading);
     let help = "name the server: `url: http://prometheus.monitoring:9090`";
     let url = required(prometheus.url, line, "prometheus.url", help, reading);
     let url = url.and_then(|at| check_url(at, "prometheus.url", reading));
-    if prometheus.bearer_file.is_some() && prometheus.basic.is_some() {
-        let text = "`bearerFile` and `basic` cannot both be used".to_owned();
-        let fault = Fault::Contradiction { text, help: "keep the one that the server wants".to_owned() };
-        reading.refuse(line, fault);
-    }
     if prometheus.client_cert_file.is_some() != prometheus.client_key_file.is_some() {
         let text = "`clientCertFile` and `clientKeyFile` belong together".to_owned();
         let fault = Fault::Contradiction { text, help: "name both files or none".to_owned() };
@@ -108,21 +105,43 @@ fn check_prometheus(section: At<Prometheus>, reading: &mut Reading<'_>) -> Optio
         );
     }
     let basic = optional(prometheus.basic, |at| check_basic(at, reading));
+    let aws = optional(prometheus.sigv4, |at| check_sigv4(at, reading));
+    let azure = optional(prometheus.azure, |at| check_azure(at, reading));
+    let google = prometheus.google.map(check_google);
     let parameters = prometheus.parameters.unwrap_or(At { value: Default::default(), line });
     let parameters = check_parameters(parameters, reading)?;
     Some(PrometheusConfig {
         url: url?,
         bearer_file: prometheus.bearer_file.map(file),
         basic: basic?,
+        identity: aws?.or(google).or(azure?),
         tenant: prometheus.tenant.map(|at| at.value),
         cluster_label: labels.value,
         parameters,
+        remote_read: prometheus.remote_read.is_some_and(|at| at.value),
         ca_file: prometheus.ca_file.map(file),
         client_cert_file: prometheus.client_cert_file.map(file),
         client_key_file: prometheus.client_key_file.map(file),
         timeout_seconds: prometheus.timeout.map_or(DEFAULT_TIMEOUT_SECONDS, |at| at.value.0),
         step_seconds: prometheus.step.map_or(DEFAULT_STEP_SECONDS, |at| at.value.0),
     })
+}
+
+/// A server takes one kind of credentials.
+fn refuse_several_credentials(prometheus: &Prometheus, line: usize, reading: &mut Reading<'_>) {
+    let keys = [
+        ("`bearerFile`", prometheus.bearer_file.is_some()),
+        ("`basic`", prometheus.basic.is_some()),
+        ("`sigv4`", prometheus.sigv4.is_some()),
+        ("`google`", prometheus.google.is_some()),
+        ("`azure`", prometheus.azure.is_some()),
+    ];
+    let named: Vec<&str> = keys.iter().filter(|(_, is_there)| *is_there).map(|(key, _)| *key).collect();
+    if let [first, second, ..] = named.as_slice() {
+        let text = format!("{first} and {second} cannot both be used");
+        let fault = Fault::Contradiction { text, help: "keep the one that the server wants".to_owned() };
+        reading.refuse(line, fault);
+    }
 }
 
 /// Parameters that may stand beside kubeopt's own; none after a problem was told.

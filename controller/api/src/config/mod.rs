@@ -4,6 +4,7 @@
 mod charts;
 mod check;
 pub(crate) mod document;
+pub(crate) mod identity;
 mod metrics;
 mod places;
 mod ssh;
@@ -12,8 +13,9 @@ mod types;
 use kubeopt_model::Problem;
 
 pub use types::{
-    BasicAuth, ChartRepositoryConfig, ClusterConfig, Config, DatabaseConfig, ForgeConfig, ForgeKind,
-    HostKeys, KubeconfigFile, PriceConfig, PrometheusConfig, Provider, SandboxLevel, SshConfig, StoreConfig,
+    BasicAuth, ChartRepositoryConfig, CloudIdentity, ClusterConfig, Config, DatabaseConfig, ForgeConfig,
+    ForgeKind, HostKeys, KubeconfigFile, PriceConfig, PrometheusConfig, Provider, SandboxLevel, SshConfig,
+    StoreConfig,
 };
 
 use crate::Presets;

@@ -68,12 +68,16 @@ pub struct PrometheusConfig {
     pub bearer_file: Option<PathBuf>,
     /// User and password.
     pub basic: Option<BasicAuth>,
+    /// Credentials of a cloud; not together with the two above.
+    pub identity: Option<CloudIdentity>,
     /// Value of the header `X-Scope-OrgID`.
     pub tenant: Option<String>,
     /// Labels that tell this cluster's series from others' in the same server.
     pub cluster_label: BTreeMap<String, String>,
     /// Further parameters of each query; none that kubeopt sets itself.
     pub parameters: BTreeMap<String, String>,
+    /// Raw samples are read where the server offers to stream them.
+    pub remote_read: bool,
     /// Certificate authorities in PEM.
     pub ca_file: Option<PathBuf>,
     /// Client certificate in PEM; only together with its key.
@@ -84,6 +88,34 @@ pub struct PrometheusConfig {
     pub timeout_seconds: i64,
     /// Step of range queries, seconds.
     pub step_seconds: i64,
+}
+
+/// Credentials of a cloud for its managed service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CloudIdentity {
+    /// Requests are signed with Signature Version 4.
+    Aws {
+        /// Region of the workspace.
+        region: String,
+        /// Profile of the shared credentials file; none looks everywhere.
+        profile: Option<String>,
+        /// Role that is assumed.
+        role_arn: Option<String>,
+    },
+    /// Tokens of Google.
+    Google {
+        /// Key file of a service account.
+        credentials_file: Option<PathBuf>,
+    },
+    /// Tokens of Microsoft Entra.
+    Azure {
+        /// Directory.
+        tenant_id: Option<String>,
+        /// Application, or a managed identity of the machine.
+        client_id: Option<String>,
+        /// File that holds the application's secret.
+        client_secret_file: Option<PathBuf>,
+    },
 }
 
 /// User and password.
@@ -233,6 +265,10 @@ pub struct StoreConfig {
     pub database: DatabaseConfig,
     /// Folder of usage history.
     pub history: PathBuf,
+    /// Whole days for which the hours of usage are kept.
+    pub hours_kept_days: i64,
+    /// Whole days for which points of five minutes are kept; not more than of hours.
+    pub points_kept_days: i64,
     /// Folder of git objects.
     pub git: PathBuf,
     /// Folder of charts that were fetched; another one than that of git objects.

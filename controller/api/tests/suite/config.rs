@@ -1,6 +1,6 @@
 //! `kubeopt.yaml`: what is accepted, and what operators are told when it is not.
 
-use kubeopt_api::config::{DatabaseConfig, ForgeKind, HostKeys, Provider, SandboxLevel};
+use kubeopt_api::config::{CloudIdentity, DatabaseConfig, ForgeKind, HostKeys, Provider, SandboxLevel};
 use kubeopt_api::{Config, config_schema};
 use kubeopt_model::{Bytes, Problem};
 
@@ -101,6 +101,63 @@ fn parameters_of_queries_are_the_store_s_own_and_no_secrets() {
         let problems = prometheus(parameters).unwrap_err();
         assert!(problems.len() == 1 && problems[0].code == code, "{parameters}: {problems:?}");
         assert!(!problems[0].to_string().contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn credentials_of_a_cloud_are_named_by_file_and_stand_alone() {
+    let identity = |keys: &str| {
+        let text = format!(
+            "clusters: [{{name: a, metrics: {{prometheus: {{url: \"https://managed.example\", {keys}}}}}}}]"
+        );
+        read(&text).map(|config| config.clusters[0].prometheus.clone().unwrap().identity)
+    };
+    let role = "arn:aws:iam::123456789012:role/kubeopt";
+    let (region, role_arn) = ("eu-west-1".to_owned(), Some(role.to_owned()));
+    let aws = CloudIdentity::Aws { region, profile: None, role_arn };
+    assert_eq!(identity(&format!("sigv4: {{region: eu-west-1, roleArn: \"{role}\"}}")), Ok(Some(aws)));
+    let google = CloudIdentity::Google { credentials_file: None };
+    assert_eq!(identity("google: {}"), Ok(Some(google)));
+    let azure = CloudIdentity::Azure {
+        tenant_id: Some("acme.example".to_owned()),
+        client_id: None,
+        client_secret_file: Some("/run/secret".into()),
+    };
+    let keys = "azure: {tenantId: acme.example, clientSecretFile: /run/secret}";
+    assert_eq!(identity(keys), Ok(Some(azure)));
+    for (keys, code) in [
+        ("sigv4: {}", "E-API-009"),
+        ("sigv4: {region: evil.example/}", "E-API-003"),
+        ("sigv4: {region: eu-west-1, roleArn: kubeopt}", "E-API-003"),
+        ("sigv4: {region: eu-west-1, secretKey: hunter2}", "E-API-011"),
+        ("azure: {tenantId: a/b}", "E-API-003"),
+        ("azure: {clientSecret: hunter2}", "E-API-011"),
+        ("google: {}, bearerFile: /t", "E-API-010"),
+        ("sigv4: {region: eu-west-1}, azure: {}", "E-API-010"),
+    ] {
+        let problems = identity(keys).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].code == code, "{keys}: {problems:?}");
+        assert!(!problems[0].to_string().contains("hunter2"), "{problems:?}");
+    }
+}
+
+#[test]
+fn usage_is_kept_for_whole_days_within_bounds() {
+    let kept =
+        |keys: &str| read(keys).map(|config| (config.store.hours_kept_days, config.store.points_kept_days));
+    assert_eq!(kept(""), Ok((90, 14)));
+    assert_eq!(kept("store: {hoursKept: 400d, pointsKept: 36h}"), Ok((400, 2)));
+    assert_eq!(kept("store: {hoursKept: 7d}"), Ok((7, 7)));
+    for (keys, code) in [
+        ("store: {hoursKept: 6d}", "E-API-004"),
+        ("store: {hoursKept: 401d}", "E-API-004"),
+        ("store: {pointsKept: 23h}", "E-API-004"),
+        ("store: {pointsKept: 91d}", "E-API-004"),
+        ("store: {hoursKept: 10d, pointsKept: 11d}", "E-API-010"),
+        ("store: {hoursKept: 30}", "E-API-003"),
+    ] {
+        let problems = kept(keys).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].code == code, "{keys}: {problems:?}");
     }
 }
 
