@@ -3,13 +3,14 @@
 //! ```text
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- scan [--containers N] [--days N] [--step S] [--rounds N]
 //!                                                    [--keep DIR] [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- sizing [--containers N] [--days N] [--rounds N] [--keep DIR]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- plan --repos DIR [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- trace --repos DIR [--chart NAME=DIR] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
-//! queries. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
+//! queries. `sizing` measures a pass over history on disk, beside what polars takes to read the same bytes. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
 //! `trace` sets every line that a trace of these names, renders with the bare programs, and sets it back.
 
 mod bytes;
@@ -19,6 +20,7 @@ mod monorepo;
 mod options;
 mod plan;
 mod scan;
+mod sizing;
 mod store;
 mod trace;
 /// The suite `trace` does the same to folders of the project.
@@ -34,6 +36,7 @@ use options::{Command, Options};
 /// The usage, as the module's documentation tells it.
 const USAGE: &str =
     "usage: bench scan [--containers N] [--days N] [--step S] [--rounds N] [--keep DIR] [--program FILE]
+       bench sizing [--containers N] [--days N] [--rounds N] [--keep DIR]
        bench plan --repos DIR [--program FILE]
        bench trace --repos DIR [--chart NAME=DIR] [--program FILE]
        bench monorepo [--applications N] [--charts N] [--program FILE]";
@@ -51,6 +54,14 @@ fn main() -> ExitCode {
         match options.command {
             Command::Scan(what) => {
                 scan::run(&what, &options.program).await;
+                ExitCode::SUCCESS
+            }
+            Command::Sizing(load) => {
+                sizing::run(&load).await;
+                ExitCode::SUCCESS
+            }
+            Command::SizingPart(part, load) => {
+                sizing::part(&part, &load).await;
                 ExitCode::SUCCESS
             }
             Command::Monorepo(size) => {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::monorepo::Size;
+use crate::sizing::Part;
 use crate::trace::Repositories;
 
 /// What to run, and with which program.
@@ -15,6 +16,10 @@ pub(crate) struct Options {
 /// What to run.
 pub(crate) enum Command {
     Scan(Load),
+    /// From history on disk.
+    Sizing(Load),
+    /// What `sizing` measures, in a process of its own.
+    SizingPart(Part, Load),
     /// The folder of repositories.
     Plan(PathBuf),
     /// The same, line by line.
@@ -44,7 +49,10 @@ impl Options {
         // Cargo adds `--bench` to whatever it runs as a benchmark.
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         let command = arguments.next().ok_or("say what to run")?;
-        let mut load = Load { containers: 1000, days: 14, step_s: 60, rounds: 3, keep: None };
+        // It needs no program beside itself.
+        let is_sizing = command.starts_with("sizing");
+        let containers = if is_sizing { 10_000 } else { 1000 };
+        let mut load = Load { containers, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program, mut charts) = (None, None, Vec::new());
         let mut size = Size { applications: 300, charts: 100 };
         while let Some(flag) = arguments.next() {
@@ -65,6 +73,9 @@ impl Options {
         }
         let command = match command.as_str() {
             "scan" => Command::Scan(load),
+            "sizing" => Command::Sizing(load),
+            "sizing-floor" => Command::SizingPart(Part::Floor, load),
+            "sizing-passes" => Command::SizingPart(Part::Passes, load),
             "trace" => Command::Trace(Repositories {
                 folder: repositories.ok_or("trace needs --repos DIR")?,
                 charts,
@@ -73,7 +84,10 @@ impl Options {
             "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
             other => return Err(format!("there is no `{other}`")),
         };
-        Ok(Self { command, program: program.map_or_else(built_program, Ok)? })
+        Ok(Self {
+            command,
+            program: if is_sizing { PathBuf::new() } else { program.map_or_else(built_program, Ok)? },
+        })
     }
 }
 

@@ -148,7 +148,7 @@ fn scan(load: &Load, program: &Path, server: &Server, kubernetes: &Kubernetes, f
 }
 
 /// CPU time of a process so far, all threads, user and system.
-fn cpu_s(process: u32) -> f64 {
+pub(crate) fn cpu_s(process: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // The name of the program, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it.
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
@@ -158,7 +158,7 @@ fn cpu_s(process: u32) -> f64 {
 }
 
 /// The highest resident set of a process so far; 0 once it has ended.
-fn resident_bytes_max(process: u32) -> u64 {
+pub(crate) fn resident_bytes_max(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib: Option<u64> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());

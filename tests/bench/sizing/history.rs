@@ -1,0 +1,115 @@
+//! Weeks of generated usage in files, the same on every machine; made once and kept for the next run.
+
+use std::f64::consts::TAU;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use kubeopt_history::{ParquetUsage, UsageStore};
+use kubeopt_model::usage::{Signal, UsageSeries};
+use kubeopt_model::{Timestamp, Window};
+use kubeopt_tests::OrFail;
+use polars::prelude::{ParquetReader, SerReader as _};
+
+use super::world::{cluster, container, pod};
+
+/// 2025-11-20, midnight UTC: where the history ends.
+const END_UNIX_S: i64 = 1_763_596_800;
+
+const STEP_S: i64 = 300;
+const HOUR_S: i64 = 3600;
+const DAY_S: i64 = 86_400;
+
+/// Written last: a folder without it was left half made.
+const STAMP: &str = "made";
+
+/// Makes the history of so many containers, unless the folder holds it.
+pub(super) async fn make(folder: &Path, containers: usize, days: u32) {
+    let stamp = folder.join(STAMP);
+    if stamp.is_file() {
+        return;
+    }
+    // A folder that was never finished holds whatever an interrupted run left.
+    let _none = std::fs::remove_dir_all(folder);
+    let store = ParquetUsage::open(folder).or_fail("open a history");
+    for day in (1..=i64::from(days)).rev() {
+        let from_unix_s = END_UNIX_S - day * DAY_S;
+        append(&store, containers, Window { from_unix_s, to_unix_s: from_unix_s + DAY_S }).await;
+    }
+    std::fs::write(stamp, "").or_fail("note that a history is made");
+}
+
+/// Now, for whoever reads the history.
+pub(super) fn end() -> Timestamp {
+    Timestamp::from_second(END_UNIX_S).expect("a literal that is a time")
+}
+
+/// The hour that a pass finds new.
+pub(super) fn last_hour() -> Window {
+    Window { from_unix_s: END_UNIX_S - HOUR_S, to_unix_s: END_UNIX_S }
+}
+
+/// Adds what all containers used in a slice.
+pub(super) async fn append(store: &dyn UsageStore, containers: usize, slice: Window) {
+    let mut rollup = store.begin(&cluster(), slice);
+    for at in 0..containers {
+        for (signal, key) in [(Signal::CpuMillicores, 0), (Signal::MemoryBytes, 1)] {
+            let times = (slice.from_unix_s..slice.to_unix_s).step_by(STEP_S as usize);
+            let points = times.map(|time| (time, used(at, signal, key, time))).collect();
+            rollup.add(UsageSeries { container: container(at), pod: pod(at), signal, points });
+        }
+    }
+    store.append(rollup, None).await.or_fail("append to a history");
+}
+
+/// Millicores or bytes: a daily wave with noise, lower on two days of seven, of containers of 17 sizes.
+fn used(at: usize, signal: Signal, key: u64, time: i64) -> f64 {
+    let size = (1 + at % 17) as f64;
+    let wave = (time.rem_euclid(DAY_S) as f64 / DAY_S as f64 * TAU).sin();
+    let drawn = unit(mix(mix(at as u64 * 2 + key) ^ time.unsigned_abs()));
+    let week = if time.div_euclid(DAY_S).rem_euclid(7) >= 5 { 0.5 } else { 1.0 };
+    let spike = if drawn > 0.998 { 3.0 } else { 1.0 };
+    if signal == Signal::CpuMillicores {
+        20.0 * size * (1.0 + 0.5 * wave) * (0.7 + 0.6 * drawn) * week * spike
+    } else {
+        3e7 * size * (1.0 + 0.2 * wave) * (0.95 + 0.1 * drawn)
+    }
+}
+
+/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same on every machine.
+fn mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// The upper 53 bits as a number in [0, 1).
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Bytes that a pass reads: all files but the points, which no rule of the default policy looks at.
+pub(super) fn bytes(folder: &Path) -> u64 {
+    files(folder).iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum()
+}
+
+/// Reads every table that a pass reads, one after the other, and gives the number of their rows.
+pub(super) fn read_all(folder: &Path) -> usize {
+    let tables =
+        files(folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet"));
+    tables
+        .map(|path| {
+            let file = File::open(path).or_fail("open a table");
+            ParquetReader::new(file).finish().expect("a table of the history").height()
+        })
+        .sum()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let folder = folder.join(cluster().as_str());
+    let entries = std::fs::read_dir(folder).or_fail("list a history");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.or_fail("list a history").path()).collect();
+    files.retain(|path| !path.to_string_lossy().contains("points"));
+    files.sort();
+    files
+}
