@@ -14,11 +14,11 @@ use kubeopt_model::recommendation::{SiteAddition, SiteChange, SitePatch};
 use kubeopt_model::{
     Binding, FileSet, ForgeName, NoRecommendation, RepoPath, RepositoryId, Source, SourceMapping, Timestamp,
 };
-use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::edges::{Alone, ClusterEdge, Edges, Selection};
 use kubeopt_runtime::pipeline::{PassReport, plan};
+use kubeopt_runtime::pricing::Terms;
 use kubeopt_runtime::progress::Quiet;
 use kubeopt_runtime::tracing::{Charts, Origins, RepositoryTrace, TraceCache};
 use kubeopt_runtime::wiring::local_edge;
@@ -150,7 +150,7 @@ async fn edges(
         metrics: Some(Box::new(running.usage.clone())),
         facts: Box::new(running),
         metrics_at: "recorded usage".to_owned(),
-        prices: Some(default_prices()),
+        terms: Terms::default(),
     };
     Edges {
         clusters: running.into_iter().map(cluster).collect(),

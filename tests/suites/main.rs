@@ -4,6 +4,7 @@ mod argocd;
 mod backtest;
 mod chart;
 mod cluster;
+mod costs;
 mod demo;
 mod end_to_end;
 mod forge_contract;

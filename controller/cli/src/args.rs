@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Set(Set),
     /// Show what sizing rules would have saved on recorded usage, and what would have exceeded them.
     Backtest(Backtest),
+    /// Show what capacity cost, by namespace, workload or label, over a window of time.
+    Costs(crate::costs::Costs),
+    /// Show what merged pull requests save, estimated, beside what kubeopt itself costs.
+    Savings(crate::costs::Savings),
     /// Write the usage history to a file, or take one over.
     History(crate::history::History),
     /// Print a completion script for a shell.

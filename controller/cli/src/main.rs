@@ -2,6 +2,7 @@
 
 mod args;
 mod backtest;
+mod costs;
 mod demo;
 mod explain;
 mod generate;

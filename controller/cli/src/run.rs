@@ -47,6 +47,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Run(run) => in_runtime(run_loop(run, common)),
         Command::Explain(explain) => in_runtime(explain::run(explain, common)),
         Command::Check(check) => in_runtime(run_check(check, common)),
+        Command::Costs(costs) => in_runtime(crate::costs::run_costs(costs, common)),
+        Command::Savings(savings) => in_runtime(crate::costs::run_savings(savings, common)),
         Command::Get(get) => in_runtime(crate::get::run(get, common)),
         Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
         Command::History(history) => in_runtime(crate::history::run(history, common)),
@@ -89,16 +91,24 @@ fn start_logs(common: &Common) {
 /// Flags to options.
 pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
     Options {
+        prometheus: selection.prometheus.clone(),
+        prometheus_token_file: selection.prometheus_token_file.clone(),
+        namespaces: selection.namespaces.clone(),
+        history: selection.history.clone(),
+        ..options_of_all(common)
+    }
+}
+
+/// The flags that all commands have.
+fn options_of_all(common: &Common) -> Options {
+    Options {
         config: common.config.clone(),
         kubeconfig: common.kubeconfig.clone(),
         context: common.context.clone(),
         kustomize: common.kustomize.clone(),
         helm: common.helm.clone(),
         sandbox: common.sandbox.map(Into::into),
-        prometheus: selection.prometheus.clone(),
-        prometheus_token_file: selection.prometheus_token_file.clone(),
-        namespaces: selection.namespaces.clone(),
-        history: selection.history.clone(),
+        ..Options::default()
     }
 }
 
@@ -256,15 +266,7 @@ async fn run_loop(run_args: Run, common: Common) -> Outcome {
         let text = "the controller needs its configuration";
         return Err(vec![Problem::new(kubeopt_runtime::codes::NOT_CONFIGURED, text, help)]);
     }
-    let options = Options {
-        config: common.config.clone(),
-        kubeconfig: common.kubeconfig.clone(),
-        context: common.context.clone(),
-        kustomize: common.kustomize.clone(),
-        helm: common.helm.clone(),
-        sandbox: common.sandbox.map(Into::into),
-        ..Options::default()
-    };
+    let options = options_of_all(&common);
     let config = read_config(&options)?;
     for warning in &config.warnings {
         tracing::warn!(code = warning.code, help = warning.help, "{}", warning.text);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::cluster::{ClusterFacts, Node};
+use kubeopt_model::cluster::ClusterFacts;
 use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
 use kubeopt_model::{
     ContainerId, ContainerRole, ContainerUsage, Prices, Resource, Timestamp, Window, Workload, WorkloadId,
@@ -15,9 +15,8 @@ use serde::Serialize;
 
 use crate::capacity::expected_base;
 use crate::find::{Priced, UnknownPrice};
-use crate::nodes::mean_unit;
+use crate::places::{Place, Places};
 use crate::price::UnitPrices;
-use crate::sheet::Market;
 use crate::words::{Aggregate, row_name};
 
 /// One cluster with what its costs are made of.
@@ -29,8 +28,22 @@ pub struct PricedCluster<'a> {
     pub prices: &'a BTreeMap<String, Result<Priced, UnknownPrice>>,
     /// Usage over the window.
     pub usage: &'a BTreeMap<ContainerId, ContainerUsage>,
-    /// For a cluster none of whose nodes has a price; none leaves its workloads unpriced.
+    /// For a cluster none of whose nodes can be seen; none leaves its workloads unpriced.
     pub fallback: Option<&'a Prices>,
+}
+
+/// Why the cost of a container is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum UnknownCost {
+    /// Its nodes have no price.
+    #[error("{0}")]
+    Price(#[from] UnknownPrice),
+    /// It requests nothing of a resource, and no usage of it is known.
+    #[error("it requests nothing, and no usage of it is known")]
+    NothingKnown,
+    /// It runs now and then, and no run was seen.
+    #[error("it runs now and then, and no run is in the window")]
+    NoRun,
 }
 
 /// One resource of one container over the window.
@@ -92,11 +105,23 @@ pub struct CostReport {
     pub total: CostRow,
     /// What prices rest on: words, date, age in days; sorted.
     pub prices: Vec<PriceNote>,
+    /// Why containers are in no sum, with how many.
+    pub unknown: Vec<UnknownNote>,
     /// Currency of every number.
     pub currency: &'static str,
     /// The lines behind it.
     #[serde(skip)]
     pub lines: Vec<Line>,
+}
+
+/// Why containers are in no sum.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnknownNote {
+    /// A sentence without a full stop.
+    pub why: String,
+    /// How many containers.
+    pub containers: usize,
 }
 
 /// What prices rest on.
@@ -119,11 +144,12 @@ pub fn allocate(
     now: Timestamp,
 ) -> CostReport {
     let mut rows: BTreeMap<String, CostRow> = BTreeMap::new();
+    let mut unknown: BTreeMap<UnknownCost, usize> = BTreeMap::new();
     let mut lines = Vec::new();
     for cluster in clusters {
         let places = Places::of(cluster);
         for workload in cluster.facts.workloads.iter().filter(|workload| workload.owner.is_none()) {
-            let place = places.of_workload(cluster, workload);
+            let place = places.of_workload(cluster, workload).map_err(UnknownCost::from);
             // An init container reserves nothing beside what runs later; only nodes are packed with the larger of both.
             let lasting = workload.containers.iter().filter(|one| one.role != ContainerRole::Init);
             for container in lasting {
@@ -131,23 +157,32 @@ pub fn allocate(
                 let row = rows.entry(name.clone()).or_insert_with(|| CostRow { name, ..CostRow::default() });
                 let id = ContainerId { workload: workload.id.clone(), container: container.name.clone() };
                 let usage = cluster.usage.get(&id);
-                let made = place.as_ref().and_then(|place| {
-                    let work = Work { workload, resources: &container.resources, usage, window };
-                    Some([work.line(&id, Resource::Cpu, place)?, work.line(&id, Resource::Memory, place)?])
-                });
-                match &made {
-                    Some(made) => row.add(made, window),
-                    None => row.unknown_containers += 1,
+                let work = Work { workload, resources: &container.resources, usage, window };
+                match place.as_ref().map_err(|why| *why).and_then(|place| work.lines(&id, place)) {
+                    Ok(made) => {
+                        row.add(&made, window);
+                        lines.extend(made);
+                    }
+                    Err(why) => {
+                        row.unknown_containers += 1;
+                        *unknown.entry(why).or_default() += 1;
+                    }
                 }
-                lines.extend(made.into_iter().flatten());
             }
         }
     }
-    report(rows, lines, window, now)
+    let unknown =
+        unknown.into_iter().map(|(why, containers)| UnknownNote { why: why.to_string(), containers });
+    report(rows.into_values().collect(), lines, unknown.collect(), window, now)
 }
 
-fn report(rows: BTreeMap<String, CostRow>, lines: Vec<Line>, window: Window, now: Timestamp) -> CostReport {
-    let mut rows: Vec<CostRow> = rows.into_values().collect();
+fn report(
+    mut rows: Vec<CostRow>,
+    lines: Vec<Line>,
+    unknown: Vec<UnknownNote>,
+    window: Window,
+    now: Timestamp,
+) -> CostReport {
     rows.sort_by(|a, b| b.total_cost.cmp(&a.total_cost).then_with(|| a.name.cmp(&b.name)));
     let mut total = CostRow { name: "total".to_owned(), ..CostRow::default() };
     rows.iter().for_each(|row| total.absorb(row));
@@ -161,7 +196,7 @@ fn report(rows: BTreeMap<String, CostRow>, lines: Vec<Line>, window: Window, now
         .collect();
     prices.sort();
     prices.dedup();
-    CostReport { window, rows, total, prices, currency: "USD", lines }
+    CostReport { window, rows, total, prices, unknown, currency: "USD", lines }
 }
 
 fn age_days(date: &str, now: Timestamp) -> Option<i64> {
@@ -209,96 +244,15 @@ fn monthly(cost: Money, window: Window) -> Money {
     Money(cost.0 * Decimal::from(HOURS_PER_MONTH) / hours).to_cents()
 }
 
-/// Where a workload runs, as prices see it.
-#[derive(Debug, Clone)]
-struct Place {
-    unit: UnitPrices,
-    list: UnitPrices,
-    region: Option<String>,
-    spot: bool,
-    basis: (String, String),
-}
-
-/// The nodes of each workload's pods, and the place that stands for the whole cluster.
-struct Places<'a> {
-    nodes: BTreeMap<&'a WorkloadId, Vec<&'a Node>>,
-    whole: Option<Place>,
-}
-
-impl<'a> Places<'a> {
-    fn of(cluster: &PricedCluster<'a>) -> Self {
-        let by_name: BTreeMap<&str, &Node> =
-            cluster.facts.nodes.iter().map(|node| (node.name.as_str(), node)).collect();
-        let mut nodes: BTreeMap<&WorkloadId, Vec<&Node>> = BTreeMap::new();
-        for pod in &cluster.facts.pods {
-            let node = pod.node.as_deref().and_then(|name| by_name.get(name).copied());
-            if let (Some(workload), Some(node)) = (&pod.workload, node) {
-                nodes.entry(workload).or_default().push(node);
-            }
-        }
-        let all: Vec<&Node> = by_name.values().copied().collect();
-        let configured = || {
-            let prices = cluster.fallback?;
-            let unit = UnitPrices::of(prices)?;
-            let basis = (prices.basis.clone(), prices.date.clone());
-            Some(Place { unit, list: unit, region: None, spot: false, basis })
-        };
-        let whole = place(&all, cluster.prices, Weight::Capacity).or_else(configured);
-        Self { nodes, whole }
-    }
-
-    /// The nodes that its pods run on, each as often as a pod does; without pods the whole cluster.
-    fn of_workload(&self, cluster: &PricedCluster<'_>, workload: &Workload) -> Option<Place> {
-        let on = self.nodes.get(&workload.id).map(Vec::as_slice).unwrap_or_default();
-        place(on, cluster.prices, Weight::Alike).or_else(|| self.whole.clone())
-    }
-}
-
-/// How nodes count towards a mean price.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    /// By what they have.
-    Capacity,
-    /// One as much as the other: once for each pod.
-    Alike,
-}
-
-fn place(
-    nodes: &[&Node],
-    prices: &BTreeMap<String, Result<Priced, UnknownPrice>>,
-    weight: Weight,
-) -> Option<Place> {
-    let known: Vec<(&Node, &Priced)> =
-        nodes.iter().filter_map(|node| Some((*node, prices.get(&node.name)?.as_ref().ok()?))).collect();
-    let (first, priced) = *known.first()?;
-    let mean = |unit: &dyn Fn(&Priced) -> Option<UnitPrices>| {
-        mean_unit(known.iter().filter_map(|(node, priced)| {
-            let weighs = if weight == Weight::Alike { first } else { *node };
-            Some((unit(priced)?, weighs))
-        }))
-    };
-    let region = first.region.clone().filter(|_| known.iter().all(|(node, _)| node.region == first.region));
-    let oldest = known.iter().map(|(_, priced)| priced.date.as_str()).min()?;
-    let same = known.iter().all(|(_, other)| other.text == priced.text);
-    let text = if same { priced.text.clone() } else { format!("{} and others", priced.text) };
-    Some(Place {
-        unit: mean(&|priced| Some(priced.unit))?,
-        list: mean(&Priced::list_unit)?,
-        region,
-        spot: known.iter().all(|(_, priced)| priced.market == Market::Spot),
-        basis: (text, oldest.to_owned()),
-    })
-}
-
-/// What a core and a GiB of each workload cost, by the nodes that its pods run on; what is unknown is missing.
-pub fn workload_prices<'a>(cluster: &PricedCluster<'a>) -> BTreeMap<&'a WorkloadId, UnitPrices> {
+/// What a core and a GiB of each workload cost, by the nodes that its pods run on.
+pub fn workload_prices<'a>(
+    cluster: &PricedCluster<'a>,
+) -> BTreeMap<&'a WorkloadId, Result<UnitPrices, UnknownPrice>> {
     let places = Places::of(cluster);
-    let priced = cluster
-        .facts
-        .workloads
-        .iter()
-        .filter_map(|workload| Some((&workload.id, places.of_workload(cluster, workload)?.unit)));
-    priced.collect()
+    let workloads = cluster.facts.workloads.iter();
+    workloads
+        .map(|workload| (&workload.id, places.of_workload(cluster, workload).map(|place| place.unit)))
+        .collect()
 }
 
 /// One container at work over the window.
@@ -310,9 +264,14 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn line(&self, id: &ContainerId, resource: Resource, place: &Place) -> Option<Line> {
+    fn lines(&self, id: &ContainerId, place: &Place) -> Result<[Line; 2], UnknownCost> {
+        let hours = self.replica_hours().ok_or(UnknownCost::NoRun)?;
+        let line = |resource| self.line(id, resource, place, hours).ok_or(UnknownCost::NothingKnown);
+        Ok([line(Resource::Cpu)?, line(Resource::Memory)?])
+    }
+
+    fn line(&self, id: &ContainerId, resource: Resource, place: &Place, hours: Decimal) -> Option<Line> {
         let used = self.usage.and_then(|usage| usage.resource(resource));
-        let hours = self.replica_hours()?;
         let expected = expected_base(self.resources.effective_request(resource), used)?;
         let cost = place.unit.hours(resource, expected, hours).to_cents();
         let mean = used.and_then(|used| expected_base(None, Some(used)));

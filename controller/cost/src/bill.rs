@@ -103,6 +103,17 @@ pub struct PoolBill {
 }
 
 impl PoolBill {
+    /// Nodes that come (positive) or go with what is on the bill; 0 where nothing is, or it is unknown.
+    pub fn nodes_delta(&self) -> i64 {
+        let Some(needed) = self.needed.filter(|_| self.why.is_none()) else { return 0 };
+        let count = |nodes: usize| i64::try_from(nodes).unwrap_or(i64::MAX);
+        if needed.after < needed.before {
+            -count((needed.before - needed.after).min(self.nodes))
+        } else {
+            count(needed.after - needed.before)
+        }
+    }
+
     /// Why nothing leaves, as a sentence without a full stop.
     pub fn sentence(&self) -> Option<String> {
         let Requested { cpu_percent, memory_percent, pods_percent } = self.requested;

@@ -4,4 +4,5 @@
 pub const CODES: &[(&str, &str)] = &[
     ("E-CST-001", "A window of time is not in the words of Kubecost."),
     ("E-CST-002", "An aggregate is not in the words of Kubecost."),
+    ("E-CST-003", "A file of own prices cannot be read."),
 ];

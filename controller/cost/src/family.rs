@@ -27,6 +27,24 @@ fn gcp_family(instance_type: &str) -> Option<String> {
     }
 }
 
+/// Whether machines of the type hold GPUs or the like, which most of their price is for. No sheet holds such types, and
+/// prices of cores and memory say nothing of them.
+pub(crate) fn is_accelerated(provider: Provider, instance_type: &str) -> bool {
+    let name = instance_type.to_ascii_lowercase().replace('_', "");
+    match provider {
+        // A family is letters and its generation: `p4d`, `g5g`, `inf2`.
+        Provider::Aws => {
+            let letters = name.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+            ["p", "g", "gr", "inf", "trn", "dl", "vt", "f"].contains(&letters)
+        }
+        Provider::Gcp => ["a2", "a3", "a4", "g2", "g4", "ct"].iter().any(|family| name.starts_with(family)),
+        Provider::Azure => ["nc", "nd", "ng", "np", "nv"]
+            .iter()
+            .any(|series| name.strip_prefix("standard").is_some_and(|size| size.starts_with(series))),
+        Provider::OnPrem => false,
+    }
+}
+
 /// How near another type is: lower is nearer, none is no relative. Compares keys of the sheets.
 pub(crate) fn distance(provider: Provider, key: &str, other: &str) -> Option<u64> {
     match provider {

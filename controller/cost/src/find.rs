@@ -77,7 +77,7 @@ pub struct Priced {
 #[serde(rename_all = "camelCase")]
 pub enum UnknownPrice {
     /// No sheet is of this provider.
-    #[error("no sheet holds prices of its provider; set usdPerCoreHour and usdPerGibHour")]
+    #[error("no sheet holds prices of its provider; set cpuPerCoreHour and memoryPerGibHour under prices")]
     Provider,
     /// There are no default prices for spot machines here.
     #[error("no sheet holds spot prices of its provider; set a discount for its pool")]
@@ -85,6 +85,17 @@ pub enum UnknownPrice {
     /// The machine has no cores or no memory.
     #[error("the machine says no cores or no memory")]
     Size,
+    /// Most of its price is for GPUs or the like.
+    #[error("no sheet holds prices of machines with GPUs; name its price in a file under prices.file")]
+    Gpu,
+    /// The operator's own price is too high for what the machine has.
+    #[error(
+        "its own price is above 2 US dollars a core and hour, as a price a month would be; write that as usdPerMonth"
+    )]
+    Implausible,
+    /// Nothing is known of the machines of the cluster.
+    #[error("no node could be seen; let kubeopt list nodes, or name provider or own prices under prices")]
+    NoNode,
 }
 
 impl Priced {

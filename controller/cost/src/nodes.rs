@@ -10,8 +10,10 @@ use kubeopt_model::{Bytes, MilliCores};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::find::{Basis, Machine, Priced, UnknownPrice, list_price};
+use crate::find::{Machine, Priced, UnknownPrice, list_price};
+use crate::own::{file_price, has_gpu, machine_price, own_price};
 use crate::price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour};
+use crate::price_file::PriceFile;
 use crate::sheet::{Market, Provider, Sheets};
 
 /// Labels that name a node's pool, the first that is there counts.
@@ -49,8 +51,12 @@ pub struct PoolTerms {
 /// What the operator said of prices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// Own prices, which are used for every node.
+    /// Own prices of machines, which go before all others.
+    pub file: PriceFile,
+    /// Own prices of a core and a GiB, which are used for every other node.
     pub own: Option<UnitPrices>,
+    /// The day that own prices are of, ISO 8601.
+    pub date: Option<String>,
     /// Whose machines, where the node does not tell.
     pub provider: Option<Provider>,
     /// Where, where the node does not tell.
@@ -126,9 +132,15 @@ pub fn provider(machine: &NodeMachine) -> Option<Provider> {
 pub fn node_price(sheets: &Sheets, node: &Node, terms: &Terms) -> Result<Priced, UnknownPrice> {
     let machine = machine(node, terms);
     let pool = terms.pools.get(&PoolId::of(node).name).copied().unwrap_or_default();
+    if let Some(price) = file_price(terms, &machine) {
+        return machine_price(sheets, price, &machine, has_gpu(node, &machine), terms);
+    }
     if let Some(unit) = terms.own {
-        let priced = own_price(unit, &machine)?;
+        let priced = own_price(unit, &machine, terms)?;
         return priced.less(pool.discount.unwrap_or(terms.discount)).ok_or(UnknownPrice::Size);
+    }
+    if has_gpu(node, &machine) {
+        return Err(UnknownPrice::Gpu);
     }
     match (machine.market, pool.discount) {
         // A discount of a spot pool says how much cheaper it is than on demand.
@@ -141,18 +153,6 @@ pub fn node_price(sheets: &Sheets, node: &Node, terms: &Terms) -> Result<Priced,
             list_price(sheets, &machine)?.less(terms.discount).ok_or(UnknownPrice::Size)
         }
     }
-}
-
-fn own_price(unit: UnitPrices, machine: &Machine) -> Result<Priced, UnknownPrice> {
-    Ok(Priced {
-        unit,
-        hourly: unit.machine(machine.cores, machine.memory).ok_or(UnknownPrice::Size)?,
-        market: machine.market,
-        basis: Basis::Configured,
-        discount: Discount::NONE,
-        date: "as configured".to_owned(),
-        text: "configured in kubeopt.yaml".to_owned(),
-    })
 }
 
 fn machine(node: &Node, terms: &Terms) -> Machine {
@@ -219,6 +219,7 @@ pub(crate) mod tests {
     use kubeopt_model::workload::ResourceList;
 
     use super::*;
+    use crate::find::Basis;
 
     /// An m5.large of us-east-1 whose pods may use all of it.
     pub(crate) fn m5_large(name: &str, labels: &[(&str, &str)]) -> Node {

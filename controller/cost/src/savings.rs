@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
-use kubeopt_model::pull_request::MarkedField;
-use kubeopt_model::quantity::{Bound, Field};
+use kubeopt_model::pull_request::MarkedRequest;
 use kubeopt_model::{Amount, ContainerId, ContainerRole, ContainerUsage, Resource, Timestamp, Workload};
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -23,8 +22,8 @@ pub struct MergedRequest {
     pub name: String,
     /// When the merge was seen, in seconds since the epoch.
     pub at_unix_s: i64,
-    /// What it changed.
-    pub fields: Vec<(Option<ContainerId>, MarkedField)>,
+    /// The requests that it changed, of every container that has them; no id where the name is none.
+    pub requests: Vec<(Option<ContainerId>, MarkedRequest)>,
 }
 
 /// What is known of a container today.
@@ -46,10 +45,10 @@ pub struct SavingsRow {
     pub pull_request: String,
     /// When the merge was seen.
     pub merged_at: String,
-    /// Requests that it changed and that are known today.
-    pub fields: usize,
+    /// Requests of containers that it changed and whose cost is known today.
+    pub requests: usize,
     /// Requests whose container, price or values are unknown; they are in no sum.
-    pub unknown_fields: usize,
+    pub unknown_requests: usize,
     /// What it changes a month: negative saves.
     pub monthly: Money,
     /// The same since the merge, within the time that was asked for.
@@ -71,7 +70,7 @@ pub struct SavingsReport {
     /// All together, since the merges.
     pub so_far: Money,
     /// Requests that are in no sum.
-    pub unknown_fields: usize,
+    pub unknown_requests: usize,
     /// What kubeopt's own requests cost a month; none where it does not run in a cluster that is looked at.
     pub own_monthly: Option<Money>,
     /// Dollars saved for each that kubeopt itself costs; none where either is unknown or nothing is saved.
@@ -100,7 +99,7 @@ pub fn estimate_savings(
         since: since.to_string(),
         monthly,
         so_far: rows.iter().map(|row| row.so_far).sum(),
-        unknown_fields: rows.iter().map(|row| row.unknown_fields).sum(),
+        unknown_requests: rows.iter().map(|row| row.unknown_requests).sum(),
         own_monthly,
         return_ratio: ratio.map(|own| (-monthly.0 / own.0).round_dp(1)),
         rows,
@@ -113,7 +112,7 @@ pub fn requests_month(cluster: &PricedCluster<'_>, is_own: &dyn Fn(&Workload) ->
     let prices = workload_prices(cluster);
     let own: Vec<&Workload> = cluster.facts.workloads.iter().filter(|workload| is_own(workload)).collect();
     let month = |workload: &Workload| {
-        let unit = *prices.get(&workload.id)?;
+        let unit = (*prices.get(&workload.id)?).ok()?;
         let hours = MeanReplicas::steady(workload.replicas).month_hours();
         let lasting = workload.containers.iter().filter(|one| one.role != ContainerRole::Init);
         let parts = lasting.flat_map(|one| [Resource::Cpu, Resource::Memory].map(|resource| (one, resource)));
@@ -128,39 +127,36 @@ pub fn requests_month(cluster: &PricedCluster<'_>, is_own: &dyn Fn(&Workload) ->
 }
 
 fn row(merged: &MergedRequest, today: &BTreeMap<ContainerId, Today<'_>>, now: Timestamp) -> SavingsRow {
-    let requests = merged
-        .fields
-        .iter()
-        .filter(|(_, field)| field.field.parse::<Field>().is_ok_and(|field| field.bound == Bound::Request));
     let deltas: Vec<Option<Money>> =
-        requests.map(|(id, field)| delta(field, today.get(id.as_ref()?)?)).collect();
+        merged.requests.iter().map(|(id, request)| delta(request, today.get(id.as_ref()?)?)).collect();
     let monthly: Money = deltas.iter().flatten().copied().sum();
     let hours = Decimal::from((now.as_second() - merged.at_unix_s).max(0)) / Decimal::from(3600);
     SavingsRow {
         pull_request: merged.name.clone(),
         merged_at: Timestamp::from_second(merged.at_unix_s)
             .map_or_else(|_| String::new(), |at| at.to_string()),
-        fields: deltas.iter().flatten().count(),
-        unknown_fields: deltas.iter().filter(|delta| delta.is_none()).count(),
+        requests: deltas.iter().flatten().count(),
+        unknown_requests: deltas.iter().filter(|delta| delta.is_none()).count(),
         monthly,
         so_far: Money(monthly.0 * hours / Decimal::from(HOURS_PER_MONTH)).to_cents(),
     }
 }
 
-/// What one request changes a month, to the cent. None where a part is unknown: a value that was not there before is one.
-fn delta(field: &MarkedField, today: &Today<'_>) -> Option<Money> {
-    let resource = field.field.parse::<Field>().ok()?.resource;
+/// What one request changes a month, to the cent. None where a part is unknown. An empty text is a request that is not
+/// there: then the container costs what it uses.
+fn delta(request: &MarkedRequest, today: &Today<'_>) -> Option<Money> {
+    let resource = request.resource;
     let unit = today.unit?;
     let usage = today.usage.and_then(|usage| usage.resource(resource));
     let replicas = today
         .usage
         .map_or(MeanReplicas::steady(today.replicas), |usage| MeanReplicas::of(usage, today.replicas));
     let month = |text: &str| {
-        let request = Amount::parse(resource, text).ok()?;
-        let expected = expected_base(Some(request), usage)?;
+        let request = if text.is_empty() { None } else { Some(Amount::parse(resource, text).ok()?) };
+        let expected = expected_base(request, usage)?;
         Some(unit.hours(resource, expected, replicas.month_hours()).to_cents())
     };
-    Some(month(&field.value.after)? - month(&field.value.before)?)
+    Some(month(&request.value.after)? - month(&request.value.before)?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Estimated savings: what counts, what is unknown, and the return.
 
-use kubeopt_model::{Change, RepoPath, WorkloadKind};
+use kubeopt_model::{Change, WorkloadKind};
 use proptest::prelude::*;
 
 use super::*;
@@ -14,15 +14,19 @@ fn unit() -> UnitPrices {
     }
 }
 
-fn field(name: &str, field: &str, before: &str, after: &str) -> (Option<ContainerId>, MarkedField) {
+fn request(
+    name: &str,
+    resource: Resource,
+    before: &str,
+    after: &str,
+) -> (Option<ContainerId>, MarkedRequest) {
     let of = main_of(WorkloadKind::Deployment, name);
-    let marked = MarkedField {
-        container: of.to_string(),
-        field: field.to_owned(),
-        file: RepoPath::new("apps/api.yaml").unwrap(),
-        value: Change { before: before.to_owned(), after: after.to_owned() },
-    };
-    (Some(of), marked)
+    let value = Change { before: before.to_owned(), after: after.to_owned() };
+    (Some(of.clone()), MarkedRequest { container: of.to_string(), resource, value })
+}
+
+fn cpu(name: &str, before: &str, after: &str) -> (Option<ContainerId>, MarkedRequest) {
+    request(name, Resource::Cpu, before, after)
 }
 
 fn time(text: &str) -> Timestamp {
@@ -30,23 +34,22 @@ fn time(text: &str) -> Timestamp {
 }
 
 /// Merged ten days, that is 240 hours, before the time of the report.
-fn report(fields: Vec<(Option<ContainerId>, MarkedField)>, own: Option<Money>) -> SavingsReport {
+fn report(requests: Vec<(Option<ContainerId>, MarkedRequest)>, own: Option<Money>) -> SavingsReport {
     let merged = MergedRequest {
         name: "acme/gitops #12".to_owned(),
         at_unix_s: time("2026-11-12T00:00:00Z").as_second(),
-        fields,
+        requests,
     };
     let old = MergedRequest { at_unix_s: time("2026-01-01T00:00:00Z").as_second(), ..merged.clone() };
     let today = Today { unit: Some(unit()), usage: None, replicas: 2 };
-    let known = BTreeMap::from([(main_of(WorkloadKind::Deployment, "api"), today)]);
+    let known = ["api", "web"].map(|name| (main_of(WorkloadKind::Deployment, name), today)).into();
     estimate_savings(&[old, merged], &known, own, time("2026-11-01T00:00:00Z"), time("2026-11-22T00:00:00Z"))
 }
 
 #[test]
 fn a_merged_request_saves_what_it_no_longer_reserves() {
-    let fields =
-        vec![field("api", "requests.cpu", "1", "500m"), field("api", "requests.memory", "1Gi", "2Gi")];
-    let report = report(fields, Some(Money("7.30".parse().unwrap())));
+    let requests = vec![cpu("api", "1", "500m"), request("api", Resource::Memory, "1Gi", "2Gi")];
+    let report = report(requests, Some(Money("7.30".parse().unwrap())));
     // Half a core less and a GiB more, for two replicas: 730 x 2 x (-0.02 + 0.005).
     assert_eq!(
         (report.basis, report.rows.len(), report.monthly.signed()),
@@ -72,21 +75,40 @@ fn kubeopt_s_own_requests_are_priced_where_it_runs() {
 }
 
 #[test]
-fn limits_save_nothing_and_the_unknown_is_in_no_sum() {
-    let fields = vec![
-        field("api", "limits.cpu", "1", "500m"),
-        field("gone", "requests.cpu", "1", "500m"),
-        field("api", "requests.cpu", "", "500m"),
-        field("api", "requests.cpu", "lots", "less"),
+fn the_unknown_is_in_no_sum() {
+    let requests = vec![
+        cpu("gone", "1", "500m"),
+        // Nothing was requested, and no usage tells what that cost.
+        cpu("api", "", "500m"),
+        cpu("api", "lots", "less"),
+        (None, cpu("api", "1", "500m").1),
     ];
-    let report = report(fields, None);
-    assert_eq!((report.monthly, report.rows[0].fields, report.unknown_fields), (Money::ZERO, 0, 3));
+    let report = report(requests, None);
+    assert_eq!((report.monthly, report.rows[0].requests, report.unknown_requests), (Money::ZERO, 0, 4));
     assert_eq!((report.own_monthly, report.return_ratio), (None, None));
 }
 
 #[test]
+fn a_value_that_two_workloads_share_counts_for_both() {
+    let report = report(vec![cpu("api", "1", "500m"), cpu("web", "1", "500m")], None);
+    // Half a core of two replicas each: 2 x 730 x 2 x 0.02.
+    assert_eq!((report.monthly.signed(), report.rows[0].requests), ("-$58.40".to_owned(), 2));
+}
+
+#[test]
+fn a_request_where_there_was_none_costs_what_it_reserves_above_usage() {
+    let of = main_of(WorkloadKind::Deployment, "api");
+    let used = crate::allocation::tests::usage(&of, 100.0, 10.0, 48.0);
+    let today = Today { unit: Some(unit()), usage: Some(&used), replicas: 2 };
+    let delta = delta(&cpu("api", "", "200m").1, &today).unwrap();
+    // Two replicas over the day: 100m more than what is used, within the error of the sketch.
+    let expected = Money("5.84".parse().unwrap());
+    assert!((delta - expected).0.abs() < "0.10".parse().unwrap(), "{delta}");
+}
+
+#[test]
 fn an_increase_is_shown_with_its_sign_and_has_no_return() {
-    let report = report(vec![field("api", "requests.cpu", "1", "2")], Some(Money("1".parse().unwrap())));
+    let report = report(vec![cpu("api", "1", "2")], Some(Money("1".parse().unwrap())));
     assert_eq!((report.monthly.signed(), report.return_ratio), ("+$58.40".to_owned(), None));
 }
 
@@ -97,7 +119,7 @@ proptest! {
     ) {
         let fields = changes
             .iter()
-            .map(|(before, after)| field("api", "requests.cpu", &format!("{before}m"), &format!("{after}m")))
+            .map(|(before, after)| cpu("api", &format!("{before}m"), &format!("{after}m")))
             .collect();
         let report = report(fields, None);
         prop_assert_eq!(report.rows.iter().map(|row| row.monthly).sum::<Money>(), report.monthly);

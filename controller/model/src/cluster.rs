@@ -62,8 +62,8 @@ pub struct Node {
     pub machine: NodeMachine,
 }
 
-/// Labels of a node that are kept: they tell its pool and how it is bought.
-pub const NODE_LABELS: [&str; 11] = [
+/// Labels of a node that are kept: they tell its pool, how it is bought, and whether it holds GPUs.
+pub const NODE_LABELS: [&str; 12] = [
     "karpenter.sh/nodepool",
     "karpenter.sh/capacity-type",
     "eks.amazonaws.com/nodegroup",
@@ -72,6 +72,7 @@ pub const NODE_LABELS: [&str; 11] = [
     "cloud.google.com/gke-nodepool",
     "cloud.google.com/gke-spot",
     "cloud.google.com/gke-preemptible",
+    "cloud.google.com/gke-accelerator",
     "kubernetes.azure.com/agentpool",
     "kubernetes.azure.com/scalesetpriority",
     "agentpool",

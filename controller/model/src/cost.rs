@@ -125,6 +125,31 @@ impl Prices {
     }
 }
 
+/// What leaves the bill, or comes on it: whole nodes. Another number than what is requested, and never added to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BillDelta {
+    /// US dollars a month, negative saves; none where nothing of it is known.
+    pub monthly: Option<Money>,
+    /// Nodes that come (positive) or go, of the pools that are known.
+    pub nodes: i64,
+    /// Why it is $0 or unknown, and what it leaves out: sentences without a full stop, one a pool.
+    pub why: Vec<String>,
+}
+
+/// What a pull request takes off the bill by itself, and together with the others that are proposed. Savings do not add
+/// up, so the second is computed and not summed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProposedBill {
+    /// By itself.
+    pub alone: BillDelta,
+    /// How many others are proposed for the same clusters.
+    pub others: usize,
+    /// With all of them, where there are any.
+    pub together: Option<BillDelta>,
+}
+
 /// What requested capacity costs a month, before and after.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapacityCost {

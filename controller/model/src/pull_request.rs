@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::change::Change;
 use crate::edit::EditedFile;
+use crate::quantity::{Bound, Field, Resource};
 use crate::source::{RepoPath, RepositoryId};
 
 /// Opens the marker in a body; the JSON and ` -->` follow.
@@ -23,6 +24,17 @@ pub struct MarkedField {
     /// File.
     pub file: RepoPath,
     /// Text before and after.
+    pub value: Change<String>,
+}
+
+/// A changed request of one container as the marker keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MarkedRequest {
+    /// `namespace/kind/name/container`
+    pub container: String,
+    /// Of which resource.
+    pub resource: Resource,
+    /// Effective request before and after; empty where there is none.
     pub value: Change<String>,
 }
 
@@ -45,6 +57,10 @@ pub struct Marker {
     /// where all of it was proven, as in the markers of earlier versions.
     #[serde(default, rename = "notRendered", skip_serializing_if = "std::ops::Not::not")]
     pub not_rendered: bool,
+    /// The requests of every container, sorted, where `fields` do not tell them: a scalar feeds several containers, or
+    /// nothing set the request before. Absent in the markers of earlier versions. What does not fit is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<MarkedRequest>,
 }
 
 impl Marker {
@@ -68,6 +84,12 @@ impl Marker {
         hex::encode(hasher.finalize())[..16].to_owned()
     }
 
+    /// The requests that it changes, of every container as far as it tells; of an earlier version only the first
+    /// container of each scalar.
+    pub fn changed_requests(&self) -> Vec<MarkedRequest> {
+        if self.requests.is_empty() { requests_of(&self.fields) } else { self.requests.clone() }
+    }
+
     /// As it stands in the body: one line of HTML comment. `<`, `>` and `-` within the JSON are escaped, so that no
     /// text can close it.
     pub fn to_html_comment(&self) -> String {
@@ -83,6 +105,21 @@ impl Marker {
         let end = start + body[start..].find(" -->")?;
         serde_json::from_str(&body[start..end]).ok()
     }
+}
+
+/// The requests among fields.
+pub fn requests_of(fields: &[MarkedField]) -> Vec<MarkedRequest> {
+    let request = |field: &MarkedField| {
+        let Field { bound, resource } = field.field.parse().ok()?;
+        (bound == Bound::Request).then(|| MarkedRequest {
+            container: field.container.clone(),
+            resource,
+            value: field.value.clone(),
+        })
+    };
+    let mut requests: Vec<MarkedRequest> = fields.iter().filter_map(request).collect();
+    requests.sort();
+    requests
 }
 
 /// The branch of a group: `kubeopt/<slug>-<first 8 hex of sha256("host/owner/repo\nbase\ngroup")>`. Stable while
@@ -167,7 +204,22 @@ mod tests {
             fields,
             labels: vec![],
             not_rendered: false,
+            requests: vec![],
         }
+    }
+
+    #[test]
+    fn a_marker_tells_the_requests_of_all_that_share_a_value() {
+        let alone = marker("payments/deploy/api/api");
+        assert!(!alone.to_html_comment().contains("\"requests\":"));
+        let own = alone.changed_requests();
+        assert_eq!((own.len(), own[0].resource, own[0].value.after.as_str()), (1, Resource::Cpu, "310m"));
+        let web = MarkedRequest { container: "payments/deploy/web/web".to_owned(), ..own[0].clone() };
+        let shared = Marker { requests: vec![own[0].clone(), web], ..alone };
+        let read = Marker::find(&shared.to_html_comment()).unwrap();
+        assert_eq!(read.changed_requests().len(), 2);
+        let limit = MarkedField { field: "limits.cpu".to_owned(), ..shared.fields[0].clone() };
+        assert_eq!(requests_of(&[limit]), vec![]);
     }
 
     #[test]

@@ -51,16 +51,6 @@ pub enum ObserveError {
         /// The slice.
         window: Window,
     },
-    /// Not positive, or so high that it is probably a price per month.
-    #[error("the price {price} in `{key}` is not plausible: {why}")]
-    Price {
-        /// The key of the configuration.
-        key: &'static str,
-        /// What stands there.
-        price: String,
-        /// Why not.
-        why: &'static str,
-    },
 }
 
 impl ObserveError {
@@ -74,7 +64,6 @@ impl ObserveError {
             Self::Query { .. } => "E-OBS-005",
             Self::Setting { .. } => "E-OBS-006",
             Self::Slice { .. } => "E-OBS-007",
-            Self::Price { .. } => "E-OBS-008",
         }
     }
 
@@ -87,8 +76,7 @@ impl ObserveError {
             Self::Malformed { .. }
             | Self::Query { .. }
             | Self::Setting { .. }
-            | Self::Slice { .. }
-            | Self::Price { .. } => false,
+            | Self::Slice { .. } => false,
         }
     }
 
@@ -117,7 +105,6 @@ impl ObserveError {
             Self::Slice { .. } => {
                 "report this as a fault of kubeopt: slices are at most a day of whole hours"
             }
-            Self::Price { .. } => "write prices in US dollars per hour, for example `usdPerCoreHour: 0.0316`",
         }
     }
 
@@ -130,8 +117,7 @@ impl ObserveError {
             | Self::Malformed { .. }
             | Self::Query { .. }
             | Self::Setting { .. }
-            | Self::Slice { .. }
-            | Self::Price { .. } => self.to_string(),
+            | Self::Slice { .. } => self.to_string(),
         };
         Problem::new(self.code(), text, self.help())
     }

@@ -1,4 +1,4 @@
-//! Usage from the Prometheus family, read in bulk, and prices of nodes.
+//! Usage from the Prometheus family, read in bulk.
 //!
 //! Input: a slice of time and the owners of pods. Output: series of samples, handed to a sink while they arrive.
 //! This crate knows nothing of storage, recommendations or repositories. Queries do not grow with the number of
@@ -8,7 +8,6 @@ pub mod codes;
 pub mod error;
 pub mod oom;
 pub mod owners;
-pub mod prices;
 pub mod prometheus;
 pub mod query;
 pub mod recorded;
@@ -26,7 +25,6 @@ mod tests;
 
 pub use error::ObserveError;
 pub use owners::PodOwners;
-pub use prices::{custom_prices, default_prices};
 pub use prometheus::{Prometheus, PrometheusOptions};
 pub use query::{LabelMatcher, Selector};
 pub use recorded::RecordedMetrics;

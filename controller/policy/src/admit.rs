@@ -2,8 +2,8 @@
 
 use kubeopt_model::recommendation::{Effect, Member, Reason, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, CapacityCost, Change, ClusterFacts, ClusterName, EditSite, EffectivePolicy, Field,
-    NoRecommendation, Prices, Recommendation, Resource,
+    Amount, Bound, Change, ClusterFacts, ClusterName, EditSite, EffectivePolicy, Field, NoRecommendation,
+    Recommendation, Resource,
 };
 
 use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, REMOVAL_GUARDRAILS, Verdict};
@@ -24,8 +24,6 @@ pub struct AdmitContext<'a> {
     pub facts: &'a [&'a ClusterFacts],
     /// What was admitted before in the same pass asks for.
     pub promised: &'a Promised,
-    /// Prices, to price capped values; without them a capped member has no cost.
-    pub prices: Option<&'a Prices>,
 }
 
 impl<'a> AdmitContext<'a> {
@@ -212,7 +210,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Sets the field in all containers that the scalars feed, and prices those again.
+    /// Sets the field in all containers that the scalars feed; what those cost is to be priced anew.
     fn set_members(&mut self, asked: &Asked, to: impl Fn(&Member) -> Option<Amount>) {
         let Recommendation { members, additions, .. } = &mut self.recommendation;
         for member in members.iter_mut().filter(|member| asked.feeds(member, additions)) {
@@ -220,10 +218,8 @@ impl Trial<'_> {
                 Some(amount) => member.resources.after.set(asked.field.bound, amount),
                 None => member.resources.after.unset(asked.field),
             }
-            member.cost = self
-                .context
-                .prices
-                .map(|prices| CapacityCost::of(&member.resources, member.replicas, prices));
+            // What it costs now is not known here.
+            member.cost = None;
         }
     }
 

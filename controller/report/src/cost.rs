@@ -1,5 +1,5 @@
-//! What requested capacity costs before and after, in words. Unknown is said, never guessed; what leaves the bill is
-//! another question and is not answered here.
+//! What requested capacity costs before and after, in words. Unknown is said with the reason, never guessed; what leaves
+//! the bill is another number, and stands beside it.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -8,6 +8,7 @@ use kubeopt_model::quantity::Resource;
 use kubeopt_model::{Amount, Resources};
 use serde::Serialize;
 
+use crate::bill::BillView;
 use crate::figures;
 use crate::pull_request::PullRequestInput;
 
@@ -30,6 +31,10 @@ pub(crate) struct CostView {
     memory_after: String,
     /// `AWS us-east-1 list, 2026-09-30 (3 days ago)`
     prices: Option<String>,
+    /// Why there are none.
+    unpriced_because: Option<String>,
+    /// What leaves the bill; none where no price is known.
+    bill: Option<BillView>,
 }
 
 impl CostView {
@@ -56,13 +61,15 @@ impl CostView {
             cpu_after: total(Resource::Cpu, |member| &member.resources.after),
             memory_before: total(Resource::Memory, |member| &member.resources.before),
             memory_after: total(Resource::Memory, |member| &member.resources.after),
-            prices: input.prices.map(|prices| basis(&prices.basis, &prices.date, input.now)),
+            prices: input.prices.ok().map(|prices| basis(&prices.basis, &prices.date, input.now)),
+            unpriced_because: input.prices.err().map(str::to_owned),
+            bill: input.prices.is_ok().then(|| BillView::of(input.bill)),
         }
     }
 }
 
 /// The basis of prices with their age.
-fn basis(basis: &str, date: &str, now: jiff::Timestamp) -> String {
+pub(crate) fn basis(basis: &str, date: &str, now: jiff::Timestamp) -> String {
     let age = date
         .parse::<Date>()
         .ok()

@@ -3,6 +3,7 @@
 //! Pure: the same values give the same text. Everything that others wrote (names, paths, sentences about them) is
 //! escaped for the place where it is shown. Must not know forges, clusters, files or clocks.
 
+pub mod bill;
 pub mod chart;
 pub mod codes;
 pub mod comment;
@@ -26,6 +27,7 @@ mod details;
 mod markdown;
 mod page_files;
 
+pub use bill::bill_line;
 pub use chart::UsageChart;
 pub use comment::{Comment, comment_text};
 pub use diff::{FileDiff, diff_files, unified_diff};

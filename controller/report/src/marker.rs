@@ -1,7 +1,7 @@
 //! The hidden state that a pull request carries in its own body. Knows nothing of the words around it.
 
-use kubeopt_model::pull_request::{MarkedField, Marker};
-use kubeopt_model::{Change, EditSite, Field};
+use kubeopt_model::pull_request::{MarkedField, MarkedRequest, Marker, requests_of};
+use kubeopt_model::{Amount, Change, EditSite, Field, Resource};
 
 use crate::pull_request::PullRequestInput;
 
@@ -50,19 +50,54 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
         })
         .collect();
     fields.sort();
+    let requests = requests(input);
     let mut marker = Marker {
         group: input.group.to_owned(),
         proposal: Marker::proposal_hash(&fields),
         base: input.base.to_owned(),
         cluster: input.cluster.to_string(),
-        fields,
         labels: input.labels.to_vec(),
         not_rendered: input.verifications.iter().any(|proof| proof.by.not_rendered().is_some()),
+        requests: if say_the_same(&requests, &requests_of(&fields)) { Vec::new() } else { requests },
+        fields,
     };
+    // What a saving is estimated from is given up before what makes the pull request idempotent.
+    while hidden_text(&marker).chars().count() > MARKER_CHARS_MAX && !marker.requests.is_empty() {
+        marker.requests.truncate(marker.requests.len() * 3 / 4);
+    }
     while hidden_text(&marker).chars().count() > MARKER_CHARS_MAX && !marker.fields.is_empty() {
         marker.fields.truncate(marker.fields.len() * 3 / 4);
     }
     marker
+}
+
+/// The requests that change, of every container.
+fn requests(input: &PullRequestInput<'_>) -> Vec<MarkedRequest> {
+    let members = input.recommendations.iter().flat_map(|recommendation| &recommendation.members);
+    let mut requests: Vec<MarkedRequest> = members
+        .flat_map(|member| [Resource::Cpu, Resource::Memory].map(|resource| (member, resource)))
+        .map(|(member, resource)| MarkedRequest {
+            container: member.container.to_string(),
+            resource,
+            value: member.resources.map(|side| {
+                side.effective_request(resource).map_or(String::new(), |amount| amount.to_string())
+            }),
+        })
+        .filter(|request| !request.value.is_none())
+        .collect();
+    requests.sort();
+    requests
+}
+
+/// Whether both hold the same amounts, however they are written.
+fn say_the_same(a: &[MarkedRequest], b: &[MarkedRequest]) -> bool {
+    let amounts = |request: &MarkedRequest| {
+        request.value.clone().map(|text| Amount::parse(request.resource, &text).ok())
+    };
+    let same = |(a, b): (&MarkedRequest, &MarkedRequest)| {
+        (&a.container, a.resource) == (&b.container, b.resource) && amounts(a) == amounts(b)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
 /// The marker as it stands in the body: ASCII only, so that no character of a name turns the reading direction even for

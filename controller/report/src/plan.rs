@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use kubeopt_model::cost::{Money, ProposedBill};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{EditedFile, Recommendation, RepoPath, Verification};
 
+use crate::bill::{bill_line, others};
 use crate::diff::diff_files;
 use crate::escape::terminal_line;
 use crate::figures;
@@ -27,9 +29,11 @@ pub struct PlanInput<'a> {
     pub recommendations: &'a [Recommendation],
     /// The proof of every entry point.
     pub verifications: &'a [Verification],
+    /// What leaves the bill, alone and with the others that are proposed.
+    pub bill: &'a ProposedBill,
 }
 
-/// One paragraph a file, then one line a proof, then whether it would be a draft; ends with a line feed.
+/// One paragraph a file, then one line a proof, then whether it would be a draft, then what it costs; ends with a line feed.
 pub fn plan_text(input: &PlanInput<'_>) -> String {
     let mut out = String::new();
     for file in diff_files(input.files) {
@@ -59,7 +63,33 @@ pub fn plan_text(input: &PlanInput<'_>) -> String {
     if input.verifications.iter().any(|verification| verification.by.not_rendered().is_some()) {
         out.push_str(DRAFT);
     }
+    for line in cost_lines(input) {
+        out.push_str(&terminal_line(&line));
+        out.push('\n');
+    }
     out
+}
+
+/// What is requested, and what leaves the bill: two numbers that are never added. The second is told again with the others
+/// that are proposed, because nodes go whole.
+fn cost_lines(input: &PlanInput<'_>) -> Vec<String> {
+    let members = || input.recommendations.iter().flat_map(|recommendation| &recommendation.members);
+    let deltas: Vec<Money> = members().filter_map(|member| Some(member.cost?.delta().to_cents())).collect();
+    let unpriced = members().count() - deltas.len();
+    let requested = match (deltas.is_empty(), unpriced) {
+        (true, _) => "price unknown".to_owned(),
+        (false, 0) => format!("{}/month", figures::dollars(deltas.into_iter().sum())),
+        (false, unpriced) => format!(
+            "{}/month without {} whose price is unknown",
+            figures::dollars(deltas.into_iter().sum()),
+            figures::counted(unpriced, "container")
+        ),
+    };
+    let mut lines = vec![format!("costs: requested capacity {requested} · {}", bill_line(&input.bill.alone))];
+    if let Some(together) = &input.bill.together {
+        lines.push(format!("       with {}, {}", others(input.bill.others), bill_line(together)));
+    }
+    lines
 }
 
 /// `payments/deploy/api  github.com/acme/gitops  apps/prod/api.yaml:14-19   (kustomize, traced)`

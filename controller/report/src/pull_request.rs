@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use kubeopt_model::cost::Prices;
+use kubeopt_model::cost::{Prices, ProposedBill};
 use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
 use kubeopt_model::{ClusterName, NoRecommendation, Recommendation, Verification};
 use serde::Serialize;
@@ -44,8 +44,10 @@ pub struct PullRequestInput<'a> {
     pub noticed: &'a [String],
     /// The proof of every entry point.
     pub verifications: &'a [Verification],
-    /// The prices that the members' costs rest on.
-    pub prices: Option<&'a Prices>,
+    /// The prices that the members' costs rest on, or why there are none: a sentence without a full stop.
+    pub prices: Result<&'a Prices, &'a str>,
+    /// What leaves the bill, alone and with the others that are proposed.
+    pub bill: &'a ProposedBill,
     /// The repository's titles follow conventional commits.
     pub conventional_title: bool,
     /// The command that repeats the edit on a checkout.

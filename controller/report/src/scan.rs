@@ -2,7 +2,7 @@
 //! Knows nothing of terminals and formats.
 
 use jiff::Timestamp;
-use kubeopt_model::cost::{Money, Prices};
+use kubeopt_model::cost::{BillDelta, Money, Prices};
 use kubeopt_model::quantity::Field;
 use kubeopt_model::recommendation::{Member, Reason, Recommendation, Risk};
 use kubeopt_model::{Change, Container, ContainerId, ContainerUsage, NoRecommendation, Resources, Workload};
@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 
+use crate::bill::bill_line;
 use crate::figures;
 
 /// Column heads of [`ScanRow::cells`].
@@ -30,6 +31,11 @@ pub struct ScanReport {
     pub metrics: ScanMetrics,
     /// Prices, if any are known.
     pub prices: Option<ScanPrices>,
+    /// Why none are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices_unknown: Option<String>,
+    /// What leaves the bill with all changes together; none where nothing changes.
+    pub bill: Option<BillDelta>,
     /// One row a container, in the order in which they are shown.
     pub rows: Vec<ScanRow>,
 }
@@ -250,9 +256,10 @@ impl ScanReport {
     /// The line above the table.
     pub fn headline(&self) -> String {
         let metrics = &self.metrics;
-        let prices = match &self.prices {
-            Some(prices) => format!("{} {}", prices.basis, prices.date),
-            None => "unknown".to_owned(),
+        let prices = match (&self.prices, &self.prices_unknown) {
+            (Some(prices), _) => crate::cost::basis(&prices.basis, &prices.date, self.at),
+            (None, Some(why)) => format!("unknown ({why})"),
+            (None, None) => "unknown".to_owned(),
         };
         format!(
             "Prometheus {} · {}d of history, {} samples, {} queries, {:.1}s · prices: {prices}",
@@ -283,7 +290,11 @@ impl ScanReport {
         let increases = deltas.iter().filter(|delta| **delta > Decimal::ZERO).count();
         match changed.len() {
             0 => format!("{}, nothing to change", figures::counted(self.rows.len(), "container")),
-            _ => format!("{money} · {}", figures::counted(increases, "increase")),
+            _ => {
+                let bill = self.bill.as_ref().filter(|_| self.prices.is_some()).map(bill_line);
+                let bill = bill.map_or(String::new(), |bill| format!(" · {bill}"));
+                format!("{money}{bill} · {}", figures::counted(increases, "increase"))
+            }
         }
     }
 }

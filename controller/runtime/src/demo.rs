@@ -9,6 +9,7 @@ mod usage;
 
 use std::path::{Path, PathBuf};
 
+use kubeopt_cost::Terms;
 use kubeopt_forge::LocalForge;
 use kubeopt_gitops::GitStore;
 use kubeopt_gitops::render::Sandbox;
@@ -18,7 +19,6 @@ use kubeopt_model::source::RendererKind;
 use kubeopt_model::{
     Binding, ClusterName, ForgeName, Namespace, Problem, RepoPath, RepositoryId, SourceMapping, Timestamp,
 };
-use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 
 use crate::edges::{Alone, ClusterEdge, Edges, Selection};
@@ -96,7 +96,7 @@ pub async fn set_up(
             facts: Box::new(cluster),
             metrics: Some(Box::new(usage::recorded(now))),
             metrics_at: "recorded usage".to_owned(),
-            prices: Some(default_prices()),
+            terms: Terms::default(),
         }],
         history: Box::new(MemoryUsage::default()),
         journal: Box::new(journal),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use kubeopt_api::PolicyFile;
+use kubeopt_cost::Terms;
 use kubeopt_forge::Forge;
 use kubeopt_gitops::render::Renderer;
 use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, SshAddress, SshClient, parse_git_url};
 use kubeopt_history::{Journal, UsageStore};
 use kubeopt_model::{
-    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Prices, Problem, RepositoryId, SourceMapping,
+    Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Problem, RepositoryId, SourceMapping,
     WorkloadId,
 };
 use kubeopt_net::{Client, Url};
@@ -55,8 +56,8 @@ pub struct ClusterEdge {
     pub metrics: Option<Box<dyn MetricsSource>>,
     /// Where usage comes from, for people; no credentials.
     pub metrics_at: String,
-    /// Prices of its capacity.
-    pub prices: Option<Prices>,
+    /// What the operator says of prices.
+    pub terms: Terms,
 }
 
 /// One forge.

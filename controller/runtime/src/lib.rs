@@ -12,6 +12,7 @@ pub mod backtest;
 pub mod check;
 pub mod codes;
 pub mod controller;
+pub mod costs;
 pub mod demo;
 pub mod edges;
 pub mod explain;
@@ -22,6 +23,7 @@ pub mod offline;
 pub mod outlook;
 pub mod pipeline;
 pub mod policy_files;
+pub mod pricing;
 pub mod progress;
 pub mod proposing;
 pub mod publishing;
@@ -67,6 +69,7 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
         codes::CODES,
         kubeopt_api::CODES,
         kubeopt_cluster::CODES,
+        kubeopt_cost::CODES,
         kubeopt_forge::codes::CODES,
         kubeopt_gitops::codes::CODES,
         kubeopt_history::codes::CODES,

@@ -30,11 +30,11 @@ pub struct PassReport {
 /// # Errors
 /// When nothing can be decided at all: usage history cannot be read.
 pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
-    let seen = edges.observe(now).await; //                        IO in: clusters, metrics
+    let seen = edges.observe(now).await; //                        IO in: clusters, metrics; prices of nodes
     let sites = edges.sites(&seen).await; //                       IO: fetch, mark, render, read back; cached by tree
     let merges = edges.follow_merges(&seen, &sites, now).await; // IO: what became of earlier pull requests
     let wanted = edges.want(&seen, &sites, now).await?; //         recommend, then guardrails, per scalar in Git
-    let decided = edges.decide(wanted, &sites, now).await; //      edit (pure), prove (IO: render again), describe (pure)
+    let decided = edges.decide(wanted, &seen, &sites, now).await; // edit, prove (IO: render again), bill, describe
     let published = edges.publish(&decided.proposals, now).await; // IO out
     let mut report = PassReport { at: now, seen, sites, merges, decided, published };
     edges.record(&mut report).await; //                            IO state: the audit, for people and the next pass
@@ -49,7 +49,7 @@ pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let seen = edges.observe(now).await;
     let sites = edges.sites(&seen).await;
     let wanted = edges.want(&seen, &sites, now).await?;
-    let decided = edges.decide(wanted, &sites, now).await;
+    let decided = edges.decide(wanted, &seen, &sites, now).await;
     Ok(PassReport { at: now, seen, sites, merges: Merges::default(), decided, published: Vec::new() })
 }
 

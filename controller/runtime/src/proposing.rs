@@ -1,16 +1,19 @@
 //! *Proposing*: from traces, facts and usage to drafts of pull requests whose edits are proven.
 //!
 //! `demand` joins what runs with what files say, `wanted` recommends and admits, `shared_base`, `patched` and `overlay`
-//! settle what several overlays share, `change_set` edits, `prove` renders again and compares, and `decide` strings these
-//! together and writes the drafts. `weigh` decides one workload again with one thing changed, for people who ask why.
+//! settle what several overlays share, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
+//! the bill, `described` writes the drafts, and `decide` strings these together. `weigh` decides one workload again with
+//! one thing changed, for people who ask why.
 //!
 //! Must not know what is open on a forge or what became of earlier pull requests: nothing in here uses `publishing` or
 //! `offline`, and nothing is written anywhere. How values are traced is the business of `tracing`.
 
 mod apart;
+mod billing;
 mod change_set;
 mod decide;
 mod demand;
+mod described;
 mod earlier;
 mod filled_in;
 mod kept_limits;

@@ -10,5 +10,7 @@ mod manners;
 mod merges;
 mod publish;
 
+pub(crate) use merges::selector;
 pub use merges::{Merge, Merges, Sync};
+pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};

@@ -1,11 +1,13 @@
 //! `scan`: what every container should ask for, as rows; writes nothing anywhere.
 
+use kubeopt_model::cost::BillDelta;
 use kubeopt_model::{Container, ForgeName, Problem, RepositoryId, Timestamp, Workload};
 use kubeopt_report::scan::{ScanMetrics, ScanPrices};
 use kubeopt_report::{ScanFormat, ScanReport, ScanRow, render_scan};
 
 use crate::edges::Edges;
 use crate::pipeline::PassReport;
+use crate::pricing::{basis, on_the_bill};
 use crate::proposing::{Admitted, Left};
 use crate::seen::Seen;
 
@@ -33,22 +35,35 @@ pub async fn scan(edges: &Edges, now: Timestamp, elapsed_s: &dyn Fn() -> f64) ->
         name: String::new(),
     };
     let wanted = edges.want_live(&seen, now, &nowhere).await?;
-    let report = table(edges, &seen, rows(&seen, &wanted.admitted, &wanted.left), now, elapsed_s());
+    let rows = rows(&seen, &wanted.admitted, &wanted.left);
+    let all = || wanted.admitted.iter().map(|admitted| &admitted.recommendation);
+    let bill = all().next().map(|_| on_the_bill(all(), &seen.clusters, &seen.prices));
+    let report = table(edges, &seen, rows, bill, now, elapsed_s());
     Ok(Scan { report, problems: seen.problems })
 }
 
 /// The table of a pass: what a scan would show, with what Git adds to it.
 pub fn report_of(edges: &Edges, pass: &PassReport) -> ScanReport {
     let rows = rows(&pass.seen, &pass.decided.admitted, &pass.decided.left);
-    table(edges, &pass.seen, rows, pass.at, 0.0)
+    table(edges, &pass.seen, rows, pass.decided.bill.clone(), pass.at, 0.0)
 }
 
-fn table(edges: &Edges, seen: &Seen, rows: Vec<ScanRow>, at: Timestamp, seconds: f64) -> ScanReport {
+fn table(
+    edges: &Edges,
+    seen: &Seen,
+    rows: Vec<ScanRow>,
+    bill: Option<BillDelta>,
+    at: Timestamp,
+    seconds: f64,
+) -> ScanReport {
+    let prices = basis(&seen.prices, edges.clusters.iter().map(|cluster| &cluster.name));
     ScanReport {
         cluster: edges.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>().join(", "),
         at,
         metrics: metrics(edges, seen, seconds),
-        prices: edges.clusters.iter().find_map(|cluster| cluster.prices.as_ref()).map(ScanPrices::from),
+        prices_unknown: prices.as_ref().err().cloned(),
+        prices: prices.ok().map(ScanPrices::from),
+        bill,
         rows,
     }
 }

@@ -7,12 +7,15 @@ use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Prob
 use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, SliceReport};
 
 use crate::edges::{ClusterEdge, Edges};
+use crate::pricing::{ClusterPrices, PricesByCluster};
 
 /// What a pass saw.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Facts by cluster; a cluster that could not be reached is missing.
     pub clusters: BTreeMap<ClusterName, ClusterFacts>,
+    /// What their capacity costs.
+    pub prices: PricesByCluster,
     /// What reading usage took, by cluster.
     pub reports: BTreeMap<ClusterName, SliceReport>,
     /// What could not be seen.
@@ -45,6 +48,7 @@ impl Edges {
                     let missing = |problem: &&Problem| problem.code != kubeopt_cluster::ABSENT;
                     seen.problems.extend(facts.unseen.iter().filter(missing).cloned());
                     self.read_usage(cluster, &facts, now, &mut seen).await;
+                    seen.prices.insert(cluster.name.clone(), ClusterPrices::of(&facts, &cluster.terms));
                     seen.clusters.insert(cluster.name.clone(), facts);
                 }
                 Err(problem) => seen.problems.push(problem),

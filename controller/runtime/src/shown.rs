@@ -18,6 +18,7 @@ impl PassReport {
                 files: &proposal.change_set.files,
                 recommendations: &proposal.change_set.recommendations,
                 verifications: &proposal.verifications,
+                bill: &proposal.bill,
             };
             plan_text(&input)
         });
@@ -97,6 +98,7 @@ impl PassReport {
                     "diff": unified_diff(&proposal.change_set.files),
                     "recommendations": proposal.change_set.recommendations,
                     "verifications": proposal.verifications,
+                    "bill": proposal.bill,
                     "published": self.published.get(index).map(published_json),
                 })
             })
@@ -125,7 +127,7 @@ impl PassReport {
                 })
             })
             .collect();
-        json!({ "at": self.at, "proposals": proposals, "left": left, "merges": merges, "problems": self.problems() })
+        json!({ "at": self.at, "proposals": proposals, "bill": self.decided.bill, "left": left, "merges": merges, "problems": self.problems() })
     }
 }
 

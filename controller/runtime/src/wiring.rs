@@ -3,13 +3,14 @@
 mod charts;
 mod git;
 mod metrics;
+mod prices;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
-use kubeopt_api::config::{ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind, PriceConfig, SandboxLevel};
+use kubeopt_api::config::{ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind, SandboxLevel};
 use kubeopt_cluster::{Cluster, ClusterConnect};
 use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
@@ -17,9 +18,8 @@ use kubeopt_history::{
     HistoryError, Journal, MemoryUsage, PostgresJournal, PostgresPlace, SqliteJournal, UsageStore,
 };
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
-use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Prices, Problem};
+use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Problem};
 use kubeopt_net::{Environment, SecretSource, Url};
-use kubeopt_observe::{custom_prices, default_prices};
 use kubeopt_report::Templates;
 
 use crate::codes;
@@ -242,7 +242,7 @@ async fn cluster_edge(
             .prometheus
             .as_ref()
             .map_or_else(|| "no metrics source".to_owned(), |p| p.url.to_string()),
-        prices: prices(&cluster.prices)?,
+        terms: prices::terms(&cluster.prices)?,
     })
 }
 
@@ -265,26 +265,6 @@ impl FactsSource for Listed {
     async fn facts(&self) -> Result<ClusterFacts, Problem> {
         self.0.list_once().await.map_err(|error| error.problem())
     }
-}
-
-fn prices(config: &PriceConfig) -> Result<Option<Prices>, Problem> {
-    let mut prices = match (config.usd_per_core_hour, config.usd_per_gib_hour) {
-        (Some(core), Some(gib)) => {
-            custom_prices(core, gib, "as configured").map_err(|error| error.problem())?
-        }
-        _ => default_prices(),
-    };
-    if !config.discount.is_zero() {
-        let pays = rust_decimal::Decimal::ONE - config.discount;
-        prices.usd_per_core_hour *= pays;
-        prices.usd_per_gib_hour *= pays;
-        prices.basis = format!(
-            "{} less {} % discount",
-            prices.basis,
-            (config.discount * rust_decimal::Decimal::ONE_HUNDRED).normalize()
-        );
-    }
-    Ok(Some(prices))
 }
 
 fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {

@@ -145,6 +145,23 @@ section! {
         "cpuPerCoreHour" => cpu_per_core_hour: String = null,
         /// Own price of a GiB and hour.
         "memoryPerGibHour" => memory_per_gib_hour: String = null,
+        /// CSV file of own prices of machines, as paid: `instanceType,usdPerHour` (or `usdPerMonth`), and where it matters
+        /// `region` and `market`. It comes before all other prices.
+        "file" => file: String = null,
+        /// The day that own prices are of, as `2026-10-01`; their age is shown.
+        "date" => date: String = null,
+        /// What holds for one node pool, by its name: the value of its provider's label, else the instance type.
+        "pools" => pools: BTreeMap<String, At<PoolSection>> = {},
+    }
+}
+
+section! {
+    /// What holds for the nodes of one pool.
+    pub(crate) struct PoolSection {
+        /// Taken off the on-demand price of its nodes, of spot nodes too; absent is the discount of the cluster.
+        "discount" => discount: Share<0, 99> = null,
+        /// Whether nodes that are not needed go away; absent is found out.
+        "autoscaled" => autoscaled: bool = null,
     }
 }
 

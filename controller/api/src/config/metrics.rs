@@ -1,18 +1,15 @@
 //! Clusters of the configuration: how they are reached, where their usage is read, what they cost.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use kubeopt_model::ClusterName;
-use rust_decimal::Decimal;
 use url::Url;
 
 use crate::config::check::{file, malformed, required};
-use crate::config::document::{Basic, Cluster, Kubeconfig, PriceSection, Prometheus, ProviderWord};
+use crate::config::document::{Basic, Cluster, Kubeconfig, Prometheus};
 use crate::config::identity::{check_azure, check_google, check_sigv4};
-use crate::config::types::{
-    BasicAuth, ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig, Provider,
-};
+use crate::config::prices::check_prices;
+use crate::config::types::{BasicAuth, ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig};
 use crate::text::redact::looks_secret;
 use crate::text::{At, Fault, Reading};
 
@@ -28,9 +25,6 @@ const OWN_PARAMETERS: [&str; 6] = ["query", "start", "end", "step", "time", "tim
 /// Most parameters, and the longest with its name: they are sent with every query.
 const PARAMETERS_MAX: usize = 20;
 const PARAMETER_BYTES_MAX: usize = 1024;
-
-/// No capacity costs more than this an hour; a larger number is a slip.
-const HIGHEST_PRICE: u32 = 1000;
 
 /// One cluster; none after a problem was told.
 pub(crate) fn check_cluster(section: At<Cluster>, reading: &mut Reading<'_>) -> Option<ClusterConfig> {
@@ -188,50 +182,4 @@ pub(crate) fn check_basic(section: At<Basic>, reading: &mut Reading<'_>) -> Opti
     let help = "write the password to a file and name it";
     let password = required(section.value.password_file, line, "basic.passwordFile", help, reading);
     Some(BasicAuth { username: username?.value, password_file: file(password?) })
-}
-
-fn check_prices(section: At<PriceSection>, reading: &mut Reading<'_>) -> Option<PriceConfig> {
-    let At { value: prices, line } = section;
-    if let Some(currency) = prices.currency.as_ref().filter(|at| at.value != "USD") {
-        let what = "another currency than USD".to_owned();
-        let help = "convert your prices to US dollars and write `currency: USD`".to_owned();
-        reading.refuse(currency.line, Fault::NotInThisVersion { what, help });
-    }
-    let cpu = optional(prices.cpu_per_core_hour, |at| check_price(at, "prices.cpuPerCoreHour", reading));
-    let memory =
-        optional(prices.memory_per_gib_hour, |at| check_price(at, "prices.memoryPerGibHour", reading));
-    let (cpu, memory) = (cpu?, memory?);
-    let custom = prices.provider.as_ref().is_some_and(|at| at.value == ProviderWord::Custom);
-    if cpu.is_some() != memory.is_some() || (custom && cpu.is_none()) {
-        let help = "write both `cpuPerCoreHour` and `memoryPerGibHour`".to_owned();
-        let path = "one of the two own prices".to_owned();
-        reading.refuse(line, Fault::Missing { path, help });
-    }
-    // The share came from decimal text with at most some digits: four decimals hold it.
-    let discount = prices.discount.map_or(0.0, |at| at.value.0);
-    Some(PriceConfig {
-        provider: prices.provider.map(|at| at.value.into()),
-        region: prices.region.map(|at| at.value),
-        discount: Decimal::try_from(discount).unwrap_or_default().round_dp(4),
-        usd_per_core_hour: cpu,
-        usd_per_gib_hour: memory,
-    })
-}
-
-fn check_price(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<Decimal> {
-    match Decimal::from_str(&at.value) {
-        Ok(price) if price > Decimal::ZERO && price < Decimal::from(HIGHEST_PRICE) => Some(price),
-        Ok(_) | Err(_) => malformed(&at, path, "a price in US dollars an hour such as `0.031611`", reading),
-    }
-}
-
-impl From<ProviderWord> for Provider {
-    fn from(word: ProviderWord) -> Self {
-        match word {
-            ProviderWord::Aws => Self::Aws,
-            ProviderWord::Gcp => Self::Gcp,
-            ProviderWord::Azure => Self::Azure,
-            ProviderWord::Custom => Self::Custom,
-        }
-    }
 }

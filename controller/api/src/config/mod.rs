@@ -7,6 +7,7 @@ pub(crate) mod document;
 pub(crate) mod identity;
 mod metrics;
 mod places;
+mod prices;
 mod ssh;
 mod types;
 
@@ -14,8 +15,8 @@ use kubeopt_model::Problem;
 
 pub use types::{
     BasicAuth, ChartRepositoryConfig, CloudIdentity, ClusterConfig, Config, DatabaseConfig, ForgeConfig,
-    ForgeKind, HostKeys, KubeconfigFile, PriceConfig, PrometheusConfig, Provider, SandboxLevel, SshConfig,
-    StoreConfig,
+    ForgeKind, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider, SandboxLevel,
+    SshConfig, StoreConfig,
 };
 
 use crate::Presets;

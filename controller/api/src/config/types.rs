@@ -153,6 +153,21 @@ pub struct PriceConfig {
     pub usd_per_core_hour: Option<Decimal>,
     /// Own price of a GiB and hour.
     pub usd_per_gib_hour: Option<Decimal>,
+    /// CSV file of own prices of machines.
+    pub file: Option<PathBuf>,
+    /// The day that own prices are of, ISO 8601.
+    pub date: Option<String>,
+    /// What holds for one pool, by its name.
+    pub pools: BTreeMap<String, PoolConfig>,
+}
+
+/// What holds for the nodes of one pool.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Taken off the on-demand price; none is the discount of the cluster.
+    pub discount: Option<Decimal>,
+    /// Whether nodes that are not needed go away; none is found out.
+    pub autoscaled: Option<bool>,
 }
 
 /// One forge.

@@ -233,15 +233,15 @@ impl<T: FromNode> FromNode for Vec<T> {
     }
 }
 
-impl FromNode for BTreeMap<String, String> {
+impl<T: FromNode> FromNode for BTreeMap<String, T> {
     fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
         let Value::Mapping(entries) = &node.value else {
             return reading.wrong_type(node, path, "a mapping such as `{app: web}`");
         };
-        let read: Vec<Option<(String, String)>> = entries
+        let read: Vec<Option<(String, T)>> = entries
             .iter()
             .map(|entry| {
-                let value = String::read(&entry.node, &join(path, &shown(&entry.key)), reading)?;
+                let value = T::read(&entry.node, &join(path, &shown(&entry.key)), reading)?;
                 Some((entry.key.clone(), value))
             })
             .collect();

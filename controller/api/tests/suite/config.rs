@@ -272,6 +272,11 @@ fn contradictions_and_doubles_are_told() {
         ),
         ("clusters: [{name: a, prices: {provider: custom}}]", "E-API-009"),
         ("clusters: [{name: a, prices: {cpuPerCoreHour: 0.03, memoryPerGibHour: -1}}]", "E-API-003"),
+        ("clusters: [{name: a, prices: {cpuPerCoreHour: 23.08, memoryPerGibHour: 0.004}}]", "E-API-003"),
+        ("clusters: [{name: a, prices: {date: autumn}}]", "E-API-003"),
+        ("clusters: [{name: a, prices: {pools: {web: {discount: 120%}}}}]", "E-API-004"),
+        ("clusters: [{name: a, prices: {pools: {web: {price: 1}}}}]", "E-API-002"),
+        ("clusters: [{name: a, prices: {pools: [web]}}]", "E-API-003"),
         ("clusters: [{name: a, metrics: {prometheus: {url: \"ftp://p\"}}}]", "E-API-003"),
         (
             "clusters: [{name: a, metrics: {prometheus: {url: \"http://p\", clusterLabel: {\"a\\\"b\": c}}}}]",
@@ -290,6 +295,34 @@ fn contradictions_and_doubles_are_told() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn prices_may_come_from_a_file_and_hold_for_a_pool() {
+    let config = read(
+        "clusters: [{name: a, prices: {file: /etc/prices.csv, date: 2026-10-01, \
+         pools: {spot: {discount: 60%}, rack: {autoscaled: false}}}}]",
+    )
+    .unwrap();
+    let prices = &config.clusters[0].prices;
+    assert_eq!(prices.file.as_deref(), Some(std::path::Path::new("/etc/prices.csv")));
+    assert_eq!(prices.date.as_deref(), Some("2026-10-01"));
+    let (spot, rack) = (prices.pools["spot"], prices.pools["rack"]);
+    assert_eq!(
+        (spot.discount.map(|share| share.to_string()), spot.autoscaled),
+        (Some("0.6".to_owned()), None)
+    );
+    assert_eq!((rack.discount, rack.autoscaled), (None, Some(false)));
+}
+
+#[test]
+fn a_price_a_month_is_not_taken_for_one_an_hour() {
+    let text = "clusters: [{name: a, prices: {cpuPerCoreHour: 23.08, memoryPerGibHour: 0.004}}]";
+    let problems = read(text).unwrap_err();
+    assert!(
+        problems[0].to_string().contains("divide it by 730") || problems[0].help.contains("730"),
+        "{problems:?}"
+    );
 }
 
 #[test]

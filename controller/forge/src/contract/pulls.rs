@@ -55,6 +55,7 @@ fn hostile_bodies() -> Vec<String> {
         fields: Vec::new(),
         labels: vec!["kubeopt".to_owned()],
         not_rendered: true,
+        requests: vec![],
     };
     let marked = format!("Text | with `pipes`\n\n{}", marker.to_html_comment());
     let long_tail = marker.to_html_comment();

@@ -8,7 +8,7 @@ use kubeopt_model::usage::ResourceUsage;
 use kubeopt_model::{
     Amount, Bytes, Change, ClusterFacts, ClusterName, Container, ContainerId, ContainerName, ContainerRole,
     ContainerUsage, Coverage, EditSite, EffectivePolicy, Field, FieldPath, ForgeName, MilliCores, Namespace,
-    ObjectName, Prices, Recommendation, RepoPath, RepositoryId, Resources, Window, Workload, WorkloadId,
+    ObjectName, Recommendation, RepoPath, RepositoryId, Resources, Window, Workload, WorkloadId,
     WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, Verdict, judge};
@@ -95,13 +95,9 @@ impl Case {
     }
 
     pub(crate) fn judge_again(&self, recommendation: Recommendation) -> (Admission, Vec<Verdict>) {
-        let prices = prices();
         let facts = [&self.facts];
         let promised = Promised::default();
-        judge(
-            recommendation,
-            &AdmitContext { policy: &self.policy, facts: &facts, promised: &promised, prices: Some(&prices) },
-        )
+        judge(recommendation, &AdmitContext { policy: &self.policy, facts: &facts, promised: &promised })
     }
 
     /// What the first container would have, in the notation of [`resources`], and which guardrails spoke.
@@ -131,15 +127,6 @@ pub(crate) fn node(cpu: u64, memory_mebi: u64, schedulable: bool) -> Node {
         allocatable_memory: Bytes::mebi(memory_mebi),
         schedulable,
         machine: Default::default(),
-    }
-}
-
-fn prices() -> Prices {
-    Prices {
-        usd_per_core_hour: "0.03".parse().unwrap(),
-        usd_per_gib_hour: "0.004".parse().unwrap(),
-        basis: "test".to_owned(),
-        date: "2026-01-01".to_owned(),
     }
 }
 

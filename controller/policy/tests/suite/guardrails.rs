@@ -33,7 +33,7 @@ fn one_pull_request_moves_a_value_only_so_far() {
 }
 
 #[test]
-fn capped_values_say_so_in_the_reasons_and_are_priced_again() {
+fn capped_values_say_so_in_the_reasons() {
     let (admission, verdicts) = case("2 - 1Gi -", "100m - 1Gi -").judge();
     let Admission::Admitted(admitted) = admission else { panic!("it passes") };
     let reason = admitted.reasons.last().unwrap();
@@ -43,12 +43,6 @@ fn capped_values_say_so_in_the_reasons_and_are_priced_again() {
     );
     assert_eq!(reason.text, "at most -75% of 2000m in one pull request (changes.maxDecrease)");
     assert_eq!(admitted.changes[0].value.after.to_string(), "500m");
-    let cost = admitted.members[0].cost.unwrap();
-    // 3 replicas x 730 h x (cores x 0.03 + GiB x 0.004)
-    assert_eq!(
-        (cost.before.to_string(), cost.after.to_string()),
-        ("$140.16".to_owned(), "$41.61".to_owned())
-    );
     assert!(matches!(&verdicts[0].outcome, Outcome::Capped { to, .. } if to.to_string() == "500m"));
 }
 
@@ -177,7 +171,7 @@ fn raises_of_one_pass_share_what_a_quota_leaves_and_the_first_ones_get_it() {
     let mut granted = Vec::new();
     for _ in 0..3 {
         let facts = [&case.facts];
-        let context = AdmitContext { policy: &case.policy, facts: &facts, promised: &promised, prices: None };
+        let context = AdmitContext { policy: &case.policy, facts: &facts, promised: &promised };
         match judge(case.recommendation(), &context).0 {
             Admission::Admitted(admitted) => {
                 granted.push("granted".to_owned());
@@ -359,7 +353,6 @@ fn a_created_request_has_no_base_and_is_held_to_floors_and_ceilings_only() {
     let Admission::Admitted(admitted) = admission else { panic!("it passes") };
     let created: Vec<String> = admitted.additions.iter().map(|one| one.after.to_string()).collect();
     assert_eq!(created, ["50m", "2Gi"]);
-    assert!(admitted.members[0].cost.unwrap().before.0.is_zero());
 
     bounded.wishes[0].highest_mebi = 3000.0;
     let (admission, _) = bounded.judge();

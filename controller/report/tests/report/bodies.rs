@@ -160,9 +160,8 @@ fn a_pull_request_without_prices_says_so_and_invents_nothing() {
     }
     let described = describe(&Templates::embedded(), &sample.input()).unwrap();
     assert_eq!(described.title, "chore(rightsizing): payments - 2 workloads");
-    assert!(
-        described.body.contains("**Requested capacity: the price is unknown**; CPU 12.0 cores → 7.9 cores")
-    );
+    let said = "**Requested capacity: the price is unknown** (no sheet holds prices of its provider); CPU 12.0 cores → 7.9 cores";
+    assert!(described.body.contains(said), "{}", described.body);
     assert!(!described.body.contains("$0"), "{}", described.body);
     assert_golden("pull-request-unpriced.md", &described.body);
 }
@@ -177,6 +176,10 @@ fn several_containers_of_the_same_lines_share_one_section() {
     assert!(body.contains("<b>deploy/api · api and 1 other fed by the same lines</b>"), "{body}");
     assert!(body.contains("| `deploy/api-canary` ×6 |"), "{body}");
     assert_eq!(body.matches("<details>").count(), 2);
+    // What is saved counts for each of them, so the marker tells both.
+    let requests = Marker::find(&body).unwrap().changed_requests();
+    let canary = requests.iter().filter(|request| request.container == "payments/deploy/api-canary/api");
+    assert_eq!((requests.len(), canary.count()), (5, 2), "{requests:?}");
 }
 
 #[test]

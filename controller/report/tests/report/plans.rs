@@ -13,6 +13,7 @@ fn a_plan_reads_as_designed() {
         files: &files,
         recommendations: &sample.recommendations,
         verifications: &sample.verifications,
+        bill: &sample.bill,
     };
     assert_golden("plan.txt", &plan_text(&input));
     assert_golden("plan.diff", &unified_diff(&files));
@@ -26,6 +27,7 @@ fn a_plan_that_is_not_rendered_says_so_and_what_to_do() {
         files: &files,
         recommendations: &sample.recommendations,
         verifications: &sample.verifications,
+        bill: &sample.bill,
     };
     let text = plan_text(&input);
     assert_golden("plan-not-rendered.txt", &text);
@@ -43,6 +45,7 @@ fn the_content_of_a_file_sends_nothing_to_the_terminal() {
         files: &files,
         recommendations: &sample.recommendations,
         verifications: &sample.verifications,
+        bill: &sample.bill,
     };
     let text = plan_text(&input);
     assert!(text.contains("+x: ⟨U+001B⟩]0;owned⟨U+0007⟩⟨U+202E⟩␍\n"), "{text}");

@@ -1,7 +1,7 @@
 //! A pull request as it could be: a web service, its sidecar, and a database that was killed for memory.
 
 use jiff::Timestamp;
-use kubeopt_model::cost::{CapacityCost, Money, Prices};
+use kubeopt_model::cost::{BillDelta, CapacityCost, Money, Prices, ProposedBill};
 use kubeopt_model::edit::{ChangedField, ProvenBy};
 use kubeopt_model::quantity::{Field, MIB};
 use kubeopt_model::recommendation::{
@@ -306,6 +306,7 @@ pub(crate) struct Sample {
     pub(crate) noticed: Vec<String>,
     pub(crate) verifications: Vec<Verification>,
     pub(crate) prices: Option<Prices>,
+    pub(crate) bill: ProposedBill,
     pub(crate) labels: Vec<String>,
 }
 
@@ -335,7 +336,22 @@ pub(crate) fn sample() -> Sample {
             basis: "AWS us-east-1 list".into(),
             date: "2026-09-30".into(),
         }),
+        bill: bill(),
         labels: vec!["kubeopt".into()],
+    }
+}
+
+/// Nothing leaves with it alone, and a node with two others.
+fn bill() -> ProposedBill {
+    let why = "node pool `m5.xlarge` is memory-bound (84 % of memory, 31 % of CPU requested), so freed CPU does not remove a node";
+    ProposedBill {
+        alone: BillDelta { monthly: Some(Money::ZERO), nodes: 0, why: vec![why.into()] },
+        others: 2,
+        together: Some(BillDelta {
+            monthly: Some(Money("-140.16".parse().unwrap())),
+            nodes: -1,
+            why: vec![],
+        }),
     }
 }
 
@@ -376,7 +392,8 @@ impl Sample {
             left_alone: &self.left_alone,
             noticed: &self.noticed,
             verifications: &self.verifications,
-            prices: self.prices.as_ref(),
+            prices: self.prices.as_ref().ok_or("no sheet holds prices of its provider"),
+            bill: &self.bill,
             conventional_title: true,
             repeat_command: Some("kubeopt plan -n payments --cluster prod-eu"),
             delivered_by: Some("Flux"),

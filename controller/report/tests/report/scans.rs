@@ -55,6 +55,8 @@ fn report() -> ScanReport {
             seconds: 1.8,
         },
         prices: sample.prices.as_ref().map(Into::into),
+        prices_unknown: None,
+        bill: Some(sample.bill.alone.clone()),
         rows,
     }
 }
@@ -82,7 +84,14 @@ fn rows_have_a_cell_for_every_head() {
 #[test]
 fn the_line_below_says_what_changes() {
     let mut report = report();
-    assert_eq!(report.summary(), "requested capacity -$108.20/month (-22%) · 1 increase");
+    report.bill.as_mut().unwrap().why = vec!["node pool `web` is memory-bound".into()];
+    assert_eq!(
+        report.summary(),
+        "requested capacity -$108.20/month (-22%) · can leave the bill: $0 for now - node pool `web` is memory-bound · 1 increase"
+    );
+    report.prices = None;
+    report.prices_unknown = Some("no node could be seen".into());
+    assert!(report.headline().ends_with("prices: unknown (no node could be seen)"), "{}", report.headline());
     report.rows.retain(|row| row.risk.is_none());
     assert_eq!(report.summary(), "2 containers, nothing to change");
 }

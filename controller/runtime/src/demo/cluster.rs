@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
 use kubeopt_manifest::workloads;
-use kubeopt_model::cluster::{Node, Pod};
-use kubeopt_model::workload::{Scaler, ScalerTarget};
+use kubeopt_model::cluster::{Node, NodeMachine, Pod};
+use kubeopt_model::workload::{ResourceList, Scaler, ScalerTarget};
 use kubeopt_model::{
     Bytes, ClusterFacts, ClusterName, Container, ContainerName, ContainerRole, Field, MilliCores, Namespace,
     ObjectName, Problem, RepoPath, RepositoryId, Resource, Resources, Workload, WorkloadId, WorkloadKind,
@@ -19,6 +19,9 @@ use crate::edges::FactsSource;
 
 /// The cluster's name.
 pub(super) const CLUSTER: &str = "demo";
+
+/// Nodes of the cluster: as many as the requests of the beginning need.
+const NODES: usize = 3;
 
 /// A workload of the demo, with what its manifests do not say.
 #[derive(Debug)]
@@ -137,11 +140,14 @@ impl FactsSource for DemoCluster {
         let mut facts = ClusterFacts::empty(ClusterName::new(CLUSTER).expect("a literal that a test reads"));
         for demo in WORKLOADS {
             let workload = running(demo, &snapshot)?;
-            facts.pods.extend((0..demo.replicas).map(|replica| pod(&workload, replica)));
+            for replica in 0..demo.replicas {
+                let node = facts.pods.len() % NODES;
+                facts.pods.push(pod(&workload, replica, node));
+            }
             facts.workloads.push(workload);
         }
         facts.workloads.sort_by(|a, b| a.id.cmp(&b.id));
-        facts.nodes.push(node());
+        facts.nodes.extend((0..NODES).map(node));
         Ok(facts)
     }
 }
@@ -185,12 +191,12 @@ fn running(demo: &DemoWorkload, snapshot: &Snapshot) -> Result<Workload, Problem
     })
 }
 
-fn pod(workload: &Workload, replica: u32) -> Pod {
+fn pod(workload: &Workload, replica: u32, on: usize) -> Pod {
     Pod {
         namespace: workload.id.namespace.clone(),
         name: format!("{}-{replica}", workload.id.name),
         workload: Some(workload.id.clone()),
-        node: Some("demo-node".to_owned()),
+        node: Some(node_name(on)),
         ready: true,
         started_unix_s: None,
         oom_kills: Vec::new(),
@@ -198,15 +204,27 @@ fn pod(workload: &Workload, replica: u32) -> Pod {
     }
 }
 
-fn node() -> Node {
+fn node_name(at: usize) -> String {
+    format!("demo-node-{at}")
+}
+
+/// An m5.xlarge of a pool that Karpenter scales, with what a kubelet leaves of it to pods.
+fn node(at: usize) -> Node {
+    let (cpu, memory) = (MilliCores(4000), Bytes::mebi(16 * 1024));
     Node {
-        name: "demo-node".to_owned(),
-        instance_type: None,
-        region: None,
-        allocatable_cpu: MilliCores(16_000),
-        allocatable_memory: Bytes::mebi(64 * 1024),
+        name: node_name(at),
+        instance_type: Some("m5.xlarge".to_owned()),
+        region: Some("us-east-1".to_owned()),
+        allocatable_cpu: MilliCores(3920),
+        allocatable_memory: Bytes::mebi(14_848),
         schedulable: true,
-        machine: Default::default(),
+        machine: NodeMachine {
+            provider_id: Some(format!("aws:///us-east-1a/i-{at}")),
+            labels: BTreeMap::from([("karpenter.sh/nodepool".to_owned(), "general".to_owned())]),
+            taints: Vec::new(),
+            capacity: ResourceList { cpu: Some(cpu), memory: Some(memory) },
+            pods: Some(58),
+        },
     }
 }
 

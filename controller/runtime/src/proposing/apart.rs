@@ -5,7 +5,7 @@ use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{Problem, Recommendation, Verification};
 
 use super::change_set::{ChangeSet, only};
-use super::decide::Proposal;
+use super::decide::Proven;
 use super::prove::prove;
 use crate::codes;
 use crate::edges::Edges;
@@ -21,9 +21,9 @@ pub(crate) struct Apart {
 
 /// Takes out what was not rendered, where something else was: proven changes do not wait for it. None where all was, or
 /// nothing.
-pub(crate) fn unrendered_apart(proposal: &Proposal) -> Option<Apart> {
-    let change_set = &proposal.change_set;
-    let reason = |one: &Recommendation| proposal.verifications.iter().find(|proof| leaves_open(proof, one));
+pub(crate) fn unrendered_apart(proven: &Proven) -> Option<Apart> {
+    let change_set = &proven.change_set;
+    let reason = |one: &Recommendation| proven.verifications.iter().find(|proof| leaves_open(proof, one));
     let rest = only(change_set, |one| reason(one).is_none())?;
     let gone = change_set.recommendations.iter();
     let gone = gone.filter_map(|one| Some((one.clone(), not_rendered(reason(one)?)))).collect();

@@ -8,13 +8,14 @@ use kubeopt_manifest::{Creation, create, edit, extend_patch, register_patch, rem
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
 use kubeopt_model::recommendation::{SiteAddition, SitePatch, SiteRemoval};
 use kubeopt_model::{
-    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Prices, Problem,
-    Recommendation, RepoPath, RepositoryId,
+    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation,
+    RepoPath, RepositoryId,
 };
 
 use super::kept_limits::keep_limits;
 use super::not_created::leave_out;
 use super::overlay::{beside, container_patches};
+use crate::pricing::PricesByCluster;
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
 #[derive(Debug, Clone)]
@@ -143,7 +144,7 @@ pub(crate) fn keep_limit(change_set: &ChangeSet, problem: &Problem) -> Option<Ch
 pub(crate) fn leave_uncreated(
     change_set: &ChangeSet,
     problem: &Problem,
-    prices: Option<&Prices>,
+    prices: &PricesByCluster,
 ) -> Option<(ChangeSet, Vec<Recommendation>)> {
     let place = problem.place.as_ref()?;
     let is_there = |addition: &SiteAddition| {

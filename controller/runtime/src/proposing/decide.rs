@@ -2,31 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubeopt_model::cost::{BillDelta, ProposedBill};
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
-use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
+use kubeopt_model::pull_request::PullRequestDraft;
 use kubeopt_model::recommendation::Member;
-use kubeopt_model::source::KnownFrom;
 use kubeopt_model::usage::ContainerPoints;
-use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{
-    ClusterFacts, ClusterName, ContainerId, ContainerRole, NoRecommendation, Prices, Problem, Recommendation,
+    ClusterFacts, ClusterName, ContainerId, ContainerRole, NoRecommendation, Problem, Recommendation,
     RepositoryId, Timestamp, Verification, Window,
 };
 use kubeopt_recommend::{Fleet, fleet_of};
-use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
 use super::apart::{Apart, unrendered_apart};
+use super::billing::{bill_of, bills};
 use super::change_set::{Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_uncreated};
+use super::described::Beside;
 use super::prove::prove;
 use super::wanted::{Governed, Ground, Left, UsageByWindow, Wanted, govern, live_units, locate, want};
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
+use crate::pricing::PricesByCluster;
 use crate::seen::Seen;
 
 /// The rules that look at points look at 14 days of them at most.
 const POINTS_S: i64 = 14 * 86_400;
+
+/// A change set with its proofs.
+#[derive(Debug, Clone)]
+pub(crate) struct Proven {
+    /// What changes.
+    pub(crate) change_set: ChangeSet,
+    /// The proofs.
+    pub(crate) verifications: Vec<Verification>,
+}
 
 /// A proven change set with its words: nothing is left to decide.
 #[derive(Debug, Clone)]
@@ -35,6 +45,8 @@ pub struct Proposal {
     pub change_set: ChangeSet,
     /// The proofs.
     pub verifications: Vec<Verification>,
+    /// What leaves the bill.
+    pub bill: ProposedBill,
     /// The words.
     pub draft: PullRequestDraft,
 }
@@ -48,6 +60,8 @@ pub struct Decided {
     pub admitted: Vec<Admitted>,
     /// What is left as it is, and why.
     pub left: Vec<Left>,
+    /// What leaves the bill with all proposals together; none without a proposal.
+    pub bill: Option<BillDelta>,
     /// What was wrong on the way.
     pub problems: Vec<Problem>,
 }
@@ -110,8 +124,6 @@ impl Edges {
         let usage = self.usage_of(&governed, seen, now).await?;
         let points = self.points_of(&governed, now).await?;
         let earlier = self.earlier_of(&governed, now).await?;
-        let prices: BTreeMap<_, Option<Prices>> =
-            self.clusters.iter().map(|cluster| (cluster.name.clone(), cluster.prices.clone())).collect();
         let ground = Ground {
             facts: &facts,
             usage: &|id: &ContainerId, seconds| usage.get(&seconds)?.get(id).cloned(),
@@ -121,7 +133,7 @@ impl Edges {
             },
             points: &points,
             fleet: fleet(&governed, &usage),
-            prices: &|cluster| prices.get(cluster).cloned().flatten(),
+            prices: &seen.prices,
             sites,
             bindings: &self.bindings,
         };
@@ -174,9 +186,9 @@ impl Edges {
     }
 
     /// Edits, proves and describes. A change set that fails a step is left with the reason; the others go on.
-    pub async fn decide(&self, wanted: Wanted, sites: &Sites, now: Timestamp) -> Decided {
+    pub async fn decide(&self, wanted: Wanted, seen: &Seen, sites: &Sites, now: Timestamp) -> Decided {
         let Wanted { admitted, left, problems } = wanted;
-        let mut decided = Decided { admitted: admitted.clone(), left, problems, proposals: Vec::new() };
+        let mut decided = Decided { admitted: admitted.clone(), left, problems, ..Decided::default() };
         let edited = edit_all(admitted, &|repository, base, path| sites.read(repository, base, path));
         for (recommendation, why) in edited.left {
             decided.left.extend(leave(&recommendation, &why));
@@ -185,20 +197,25 @@ impl Edges {
         let change_sets: Vec<ChangeSet> = edited.change_sets.into_iter().filter(shown).collect();
         decided.left.retain(|left| self.shown.covers(&left.workload));
         self.progress.stage("proving", Some(change_sets.len() as u64));
+        let mut proven = Vec::new();
         for change_set in change_sets {
-            let (change_set, proven) = self.prove_most(change_set, sites, &mut decided.left, now).await;
-            match proven {
-                Ok(proposal) => decided.proposals.push(proposal),
-                Err(problem) => {
-                    let why = NoRecommendation::NotEditable(problem.clone());
-                    for recommendation in &change_set.recommendations {
-                        decided.left.extend(leave(recommendation, &why));
-                    }
-                    decided.problems.push(problem);
-                }
+            match self.prove_most(change_set, sites, &mut decided.left, &seen.prices).await {
+                Ok(one) => proven.push(one),
+                Err((change_set, problem)) => decided.give_up(&change_set, problem),
             }
             self.progress.step();
         }
+        // Savings do not add up, so what leaves the bill is known once all that is proposed is.
+        for (one, bill) in bills(proven, seen) {
+            match self.describe(&one, &bill, &Beside { seen, sites, left: &decided.left, now }) {
+                Ok(draft) => {
+                    let Proven { change_set, verifications } = one;
+                    decided.proposals.push(Proposal { change_set, verifications, bill, draft });
+                }
+                Err(problem) => decided.give_up(&one.change_set, problem),
+            }
+        }
+        decided.bill = bill_of(&decided.proposals, seen);
         // What was left on the way is not admitted any more.
         let gone: BTreeSet<&ContainerId> = decided.left.iter().flat_map(|left| &left.containers).collect();
         decided.admitted.retain(|one| {
@@ -215,28 +232,27 @@ impl Edges {
         mut change_set: ChangeSet,
         sites: &Sites,
         left: &mut Vec<Left>,
-        now: Timestamp,
-    ) -> (ChangeSet, Result<Proposal, Problem>) {
+        prices: &PricesByCluster,
+    ) -> Result<Proven, (ChangeSet, Problem)> {
         // Every round gives up at least one limit, request, patch or recommendation, so there are no more rounds than
         // those.
         loop {
-            let proven = self.prove_and_describe(&change_set, sites, left, now).await;
-            let problem = match &proven {
+            let problem = match self.prove(&change_set, sites).await {
                 Err(problem) => problem,
-                Ok(proposal) => {
-                    let Some(apart) = unrendered_apart(proposal) else { return (change_set, proven) };
+                Ok(proven) => {
+                    let Some(apart) = unrendered_apart(&proven) else { return Ok(proven) };
                     change_set = leave_all(apart, left);
                     continue;
                 }
             };
             let without = match problem.code.as_str() {
-                codes::UNCOVERED => keep_limit(&change_set, problem).map(|without| (without, Vec::new())),
-                codes::SPILLED => leave_uncreated(&change_set, problem, self.prices_of(&change_set)),
+                codes::UNCOVERED => keep_limit(&change_set, &problem).map(|without| (without, Vec::new())),
+                codes::SPILLED => leave_uncreated(&change_set, &problem, prices),
                 _ => None,
             };
             let Some((without, gone)) = without.or_else(|| leave_patched(&change_set)) else {
                 let Some(apart) = self.unproven_apart(&change_set, sites).await else {
-                    return (change_set, proven);
+                    return Err((change_set, problem));
                 };
                 change_set = leave_all(apart, left);
                 continue;
@@ -247,65 +263,34 @@ impl Edges {
         }
     }
 
-    fn prices_of(&self, change_set: &ChangeSet) -> Option<&Prices> {
-        let cluster = self.clusters.iter().find(|cluster| cluster.name == change_set.cluster);
-        cluster.and_then(|cluster| cluster.prices.as_ref())
-    }
-
     /// Whether something of a change set was asked for.
     fn shows(&self, recommendations: &[Recommendation]) -> bool {
         let mut members = recommendations.iter().flat_map(|recommendation| &recommendation.members);
         members.any(|member| self.shown.covers(&member.container.workload))
     }
 
-    async fn prove_and_describe(
-        &self,
-        change_set: &ChangeSet,
-        sites: &Sites,
-        left: &[Left],
-        now: Timestamp,
-    ) -> Result<Proposal, Problem> {
-        let unread = || {
-            let text = format!("{} was not read in this pass", change_set.repository);
-            Problem::new(codes::NOT_PROVEN, text, "the next pass tries again")
-        };
-        let trace = sites.trace(&change_set.repository, &change_set.base).ok_or_else(unread)?;
+    async fn prove(&self, change_set: &ChangeSet, sites: &Sites) -> Result<Proven, Problem> {
+        let trace =
+            sites.trace(&change_set.repository, &change_set.base).ok_or_else(|| unread(change_set))?;
         let verifications = prove(change_set, trace, self.tools(&sites.objects)).await?;
-        let left_alone = left_beside(change_set, left);
-        let input = PullRequestInput {
-            cluster: &change_set.cluster,
-            group: &change_set.group,
-            label: &change_set.label,
-            base: &change_set.base,
-            recommendations: &change_set.recommendations,
-            left_alone: &left_alone,
-            noticed: &sites.notes,
-            verifications: &verifications,
-            prices: self.prices_of(change_set),
-            conventional_title: uses_conventional_commits(&trace.snapshot.subjects),
-            repeat_command: None,
-            delivered_by: delivered_by(change_set, sites),
-            reopen_moved_percent: change_set.policy.pull_requests.reopen_moved_percent,
-            reopen_days: change_set.policy.pull_requests.reopen_days,
-            labels: &change_set.policy.pull_requests.labels,
-            now,
-        };
-        let described = describe(&self.templates, &input).map_err(|error| error.problem())?;
-        let host = &self.forge(&change_set.repository)?.host;
-        let draft = PullRequestDraft {
-            repository: change_set.repository.clone(),
-            base: change_set.base.clone(),
-            base_oid: trace.snapshot.commit.clone(),
-            branch: branch_name(host, &change_set.repository, &change_set.base, &change_set.group),
-            title: described.title,
-            is_draft: verifications.iter().any(|verification| verification.by.not_rendered().is_some()),
-            body: described.body,
-            commit_message: described.commit_message,
-            files: change_set.files.clone(),
-            labels: change_set.policy.pull_requests.labels.clone(),
-            marker: described.marker,
-        };
-        Ok(Proposal { change_set: change_set.clone(), verifications, draft })
+        Ok(Proven { change_set: change_set.clone(), verifications })
+    }
+}
+
+/// The repository of a change set was not read.
+pub(crate) fn unread(change_set: &ChangeSet) -> Problem {
+    let text = format!("{} was not read in this pass", change_set.repository);
+    Problem::new(codes::NOT_PROVEN, text, "the next pass tries again")
+}
+
+impl Decided {
+    /// A change set that cannot be proposed is left with the reason.
+    fn give_up(&mut self, change_set: &ChangeSet, problem: Problem) {
+        let why = NoRecommendation::NotEditable(problem.clone());
+        for recommendation in &change_set.recommendations {
+            self.left.extend(leave(recommendation, &why));
+        }
+        self.problems.push(problem);
     }
 }
 
@@ -317,38 +302,6 @@ fn fleet(governed: &[Governed], usage: &UsageByWindow) -> Option<Fleet> {
         beside.filter_map(move |it| Some((of_window?.get(&it.id())?, it.workload.replicas)))
     });
     fleet_of(known)
-}
-
-/// Who rolls out what is merged, where the cluster tells it.
-fn delivered_by(change_set: &ChangeSet, sites: &Sites) -> Option<&'static str> {
-    let members = change_set.recommendations.iter().flat_map(|recommendation| &recommendation.members);
-    let applied = members.filter_map(|member| sites.sources.get(&member.container.workload)?.as_ref().ok());
-    applied.map(|source| &source.known_from).find_map(|known_from| match known_from {
-        KnownFrom::Applied(AppliedBy::FluxKustomization { .. } | AppliedBy::FluxHelmRelease { .. }) => {
-            Some("Flux")
-        }
-        KnownFrom::Applied(AppliedBy::ArgoApplication { .. }) => Some("Argo CD"),
-        KnownFrom::Applied(AppliedBy::Object { .. }) | KnownFrom::Annotated | KnownFrom::Configured => None,
-    })
-}
-
-/// What was looked at in the same namespaces and left, once per workload and reason.
-fn left_beside(change_set: &ChangeSet, left: &[Left]) -> Vec<(String, NoRecommendation)> {
-    let namespaces: BTreeSet<_> = change_set
-        .recommendations
-        .iter()
-        .flat_map(|recommendation| &recommendation.members)
-        .map(|member| &member.container.workload.namespace)
-        .collect();
-    let mut beside: Vec<(String, NoRecommendation)> = Vec::new();
-    for each in left.iter().filter(|each| namespaces.contains(&each.workload.namespace)) {
-        let subject = match each.containers.as_slice() {
-            [one] => one.to_string(),
-            _ => each.workload.to_string(),
-        };
-        beside.push((subject, each.why.clone()));
-    }
-    beside
 }
 
 /// What goes on, after what does not is left with its reasons.

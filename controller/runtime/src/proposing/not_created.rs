@@ -3,8 +3,10 @@
 //! Pure. Why one is not created is found by the stage that proves.
 
 use kubeopt_model::recommendation::SiteAddition;
-use kubeopt_model::{CapacityCost, NoRecommendation, Prices, Recommendation};
+use kubeopt_model::{NoRecommendation, Recommendation};
 use kubeopt_recommend::CREATE_REQUEST;
+
+use crate::pricing::{PricesByCluster, price};
 
 /// The recommendation without the additions that `stays_out` names; the fields are left with the reason, and its members
 /// priced anew. None where nothing would be left of it.
@@ -12,7 +14,7 @@ pub(crate) fn leave_out(
     recommendation: &Recommendation,
     stays_out: &dyn Fn(&SiteAddition) -> bool,
     why: &NoRecommendation,
-    prices: Option<&Prices>,
+    prices: &PricesByCluster,
 ) -> Option<Recommendation> {
     let mut without = recommendation.clone();
     let (out, kept) = without.additions.into_iter().partition::<Vec<_>, _>(|addition| stays_out(addition));
@@ -23,7 +25,6 @@ pub(crate) fn leave_out(
                 Some(before) => member.resources.after.set(field.bound, before),
                 None => member.resources.after.unset(field),
             }
-            member.cost = prices.map(|prices| CapacityCost::of(&member.resources, member.replicas, prices));
         }
         if without.additions.iter().all(|addition| addition.field != field) {
             without.reasons.retain(|reason| reason.field != field || reason.rule != CREATE_REQUEST);
@@ -33,5 +34,6 @@ pub(crate) fn leave_out(
             without.left.push(left);
         }
     }
+    price(&mut without, prices);
     (!without.is_empty()).then_some(without)
 }

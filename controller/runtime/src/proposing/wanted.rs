@@ -12,7 +12,7 @@ use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Binding, Bound, ClusterFacts, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation,
-    Prices, Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
+    Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
 use kubeopt_recommend::{Demand, EarlierDays, Fleet, recommend, tell_hours};
@@ -26,6 +26,7 @@ use super::shared_base::{Settle, overlay_policies, settle_shared};
 use crate::located::Sites;
 use crate::outlook::windows_of;
 use crate::policy_files::PolicyFiles;
+use crate::pricing::{PricesByCluster, price};
 use crate::tracing::{EntryTrace, is_of_release};
 
 /// Containers of one workload that are left as they are.
@@ -232,7 +233,7 @@ pub(crate) struct Ground<'a> {
     /// How large the containers of all clusters are.
     pub(crate) fleet: Option<Fleet>,
     /// Prices by cluster.
-    pub(crate) prices: &'a dyn Fn(&kubeopt_model::ClusterName) -> Option<Prices>,
+    pub(crate) prices: &'a PricesByCluster,
     /// The repositories, where any were asked.
     pub(crate) sites: &'a Sites,
     /// What may be edited.
@@ -295,12 +296,12 @@ pub(super) fn want_one(
 ) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
     let demand = demand_of(unit, policy, ground)?;
-    let prices = unit.candidates.first().and_then(|first| (ground.prices)(&first.workload.id.cluster));
-    let recommendation = recommend(&demand, prices.as_ref())?;
-    let context = AdmitContext { policy, facts: ground.facts, promised, prices: prices.as_ref() };
+    let recommendation = recommend(&demand, None)?;
+    let context = AdmitContext { policy, facts: ground.facts, promised };
     match admit(recommendation, &context) {
         Admission::Admitted(mut recommendation) => {
             tell_hours(&mut recommendation, &demand, &windows_of);
+            price(&mut recommendation, ground.prices);
             let entry = recommendation.feeds().next().cloned().unwrap_or_default();
             Ok(Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry })
         }

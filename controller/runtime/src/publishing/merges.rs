@@ -312,7 +312,7 @@ fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
 }
 
 /// `namespace/kind/name/container`
-fn selector(text: &str) -> Option<(Namespace, WorkloadKind, ObjectName, ContainerName)> {
+pub(crate) fn selector(text: &str) -> Option<(Namespace, WorkloadKind, ObjectName, ContainerName)> {
     let mut parts = text.split('/');
     let namespace = Namespace::new(parts.next()?).ok()?;
     let kind = parts.next()?.parse().ok()?;

@@ -6,6 +6,7 @@ mod applications;
 mod apps;
 mod charts;
 mod controllers;
+mod costs;
 mod creations;
 mod database;
 mod doubles;

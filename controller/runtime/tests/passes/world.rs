@@ -14,9 +14,9 @@ use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
 use kubeopt_history::{SqliteJournal, UsageStore};
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{Binding, Change, ClusterFacts, EditedFile, FileSet, ForgeName, RepoPath, Timestamp};
-use kubeopt_observe::default_prices;
 use kubeopt_report::Templates;
 use kubeopt_runtime::edges::{ClusterEdge, Edges, ForgeEdge, GitAccess, Selection};
+use kubeopt_runtime::pricing::{Provider, Terms};
 use kubeopt_runtime::progress::Quiet;
 use kubeopt_runtime::publishing::BRANCH_PREFIX;
 use kubeopt_runtime::tracing::TraceCache;
@@ -128,7 +128,7 @@ impl World {
             facts: Box::new(ShownCluster(name, Arc::clone(&self.shown))),
             metrics: Some(Box::new(metrics.clone())),
             metrics_at: "recorded".to_owned(),
-            prices: Some(default_prices()),
+            terms: Terms { provider: Some(Provider::Gcp), ..Terms::default() },
         }
     }
 

@@ -24,6 +24,7 @@ fn marker(after: &str) -> Marker {
         fields,
         labels: vec![],
         not_rendered: false,
+        requests: vec![],
     }
 }
 

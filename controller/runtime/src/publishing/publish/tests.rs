@@ -15,6 +15,7 @@ fn draft(not_rendered: bool) -> PullRequestDraft {
         fields: vec![],
         labels: vec![],
         not_rendered,
+        requests: vec![],
     };
     PullRequestDraft {
         repository: RepositoryId { forge: ForgeName::new("f").unwrap(), owner: "o".into(), name: "n".into() },

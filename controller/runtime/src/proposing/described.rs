@@ -1,0 +1,118 @@
+//! From a proven change set to the draft of its pull request: what the words are made of.
+//!
+//! Writes no word itself; those are the business of `report` and its templates.
+
+use std::collections::BTreeSet;
+
+use kubeopt_model::cost::ProposedBill;
+use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
+use kubeopt_model::source::KnownFrom;
+use kubeopt_model::workload::AppliedBy;
+use kubeopt_model::{NoRecommendation, Problem, Timestamp};
+use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
+
+use super::change_set::ChangeSet;
+use super::decide::{Proven, unread};
+use super::wanted::Left;
+use crate::edges::Edges;
+use crate::located::Sites;
+use crate::pricing::basis;
+use crate::seen::Seen;
+
+/// What a pull request is told beside its changes.
+pub(crate) struct Beside<'a> {
+    /// Facts and prices.
+    pub(crate) seen: &'a Seen,
+    /// Sources and notes.
+    pub(crate) sites: &'a Sites,
+    /// What is left as it is.
+    pub(crate) left: &'a [Left],
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+impl Edges {
+    /// The draft of a pull request.
+    ///
+    /// # Errors
+    /// When a template of the operator fails, or the forge is not configured.
+    pub(crate) fn describe(
+        &self,
+        proven: &Proven,
+        bill: &ProposedBill,
+        beside: &Beside<'_>,
+    ) -> Result<PullRequestDraft, Problem> {
+        let Proven { change_set, verifications } = proven;
+        let Beside { seen, sites, left, now } = *beside;
+        let trace =
+            sites.trace(&change_set.repository, &change_set.base).ok_or_else(|| unread(change_set))?;
+        let left_alone = left_beside(change_set, left);
+        let prices = basis(&seen.prices, [&change_set.cluster]);
+        let input = PullRequestInput {
+            cluster: &change_set.cluster,
+            group: &change_set.group,
+            label: &change_set.label,
+            base: &change_set.base,
+            recommendations: &change_set.recommendations,
+            left_alone: &left_alone,
+            noticed: &sites.notes,
+            verifications,
+            prices: prices.as_ref().map(|prices| *prices).map_err(String::as_str),
+            bill,
+            conventional_title: uses_conventional_commits(&trace.snapshot.subjects),
+            repeat_command: None,
+            delivered_by: delivered_by(change_set, sites),
+            reopen_moved_percent: change_set.policy.pull_requests.reopen_moved_percent,
+            reopen_days: change_set.policy.pull_requests.reopen_days,
+            labels: &change_set.policy.pull_requests.labels,
+            now,
+        };
+        let described = describe(&self.templates, &input).map_err(|error| error.problem())?;
+        let host = &self.forge(&change_set.repository)?.host;
+        Ok(PullRequestDraft {
+            repository: change_set.repository.clone(),
+            base: change_set.base.clone(),
+            base_oid: trace.snapshot.commit.clone(),
+            branch: branch_name(host, &change_set.repository, &change_set.base, &change_set.group),
+            title: described.title,
+            is_draft: verifications.iter().any(|verification| verification.by.not_rendered().is_some()),
+            body: described.body,
+            commit_message: described.commit_message,
+            files: change_set.files.clone(),
+            labels: change_set.policy.pull_requests.labels.clone(),
+            marker: described.marker,
+        })
+    }
+}
+
+/// Who rolls out what is merged, where the cluster tells it.
+fn delivered_by(change_set: &ChangeSet, sites: &Sites) -> Option<&'static str> {
+    let members = change_set.recommendations.iter().flat_map(|recommendation| &recommendation.members);
+    let applied = members.filter_map(|member| sites.sources.get(&member.container.workload)?.as_ref().ok());
+    applied.map(|source| &source.known_from).find_map(|known_from| match known_from {
+        KnownFrom::Applied(AppliedBy::FluxKustomization { .. } | AppliedBy::FluxHelmRelease { .. }) => {
+            Some("Flux")
+        }
+        KnownFrom::Applied(AppliedBy::ArgoApplication { .. }) => Some("Argo CD"),
+        KnownFrom::Applied(AppliedBy::Object { .. }) | KnownFrom::Annotated | KnownFrom::Configured => None,
+    })
+}
+
+/// What was looked at in the same namespaces and left, once per workload and reason.
+fn left_beside(change_set: &ChangeSet, left: &[Left]) -> Vec<(String, NoRecommendation)> {
+    let namespaces: BTreeSet<_> = change_set
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| &recommendation.members)
+        .map(|member| &member.container.workload.namespace)
+        .collect();
+    let mut beside: Vec<(String, NoRecommendation)> = Vec::new();
+    for each in left.iter().filter(|each| namespaces.contains(&each.workload.namespace)) {
+        let subject = match each.containers.as_slice() {
+            [one] => one.to_string(),
+            _ => each.workload.to_string(),
+        };
+        beside.push((subject, each.why.clone()));
+    }
+    beside
+}
