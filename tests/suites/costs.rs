@@ -140,14 +140,10 @@ fn costs_of_a_recorded_cluster_are_the_same_in_every_format() {
     let folder = tempfile::tempdir().or_fail("make a folder");
     let config = cluster(folder.path(), &json!({}));
     let config = config.to_str().expect("a path in UTF-8");
-    let args = |more: &[&'static str]| -> Vec<String> {
-        let all =
-            ["costs", "--config", config, "--window", "yesterday", "--aggregate", "team"].iter().chain(more);
-        all.map(|arg| (*arg).to_owned()).collect()
-    };
-    let run = |more: &[&'static str]| {
-        let args = args(more);
-        let output = kubeopt(folder.path(), &args.iter().map(String::as_str).collect::<Vec<_>>());
+    let run = |more: &[&str]| {
+        let mut args = vec!["costs", "--config", config, "--window", "yesterday", "--aggregate", "team"];
+        args.extend(more);
+        let output = kubeopt(folder.path(), &args);
         assert!(output.status.success(), "{}", text(&output.stderr));
         output
     };

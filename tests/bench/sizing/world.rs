@@ -127,7 +127,7 @@ pub(super) async fn edges(folder: &Path, scratch: &Path, containers: usize) -> E
             metrics: None,
             facts: Box::new(Still(facts)),
             metrics_at: "history on disk".to_owned(),
-            prices: Some(kubeopt_observe::default_prices()),
+            terms: kubeopt_runtime::pricing::Terms::default(),
         }],
         history: Box::new(ParquetUsage::open(folder).or_fail("open a history")),
         journal: Box::new(SqliteJournal::in_memory().await.or_fail("make a journal")),
