@@ -8,6 +8,7 @@ pub mod change;
 pub mod cluster;
 pub mod cost;
 pub mod edit;
+pub mod gpu;
 pub mod java;
 pub mod load;
 pub mod names;

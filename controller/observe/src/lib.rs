@@ -14,6 +14,7 @@ pub mod recorded;
 pub mod source;
 
 mod attempt;
+mod gpu;
 mod intake;
 mod past_owners;
 mod pod_names;

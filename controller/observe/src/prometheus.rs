@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _};
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, Window};
 use kubeopt_model::{Bytes, ContainerId, ContainerName};
 use kubeopt_net::{Client, Request, Url};
@@ -318,6 +319,10 @@ impl MetricsSource for Prometheus {
         found.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
         found.dedup();
         Ok(found)
+    }
+
+    async fn gpu_use(&self, owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {
+        self.read_gpus(owners).await
     }
 
     async fn check(&self) -> Result<SourceFacts, ObserveError> {

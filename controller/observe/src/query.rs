@@ -82,6 +82,11 @@ impl Selector {
         parts.join(",")
     }
 
+    /// The matchers of the cluster alone, for series whose namespace is not that of the pods that they tell of.
+    pub(crate) fn of_cluster(&self) -> String {
+        Self { cluster: self.cluster.clone(), namespaces: Vec::new() }.within("")
+    }
+
     /// Containers of pods, without the pause container and the sums of whole pods.
     fn containers(&self) -> String {
         self.within(r#"container!="",container!="POD""#)

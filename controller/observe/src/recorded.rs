@@ -1,6 +1,7 @@
 //! Usage that was recorded before: the twin of a server, for the demo and for tests. Same contract, no network.
 
 use async_trait::async_trait;
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries, Window};
 
 use crate::error::ObserveError;
@@ -51,6 +52,11 @@ impl MetricsSource for RecordedMetrics {
         let mut kills: Vec<OomKill> = self.oom_kills.iter().filter(within).cloned().collect();
         kills.sort_by_key(|kill| kill.at_unix_s);
         Ok(kills)
+    }
+
+    async fn gpu_use(&self, _owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {
+        // Recordings hold CPU and memory.
+        Ok(Vec::new())
     }
 
     async fn check(&self) -> Result<SourceFacts, ObserveError> {

@@ -1,6 +1,7 @@
 //! The seam: what any source of usage can do. Prometheus is one; recorded usage is its twin without a server.
 
 use async_trait::async_trait;
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, UsageSeries, Window};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,12 @@ pub trait MetricsSource: Send + Sync {
     /// # Errors
     /// Any [`ObserveError`].
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError>;
+
+    /// How busy GPUs were in the last days, by container with a known owner; empty where nothing tells.
+    ///
+    /// # Errors
+    /// Any [`ObserveError`].
+    async fn gpu_use(&self, owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError>;
 
     /// Looks whether the source can be used and what it offers.
     ///

@@ -1,5 +1,6 @@
 //! What is known about one container when its size is decided.
 
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourPoint};
 use kubeopt_model::{Container, ContainerId, ContainerUsage, Resources, Workload};
 use kubeopt_strategies::Fleet;
@@ -48,6 +49,8 @@ pub struct Evidence {
     pub earlier: Option<EarlierDays>,
     /// 5-minute points of its last days, for strategies that need them; none where they were not read.
     pub points: Option<ContainerPoints>,
+    /// How busy its GPUs are; none where it has none, or nothing tells.
+    pub gpu: Option<GpuUse>,
     /// What containers of the fleet request on average; none where that is not known. Risks are priced by it.
     pub fleet: Option<Fleet>,
 }

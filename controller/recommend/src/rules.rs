@@ -4,6 +4,7 @@ mod cost_terms;
 mod cpu_cost;
 mod cpu_quantile;
 mod floor;
+mod gpu;
 mod highest_sample;
 mod history;
 pub(crate) mod java_heap;
@@ -84,6 +85,7 @@ pub const RULES: &[Rule] = &[
     throttling::RULE,
     start_up::RULE,
     nodes_alike::RULE,
+    gpu::RULE,
     partial_data::RULE,
     limits::RULE,
 ];

@@ -136,6 +136,7 @@ fn bare() -> Evidence {
         usage: None,
         earlier: None,
         points: None,
+        gpu: None,
         fleet: None,
     }
 }

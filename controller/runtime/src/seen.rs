@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubeopt_history::missing;
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
 use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, SliceReport};
 
@@ -18,6 +19,8 @@ pub struct Seen {
     pub prices: PricesByCluster,
     /// What reading usage took, by cluster.
     pub reports: BTreeMap<ClusterName, SliceReport>,
+    /// How busy GPUs are, where containers ask for some and something tells.
+    pub gpus: BTreeMap<ContainerId, GpuUse>,
     /// What could not be seen.
     pub problems: Vec<Problem>,
     /// Clusters whose usage is incomplete, with the reason: nothing is lowered there.
@@ -49,6 +52,7 @@ impl Edges {
                     seen.problems.extend(facts.unseen.iter().filter(missing).cloned());
                     self.read_usage(cluster, &facts, now, &mut seen).await;
                     seen.prices.insert(cluster.name.clone(), ClusterPrices::of(&facts, &cluster.terms));
+                    seen.gpus.extend(gpus(cluster, &facts).await);
                     seen.clusters.insert(cluster.name.clone(), facts);
                 }
                 Err(problem) => seen.problems.push(problem),
@@ -148,6 +152,21 @@ impl Edges {
             }));
         }
         Ok(all)
+    }
+}
+
+/// Asked only where a container asks for a GPU. It is advice: what cannot be read is not told.
+async fn gpus(cluster: &ClusterEdge, facts: &ClusterFacts) -> BTreeMap<ContainerId, GpuUse> {
+    let mut containers = facts.workloads.iter().flat_map(|workload| &workload.containers);
+    let (Some(metrics), true) = (&cluster.metrics, containers.any(|container| container.gpus > 0)) else {
+        return BTreeMap::new();
+    };
+    match metrics.gpu_use(&PodOwners::from_facts(facts)).await {
+        Ok(found) => found.into_iter().map(|gpu| (gpu.container.clone(), gpu)).collect(),
+        Err(error) => {
+            tracing::debug!(cluster = %cluster.name, "GPUs were not read: {error}");
+            BTreeMap::new()
+        }
     }
 }
 

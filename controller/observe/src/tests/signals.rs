@@ -225,3 +225,38 @@ async fn a_store_s_own_parameters_are_sent_and_its_partial_answers_count() {
         assert!(body.ends_with(wanted), "{body}");
     }
 }
+
+#[tokio::test]
+async fn gpus_are_read_by_one_query_whichever_labels_name_the_pod() {
+    let server = MockServer::start().await;
+    let row = |sign: &str, prefix: &str, value: &str| {
+        let mut labels = json!({"namespace": "gpu-operator", "pod": "dcgm-1", "container": "exporter"});
+        for (name, own) in [("namespace", "shop"), ("pod", "live"), ("container", "main")] {
+            labels[format!("{prefix}{name}")] = json!(own);
+        }
+        labels["kubeopt_signal"] = json!(sign);
+        json!({"metric": labels, "value": [1_700_000_000, value]})
+    };
+    let rows = [
+        row("gpu-mean", "exported_", "0.02"),
+        row("gpu-max", "exported_", "0.4"),
+        row("gpu-memory", "", "0.25"),
+        row("gpu-max", "", "NaN"),
+        row("gpu-mean", "", "7"),
+        json!({"metric": {"namespace": "other", "pod": "x", "container": "y", "kubeopt_signal": "gpu-max"}, "value": [1, "1"]}),
+    ];
+    answers(&server, "DCGM_FI_DEV_GPU_UTIL", vector(&rows)).await;
+    else_empty(&server).await;
+    let source = source(&server, |_| {}).await;
+    let found = source.gpu_use(&owners()).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].busy_mean, found[0].busy_max, found[0].memory_max), (0.02, 0.4, Some(0.25)));
+    assert_eq!(source.totals().queries, 1);
+}
+
+#[tokio::test]
+async fn without_an_exporter_nothing_is_said_of_gpus() {
+    let server = MockServer::start().await;
+    else_empty(&server).await;
+    assert_eq!(source(&server, |_| {}).await.gpu_use(&owners()).await.unwrap(), []);
+}

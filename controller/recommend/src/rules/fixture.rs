@@ -109,6 +109,7 @@ impl Case {
             usage: Some(usage),
             earlier: None,
             points: None,
+            gpu: None,
             fleet: None,
         }
     }

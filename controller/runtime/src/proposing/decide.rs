@@ -132,6 +132,7 @@ impl Edges {
                 earlier.get(&policy.sizing.history_seconds).filter(|_| looks_back)?.get(id).cloned()
             },
             points: &points,
+            gpus: &seen.gpus,
             fleet: fleet(&governed, &usage),
             prices: &seen.prices,
             sites,

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
@@ -171,6 +172,8 @@ pub(crate) struct Known<'a> {
     pub(crate) earlier: &'a dyn Fn(&ContainerId) -> Option<EarlierDays>,
     /// 5-minute points, where they were read.
     pub(crate) points: &'a dyn Fn(&ContainerId) -> Option<ContainerPoints>,
+    /// How busy its GPUs are.
+    pub(crate) gpu: &'a dyn Fn(&ContainerId) -> Option<GpuUse>,
     /// What containers request on average.
     pub(crate) fleet: Option<Fleet>,
     /// What pods run with although their template does not say it.
@@ -228,6 +231,7 @@ pub(crate) fn demand(
             usage: (known.usage)(&candidate.id()),
             earlier: (known.earlier)(&candidate.id()),
             points: (known.points)(&candidate.id()),
+            gpu: (known.gpu)(&candidate.id()),
             fleet: known.fleet,
         })
         .collect();

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use kubeopt_api::{Layer, Subject, effective_policy};
 use kubeopt_cluster::Watched;
 use kubeopt_gitops::path_allowed;
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
@@ -230,6 +231,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) earlier: &'a dyn Fn(&ContainerId, &EffectivePolicy) -> Option<EarlierDays>,
     /// 5-minute points of containers whose policy needs them.
     pub(crate) points: &'a BTreeMap<ContainerId, ContainerPoints>,
+    /// How busy GPUs are.
+    pub(crate) gpus: &'a BTreeMap<ContainerId, GpuUse>,
     /// How large the containers of all clusters are.
     pub(crate) fleet: Option<Fleet>,
     /// Prices by cluster.
@@ -283,7 +286,8 @@ pub(super) fn demand_of(
     let points = |id: &ContainerId| ground.points.get(id).cloned();
     let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
     let (fleet, filled_in) = (ground.fleet, &filled_in);
-    let known = Known { usage: &usage, earlier: &earlier, points: &points, fleet, filled_in };
+    let gpu = |id: &ContainerId| ground.gpus.get(id).cloned();
+    let known = Known { usage: &usage, earlier: &earlier, points: &points, gpu: &gpu, fleet, filled_in };
     demand(unit, policy.clone(), &known)
 }
 

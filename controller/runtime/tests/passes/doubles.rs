@@ -11,6 +11,7 @@ use kubeopt_forge::{
     PullRequestQuery, PullRequestUpdate, RepositoryFacts,
 };
 use kubeopt_history::{HistoryError, MemoryUsage, Rollup, UsageStore};
+use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{ContainerPoints, OomKill, UsageSeries};
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, RepositoryId, Timestamp, Window,
@@ -62,6 +63,10 @@ impl MetricsSource for Switch {
 
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         self.now().oom_kills(window, owners).await
+    }
+
+    async fn gpu_use(&self, owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {
+        self.now().gpu_use(owners).await
     }
 
     async fn check(&self) -> Result<SourceFacts, ObserveError> {

@@ -1,0 +1,95 @@
+//! Whole GPUs that do little: advice for people. A GPU cannot be asked for in parts like CPU, and how one is shared is set up in
+//! the cluster, so that nothing is edited.
+
+use kubeopt_model::Field;
+use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::policy::EffectivePolicy;
+
+use super::cost_terms::percent;
+use super::{Rule, Say};
+use crate::evidence::Evidence;
+use crate::sizing::Draft;
+
+pub(super) const RULE: Rule =
+    Rule { name: "gpu", about: "says where whole GPUs are idle or could be shared", speak };
+
+/// No sample above this: nothing ran but what keeps the device awake.
+const IDLE_MAX: f64 = 0.05;
+
+/// Below this mean another program would find room on the device most of the time.
+const SHARED_MEAN: f64 = 0.30;
+
+/// Two programs do not fit side by side where one of them takes more of the memory.
+const SHARED_MEMORY: f64 = 0.50;
+
+fn speak(evidence: &Evidence, _: &EffectivePolicy, _: &Draft) -> Vec<Say> {
+    let gpus = evidence.container.gpus;
+    let Some(used) = evidence.gpu.as_ref().filter(|_| gpus > 0) else { return Vec::new() };
+    let count = format!("{gpus} GPU{}", if gpus == 1 { "" } else { "s" });
+    let text = if used.busy_max <= IDLE_MAX {
+        format!(
+            "{count} a pod, and none was more than {} busy in {} days: idle; kubeopt does not edit this",
+            percent(used.busy_max),
+            used.days
+        )
+    } else if may_share(used) {
+        format!(
+            "{count} a pod, busy for {} of {} days and with at most {} of the memory in use: time slices, MPS or a MIG \
+             profile would let others share; kubeopt does not edit this",
+            percent(used.busy_mean),
+            used.days,
+            percent(used.memory_max.unwrap_or(0.0))
+        )
+    } else {
+        return Vec::new();
+    };
+    // GPUs are no field of their own; the note stands beside what runs on the CPU.
+    vec![Say::Note(Field::CPU_REQUEST, text)]
+}
+
+fn may_share(used: &GpuUse) -> bool {
+    used.busy_mean <= SHARED_MEAN && used.memory_max.is_some_and(|memory| memory <= SHARED_MEMORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::gpu::GpuUse;
+
+    use crate::rules::fixture::Case;
+    use crate::size;
+
+    fn said(gpus: u32, used: Option<(f64, f64, Option<f64>)>) -> Option<String> {
+        let case = Case::serving();
+        let mut evidence = case.evidence();
+        evidence.container.gpus = gpus;
+        let container = evidence.id();
+        evidence.gpu = used.map(|(busy_mean, busy_max, memory_max)| GpuUse {
+            container,
+            days: 7,
+            busy_mean,
+            busy_max,
+            memory_max,
+        });
+        let sizing = size(&evidence, &case.policy);
+        assert_eq!(sizing.resources, size(&case.evidence(), &case.policy).resources, "a note edits nothing");
+        sizing.reasons.into_iter().find(|reason| reason.rule == "gpu").map(|reason| reason.text)
+    }
+
+    #[test]
+    fn idle_gpus_and_such_as_could_be_shared_are_told() {
+        let idle =
+            "1 GPU a pod, and none was more than 2.0 % busy in 7 days: idle; kubeopt does not edit this";
+        assert_eq!(said(1, Some((0.001, 0.02, None))).as_deref(), Some(idle));
+        let shared = "2 GPUs a pod, busy for 12.0 % of 7 days and with at most 40.0 % of the memory in use: time slices, MPS \
+                      or a MIG profile would let others share; kubeopt does not edit this";
+        assert_eq!(said(2, Some((0.12, 0.9, Some(0.4)))).as_deref(), Some(shared));
+    }
+
+    #[test]
+    fn busy_gpus_and_unknown_ones_are_not_spoken_of() {
+        for used in [None, Some((0.6, 1.0, Some(0.2))), Some((0.1, 0.9, Some(0.8))), Some((0.1, 0.9, None))] {
+            assert_eq!(said(1, used), None, "{used:?}");
+        }
+        assert_eq!(said(0, Some((0.0, 0.0, None))), None);
+    }
+}
