@@ -73,10 +73,7 @@ impl ObserveError {
             Self::Unreachable(error) => error.is_transient(),
             Self::Refused { status, .. } => *status >= 500 || *status == 429,
             Self::TooMuch { .. } => true,
-            Self::Malformed { .. }
-            | Self::Query { .. }
-            | Self::Setting { .. }
-            | Self::Slice { .. } => false,
+            Self::Malformed { .. } | Self::Query { .. } | Self::Setting { .. } | Self::Slice { .. } => false,
         }
     }
 
