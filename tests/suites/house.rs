@@ -190,7 +190,10 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
     // Each with what it may name beside itself.
     let folders = [
         ("tracing", &["codes"][..]),
-        ("proposing", &["codes", "edges", "located", "policy_files", "pricing", "seen", "tracing"]),
+        (
+            "proposing",
+            &["codes", "edges", "located", "outlook", "policy_files", "pricing", "seen", "tracing"],
+        ),
         ("publishing", &["codes", "edges", "located", "proposing", "seen", "tracing"]),
         ("offline", &["codes", "proposing", "tracing"]),
     ];
