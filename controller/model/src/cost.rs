@@ -7,10 +7,6 @@ use std::ops::{Add, Neg, Sub};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
-use crate::change::Change;
-use crate::quantity::{Amount, Bytes, GIB, MilliCores, Resource};
-use crate::workload::Resources;
-
 /// Hours of a month, as the public clouds count.
 pub const HOURS_PER_MONTH: u32 = 730;
 
@@ -97,34 +93,6 @@ pub struct Prices {
     pub date: String,
 }
 
-impl Prices {
-    /// 730 hours of so many cores.
-    pub fn cpu_month(&self, cpu: MilliCores, replicas: u32) -> Money {
-        let cores = Decimal::from(cpu.0) / Decimal::from(1000);
-        Money(self.usd_per_core_hour * cores * Decimal::from(replicas) * Decimal::from(HOURS_PER_MONTH))
-    }
-
-    /// 730 hours of so much memory.
-    pub fn memory_month(&self, memory: Bytes, replicas: u32) -> Money {
-        let gib = Decimal::from(memory.0) / Decimal::from(GIB);
-        Money(self.usd_per_gib_hour * gib * Decimal::from(replicas) * Decimal::from(HOURS_PER_MONTH))
-    }
-}
-
-impl Prices {
-    /// 730 hours of the effective requests of so many pods, each part rounded to the cent.
-    pub fn requests_month(&self, resources: &Resources, replicas: u32) -> Money {
-        [Resource::Cpu, Resource::Memory]
-            .into_iter()
-            .filter_map(|resource| resources.effective_request(resource))
-            .map(|amount| match amount {
-                Amount::Cpu(cpu) => self.cpu_month(cpu, replicas).to_cents(),
-                Amount::Memory(memory) => self.memory_month(memory, replicas).to_cents(),
-            })
-            .sum()
-    }
-}
-
 /// What leaves the bill, or comes on it: whole nodes. Another number than what is requested, and never added to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -160,12 +128,6 @@ pub struct CapacityCost {
 }
 
 impl CapacityCost {
-    /// Cost of the effective requests of `replicas` pods, before and after, each part rounded to the cent.
-    pub fn of(resources: &Change<Resources>, replicas: u32, prices: &Prices) -> Self {
-        let Change { before, after } = (*resources).map(|side| prices.requests_month(&side, replicas));
-        Self { before, after }
-    }
-
     /// Negative saves.
     pub fn delta(&self) -> Money {
         self.after - self.before
@@ -184,17 +146,5 @@ mod tests {
         assert_eq!(money("-0.001").signed(), "$0.00");
         assert_eq!(money("-0.001").to_string(), "$0.00");
         assert_eq!([money("0.10"), money("0.20")].into_iter().sum::<Money>(), money("0.30"));
-    }
-
-    #[test]
-    fn a_month_is_730_hours() {
-        let prices = Prices {
-            usd_per_core_hour: Decimal::new(10, 2),
-            usd_per_gib_hour: Decimal::new(1, 2),
-            basis: "test".to_owned(),
-            date: "2026-01-01".to_owned(),
-        };
-        assert_eq!(prices.cpu_month(MilliCores(500), 2).to_string(), "$73.00");
-        assert_eq!(prices.memory_month(Bytes::mebi(512), 1).to_string(), "$3.65");
     }
 }

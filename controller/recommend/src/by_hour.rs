@@ -240,7 +240,7 @@ mod tests {
             refused: Vec::new(),
             policy: case.policy.clone(),
         };
-        let mut recommendation = recommend(&demand, None).unwrap();
+        let mut recommendation = recommend(&demand).unwrap();
         tell_hours(&mut recommendation, &demand, &|_| Some(load()));
         recommendation
     }

@@ -11,8 +11,8 @@ pub use additions::CREATE_REQUEST;
 
 use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, CapacityCost, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Prices, Problem,
-    Reason, Recommendation, RepoPath, RepositoryId, Resource, Resources,
+    Amount, Bound, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Problem, Reason,
+    Recommendation, RepoPath, RepositoryId, Resource, Resources,
 };
 
 use crate::evidence::Evidence;
@@ -52,7 +52,7 @@ pub struct Demand {
 ///
 /// # Errors
 /// [`NoRecommendation`] when no scalar should change.
-pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendation, NoRecommendation> {
+pub fn recommend(demand: &Demand) -> Result<Recommendation, NoRecommendation> {
     if !demand.policy.enabled {
         let by = demand.policy.set_by.get("enabled").cloned().unwrap_or_else(|| "the policy".to_owned());
         return Err(NoRecommendation::Disabled { by });
@@ -67,7 +67,7 @@ pub fn recommend(demand: &Demand, prices: Option<&Prices>) -> Result<Recommendat
     if changes.is_empty() && removals.is_empty() && additions.is_empty() {
         return Err(why_nothing(demand, &sizings, not_created));
     }
-    let members = members(demand, &values, &sizings, prices);
+    let members = members(demand, &values, &sizings);
     let risk = risk(demand, &members);
     let left = left(demand, &sizings, not_created);
     let cures_oom = sizings.iter().any(|sizing| sizing.cures_oom);
@@ -188,7 +188,7 @@ fn removals(demand: &Demand, values: &Values) -> Vec<SiteRemoval> {
     removals
 }
 
-fn members(demand: &Demand, values: &Values, sizings: &[Sizing], prices: Option<&Prices>) -> Vec<Member> {
+fn members(demand: &Demand, values: &Values, sizings: &[Sizing]) -> Vec<Member> {
     let mut members: Vec<Member> = demand
         .members
         .iter()
@@ -204,8 +204,8 @@ fn members(demand: &Demand, values: &Values, sizings: &[Sizing], prices: Option<
             additions::filled_in(demand, values, index, &mut before);
             let resources = Change { before, after: resources_after(demand, index, values) };
             let replicas = evidence.workload.replicas;
-            let cost = prices.map(|prices| CapacityCost::of(&resources, replicas, prices));
-            let (timed, terms) = (Vec::new(), sizings[index].terms.clone());
+            // What it costs is told by the prices of the nodes, which only the caller knows.
+            let (cost, timed, terms) = (None, Vec::new(), sizings[index].terms.clone());
             Some(Member { container: evidence.id(), replicas, resources, usage, cost, timed, terms })
         })
         .collect();

@@ -7,8 +7,8 @@ use kubeopt_model::policy::LimitPolicy;
 use kubeopt_model::recommendation::{Effect, Risk};
 use kubeopt_model::workload::{ResourceList, Scaler, ScalerTarget};
 use kubeopt_model::{
-    Amount, Bound, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Prices, Reason, RepoPath,
-    RepositoryId, Resource,
+    Amount, Bound, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Reason, RepoPath, RepositoryId,
+    Resource,
 };
 
 use super::{Demand, SitedField, recommend};
@@ -58,7 +58,7 @@ fn with_cpu(millicores: f64, name: &'static str) -> Evidence {
 }
 
 fn cpu_after(demand: &Demand) -> Option<MilliCores> {
-    recommend(demand, None).ok().and_then(|r| r.members[0].resources.after.requests.cpu)
+    recommend(demand).ok().and_then(|r| r.members[0].resources.after.requests.cpu)
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_shared_scalar_gets_what_its_hungriest_container_needs() {
     let both = demand(vec![with_cpu(50.0, "a"), with_cpu(400.0, "b")]);
     let hungry = demand(vec![with_cpu(400.0, "b")]);
     assert_eq!(cpu_after(&both), cpu_after(&hungry));
-    assert_eq!(recommend(&both, None).map(|r| r.members.len()), Ok(2));
+    assert_eq!(recommend(&both).map(|r| r.members.len()), Ok(2));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_new_workload_holds_a_shared_scalar_but_lets_it_rise() {
     let mut young = with_cpu(10.0, "young");
     young.usage.as_mut().unwrap().seen.from_unix_s = young.usage.as_ref().unwrap().seen.to_unix_s - 3600;
     let held = demand(vec![with_cpu(50.0, "a"), young.clone()]);
-    assert_eq!(recommend(&held, None).map(|r| r.changes.len()).ok(), None);
+    assert_eq!(recommend(&held).map(|r| r.changes.len()).ok(), None);
     let rising = demand(vec![with_cpu(1500.0, "a"), young]);
     assert!(cpu_after(&rising) > Some(MilliCores(1500)));
 }
@@ -84,7 +84,7 @@ fn one_hpa_on_cpu_holds_the_shared_cpu_scalar_exactly() {
     let mut scaled = with_cpu(50.0, "scaled");
     let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(70) }];
     scaled.workload.scaler = Some(Scaler { name: "s".into(), min_replicas: 1, max_replicas: 3, targets });
-    let recommendation = recommend(&demand(vec![with_cpu(1500.0, "a"), scaled]), None).unwrap();
+    let recommendation = recommend(&demand(vec![with_cpu(1500.0, "a"), scaled])).unwrap();
     assert!(recommendation.changes.iter().all(|change| change.field.resource == Resource::Memory));
     assert!(matches!(recommendation.left[0].1, NoRecommendation::ScaledOnThisResource { .. }));
 }
@@ -99,27 +99,12 @@ fn a_request_is_held_at_a_limit_that_cannot_be_edited() {
 #[test]
 fn an_accepted_recommendation_is_stable() {
     let mut demand = demand(vec![with_cpu(262.0, "a")]);
-    let first = recommend(&demand, None).unwrap();
+    let first = recommend(&demand).unwrap();
     demand.members[0].container.resources = first.members[0].resources.after;
     for site in &mut demand.sites {
         site.value = first.members[0].resources.after.get(site.field);
     }
-    assert_eq!(recommend(&demand, None).err(), Some(NoRecommendation::AlreadyRight));
-}
-
-#[test]
-fn costs_are_those_of_the_requests_times_replicas() {
-    let prices = Prices {
-        usd_per_core_hour: rust_decimal::Decimal::new(1, 2),
-        usd_per_gib_hour: rust_decimal::Decimal::new(1, 3),
-        basis: "test".into(),
-        date: "2026-01-01".into(),
-    };
-    let recommendation = recommend(&demand(vec![with_cpu(262.0, "a")]), Some(&prices)).unwrap();
-    let cost = recommendation.cost().unwrap();
-    // 3 replicas x 730 h x (1 core x 0.01 + 2 GiB x 0.001)
-    assert_eq!(cost.before.to_string(), "$26.28");
-    assert!(cost.after < cost.before);
+    assert_eq!(recommend(&demand).err(), Some(NoRecommendation::AlreadyRight));
 }
 
 fn without_limits(members: Vec<Evidence>) -> Demand {
@@ -132,7 +117,7 @@ fn without_limits(members: Vec<Evidence>) -> Demand {
 #[test]
 fn limits_go_where_the_policy_wants_none_and_that_is_stable() {
     let mut demand = without_limits(vec![with_cpu(262.0, "a")]);
-    let first = recommend(&demand, None).unwrap();
+    let first = recommend(&demand).unwrap();
     let removed: Vec<(Field, &str)> =
         first.removals.iter().map(|removal| (removal.field, removal.site.text.as_str())).collect();
     assert_eq!(removed, [(Field::CPU_LIMIT, "2000m"), (Field::MEMORY_LIMIT, "3Gi")]);
@@ -145,14 +130,14 @@ fn limits_go_where_the_policy_wants_none_and_that_is_stable() {
     for site in &mut demand.sites {
         site.value = after.get(site.field);
     }
-    assert_eq!(recommend(&demand, None).err(), Some(NoRecommendation::AlreadyRight));
+    assert_eq!(recommend(&demand).err(), Some(NoRecommendation::AlreadyRight));
 }
 
 #[test]
 fn a_removal_alone_is_a_recommendation() {
     let mut demand = without_limits(vec![with_cpu(262.0, "a")]);
     demand.sites.retain(|site| site.field == Field::CPU_LIMIT);
-    let recommendation = recommend(&demand, None).unwrap();
+    let recommendation = recommend(&demand).unwrap();
     assert_eq!((recommendation.changes.len(), recommendation.removals.len()), (0, 1));
     assert_eq!(recommendation.risk, Risk::Low);
 }
@@ -162,7 +147,7 @@ fn a_shared_limit_goes_only_if_all_can_do_without_it() {
     let mut scaled = with_cpu(50.0, "scaled");
     let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(70) }];
     scaled.workload.scaler = Some(Scaler { name: "s".into(), min_replicas: 1, max_replicas: 3, targets });
-    let recommendation = recommend(&without_limits(vec![with_cpu(50.0, "a"), scaled]), None).unwrap();
+    let recommendation = recommend(&without_limits(vec![with_cpu(50.0, "a"), scaled])).unwrap();
     let removed: Vec<Field> = recommendation.removals.iter().map(|removal| removal.field).collect();
     assert_eq!(removed, [Field::MEMORY_LIMIT]);
     let of_cpu: Vec<&Reason> =
@@ -179,7 +164,7 @@ fn a_shared_limit_goes_only_if_all_can_do_without_it() {
 fn a_limit_that_is_not_in_git_is_not_said_to_be_removed() {
     let mut demand = without_limits(vec![with_cpu(50.0, "a")]);
     demand.sites.retain(|site| site.field != Field::CPU_LIMIT);
-    let recommendation = recommend(&demand, None).unwrap();
+    let recommendation = recommend(&demand).unwrap();
     assert_eq!(recommendation.removals.len(), 1);
     let removes = |reason: &&Reason| reason.effect == Effect::Remove && reason.field == Field::CPU_LIMIT;
     assert_eq!(recommendation.reasons.iter().find(removes), None);
@@ -192,7 +177,7 @@ fn a_kill_for_memory_raises_the_request_and_the_limit_goes_all_the_same() {
     let limit = killed.container.resources.limits.memory;
     let kill = kubeopt_model::usage::OomKill { container: killed.id(), at_unix_s: 27 * 86_400, limit };
     killed.usage.as_mut().unwrap().oom_kills = vec![kill];
-    let recommendation = recommend(&without_limits(vec![killed]), None).unwrap();
+    let recommendation = recommend(&without_limits(vec![killed])).unwrap();
     let after = recommendation.members[0].resources.after;
     assert!(after.requests.memory > limit && after.limits.memory.is_none());
     assert!(recommendation.cures_oom);
@@ -203,7 +188,7 @@ fn a_disabled_policy_says_which_layer_disabled_it() {
     let mut demand = demand(vec![with_cpu(1.0, "a")]);
     demand.policy.enabled = false;
     demand.policy.set_by.insert("enabled".into(), ".kubeopt.yaml:3".into());
-    assert_eq!(recommend(&demand, None), Err(NoRecommendation::Disabled { by: ".kubeopt.yaml:3".into() }));
+    assert_eq!(recommend(&demand), Err(NoRecommendation::Disabled { by: ".kubeopt.yaml:3".into() }));
 }
 
 proptest! {
@@ -223,7 +208,7 @@ proptest! {
         let mut case = Case::serving();
         case.cpu_samples = vec![cpu; 20];
         case.memory_samples_mebi = vec![memory_mebi; 20];
-        if let Ok(recommendation) = recommend(&demand(vec![case.evidence()]), None) {
+        if let Ok(recommendation) = recommend(&demand(vec![case.evidence()])) {
             let after = recommendation.members[0].resources.after;
             prop_assert!(after.requests.cpu <= after.limits.cpu);
             prop_assert!(after.requests.memory <= after.limits.memory);
@@ -245,7 +230,7 @@ proptest! {
         demand.policy.sizing.memory_limit = all[policies.1];
         let mut kept = sited.into_iter();
         demand.sites.retain(|_| kept.next().unwrap_or(true));
-        let Ok(recommendation) = recommend(&demand, None) else { return Ok(()) };
+        let Ok(recommendation) = recommend(&demand) else { return Ok(()) };
         for member in &recommendation.members {
             for resource in [Resource::Cpu, Resource::Memory] {
                 let of = |bound| member.resources.after.get(Field { bound, resource });

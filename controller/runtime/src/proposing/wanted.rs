@@ -300,7 +300,7 @@ pub(super) fn want_one(
 ) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
     let demand = demand_of(unit, policy, ground)?;
-    let recommendation = recommend(&demand, None)?;
+    let recommendation = recommend(&demand)?;
     let context = AdmitContext { policy, facts: ground.facts, promised };
     match admit(recommendation, &context) {
         Admission::Admitted(mut recommendation) => {
