@@ -6,11 +6,11 @@
 use kubeopt_model::ContainerUsage;
 use kubeopt_strategies::Fleet;
 
-/// Request over highest sample of 28 days, of means: 2.86 over 1.40 cores of the machines of `bitbrains-rnd-2013`, on which
+/// Request over highest sample of 28 days, of means: 2.88 over 1.39 cores of the machines of `bitbrains-rnd-2013` on which
 /// the prices were found, so that there both measures agree.
 const CPU_REQUEST_TO_HIGHEST: f64 = 2.0;
 
-/// The same of memory: 7.7 over 4.6 GiB.
+/// The same of memory: 7.71 over 4.64 GiB.
 const MEMORY_REQUEST_TO_HIGHEST: f64 = 1.7;
 
 /// What the containers would request on average, from the highest sample of each, with its replicas; none as soon as one
