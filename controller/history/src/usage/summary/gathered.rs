@@ -165,6 +165,12 @@ fn quantile(of_hour: &[(i64, i32, u32)], q: f64) -> f64 {
 /// In order, each bin once.
 fn summed(mut bins: Bins) -> Bins {
     bins.sort_unstable_by_key(|(bin, _)| *bin);
+    add_up(&mut bins);
+    bins
+}
+
+/// Makes one of what stands beside each other for the same bin.
+fn add_up(bins: &mut Bins) {
     bins.dedup_by(|next, kept| {
         let same = next.0 == kept.0;
         if same {
@@ -172,7 +178,6 @@ fn summed(mut bins: Bins) -> Bins {
         }
         same
     });
-    bins
 }
 
 /// Both together.
@@ -185,13 +190,7 @@ fn merged(one: &[(i32, u32)], other: Bins) -> Bins {
     all.extend(other);
     // Two runs that are in order already: a stable sort goes through them once.
     all.sort_by_key(|(bin, _)| *bin);
-    all.dedup_by(|next, kept| {
-        let same = next.0 == kept.0;
-        if same {
-            kept.1 = kept.1.saturating_add(next.1);
-        }
-        same
-    });
+    add_up(&mut all);
     all.shrink_to_fit();
     all
 }
