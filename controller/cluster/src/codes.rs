@@ -25,6 +25,12 @@ pub const CODES: &[(&str, &str)] = &[
     (TOO_MANY, "The cluster has more objects of a kind than kubeopt holds; the rest is left out."),
     ("E-CLU-008", "The Lease that elects the acting controller cannot be read or written."),
     ("E-CLU-009", "The API server cannot tell what kubeopt may do."),
+    (
+        "E-CLU-010",
+        "No Prometheus is configured, and nothing serves metrics.k8s.io: metrics-server does not run in the cluster.",
+    ),
+    ("E-CLU-011", "kubeopt may not list what pods use, as metrics-server tells it."),
+    ("E-CLU-012", "What metrics-server tells cannot be read."),
 ];
 
 #[cfg(test)]

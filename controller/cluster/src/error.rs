@@ -41,6 +41,26 @@ pub enum ClusterError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// Nothing serves what containers use now.
+    #[error("nothing serves metrics.k8s.io in cluster {cluster}, so metrics-server does not run, or not yet")]
+    UsageNotServed {
+        /// The cluster's name in the configuration.
+        cluster: String,
+    },
+    /// What containers use now may not be listed.
+    #[error("kubeopt may not list pods of metrics.k8s.io in cluster {cluster}")]
+    UsageForbidden {
+        /// The cluster's name in the configuration.
+        cluster: String,
+    },
+    /// What containers use now cannot be read.
+    #[error("unable to read from metrics-server in cluster {cluster}: {why}")]
+    UsageUnread {
+        /// The cluster's name in the configuration.
+        cluster: String,
+        /// What was wrong.
+        why: String,
+    },
 }
 
 impl ClusterError {
@@ -51,12 +71,20 @@ impl ClusterError {
             Self::Unreachable { .. } => "E-CLU-002",
             Self::Lease { .. } => "E-CLU-008",
             Self::Rules { .. } => "E-CLU-009",
+            Self::UsageNotServed { .. } => "E-CLU-010",
+            Self::UsageForbidden { .. } => "E-CLU-011",
+            Self::UsageUnread { .. } => "E-CLU-012",
         }
     }
 
     /// The same as users see it, with the next step.
     pub fn problem(&self) -> Problem {
-        let help = match self {
+        Problem::new(self.code(), told(self), self.help())
+    }
+
+    /// The next step.
+    pub fn help(&self) -> &'static str {
+        match self {
             Self::Credentials { .. } => {
                 "name a kubeconfig with --kubeconfig and a context of it with --context, or run inside the cluster"
             }
@@ -67,8 +95,16 @@ impl ClusterError {
                 "allow kubeopt get, create and update on leases of its namespace, as the Role of the chart does"
             }
             Self::Rules { .. } => "bind the cluster role system:basic-user to kubeopt's service account",
-        };
-        Problem::new(self.code(), told(self), help)
+            Self::UsageNotServed { .. } => {
+                "name a Prometheus with --prometheus URL or under `metrics.prometheus` of kubeopt.yaml, which also tells the past; or install metrics-server (github.com/kubernetes-sigs/metrics-server) and wait until `kubectl top pods -A` answers"
+            }
+            Self::UsageForbidden { .. } => {
+                "allow kubeopt get and list on pods of the group metrics.k8s.io, as the chart does where no Prometheus is named; or name one under `metrics.prometheus` of kubeopt.yaml"
+            }
+            Self::UsageUnread { .. } => {
+                "try `kubectl get --raw /apis/metrics.k8s.io/v1beta1/pods` with the same kubeconfig and context"
+            }
+        }
     }
 }
 

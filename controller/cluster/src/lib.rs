@@ -7,8 +7,9 @@
 //! What cannot be read does not stop the others: an object that breaks the rules is quarantined, a kind that may not be
 //! listed is left out, and both are told in [`ClusterFacts::unseen`](kubeopt_model::ClusterFacts::unseen).
 //!
-//! Beside that the crate holds the election of the acting controller ([`Leadership`]) and the question what kubeopt may
-//! do ([`Cluster::review_rules`]). It must not know what is done with the facts: no usage, no prices, no repositories.
+//! Beside that the crate holds the election of the acting controller ([`Leadership`]), the question what kubeopt may do
+//! ([`Cluster::review_rules`]) and what the API server tells of usage at this moment ([`Cluster::moment`]). It must not know
+//! what is done with the facts: no history of usage, no prices, no repositories.
 //! It has no code that writes a workload.
 
 mod applied;
@@ -20,6 +21,7 @@ mod kinds;
 mod leadership;
 mod lease;
 mod list;
+mod pod_metrics;
 mod read;
 mod rules;
 mod seen;

@@ -242,6 +242,9 @@ fn suffix_factor(suffix: &str) -> Option<Decimal> {
     }
 }
 
+/// Nanocores of a core: what metrics-server tells usage in.
+const NANOCORES: u64 = 1_000_000_000;
+
 /// Reads a quantity and scales it: `scale` is 1000 for millicores and 1 for bytes. Rounds up to a whole base unit.
 fn parse_scaled(text: &str, scale: u64) -> Result<u64, InvalidQuantity> {
     let malformed = || InvalidQuantity::Malformed(text.to_owned());
@@ -261,6 +264,17 @@ fn parse_scaled(text: &str, scale: u64) -> Result<u64, InvalidQuantity> {
         .and_then(|value| value.checked_mul(Decimal::from(scale)))
         .ok_or_else(too_large)?;
     u64::try_from(base.ceil()).map_err(|_| too_large())
+}
+
+impl MilliCores {
+    /// A quantity of CPU in millicores with their fraction, as usage is told: `123456789n` is 123.456789. Exact to a
+    /// billionth of a core.
+    ///
+    /// # Errors
+    /// As its parsing.
+    pub fn measured(text: &str) -> Result<f64, InvalidQuantity> {
+        parse_scaled(text, NANOCORES).map(|nanocores| nanocores as f64 / (NANOCORES / 1000) as f64)
+    }
 }
 
 impl FromStr for MilliCores {
@@ -366,6 +380,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn measured_cpu_keeps_its_fraction() {
+        for (text, millicores) in
+            [("123456789n", 123.456789), ("1n", 0.000001), ("0", 0.0), ("1500u", 1.5), ("2", 2000.0)]
+        {
+            assert_eq!(MilliCores::measured(text), Ok(millicores), "{text}");
+        }
+        for text in ["", "-1n", "n", "NaN", "1e99", "99999999999999999999"] {
+            assert!(MilliCores::measured(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn reads_every_notation_kubernetes_accepts() {

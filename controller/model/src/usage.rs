@@ -6,6 +6,7 @@ use kubeopt_signal::Sketch;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
+use crate::names::{ContainerName, Namespace, ObjectName};
 use crate::quantity::{Bytes, Resource};
 use crate::workload::ContainerId;
 
@@ -106,6 +107,40 @@ pub struct UsageSeries {
     pub signal: Signal,
     /// (seconds since the epoch, value in the signal's unit); finite values only.
     pub points: Vec<(i64, f64)>,
+}
+
+/// What one container uses at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MomentSample {
+    /// Namespace of its pod.
+    pub namespace: Namespace,
+    /// Name of its pod.
+    pub pod: ObjectName,
+    /// The container.
+    pub container: ContainerName,
+    /// When the measurement ended, in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// Seconds over which CPU is a mean.
+    pub window_s: f64,
+    /// Mean CPU over these seconds, millicores; none where it is not told.
+    pub cpu_millicores: Option<f64>,
+    /// Working set at the end, bytes; none where it is not told.
+    pub memory_bytes: Option<f64>,
+}
+
+/// What all containers of a cluster use at one moment.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Moment {
+    /// One a container.
+    pub samples: Vec<MomentSample>,
+    /// Values and objects that could not be read and were left out.
+    pub unusable: u64,
+    /// Why containers are missing, if they are.
+    pub partial: Option<String>,
+    /// Requests that it took.
+    pub requests: u64,
+    /// Bytes of the answers.
+    pub bytes: u64,
 }
 
 /// An OOM kill.
