@@ -24,6 +24,7 @@ pub mod flux;
 pub mod gitea;
 pub mod kubernetes;
 pub mod kwok;
+pub mod lot;
 pub mod port;
 pub mod process;
 pub mod prometheus;

@@ -13,6 +13,7 @@
 mod series;
 mod shape;
 
+use crate::lot::mix;
 use std::io::{self, Write};
 
 pub use shape::Shape;
@@ -179,7 +180,7 @@ impl Usage {
     }
 
     fn key(&self, container: usize, resource: u64) -> u64 {
-        shape::mix(shape::mix(self.seed, u64::try_from(container).unwrap_or(u64::MAX)), resource)
+        mix(mix(self.seed, u64::try_from(container).unwrap_or(u64::MAX)), resource)
     }
 
     fn samples_of(&self, container: &Container) -> u64 {

@@ -112,7 +112,7 @@ fn notes(requests: &Requests, days: &[f64]) -> Vec<String> {
             "history of {} containers, {shortest:.0} to {longest:.0} days; the first question comes after 28 days, and its week must have passed",
             days.len()
         ),
-        "5-minute points are kept for 14 days; of the days before, CPU follows the distribution of its day, and memory the median, 95th percentile and maximum of its hour".to_owned(),
+        "5-minute points are kept for 14 days unless `store.pointsKept` says otherwise; of the days before, CPU follows the distribution of its day, and memory the median, 95th percentile and maximum of its hour".to_owned(),
         "what was requested in the past is not kept: today's requests stand for all weeks".to_owned(),
     ];
     let unseen = requests.count().saturating_sub(days.len());

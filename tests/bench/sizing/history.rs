@@ -8,6 +8,7 @@ use kubeopt_history::{ParquetUsage, UsageStore};
 use kubeopt_model::usage::{Signal, UsageSeries};
 use kubeopt_model::{Timestamp, Window};
 use kubeopt_tests::OrFail;
+use kubeopt_tests::lot::{mix, unit};
 use polars::prelude::{ParquetReader, SerReader as _};
 
 use super::world::{cluster, container, pod};
@@ -65,7 +66,7 @@ pub(super) async fn append(store: &dyn UsageStore, containers: usize, slice: Win
 fn used(at: usize, signal: Signal, key: u64, time: i64) -> f64 {
     let size = (1 + at % 17) as f64;
     let wave = (time.rem_euclid(DAY_S) as f64 / DAY_S as f64 * TAU).sin();
-    let drawn = unit(mix(mix(at as u64 * 2 + key) ^ time.unsigned_abs()));
+    let drawn = unit(mix(mix(at as u64 * 2 + key, 0) ^ time.unsigned_abs(), 0));
     let week = if time.div_euclid(DAY_S).rem_euclid(7) >= 5 { 0.5 } else { 1.0 };
     let spike = if drawn > 0.998 { 3.0 } else { 1.0 };
     if signal == Signal::CpuMillicores {
@@ -73,19 +74,6 @@ fn used(at: usize, signal: Signal, key: u64, time: i64) -> f64 {
     } else {
         3e7 * size * (1.0 + 0.2 * wave) * (0.95 + 0.1 * drawn)
     }
-}
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same on every machine.
-fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// The upper 53 bits as a number in [0, 1).
-fn unit(bits: u64) -> f64 {
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// Bytes that a pass reads: all files but the points, which no rule of the default policy looks at.

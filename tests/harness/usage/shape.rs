@@ -2,6 +2,8 @@
 
 use std::f64::consts::TAU;
 
+use crate::lot::{mix, unit};
+
 /// 1970-01-01 was a Thursday; days of the week are counted from Monday.
 const EPOCH_WEEKDAY: i64 = 3;
 
@@ -79,17 +81,4 @@ impl Shape {
         let growth = 1.0 + self.growth_per_day * (unix_s - self.grows_from_s) as f64 / 86_400.0;
         (self.base * growth * wave * week * noise * spike).max(0.0)
     }
-}
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): even over 64 bits, the same on every machine.
-pub(super) fn mix(key: u64, value: u64) -> u64 {
-    let mut z = key.wrapping_add(value.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// The upper 53 bits, as many as a double holds, as a number in [0, 1).
-fn unit(bits: u64) -> f64 {
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,5 +1,7 @@
 //! Generated usage of containers, of the kinds on which statistics differ: bursts, steps, waves, spikes, gaps, nothing.
 
+use kubeopt_tests::lot::{mix, unit};
+
 /// Seconds between two samples.
 pub(crate) const STEP_S: i64 = 300;
 
@@ -64,14 +66,14 @@ pub(crate) fn generated(days: i64, end_unix_s: i64) -> Vec<Series> {
 }
 
 fn series(name: &str, shape: Shape, number: u64, days: i64, end_unix_s: i64) -> Series {
-    let key = name.bytes().fold(7, |key, byte| mix(key ^ u64::from(byte)));
+    let key = name.bytes().fold(7, |key, byte| mix(key ^ u64::from(byte), 0));
     // From 3 millicores and 5 MiB to 3 cores and 5 GiB, so that all parts of a histogram are used.
     let scale = 1000_f64.powf((number as f64 + unit(key)) / OF_EACH as f64);
     let (cores, bytes) = (0.003 * scale, 5.0 * MIB * scale);
     let first = end_unix_s - days * 86_400;
     let sample = |step: i64| {
         let since = step * STEP_S;
-        let draw = |of: i64| unit(mix(key ^ mix(of.unsigned_abs())));
+        let draw = |of: i64| unit(mix(key ^ mix(of.unsigned_abs(), 0), 0));
         let moment = Moment {
             day: since / 86_400,
             time: (since % 86_400) as f64 / 86_400.0,
@@ -82,19 +84,6 @@ fn series(name: &str, shape: Shape, number: u64, days: i64, end_unix_s: i64) -> 
         Some((first + since, cpu * cores, (memory * bytes).floor()))
     };
     Series { name: name.to_owned(), samples: (0..days * 86_400 / STEP_S).filter_map(sample).collect() }
-}
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same on every machine.
-fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
-/// The upper 53 bits as a number in [0, 1).
-fn unit(bits: u64) -> f64 {
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[test]
