@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use kubeopt_model::cluster::ClusterFacts;
 use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
 use kubeopt_model::{
-    ContainerId, ContainerRole, ContainerUsage, Prices, Resource, Timestamp, Window, Workload, WorkloadId,
+    Change, Container, ContainerId, ContainerName, ContainerRole, ContainerUsage, Prices, Resource,
+    Timestamp, Window, Workload, WorkloadId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
@@ -16,6 +17,7 @@ use serde::Serialize;
 use crate::capacity::expected_base;
 use crate::find::{Priced, UnknownPrice};
 use crate::places::{Place, Places};
+use crate::pod::{cents, dollars, shared};
 use crate::price::UnitPrices;
 use crate::words::{Aggregate, row_name};
 
@@ -69,6 +71,46 @@ pub struct Line {
     pub spot: bool,
     /// What the price rests on, and its date.
     pub basis: (String, String),
+}
+
+impl Line {
+    /// Of an amount that is expected, and of what is used of it on average, in base units.
+    fn of(
+        id: &ContainerId,
+        resource: Resource,
+        place: &Place,
+        (expected, mean): (Decimal, Option<Decimal>),
+        hours: Decimal,
+    ) -> Self {
+        let cost = place.unit.hours(resource, expected, hours).to_cents();
+        let (unit, list, per) = match resource {
+            Resource::Cpu => (place.unit.core.usd(), place.list.core.usd(), Decimal::ONE_THOUSAND),
+            Resource::Memory => {
+                (place.unit.gib.usd(), place.list.gib.usd(), Decimal::from(kubeopt_model::quantity::GIB))
+            }
+        };
+        Self {
+            container: id.clone(),
+            resource,
+            quantity_hours: (expected * hours / per).round_dp(6),
+            usd_per_hour: unit,
+            list_usd_per_hour: list,
+            cost,
+            // What was used is part of what it cost, so it cannot be more.
+            used: mean.map(|mean| place.unit.hours(resource, mean, hours).to_cents().min(cost)),
+            region: place.region.clone(),
+            spot: place.spot,
+            basis: place.basis.clone(),
+        }
+    }
+
+    /// Leaves only a part of it.
+    fn cut(&mut self, cost: Money) {
+        if self.cost > Money::ZERO && cost < self.cost {
+            self.quantity_hours = (self.quantity_hours * cost.0 / self.cost.0).round_dp(6);
+            self.cost = cost;
+        }
+    }
 }
 
 /// Sums of some lines.
@@ -150,15 +192,10 @@ pub fn allocate(
         let places = Places::of(cluster);
         for workload in cluster.facts.workloads.iter().filter(|workload| workload.owner.is_none()) {
             let place = places.of_workload(cluster, workload).map_err(UnknownCost::from);
-            // An init container reserves nothing beside what runs later; only nodes are packed with the larger of both.
-            let lasting = workload.containers.iter().filter(|one| one.role != ContainerRole::Init);
-            for container in lasting {
+            for (container, found) in workload_lines(cluster, workload, place.as_ref(), window) {
                 let name = row_name(aggregates, workload, container.name.as_str());
                 let row = rows.entry(name.clone()).or_insert_with(|| CostRow { name, ..CostRow::default() });
-                let id = ContainerId { workload: workload.id.clone(), container: container.name.clone() };
-                let usage = cluster.usage.get(&id);
-                let work = Work { workload, resources: &container.resources, usage, window };
-                match place.as_ref().map_err(|why| *why).and_then(|place| work.lines(&id, place)) {
+                match found {
                     Ok(made) => {
                         row.add(&made, window);
                         lines.extend(made);
@@ -174,6 +211,60 @@ pub fn allocate(
     let unknown =
         unknown.into_iter().map(|(why, containers)| UnknownNote { why: why.to_string(), containers });
     report(rows.into_values().collect(), lines, unknown.collect(), window, now)
+}
+
+/// The lines of each container of a workload. An init container has some only where it asks for more than all that run
+/// later: what goes beyond that, which the node keeps for the pod.
+fn workload_lines<'a>(
+    cluster: &PricedCluster<'_>,
+    workload: &'a Workload,
+    place: Result<&Place, &UnknownCost>,
+    window: Window,
+) -> Vec<(&'a Container, Result<[Line; 2], UnknownCost>)> {
+    let id = |one: &Container| ContainerId { workload: workload.id.clone(), container: one.name.clone() };
+    let work = |one: &'a Container, of: &Container| {
+        let work = Work { workload, resources: &one.resources, usage: cluster.usage.get(&id(of)), window };
+        place.map_err(|why| *why).and_then(|place| work.lines(&id(one), one.role, place))
+    };
+    let (inits, lasting): (Vec<&Container>, Vec<&Container>) =
+        workload.containers.iter().partition(|one| one.role == ContainerRole::Init);
+    let mut found: Vec<_> = lasting.iter().map(|one| (*one, work(one, one))).collect();
+    // It costs for as long as its pod runs, which the usage of what lasts tells.
+    let pod = lasting.iter().find(|one| cluster.usage.contains_key(&id(one))).or(lasting.first());
+    for init in inits {
+        if let Some(Ok(lines)) = pod.map(|pod| work(init, pod)) {
+            found.push((init, Ok(lines)));
+        }
+    }
+    let order = |name: &ContainerName| workload.containers.iter().position(|one| one.name == *name);
+    found.sort_by_key(|(one, _)| order(&one.name));
+    if found.iter().any(|(one, _)| one.role == ContainerRole::Init) {
+        keep_what_decides(&mut found);
+    }
+    found
+}
+
+/// Cuts what init containers cost to what goes beyond the containers that last, and drops those of which nothing is left.
+fn keep_what_decides(found: &mut Vec<(&Container, Result<[Line; 2], UnknownCost>)>) {
+    for at in [0, 1] {
+        let cost = |lines: &Result<[Line; 2], UnknownCost>| {
+            lines.as_ref().ok().and_then(|lines| lines.get(at)).map_or(0, |line| cents(line.cost))
+        };
+        let parts: Vec<_> = found
+            .iter()
+            .map(|(one, lines)| (one.role, Change { before: cost(lines), after: cost(lines) }))
+            .collect();
+        for ((one, lines), share) in found.iter_mut().zip(shared(&parts)) {
+            let line = lines.as_mut().ok().and_then(|lines| lines.get_mut(at));
+            if let (ContainerRole::Init, Some(line)) = (one.role, line) {
+                line.cut(dollars(share.after));
+            }
+        }
+    }
+    found.retain(|(one, lines)| {
+        one.role != ContainerRole::Init
+            || lines.as_ref().is_ok_and(|lines| lines.iter().any(|line| line.cost > Money::ZERO))
+    });
 }
 
 fn report(
@@ -264,36 +355,25 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn lines(&self, id: &ContainerId, place: &Place) -> Result<[Line; 2], UnknownCost> {
+    fn lines(&self, id: &ContainerId, role: ContainerRole, place: &Place) -> Result<[Line; 2], UnknownCost> {
         let hours = self.replica_hours().ok_or(UnknownCost::NoRun)?;
-        let line = |resource| self.line(id, resource, place, hours).ok_or(UnknownCost::NothingKnown);
-        Ok([line(Resource::Cpu)?, line(Resource::Memory)?])
-    }
-
-    fn line(&self, id: &ContainerId, resource: Resource, place: &Place, hours: Decimal) -> Option<Line> {
-        let used = self.usage.and_then(|usage| usage.resource(resource));
-        let expected = expected_base(self.resources.effective_request(resource), used)?;
-        let cost = place.unit.hours(resource, expected, hours).to_cents();
-        let mean = used.and_then(|used| expected_base(None, Some(used)));
-        let (unit, list, per) = match resource {
-            Resource::Cpu => (place.unit.core.usd(), place.list.core.usd(), Decimal::ONE_THOUSAND),
-            Resource::Memory => {
-                (place.unit.gib.usd(), place.list.gib.usd(), Decimal::from(kubeopt_model::quantity::GIB))
+        let line = |resource| -> Result<Line, UnknownCost> {
+            let request = self.resources.effective_request(resource);
+            let used = self.usage.and_then(|usage| usage.resource(resource));
+            match role {
+                // What it uses in its moment is not told apart; what it asks for is kept.
+                ContainerRole::Init => {
+                    let asked = expected_base(request, None).unwrap_or_default();
+                    Ok(Line::of(id, resource, place, (asked, None), hours))
+                }
+                ContainerRole::Main | ContainerRole::Sidecar => {
+                    let expected = expected_base(request, used).ok_or(UnknownCost::NothingKnown)?;
+                    let mean = used.and_then(|used| expected_base(None, Some(used)));
+                    Ok(Line::of(id, resource, place, (expected, mean), hours))
+                }
             }
         };
-        Some(Line {
-            container: id.clone(),
-            resource,
-            quantity_hours: (expected * hours / per).round_dp(6),
-            usd_per_hour: unit,
-            list_usd_per_hour: list,
-            cost,
-            // What was used is part of what it cost, so it cannot be more.
-            used: mean.map(|mean| place.unit.hours(resource, mean, hours).to_cents().min(cost)),
-            region: place.region.clone(),
-            spot: place.spot,
-            basis: place.basis.clone(),
-        })
+        Ok([line(Resource::Cpu)?, line(Resource::Memory)?])
     }
 
     /// From samples; without them a workload that runs all the time is taken as it is now, and one that runs now and then

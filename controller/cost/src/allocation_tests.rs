@@ -93,6 +93,28 @@ fn what_runs_half_of_the_time_costs_half() {
 }
 
 #[test]
+fn an_init_container_costs_only_what_it_asks_for_beyond_the_others() {
+    let with_init = |cpu, mebi| {
+        let mut facts = one(requests(1000, 4096));
+        let mut init = facts.workloads[0].containers[0].clone();
+        init.name = ContainerName::new("migrate").unwrap();
+        (init.role, init.resources) = (ContainerRole::Init, requests(cpu, mebi));
+        facts.workloads[0].containers.insert(0, init);
+        allocated(&facts, &BTreeMap::new(), "container")
+    };
+    let alone = allocated(&one(requests(1000, 4096)), &BTreeMap::new(), "container").total;
+    assert_eq!((alone.total_cost.to_string(), alone.containers), ("$1.15".to_owned(), 1));
+    assert_eq!(with_init(900, 4096).total, alone);
+    // As much as the whole node of $2.30 for its moment, which the node keeps.
+    let decided = with_init(2000, 8192);
+    assert_eq!((decided.total.total_cost.to_string(), decided.total.containers), ("$2.30".to_owned(), 2));
+    let row = decided.rows.iter().find(|row| row.name.contains("migrate")).unwrap();
+    assert_eq!(row.total_cost.to_string(), "$1.15");
+    let lines: Money = decided.lines.iter().map(|line| line.cost).sum();
+    assert_eq!(lines, decided.total.total_cost);
+}
+
+#[test]
 fn the_unknown_is_counted_and_in_no_sum() {
     let mut facts = one(requests(1000, 4096));
     let mut bare = workload(id(WorkloadKind::Deployment, "bare"));

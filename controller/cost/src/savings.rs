@@ -6,13 +6,17 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
+use kubeopt_model::pod::asked;
 use kubeopt_model::pull_request::MarkedRequest;
-use kubeopt_model::{Amount, ContainerId, ContainerRole, ContainerUsage, Resource, Timestamp, Workload};
+use kubeopt_model::{
+    Amount, Change, ContainerId, ContainerRole, ContainerUsage, Resource, Resources, Timestamp, Workload,
+};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::allocation::{PricedCluster, workload_prices};
 use crate::capacity::{MeanReplicas, expected_base};
+use crate::pod::{cents, dollars, shared};
 use crate::price::UnitPrices;
 
 /// A merged pull request, as far as its marker tells.
@@ -35,6 +39,12 @@ pub struct Today<'a> {
     pub usage: Option<&'a ContainerUsage>,
     /// Replicas now.
     pub replicas: u32,
+    /// What it is to its pod.
+    pub role: ContainerRole,
+    /// Its place among the containers of the template, init containers first.
+    pub place: usize,
+    /// What it has now.
+    pub resources: &'a Resources,
 }
 
 /// One merged pull request.
@@ -114,21 +124,22 @@ pub fn requests_month(cluster: &PricedCluster<'_>, is_own: &dyn Fn(&Workload) ->
     let month = |workload: &Workload| {
         let unit = (*prices.get(&workload.id)?).ok()?;
         let hours = MeanReplicas::steady(workload.replicas).month_hours();
-        let lasting = workload.containers.iter().filter(|one| one.role != ContainerRole::Init);
-        let parts = lasting.flat_map(|one| [Resource::Cpu, Resource::Memory].map(|resource| (one, resource)));
-        parts
-            .map(|(one, resource)| {
-                let base = expected_base(one.resources.effective_request(resource), None)?;
-                Some(unit.hours(resource, base, hours).to_cents())
-            })
-            .sum::<Option<Money>>()
+        let of_resource = |resource| {
+            let parts = workload.containers.iter().map(|one| {
+                let request = one.resources.effective_request(resource);
+                let none_is_nothing = (one.role == ContainerRole::Init).then_some(Decimal::ZERO);
+                let base = expected_base(request, None).or(none_is_nothing)?;
+                Some((one.role, cents(unit.hours(resource, base, hours))))
+            });
+            Some(dollars(asked(&parts.collect::<Option<Vec<_>>>()?)))
+        };
+        [Resource::Cpu, Resource::Memory].into_iter().map(of_resource).sum::<Option<Money>>()
     };
     if own.is_empty() { None } else { own.into_iter().map(month).sum() }
 }
 
 fn row(merged: &MergedRequest, today: &BTreeMap<ContainerId, Today<'_>>, now: Timestamp) -> SavingsRow {
-    let deltas: Vec<Option<Money>> =
-        merged.requests.iter().map(|(id, request)| delta(request, today.get(id.as_ref()?)?)).collect();
+    let deltas: Vec<Option<Money>> = (0..merged.requests.len()).map(|at| delta(merged, at, today)).collect();
     let monthly: Money = deltas.iter().flatten().copied().sum();
     let hours = Decimal::from((now.as_second() - merged.at_unix_s).max(0)) / Decimal::from(3600);
     SavingsRow {
@@ -142,21 +153,70 @@ fn row(merged: &MergedRequest, today: &BTreeMap<ContainerId, Today<'_>>, now: Ti
     }
 }
 
-/// What one request changes a month, to the cent. None where a part is unknown. An empty text is a request that is not
-/// there: then the container costs what it uses.
-fn delta(request: &MarkedRequest, today: &Today<'_>) -> Option<Money> {
-    let resource = request.resource;
-    let unit = today.unit?;
-    let usage = today.usage.and_then(|usage| usage.resource(resource));
-    let replicas = today
-        .usage
-        .map_or(MeanReplicas::steady(today.replicas), |usage| MeanReplicas::of(usage, today.replicas));
-    let month = |text: &str| {
-        let request = if text.is_empty() { None } else { Some(Amount::parse(resource, text).ok()?) };
-        let expected = expected_base(request, usage)?;
-        Some(unit.hours(resource, expected, replicas.month_hours()).to_cents())
-    };
-    Some(month(&request.value.after)? - month(&request.value.before)?)
+/// What one request changes a month, to the cent: its share of what its pod costs with all requests that were changed with
+/// it. None where a part is unknown.
+fn delta(merged: &MergedRequest, at: usize, today: &BTreeMap<ContainerId, Today<'_>>) -> Option<Money> {
+    let (id, request) = merged.requests.get(at)?;
+    let id = id.as_ref()?;
+    let own = today.get(id)?;
+    let pod = Pod { own, resource: request.resource };
+    let part = pod.changed(own, request)?;
+    let mut containers: Vec<(&ContainerId, &Today<'_>)> =
+        today.iter().filter(|(other, _)| other.workload == id.workload).collect();
+    containers.sort_by_key(|(_, today)| today.place);
+    let parts: Vec<(ContainerRole, Change<u64>)> = containers
+        .iter()
+        .map(|(other, today)| {
+            let with = |(of, change): &&(Option<ContainerId>, MarkedRequest)| {
+                of.as_ref() == Some(*other) && change.resource == request.resource
+            };
+            let changed = match merged.requests.iter().find(with) {
+                _ if *other == id => Some(part),
+                Some((_, change)) => pod.changed(today, change),
+                None => pod
+                    .month(today, today.resources.effective_request(request.resource))
+                    .map(|cents| Change { before: cents, after: cents }),
+            };
+            // What is not known to use or reserve anything takes nothing from the others.
+            (today.role, changed.unwrap_or(Change { before: 0, after: 0 }))
+        })
+        .collect();
+    let place = containers.iter().position(|(other, _)| *other == id)?;
+    let share = *shared(&parts).get(place)?;
+    Some(dollars(share.after) - dollars(share.before))
+}
+
+/// The pod of a container, as far as one resource goes: price and replica-hours are those of the container.
+struct Pod<'a> {
+    own: &'a Today<'a>,
+    resource: Resource,
+}
+
+impl Pod<'_> {
+    /// Cents a month with a request before and after. An empty text is a request that is not there: then the container
+    /// costs what it uses.
+    fn changed(&self, of: &Today<'_>, request: &MarkedRequest) -> Option<Change<u64>> {
+        let side = |text: &str| {
+            let none = text.is_empty();
+            let request = if none { None } else { Some(Amount::parse(self.resource, text).ok()?) };
+            self.month(of, request)
+        };
+        Some(Change { before: side(&request.value.before)?, after: side(&request.value.after)? })
+    }
+
+    fn month(&self, of: &Today<'_>, request: Option<Amount>) -> Option<u64> {
+        let is_init = of.role == ContainerRole::Init;
+        let used = of.usage.filter(|_| !is_init).and_then(|usage| usage.resource(self.resource));
+        let expected = expected_base(request, used).or(is_init.then_some(Decimal::ZERO))?;
+        let replicas = self
+            .own
+            .usage
+            .filter(|_| self.own.role != ContainerRole::Init)
+            .map_or(MeanReplicas::steady(self.own.replicas), |usage| {
+                MeanReplicas::of(usage, self.own.replicas)
+            });
+        Some(cents(self.own.unit?.hours(self.resource, expected, replicas.month_hours())))
+    }
 }
 
 #[cfg(test)]

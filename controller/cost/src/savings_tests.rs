@@ -33,6 +33,12 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+/// Two replicas of a container that is alone in its pod.
+fn main_now(resources: &Resources) -> Today<'_> {
+    let role = ContainerRole::Main;
+    Today { unit: Some(unit()), usage: None, replicas: 2, role, place: 0, resources }
+}
+
 /// Merged ten days, that is 240 hours, before the time of the report.
 fn report(requests: Vec<(Option<ContainerId>, MarkedRequest)>, own: Option<Money>) -> SavingsReport {
     let merged = MergedRequest {
@@ -41,7 +47,8 @@ fn report(requests: Vec<(Option<ContainerId>, MarkedRequest)>, own: Option<Money
         requests,
     };
     let old = MergedRequest { at_unix_s: time("2026-01-01T00:00:00Z").as_second(), ..merged.clone() };
-    let today = Today { unit: Some(unit()), usage: None, replicas: 2 };
+    let resources = Resources::default();
+    let today = main_now(&resources);
     let known = ["api", "web"].map(|name| (main_of(WorkloadKind::Deployment, name), today)).into();
     estimate_savings(&[old, merged], &known, own, time("2026-11-01T00:00:00Z"), time("2026-11-22T00:00:00Z"))
 }
@@ -57,6 +64,27 @@ fn a_merged_request_saves_what_it_no_longer_reserves() {
     );
     assert_eq!(report.so_far.signed(), "-$7.20");
     assert_eq!(report.return_ratio.map(|ratio| ratio.to_string()), Some("3".to_owned()));
+}
+
+#[test]
+fn a_request_below_what_an_init_container_asks_for_saves_only_down_to_that() {
+    let (mut init, mut main) = (Resources::default(), Resources::default());
+    init.requests.cpu = Some(kubeopt_model::MilliCores(800));
+    main.requests.cpu = Some(kubeopt_model::MilliCores(200));
+    let of = main_of(WorkloadKind::Deployment, "api");
+    let migrate =
+        ContainerId { container: kubeopt_model::ContainerName::new("migrate").unwrap(), ..of.clone() };
+    let first = Today { role: ContainerRole::Init, ..main_now(&init) };
+    let known = [(migrate, first), (of, Today { place: 1, ..main_now(&main) })].into();
+    let merged = MergedRequest {
+        name: "acme/gitops #12".to_owned(),
+        at_unix_s: time("2026-11-12T00:00:00Z").as_second(),
+        requests: vec![cpu("api", "1", "200m")],
+    };
+    let (since, now) = (time("2026-11-01T00:00:00Z"), time("2026-11-22T00:00:00Z"));
+    let report = estimate_savings(&[merged], &known, None, since, now);
+    // 1000m to 800m for two replicas: 730 x 2 x 0.2 x 0.04.
+    assert_eq!(report.monthly.signed(), "-$11.68");
 }
 
 #[test]
@@ -99,8 +127,10 @@ fn a_value_that_two_workloads_share_counts_for_both() {
 fn a_request_where_there_was_none_costs_what_it_reserves_above_usage() {
     let of = main_of(WorkloadKind::Deployment, "api");
     let used = crate::allocation::tests::usage(&of, 100.0, 10.0, 48.0);
-    let today = Today { unit: Some(unit()), usage: Some(&used), replicas: 2 };
-    let delta = delta(&cpu("api", "", "200m").1, &today).unwrap();
+    let resources = Resources::default();
+    let today = Today { usage: Some(&used), ..main_now(&resources) };
+    let merged = MergedRequest { name: String::new(), at_unix_s: 0, requests: vec![cpu("api", "", "200m")] };
+    let delta = delta(&merged, 0, &[(of, today)].into()).unwrap();
     // Two replicas over the day: 100m more than what is used, within the error of the sketch.
     let expected = Money("5.84".parse().unwrap());
     assert!((delta - expected).0.abs() < "0.10".parse().unwrap(), "{delta}");

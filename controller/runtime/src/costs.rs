@@ -78,17 +78,16 @@ pub async fn savings(
 
 fn today_of<'a>(cluster: &PricedCluster<'a>) -> Vec<(ContainerId, Today<'a>)> {
     let prices = workload_prices(cluster);
-    let containers = cluster
-        .facts
-        .workloads
-        .iter()
-        .flat_map(|workload| workload.containers.iter().map(move |container| (workload, container)));
+    let containers = cluster.facts.workloads.iter().flat_map(|workload| {
+        workload.containers.iter().enumerate().map(move |(at, one)| (workload, at, one))
+    });
     containers
-        .map(|(workload, container)| {
+        .map(|(workload, place, container)| {
             let id = ContainerId { workload: workload.id.clone(), container: container.name.clone() };
             let unit = prices.get(&workload.id).and_then(|price| price.ok());
             let usage = cluster.usage.get(&id);
-            (id, Today { unit, usage, replicas: workload.replicas })
+            let (replicas, role, resources) = (workload.replicas, container.role, &container.resources);
+            (id, Today { unit, usage, replicas, role, place, resources })
         })
         .collect()
 }

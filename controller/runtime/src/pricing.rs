@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 
 use kubeopt_cost::{
-    MeanReplicas, PoolBill, PricedCluster, Sheets, UnitPrices, UnknownPrice, WhyNothing, bill, capacity_cost,
-    mean_prices, node_price, unseen_price, workload_prices,
+    MeanReplicas, PodContainer, PoolBill, PricedCluster, Sheets, UnitPrices, UnknownPrice, WhyNothing, bill,
+    capacity_cost, mean_prices, node_price, pod_cost, unseen_price, workload_prices,
 };
 use kubeopt_model::cost::{BillDelta, Money};
-use kubeopt_model::recommendation::Member;
-use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, Prices, Recommendation, Resources, WorkloadId};
+use kubeopt_model::recommendation::{Effect, Member, Reason};
+use kubeopt_model::{
+    Bound, Change, ClusterFacts, ClusterName, Container, ContainerId, ContainerRole, Field, Prices,
+    Recommendation, Resources, Workload, WorkloadId,
+};
 
 pub use kubeopt_cost::{Provider, Terms};
 
@@ -24,6 +27,8 @@ pub struct ClusterPrices {
     /// What stands in where no node can be seen.
     pub(crate) fallback: Option<Prices>,
     workloads: BTreeMap<WorkloadId, Result<UnitPrices, UnknownPrice>>,
+    /// The templates of pods with init containers, in their order: what a container costs there depends on the others.
+    pods: BTreeMap<WorkloadId, Vec<Container>>,
     /// The mean over the cluster, or why there is none.
     mean: Result<Prices, UnknownPrice>,
 }
@@ -47,7 +52,12 @@ impl ClusterPrices {
         let cluster = PricedCluster { facts, prices: &nodes, usage: &nothing, fallback: fallback.as_ref() };
         let workloads =
             workload_prices(&cluster).into_iter().map(|(id, price)| (id.clone(), price)).collect();
-        Self { terms: terms.clone(), nodes, fallback, workloads, mean }
+        let has_init = |workload: &&Workload| {
+            workload.containers.iter().any(|container| container.role == ContainerRole::Init)
+        };
+        let pods = facts.workloads.iter().filter(has_init);
+        let pods = pods.map(|workload| (workload.id.clone(), workload.containers.clone())).collect();
+        Self { terms: terms.clone(), nodes, fallback, workloads, pods, mean }
     }
 
     /// Prices what a member requests, before and after.
@@ -56,6 +66,61 @@ impl ClusterPrices {
         let replicas = MeanReplicas::of(&member.usage, member.replicas);
         member.cost =
             unit.and_then(|unit| capacity_cost(*unit, &member.resources, Some(&member.usage), replicas));
+    }
+}
+
+impl ClusterPrices {
+    /// Prices the containers of one pod, which stand as members at these places; the others stay as they are, and of those
+    /// the request alone counts.
+    fn price_pod(
+        &self,
+        workload: &WorkloadId,
+        places: &[(usize, usize)],
+        recommendations: &mut [&mut Recommendation],
+    ) {
+        let unit = self.workloads.get(workload).and_then(|price| price.as_ref().ok());
+        let Some((template, unit)) = self.pods.get(workload).zip(unit) else {
+            for (at, index) in places {
+                recommendations[*at].members[*index].cost = None;
+            }
+            return;
+        };
+        let place_of = |container: &Container| {
+            places.iter().copied().find(|(at, index)| {
+                recommendations[*at].members[*index].container.container == container.name
+            })
+        };
+        let members: Vec<Option<(usize, usize)>> = template.iter().map(place_of).collect();
+        let containers: Vec<PodContainer<'_>> = template
+            .iter()
+            .zip(&members)
+            .map(|(container, place)| {
+                let member = place.map(|(at, index)| &recommendations[at].members[index]);
+                let unchanged = Change { before: container.resources, after: container.resources };
+                PodContainer {
+                    name: &container.name,
+                    role: container.role,
+                    resources: member.map_or(unchanged, |member| member.resources),
+                    usage: member.map(|member| &member.usage),
+                }
+            })
+            .collect();
+        let lasting = containers.iter().filter(|one| one.role != ContainerRole::Init);
+        let usage = lasting.filter_map(|one| one.usage).next();
+        let wanted = places.first().map_or(0, |(at, index)| recommendations[*at].members[*index].replicas);
+        let replicas = usage.map_or(MeanReplicas::steady(wanted), |usage| MeanReplicas::of(usage, wanted));
+        let shares = pod_cost(*unit, &containers, replicas);
+        for (place, share) in members.iter().zip(shares) {
+            let Some((at, index)) = *place else { continue };
+            recommendations[at].members[index].cost = share.cost;
+            recommendations[at].reasons.extend(share.notes.into_iter().map(|(resource, text)| Reason {
+                rule: POD_REQUEST.to_owned(),
+                field: Field { bound: Bound::Request, resource },
+                effect: Effect::Note,
+                bound: false,
+                text,
+            }));
+        }
     }
 }
 
@@ -72,13 +137,30 @@ pub(crate) fn basis<'a>(
     known.ok_or_else(|| why().to_string())
 }
 
-/// Prices what every member of a recommendation requests, before and after. A member of a cluster that was not seen, or on
-/// nodes without a price, has no cost.
-pub(crate) fn price(recommendation: &mut Recommendation, prices: &PricesByCluster) {
-    for member in &mut recommendation.members {
-        match prices.get(&member.container.workload.cluster) {
-            Some(cluster) => cluster.price(member),
-            None => member.cost = None,
+/// The name under which reasons stand that tell why a pod costs what it does.
+const POD_REQUEST: &str = "pod-request";
+
+/// Prices what every member of some recommendations requests, before and after; in a pod with init containers together
+/// with what the others of the pod come to request. A member of a cluster that was not seen, or on nodes without a price,
+/// has no cost.
+pub(crate) fn price(recommendations: &mut [&mut Recommendation], prices: &PricesByCluster) {
+    let mut pods: BTreeMap<WorkloadId, Vec<(usize, usize)>> = BTreeMap::new();
+    for (at, recommendation) in recommendations.iter_mut().enumerate() {
+        recommendation.reasons.retain(|reason| reason.rule != POD_REQUEST);
+        for (index, member) in recommendation.members.iter_mut().enumerate() {
+            let id = &member.container.workload;
+            match prices.get(&id.cluster) {
+                Some(cluster) if cluster.pods.contains_key(id) => {
+                    pods.entry(id.clone()).or_default().push((at, index));
+                }
+                Some(cluster) => cluster.price(member),
+                None => member.cost = None,
+            }
+        }
+    }
+    for (workload, members) in pods {
+        if let Some(cluster) = prices.get(&workload.cluster) {
+            cluster.price_pod(&workload, &members, recommendations);
         }
     }
 }

@@ -34,6 +34,6 @@ pub(crate) fn leave_out(
             without.left.push(left);
         }
     }
-    price(&mut without, prices);
+    price(&mut [&mut without], prices);
     (!without.is_empty()).then_some(without)
 }

@@ -13,7 +13,7 @@ use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Binding, Bound, ClusterFacts, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation,
-    Problem, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
+    Problem, Recommendation, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
 use kubeopt_recommend::{Demand, EarlierDays, Fleet, recommend, tell_hours};
@@ -272,6 +272,9 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
             }
         }
     }
+    let mut admitted: Vec<&mut Recommendation> =
+        wanted.admitted.iter_mut().map(|admitted| &mut admitted.recommendation).collect();
+    price(&mut admitted, ground.prices);
     wanted
 }
 
@@ -305,7 +308,6 @@ pub(super) fn want_one(
     match admit(recommendation, &context) {
         Admission::Admitted(mut recommendation) => {
             tell_hours(&mut recommendation, &demand, &windows_of);
-            price(&mut recommendation, ground.prices);
             let entry = recommendation.feeds().next().cloned().unwrap_or_default();
             Ok(Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry })
         }

@@ -146,3 +146,30 @@ async fn a_merged_pull_request_saves_what_it_no_longer_reserves_beside_what_kube
     let ratio = report.return_ratio.unwrap();
     assert!(ratio > "0.3".parse().unwrap() && ratio < "1".parse().unwrap(), "{ratio}");
 }
+
+#[tokio::test]
+async fn a_request_that_an_init_container_keeps_changes_no_cost_and_says_why() {
+    let world = World::of(&[API]).await;
+    show_nodes(&world);
+    {
+        let mut shown = world.shown.lock().unwrap();
+        let live = shown.values_mut().flat_map(|facts| &mut facts.workloads).find(|one| one.id == API.id());
+        let containers = &mut live.unwrap().containers;
+        let mut init = containers[0].clone();
+        init.name = kubeopt_model::ContainerName::new("migrate").unwrap();
+        init.role = kubeopt_model::ContainerRole::Init;
+        init.resources.requests.cpu = Some(MilliCores(1500));
+        init.resources.requests.memory = Some(Bytes::mebi(4096));
+        containers.insert(0, init);
+    }
+    let kubeopt = world.controller("a").await;
+    let report = world.pass(&kubeopt).await;
+    let proposal = &report.decided.proposals[0];
+    assert!(
+        proposal.draft.body.contains("**$0 a month**") || proposal.draft.body.contains("$0.00"),
+        "{}",
+        proposal.draft.body
+    );
+    let told = "init container migrate asks for 1500m, which the node keeps for as long as the pod runs";
+    assert!(proposal.draft.body.contains(told), "{}", proposal.draft.body);
+}
