@@ -9,4 +9,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-OBS-005", "Prometheus answered a query with an error."),
     ("E-OBS-006", "A setting of the metrics source cannot be used."),
     ("E-OBS-007", "The slice of time to read is not one that can be read."),
+    ("E-OBS-008", "metrics-server answers, and tells of no container."),
 ];

@@ -51,6 +51,19 @@ pub enum ObserveError {
         /// The slice.
         window: Window,
     },
+    /// The cluster does not tell what containers use at this moment.
+    #[error("{text}")]
+    Moment {
+        /// The code of who was asked.
+        code: &'static str,
+        /// What was wrong.
+        text: String,
+        /// The next step.
+        help: &'static str,
+    },
+    /// metrics-server answers, and knows of no container.
+    #[error("metrics-server tells of no container at all")]
+    NothingMeasured,
 }
 
 impl ObserveError {
@@ -64,6 +77,8 @@ impl ObserveError {
             Self::Query { .. } => "E-OBS-005",
             Self::Setting { .. } => "E-OBS-006",
             Self::Slice { .. } => "E-OBS-007",
+            Self::Moment { code, .. } => code,
+            Self::NothingMeasured => "E-OBS-008",
         }
     }
 
@@ -72,7 +87,7 @@ impl ObserveError {
         match self {
             Self::Unreachable(error) => error.is_transient(),
             Self::Refused { status, .. } => *status >= 500 || *status == 429,
-            Self::TooMuch { .. } => true,
+            Self::TooMuch { .. } | Self::Moment { .. } | Self::NothingMeasured => true,
             Self::Malformed { .. } | Self::Query { .. } | Self::Setting { .. } | Self::Slice { .. } => false,
         }
     }
@@ -102,6 +117,10 @@ impl ObserveError {
             Self::Slice { .. } => {
                 "report this as a fault of kubeopt: slices are at most a day of whole hours"
             }
+            Self::Moment { help, .. } => help,
+            Self::NothingMeasured => {
+                "look into the log of metrics-server (`kubectl -n kube-system logs deploy/metrics-server`): it was started a moment ago, does not reach the kubelets, or does not trust their certificates"
+            }
         }
     }
 
@@ -114,7 +133,9 @@ impl ObserveError {
             | Self::Malformed { .. }
             | Self::Query { .. }
             | Self::Setting { .. }
-            | Self::Slice { .. } => self.to_string(),
+            | Self::Slice { .. }
+            | Self::Moment { .. }
+            | Self::NothingMeasured => self.to_string(),
         };
         Problem::new(self.code(), text, self.help())
     }

@@ -215,7 +215,13 @@ impl<'o, 's> Intake<'o, 's> {
         self.report.series += 1;
         self.report.samples += part.points.len() as u64;
         let container = ContainerId { workload: id.clone(), container };
-        let (points, startup) = self.told_apart(&container, &part.pod, part.signal, part.points);
+        // Of Jobs and init containers there is nothing but the start, so all their samples speak.
+        let starts = if self.owners.outlives_its_start(&container) {
+            self.starts.of(container.workload.namespace.as_str(), &part.pod, &container.container)
+        } else {
+            &[]
+        };
+        let (points, startup) = told_apart(starts, part.signal, part.points);
         if let Some((signal, points)) = startup {
             (self.sink)(UsageSeries { container: container.clone(), pod: part.pod.clone(), signal, points });
         }
@@ -223,43 +229,41 @@ impl<'o, 's> Intake<'o, 's> {
             (self.sink)(UsageSeries { container, pod: part.pod, signal: part.signal, points });
         }
     }
+}
 
-    /// The samples that speak for the request, and those of steps in which a start lies or echoes.
-    ///
-    /// Of Jobs and init containers there is nothing but the start, so all their samples speak. So do all of memory.
-    fn told_apart(
-        &self,
-        container: &ContainerId,
-        pod: &str,
-        signal: Signal,
-        points: Points,
-    ) -> (Points, Option<(Signal, Points)>) {
-        let of_start = match signal {
-            Signal::CpuMillicores => Signal::CpuStartupMillicores,
-            Signal::MemoryBytes => Signal::MemoryStartupBytes,
-            Signal::ThrottledRatio
-            | Signal::CpuStartupMillicores
-            | Signal::MemoryStartupBytes
-            | Signal::Restarts
-            | Signal::CpuPressure
-            | Signal::MemoryPressure => return (points, None),
-        };
-        let starts = self.starts.of(container.workload.namespace.as_str(), pod, &container.container);
-        if starts.is_empty() || !self.owners.outlives_its_start(container) {
-            return (points, None);
-        }
-        let starting = |at: i64| starts.iter().any(|start| at < start + STARTUP_S && start < &(at + STEP_S));
-        let startup: Points = points.iter().filter(|(at, _)| starting(*at)).copied().collect();
-        if startup.is_empty() {
-            return (points, None);
-        }
-        let rest = if signal == Signal::CpuMillicores {
-            points.into_iter().filter(|(at, _)| !starting(*at)).collect()
-        } else {
-            points
-        };
-        (rest, Some((of_start, startup)))
+/// The samples that speak for the request, and those of steps in which a start lies or echoes: all of them where nothing
+/// started.
+///
+/// All samples of memory speak too.
+pub(crate) fn told_apart(
+    starts: &[i64],
+    signal: Signal,
+    points: Points,
+) -> (Points, Option<(Signal, Points)>) {
+    let of_start = match signal {
+        Signal::CpuMillicores => Signal::CpuStartupMillicores,
+        Signal::MemoryBytes => Signal::MemoryStartupBytes,
+        Signal::ThrottledRatio
+        | Signal::CpuStartupMillicores
+        | Signal::MemoryStartupBytes
+        | Signal::Restarts
+        | Signal::CpuPressure
+        | Signal::MemoryPressure => return (points, None),
+    };
+    if starts.is_empty() {
+        return (points, None);
     }
+    let starting = |at: i64| starts.iter().any(|start| at < start + STARTUP_S && start < &(at + STEP_S));
+    let startup: Points = points.iter().filter(|(at, _)| starting(*at)).copied().collect();
+    if startup.is_empty() {
+        return (points, None);
+    }
+    let rest = if signal == Signal::CpuMillicores {
+        points.into_iter().filter(|(at, _)| !starting(*at)).collect()
+    } else {
+        points
+    };
+    (rest, Some((of_start, startup)))
 }
 
 /// One of the two resources is missing as a whole.

@@ -1,4 +1,4 @@
-//! Usage from the Prometheus family, read in bulk.
+//! Usage from the Prometheus family, read in bulk; where there is none, from metrics-server, sampled.
 //!
 //! Input: a slice of time and the owners of pods. Output: series of samples, handed to a sink while they arrive.
 //! This crate knows nothing of storage, recommendations or repositories. Queries do not grow with the number of
@@ -6,6 +6,7 @@
 
 pub mod codes;
 pub mod error;
+pub mod metrics_server;
 pub mod oom;
 pub mod owners;
 pub mod prometheus;
@@ -16,6 +17,7 @@ pub mod source;
 mod attempt;
 mod gpu;
 mod intake;
+mod moments;
 mod past_owners;
 mod pod_names;
 mod remote_read;
@@ -25,8 +27,11 @@ mod scanner;
 mod tests;
 
 pub use error::ObserveError;
+pub use metrics_server::{MetricsServer, MomentReader};
 pub use owners::PodOwners;
 pub use prometheus::{Prometheus, PrometheusOptions};
 pub use query::{LabelMatcher, Selector};
 pub use recorded::RecordedMetrics;
-pub use source::{Emptiness, MetricsSource, SLICE_SECONDS_MAX, STARTUP_S, STEP_S, SliceReport, SourceFacts};
+pub use source::{
+    Emptiness, MetricsSource, Reach, SLICE_SECONDS_MAX, STARTUP_S, STEP_S, SliceReport, SourceFacts,
+};

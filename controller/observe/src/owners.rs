@@ -29,11 +29,19 @@ struct Known {
     top: Arc<WorkloadId>,
 }
 
+/// A pod that exists.
+#[derive(Debug, Clone)]
+struct ShownPod {
+    /// None where nobody owns it.
+    owner: Option<Arc<WorkloadId>>,
+    started_unix_s: Option<i64>,
+}
+
 /// Owners of pods of one cluster.
 #[derive(Debug, Clone, Default)]
 pub struct PodOwners {
-    /// namespace -> pod -> owner; none where nobody owns it.
-    pods: HashMap<String, HashMap<String, Option<Arc<WorkloadId>>>>,
+    /// namespace -> pod -> what the cluster shows of it.
+    pods: HashMap<String, HashMap<String, ShownPod>>,
     /// namespace -> name -> workloads of that name.
     workloads: HashMap<String, HashMap<String, Vec<Known>>>,
     /// Init containers that end before the others start.
@@ -55,18 +63,24 @@ impl PodOwners {
         }
         for pod in &facts.pods {
             let owner = pod.workload.as_ref().map(|id| owners.shared(id));
-            owners.pods.entry(pod.namespace.to_string()).or_default().insert(pod.name.clone(), owner);
+            let shown = ShownPod { owner, started_unix_s: pod.started_unix_s };
+            owners.pods.entry(pod.namespace.to_string()).or_default().insert(pod.name.clone(), shown);
         }
         owners
     }
 
     /// Whose the pod is.
     pub fn owner(&self, namespace: &str, pod: &str) -> Owner<'_> {
-        match self.pods.get(namespace).and_then(|pods| pods.get(pod)) {
+        match self.shown(namespace, pod).map(|shown| &shown.owner) {
             Some(Some(id)) => Owner::Shown(id),
             Some(None) => Owner::Nobody,
             None => self.by_name(namespace, pod),
         }
+    }
+
+    /// When the pod started, in seconds since the epoch; none of one that is gone or has not started.
+    pub fn started(&self, namespace: &str, pod: &str) -> Option<i64> {
+        self.shown(namespace, pod)?.started_unix_s
     }
 
     /// Whether any workload of this namespace is known.
@@ -85,6 +99,10 @@ impl PodOwners {
     pub fn outlives_its_start(&self, container: &ContainerId) -> bool {
         !matches!(container.workload.kind, WorkloadKind::Job | WorkloadKind::CronJob)
             && !self.init.contains(container)
+    }
+
+    fn shown(&self, namespace: &str, pod: &str) -> Option<&ShownPod> {
+        self.pods.get(namespace)?.get(pod)
     }
 
     fn by_name(&self, namespace: &str, pod: &str) -> Owner<'_> {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures::{StreamExt as _, TryStreamExt as _};
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, Window};
-use kubeopt_model::{Bytes, ContainerId, ContainerName};
+use kubeopt_model::{Bytes, ContainerId, ContainerName, Timestamp};
 use kubeopt_net::{Client, Request, Url};
 use tokio::sync::OnceCell;
 
@@ -23,7 +23,7 @@ use crate::owners::{Owner, PodOwners};
 use crate::query::{ANY_CONTAINER_METRIC, Selector};
 use crate::remote_read::{Boundary, RawError, RawReading, read_raw};
 use crate::scanner::Labels;
-use crate::source::{Emptiness, MetricsSource, STEP_S, Sink, SliceReport, SourceFacts, checked};
+use crate::source::{Emptiness, MetricsSource, Reach, STEP_S, Sink, SliceReport, SourceFacts, checked};
 
 /// Time for one query by default: Prometheus' own default limit.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);
@@ -246,6 +246,10 @@ impl Prometheus {
 
 #[async_trait]
 impl MetricsSource for Prometheus {
+    async fn reach(&self, _now: Timestamp) -> Result<Reach, ObserveError> {
+        Ok(Reach::Past)
+    }
+
     async fn read(
         &self,
         slice: Window,
@@ -338,6 +342,7 @@ impl MetricsSource for Prometheus {
             kube_state_metrics: count(selector.series_count("kube_pod_owner")).await? > 0,
             scrape_interval_s: (in_ten_minutes > 0).then(|| 600 / in_ten_minutes),
             version: self.version().await,
+            only_now: false,
         })
     }
 }

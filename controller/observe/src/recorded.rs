@@ -1,12 +1,13 @@
 //! Usage that was recorded before: the twin of a server, for the demo and for tests. Same contract, no network.
 
 use async_trait::async_trait;
+use kubeopt_model::Timestamp;
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries, Window};
 
 use crate::error::ObserveError;
 use crate::owners::PodOwners;
-use crate::source::{Emptiness, MetricsSource, Sink, SliceReport, SourceFacts, checked};
+use crate::source::{Emptiness, MetricsSource, Reach, Sink, SliceReport, SourceFacts, checked};
 
 /// Series and OOM kills held in memory. Their containers are taken as they are; owners are not asked.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,10 @@ pub struct RecordedMetrics {
 
 #[async_trait]
 impl MetricsSource for RecordedMetrics {
+    async fn reach(&self, _now: Timestamp) -> Result<Reach, ObserveError> {
+        Ok(Reach::Past)
+    }
+
     async fn read(
         &self,
         slice: Window,
@@ -68,6 +73,7 @@ impl MetricsSource for RecordedMetrics {
             throttled_containers: count(Signal::ThrottledRatio),
             kube_state_metrics: true,
             scrape_interval_s: None,
+            only_now: false,
         })
     }
 }

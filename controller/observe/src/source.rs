@@ -1,6 +1,7 @@
 //! The seam: what any source of usage can do. Prometheus is one; recorded usage is its twin without a server.
 
 use async_trait::async_trait;
+use kubeopt_model::Timestamp;
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, UsageSeries, Window};
 use serde::{Deserialize, Serialize};
@@ -22,9 +23,27 @@ pub const SLICE_SECONDS_MAX: i64 = 86_400;
 /// Takes series while they arrive.
 pub type Sink<'a> = &'a mut (dyn FnMut(UsageSeries) + Send);
 
+/// What can be read of a source at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// All hours that have ended, as far as the source goes back.
+    Past,
+    /// The source has no past and tells what it was asked often enough: only of these slices, oldest first. The running
+    /// hour may be among them. Each read gives all that is known of the hour, so it is stored in the place of what was
+    /// stored of it before.
+    Sampled(Vec<Window>),
+}
+
 /// Where usage comes from.
 #[async_trait]
 pub trait MetricsSource: Send + Sync {
+    /// Looks what can be read; asked before each pass and, by a process that stays, every [`STEP_S`] between them. A source
+    /// without a past takes a sample here.
+    ///
+    /// # Errors
+    /// Any [`ObserveError`], where there was something to ask.
+    async fn reach(&self, now: Timestamp) -> Result<Reach, ObserveError>;
+
     /// Reads CPU, memory, throttling, restarts and pressure of all containers with a known owner and hands each series to
     /// `sink`; samples of the first [`STARTUP_S`] after a container's start come as signals of their own.
     ///
@@ -139,4 +158,6 @@ pub struct SourceFacts {
     pub kube_state_metrics: bool,
     /// Seconds between two raw samples, estimated; none without samples.
     pub scrape_interval_s: Option<u64>,
+    /// The source has no past: it tells what is at the moment it is asked.
+    pub only_now: bool,
 }

@@ -261,8 +261,10 @@ impl ScanReport {
             (None, Some(why)) => format!("unknown ({why})"),
             (None, None) => "unknown".to_owned(),
         };
+        // What has no address is told in its own words.
+        let kind = if metrics.server.contains("://") { "Prometheus " } else { "" };
         format!(
-            "Prometheus {} · {}d of history, {} samples, {} queries, {:.1}s · prices: {prices}",
+            "{kind}{} · {}d of history, {} samples, {} queries, {:.1}s · prices: {prices}",
             metrics.server,
             figures::days(metrics.history_days),
             figures::count(metrics.samples),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary};
 use kubeopt_model::{Problem, RepositoryId};
+use kubeopt_observe::SourceFacts;
 use serde::Serialize;
 
 use crate::edges::Edges;
@@ -85,17 +86,21 @@ async fn metrics(cluster: &crate::edges::ClusterEdge) -> Finding {
     Finding::of(
         what,
         checked.map(|facts| {
-            format!(
-                "{}: CPU of {} containers, memory of {}{}",
+            let seen = format!(
+                "{}: CPU of {} containers, memory of {}",
                 facts.version.as_deref().unwrap_or("version not told"),
                 facts.cpu_containers,
                 facts.memory_containers,
-                if facts.kube_state_metrics {
-                    ", kube-state-metrics"
-                } else {
-                    "; no kube-state-metrics, so OOM kills are seen on live pods only"
-                },
-            )
+            );
+            match facts {
+                SourceFacts { only_now: true, scrape_interval_s, .. } => {
+                    let mean =
+                        scrape_interval_s.map_or(String::new(), |s| format!(", CPU a mean over {s} s"));
+                    format!("{seen}{mean}; {}", cluster.metrics_at)
+                }
+                SourceFacts { kube_state_metrics: true, .. } => format!("{seen}, kube-state-metrics"),
+                _ => format!("{seen}; no kube-state-metrics, so OOM kills are seen on live pods only"),
+            }
         }),
     )
 }

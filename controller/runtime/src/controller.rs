@@ -8,6 +8,7 @@ use kubeopt_api::Config;
 use kubeopt_cluster::{Cluster, Leadership, LeaseTiming, Watches};
 use kubeopt_history::RecordedState;
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
+use kubeopt_observe::STEP_S;
 use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness};
 use tokio::sync::watch;
@@ -161,12 +162,35 @@ async fn passes(
         // From start to start, as `passes.every` says; a pass that took longer is followed by the next at once.
         let rest = every.saturating_sub(begun.elapsed());
         let pause = if outcome.is_ok() { rest } else { back_off(failures).min(every) };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => {}
-        }
+        sample_while_resting(edges, pause, &mut stop).await;
     }
     Ok(())
+}
+
+/// Waits for the next pass, and samples meanwhile what only tells of the moment.
+async fn sample_while_resting(edges: &Edges, pause: Duration, stop: &mut watch::Receiver<bool>) {
+    let until = tokio::time::Instant::now() + pause;
+    loop {
+        let step = until_next_sample(Timestamp::now());
+        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        tokio::select! {
+            () = tokio::time::sleep(left.min(step)) => {}
+            _ = stop.changed() => return,
+        }
+        if left <= step {
+            return;
+        }
+        tokio::select! {
+            () = edges.sample(Timestamp::now()) => {}
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Until the middle of the next step: one that comes late by some seconds is then still of its step.
+fn until_next_sample(now: Timestamp) -> Duration {
+    let into_step = (now.as_second() - STEP_S / 2).rem_euclid(STEP_S);
+    Duration::from_secs((STEP_S - into_step).unsigned_abs())
 }
 
 /// 5 s, 10 s, 20 s, ... up to five minutes.
@@ -285,6 +309,19 @@ fn count_forge_requests(metrics: &Metrics, edges: &Edges) {
         };
         for (status, number) in edge.forge.take_tally().into_iter().chain(by_git) {
             metrics.count_forge_requests(name.as_str(), status, number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_taken_in_the_middle_of_each_step() {
+        for (second, seconds) in [(0, 150), (149, 1), (150, 300), (151, 299), (299, 151), (300, 150)] {
+            let now = Timestamp::from_second(1_795_341_600 + second).unwrap();
+            assert_eq!(until_next_sample(now), Duration::from_secs(seconds), "{second}");
         }
     }
 }

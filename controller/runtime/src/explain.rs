@@ -86,6 +86,8 @@ pub struct ExplainedContainer {
 pub struct Explained {
     /// Which.
     pub workload: WorkloadId,
+    /// Where its usage comes from, for people.
+    pub metrics: String,
     /// Its containers.
     pub containers: Vec<ExplainedContainer>,
     /// What could not be seen.
@@ -136,7 +138,9 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
         }
     }
     containers.sort_by(|a, b| a.container.cmp(&b.container));
-    Ok(Explained { workload, containers, problems: seen.problems })
+    let cluster = edges.clusters.iter().find(|cluster| cluster.name == workload.cluster);
+    let metrics = cluster.map_or_else(String::new, |cluster| cluster.metrics_at.clone());
+    Ok(Explained { workload, metrics, containers, problems: seen.problems })
 }
 
 fn of_recommendation(

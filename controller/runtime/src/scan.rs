@@ -60,7 +60,7 @@ fn table(
     ScanReport {
         cluster: edges.clusters.iter().map(|cluster| cluster.name.to_string()).collect::<Vec<_>>().join(", "),
         at,
-        metrics: metrics(edges, seen, seconds),
+        metrics: metrics(edges, seen, at, seconds),
         prices_unknown: prices.as_ref().err().cloned(),
         prices: prices.ok().map(ScanPrices::from),
         bill,
@@ -76,7 +76,12 @@ fn no_cluster() -> Problem {
     )
 }
 
-fn metrics(edges: &Edges, seen: &Seen, seconds: f64) -> ScanMetrics {
+fn metrics(edges: &Edges, seen: &Seen, at: Timestamp, seconds: f64) -> ScanMetrics {
+    // Of clusters that tell of the moment only there is no more history than was sampled.
+    let all_sampled = seen.clusters.keys().all(|cluster| seen.sampled_since.contains_key(cluster));
+    let sampled_s = seen.sampled_since.values().min().map(|since| (at.as_second() - since).max(0));
+    let history_s = edges.history_seconds;
+    let history_s = if all_sampled { sampled_s.map_or(history_s, |s| s.min(history_s)) } else { history_s };
     ScanMetrics {
         server: edges
             .clusters
@@ -84,7 +89,7 @@ fn metrics(edges: &Edges, seen: &Seen, seconds: f64) -> ScanMetrics {
             .map(|cluster| cluster.metrics_at.as_str())
             .collect::<Vec<_>>()
             .join(", "),
-        history_days: edges.history_seconds as f64 / 86_400.0,
+        history_days: history_s as f64 / 86_400.0,
         samples: seen.reports.values().map(|report| report.samples).sum(),
         queries: seen.reports.values().map(|report| report.queries).sum(),
         seconds,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kubeopt_history::missing;
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
-use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, SliceReport};
+use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, Reach, SliceReport};
 
 use crate::edges::{ClusterEdge, Edges};
 use crate::pricing::{ClusterPrices, PricesByCluster};
@@ -25,6 +25,9 @@ pub struct Seen {
     pub problems: Vec<Problem>,
     /// Clusters whose usage is incomplete, with the reason: nothing is lowered there.
     pub partial: BTreeMap<ClusterName, String>,
+    /// Clusters whose usage is sampled moment by moment, with the start of the first hour that is known of them, in seconds
+    /// since the epoch.
+    pub sampled_since: BTreeMap<ClusterName, i64>,
 }
 
 /// Usage of one cluster on its way into history.
@@ -61,6 +64,18 @@ impl Edges {
         seen
     }
 
+    /// Samples the usage of clusters that tell of the moment only; the next pass reads what was sampled.
+    pub async fn sample(&self, now: Timestamp) {
+        for cluster in &self.clusters {
+            if let Some(metrics) = &cluster.metrics
+                && let Err(error) = metrics.reach(now).await
+            {
+                // The next pass asks again, and tells it where it matters.
+                tracing::debug!(cluster = %cluster.name, "usage was not sampled: {error}");
+            }
+        }
+    }
+
     async fn read_usage(&self, cluster: &ClusterEdge, facts: &ClusterFacts, now: Timestamp, seen: &mut Seen) {
         let Some(metrics) = &cluster.metrics else {
             let text = format!("no metrics source is configured for cluster {}", cluster.name);
@@ -76,7 +91,20 @@ impl Edges {
                 return;
             }
         };
-        let slices = missing(window, &covered);
+        let slices = match metrics.reach(now).await {
+            Ok(Reach::Past) => missing(window, &covered),
+            Ok(Reach::Sampled(sampled)) => {
+                let first = covered.iter().chain(&sampled).map(|window| window.from_unix_s).min();
+                seen.sampled_since.extend(first.map(|first| (cluster.name.clone(), first)));
+                slices_of_samples(window, &covered, sampled)
+            }
+            Err(error) => {
+                let problem = error.problem();
+                seen.partial.insert(cluster.name.clone(), problem.text.clone());
+                seen.problems.push(problem);
+                return;
+            }
+        };
         let mut reading = Reading {
             cluster,
             metrics: metrics.as_ref(),
@@ -155,6 +183,18 @@ impl Edges {
     }
 }
 
+/// The hours that were sampled, and those between that nobody sampled and nobody can any more: they are read as empty, so
+/// that they count as samples that are missing and not as hours that are yet to be read.
+fn slices_of_samples(window: Window, covered: &[Window], sampled: Vec<Window>) -> Vec<Window> {
+    let known: Vec<Window> = covered.iter().chain(&sampled).copied().collect();
+    let first = known.iter().map(|known| known.from_unix_s).min().unwrap_or(window.to_unix_s);
+    let since = Window { from_unix_s: window.from_unix_s.max(first), ..window };
+    let mut slices = missing(since, &known);
+    slices.extend(sampled);
+    slices.sort_unstable();
+    slices
+}
+
 /// Asked only where a container asks for a GPU. It is advice: what cannot be read is not told.
 async fn gpus(cluster: &ClusterEdge, facts: &ClusterFacts) -> BTreeMap<ContainerId, GpuUse> {
     let mut containers = facts.workloads.iter().flat_map(|workload| &workload.containers);
@@ -194,5 +234,33 @@ fn doubt(empty: Emptiness) -> Option<(&'static str, &'static str)> {
         )),
         // Before the source was set up, or beyond its retention.
         Emptiness::NoDataThen => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3600;
+
+    fn hours(from: i64, to: i64) -> Window {
+        Window { from_unix_s: from * HOUR, to_unix_s: to * HOUR }
+    }
+
+    #[test]
+    fn hours_that_nobody_sampled_are_read_as_empty_since_the_first_one_and_never_before() {
+        let window = Window { from_unix_s: 0, to_unix_s: 20 * HOUR + 600 };
+        let running = hours(20, 21);
+        for (covered, sampled, expected) in [
+            (vec![], vec![running], vec![running]),
+            (vec![hours(10, 20)], vec![running], vec![running]),
+            // It is stored already, and stored again with all that is known.
+            (vec![hours(10, 21)], vec![hours(19, 21)], vec![hours(19, 21)]),
+            (vec![hours(10, 12), hours(14, 15)], vec![running], vec![hours(12, 14), hours(15, 20), running]),
+            (vec![hours(10, 12)], vec![], vec![hours(12, 20)]),
+            (vec![], vec![], vec![]),
+        ] {
+            assert_eq!(slices_of_samples(window, &covered, sampled), expected, "{covered:?}");
+        }
     }
 }

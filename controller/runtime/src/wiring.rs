@@ -29,6 +29,9 @@ use crate::tracing::TraceCache;
 
 pub use charts::charts;
 
+/// What people are told of usage that comes from metrics-server.
+const MOMENTS_ONLY: &str = "metrics-server: samples since kubeopt runs, none of the past; no peaks between samples, no throttling, no OOM kills";
+
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -227,21 +230,19 @@ async fn cluster_edge(
     keep: Keep,
 ) -> Result<ClusterEdge, Problem> {
     let connected = connect(cluster, options.context.as_deref()).await?;
-    let metrics = match &cluster.prometheus {
+    let (metrics, metrics_at) = match &cluster.prometheus {
         Some(prometheus) => {
             let namespaces = if keep == Keep::State { Vec::new() } else { selection(options)?.namespaces };
-            Some(metrics::source(prometheus, namespaces, Environment::of_process())?)
+            let source = metrics::source(prometheus, namespaces, Environment::of_process())?;
+            (source, prometheus.url.to_string())
         }
-        None => None,
+        None => (metrics::metrics_server(connected.clone()), MOMENTS_ONLY.to_owned()),
     };
     Ok(ClusterEdge {
         name: cluster.name.clone(),
         facts: Box::new(Listed(connected)),
-        metrics,
-        metrics_at: cluster
-            .prometheus
-            .as_ref()
-            .map_or_else(|| "no metrics source".to_owned(), |p| p.url.to_string()),
+        metrics: Some(metrics),
+        metrics_at,
         terms: prices::terms(&cluster.prices)?,
     })
 }

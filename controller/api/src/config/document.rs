@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use crate::config::identity::{Azure, Google, Sigv4};
 use crate::policy::document::PolicyDocument;
 use crate::policy::words::Pattern;
+use crate::text::tree::{Node, Value};
 use crate::text::values::{Lines, Memory, Share, Span};
-use crate::text::{At, Later, choice, section};
+use crate::text::{At, FromNode, Later, Reading, choice, section};
 
 section! {
     /// The configuration of the controller. Secrets are never written here, only the names of files that hold them.
@@ -62,10 +63,29 @@ section! {
 }
 
 section! {
-    /// Where usage is read.
+    /// Where usage is read. Where nothing is named, metrics-server is asked.
     pub(crate) struct Metrics {
         /// A server that speaks the HTTP API of Prometheus.
         "prometheus" => prometheus: Prometheus = null,
+        /// metrics-server of the cluster, as a last resort: samples from now on, no past.
+        "metricsServer" => metrics_server: MetricsServer = null,
+    }
+}
+
+/// metrics-server of the cluster, as a last resort. There is nothing to set: `{}`.
+#[derive(Debug, Clone, Default, PartialEq, schemars::JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct MetricsServer {}
+
+impl FromNode for MetricsServer {
+    fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
+        let Value::Mapping(entries) = &node.value else {
+            return reading.wrong_type(node, path, "an empty mapping, `{}`");
+        };
+        for entry in entries {
+            reading.unknown_key(entry.line, path, &entry.key, &[]);
+        }
+        Some(Self {})
     }
 }
 

@@ -35,7 +35,13 @@ pub(crate) fn check_cluster(section: At<Cluster>, reading: &mut Reading<'_>) -> 
         Err(error) => malformed(&at, "clusters[].name", &format!("a name of {}", error.rule), reading),
     });
     let kubeconfig = optional(cluster.kubeconfig, |at| check_kubeconfig(at, reading));
-    let prometheus = cluster.metrics.and_then(|at| at.value.prometheus);
+    let metrics = cluster.metrics.unwrap_or(At { value: Default::default(), line });
+    if let (Some(_), Some(at)) = (&metrics.value.prometheus, &metrics.value.metrics_server) {
+        let text = "`prometheus` and `metricsServer` cannot both be used".to_owned();
+        let help = "keep `prometheus`: it tells all that metrics-server tells, and the past".to_owned();
+        reading.refuse(at.line, Fault::Contradiction { text, help });
+    }
+    let prometheus = metrics.value.prometheus;
     let prometheus = optional(prometheus, |at| check_prometheus(at, reading));
     let prices = match cluster.prices {
         Some(at) => check_prices(at, reading),

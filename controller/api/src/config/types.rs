@@ -44,7 +44,7 @@ pub struct ClusterConfig {
     pub name: ClusterName,
     /// How it is reached; none is in-cluster.
     pub kubeconfig: Option<KubeconfigFile>,
-    /// Where its usage is read.
+    /// Where its usage is read; none is the cluster's own metrics-server.
     pub prometheus: Option<PrometheusConfig>,
     /// Prices of its capacity.
     pub prices: PriceConfig,

@@ -105,6 +105,26 @@ fn parameters_of_queries_are_the_store_s_own_and_no_secrets() {
 }
 
 #[test]
+fn without_prometheus_it_is_metrics_server_named_or_not() {
+    let of = |metrics: &str| {
+        let text = format!("clusters: [{{name: a, metrics: {metrics}}}]");
+        read(&text).map(|config| config.clusters[0].prometheus.is_none())
+    };
+    for metrics in ["{}", "{metricsServer: {}}"] {
+        assert_eq!(of(metrics), Ok(true), "{metrics}");
+    }
+    assert_eq!(of("{prometheus: {url: \"http://prom\"}}"), Ok(false));
+    for (metrics, code) in [
+        ("{metricsServer: {}, prometheus: {url: \"http://prom\"}}", "E-API-010"),
+        ("{metricsServer: {url: \"http://x\"}}", "E-API-002"),
+        ("{metricsServer: true}", "E-API-003"),
+    ] {
+        let problems = of(metrics).unwrap_err();
+        assert!(problems.len() == 1 && problems[0].code == code, "{metrics}: {problems:?}");
+    }
+}
+
+#[test]
 fn credentials_of_a_cloud_are_named_by_file_and_stand_alone() {
     let identity = |keys: &str| {
         let text = format!(

@@ -17,6 +17,7 @@ use super::*;
 
 mod failures;
 mod raw;
+mod sampled;
 mod signals;
 
 const CPU: &str = "container_cpu_usage_seconds_total";

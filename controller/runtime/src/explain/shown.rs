@@ -11,6 +11,7 @@ use super::Explained;
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} ({})", self.workload, self.workload.cluster)?;
+        writeln!(f, "usage from {}", terminal_line(&self.metrics))?;
         for container in &self.containers {
             writeln!(f, "\ncontainer {}", container.container)?;
             if let Some(why) = &container.why_not {

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use kubeopt_api::config::{CloudIdentity, PrometheusConfig};
+use kubeopt_cluster::Cluster;
+use kubeopt_model::usage::Moment;
 use kubeopt_model::{Namespace, Problem};
 use kubeopt_net::identity::AzureClient;
 use kubeopt_net::{
     Auth, AwsIdentity, AzureIdentity, Client, ClientCertificate, ClientPolicy, Environment, GoogleIdentity,
     HostRule, NetError, SecretSource,
 };
-use kubeopt_observe::{LabelMatcher, MetricsSource, Prometheus, PrometheusOptions, Selector};
+use kubeopt_observe::{
+    LabelMatcher, MetricsServer, MetricsSource, MomentReader, ObserveError, Prometheus, PrometheusOptions,
+    Selector,
+};
 
 use super::charts::auth;
 
@@ -31,6 +37,25 @@ pub(super) fn source(
     let cluster = labels.collect::<Result<Vec<_>, _>>().map_err(|error| error.problem())?;
     options.selector = Selector { cluster, namespaces };
     Ok(Box::new(Prometheus::new(client, options).map_err(|error| error.problem())?))
+}
+
+/// What the cluster itself tells of usage, where nothing else does.
+pub(super) fn metrics_server(cluster: Cluster) -> Box<dyn MetricsSource> {
+    Box::new(MetricsServer::new(Asked(cluster)))
+}
+
+/// A cluster that is asked what its containers use at this moment.
+struct Asked(Cluster);
+
+#[async_trait]
+impl MomentReader for Asked {
+    async fn moment(&self) -> Result<Moment, ObserveError> {
+        self.0.moment().await.map_err(|error| ObserveError::Moment {
+            code: error.code(),
+            text: error.problem().text,
+            help: error.help(),
+        })
+    }
 }
 
 fn client(config: &PrometheusConfig, environment: Environment) -> Result<Client, NetError> {

@@ -16,7 +16,7 @@ use kubeopt_model::usage::{ContainerPoints, OomKill, UsageSeries};
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, RepositoryId, Timestamp, Window,
 };
-use kubeopt_observe::{MetricsSource, ObserveError, PodOwners, SliceReport, SourceFacts};
+use kubeopt_observe::{MetricsSource, ObserveError, PodOwners, Reach, SliceReport, SourceFacts};
 use kubeopt_runtime::edges::{FactsSource, Permit};
 
 /// What the clusters show.
@@ -52,6 +52,10 @@ impl Switch {
 
 #[async_trait]
 impl MetricsSource for Switch {
+    async fn reach(&self, now: Timestamp) -> Result<Reach, ObserveError> {
+        self.now().reach(now).await
+    }
+
     async fn read(
         &self,
         slice: Window,
