@@ -27,8 +27,8 @@ fn gcp_family(instance_type: &str) -> Option<String> {
     }
 }
 
-/// Whether machines of the type hold GPUs or the like, which most of their price is for. No sheet holds such types, and
-/// prices of cores and memory say nothing of them.
+/// Whether machines of the type hold GPUs or the like, which most of their price is for. Prices of cores and
+/// memory say nothing of them, so only a sheet that names the very type does.
 pub(crate) fn is_accelerated(provider: Provider, instance_type: &str) -> bool {
     let name = instance_type.to_ascii_lowercase().replace('_', "");
     match provider {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::family::{distance, sheet_key};
-use crate::price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour, UsdPerHour};
+use crate::price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour, UsdPerGpuHour, UsdPerHour};
 use crate::sheet::{Market, Offer, Provider, Sheets};
 
 /// What is known of a machine.
@@ -60,6 +60,9 @@ pub struct Priced {
     /// Of the whole machine.
     #[serde(rename = "usdPerHour")]
     pub hourly: UsdPerHour,
+    /// Of each of its GPUs: what the machine costs beyond its cores and memory. None where it has none, or nothing tells.
+    #[serde(rename = "usdPerGpuHour", default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<UsdPerGpuHour>,
     /// How it is bought.
     pub market: Market,
     /// What the numbers are.
@@ -85,8 +88,8 @@ pub enum UnknownPrice {
     /// The machine has no cores or no memory.
     #[error("the machine says no cores or no memory")]
     Size,
-    /// Most of its price is for GPUs or the like.
-    #[error("no sheet holds prices of machines with GPUs; name its price in a file under prices.file")]
+    /// Most of its price is for GPUs or the like, and no sheet has it.
+    #[error("no sheet holds the price of this machine with GPUs; name it in a file under prices.file")]
     Gpu,
     /// The operator's own price is too high for what the machine has.
     #[error(
@@ -133,6 +136,7 @@ impl Priced {
         }
         self.unit = self.unit.less(discount)?;
         self.hourly = self.hourly.less(discount)?;
+        self.gpu = self.gpu.and_then(|gpu| gpu.less(discount));
         self.text = format!("{} less {discount}", self.text);
         self.discount = discount;
         Some(self)
@@ -162,6 +166,7 @@ fn default_price(sheets: &Sheets, provider: Provider, machine: &Machine) -> Resu
     Ok(Priced {
         unit: default.unit,
         hourly: default.unit.machine(machine.cores, machine.memory).ok_or(UnknownPrice::Size)?,
+        gpu: None,
         market: machine.market,
         basis: Basis::ProviderDefault,
         discount: Discount::NONE,
@@ -208,6 +213,7 @@ impl Search<'_> {
         Some(Priced {
             unit,
             hourly,
+            gpu: None,
             market,
             basis,
             discount: Discount::NONE,

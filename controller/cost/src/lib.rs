@@ -11,6 +11,7 @@ pub mod codes;
 mod family;
 pub mod find;
 pub mod focus;
+mod gpu;
 pub mod nodes;
 pub mod own;
 pub mod packing;
@@ -31,7 +32,9 @@ pub use focus::{focus_csv, table_csv};
 pub use nodes::{PoolId, PoolTerms, Terms, mean_prices, node_price};
 pub use own::unseen_price;
 pub use pod::{PodContainer, PodShare, pod_cost};
-pub use price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour, UsdPerHour, UsdPerMonth};
+pub use price::{
+    Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour, UsdPerGpuHour, UsdPerHour, UsdPerMonth,
+};
 pub use price_file::{PriceFile, PriceFileError};
 pub use savings::{MergedRequest, SavingsReport, SavingsRow, Today, estimate_savings, requests_month};
 pub use sheet::{Manifest, Market, Provider, SheetFacts, Sheets};

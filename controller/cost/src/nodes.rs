@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::find::{Machine, Priced, UnknownPrice, list_price};
+use crate::gpu::gpu_list_price;
 use crate::own::{file_price, has_gpu, machine_price, own_price};
 use crate::price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour};
 use crate::price_file::PriceFile;
@@ -139,19 +140,15 @@ pub fn node_price(sheets: &Sheets, node: &Node, terms: &Terms) -> Result<Priced,
         let priced = own_price(unit, &machine, terms)?;
         return priced.less(pool.discount.unwrap_or(terms.discount)).ok_or(UnknownPrice::Size);
     }
-    if has_gpu(node, &machine) {
-        return Err(UnknownPrice::Gpu);
-    }
+    let list = if has_gpu(node, &machine) { gpu_list_price } else { list_price };
     match (machine.market, pool.discount) {
         // A discount of a spot pool says how much cheaper it is than on demand.
         (_, Some(discount)) => {
             let on_demand = Machine { market: Market::OnDemand, ..machine };
-            list_price(sheets, &on_demand)?.less(discount).ok_or(UnknownPrice::Size)
+            list(sheets, &on_demand)?.less(discount).ok_or(UnknownPrice::Size)
         }
-        (Market::Spot, None) => list_price(sheets, &machine),
-        (Market::OnDemand, None) => {
-            list_price(sheets, &machine)?.less(terms.discount).ok_or(UnknownPrice::Size)
-        }
+        (Market::Spot, None) => list(sheets, &machine),
+        (Market::OnDemand, None) => list(sheets, &machine)?.less(terms.discount).ok_or(UnknownPrice::Size),
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn own_price(unit: UnitPrices, machine: &Machine, terms: &Terms) -> R
     Ok(Priced {
         unit,
         hourly: unit.machine(machine.cores, machine.memory).ok_or(UnknownPrice::Size)?,
+        gpu: None,
         market: machine.market,
         basis: Basis::Configured,
         discount: Discount::NONE,
@@ -90,6 +91,7 @@ pub(crate) fn machine_price(
     Ok(Priced {
         unit: if of_gpu { default } else { split },
         hourly: price,
+        gpu: None,
         market: machine.market,
         basis: Basis::Configured,
         discount: Discount::NONE,
@@ -142,12 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_with_gpus_is_unknown_until_the_file_names_it() {
-        for name in ["p4d.24xlarge", "g5.xlarge", "g4dn.xlarge", "inf2.xlarge"] {
+    fn a_machine_with_gpus_that_no_sheet_has_is_unknown_until_the_file_names_it() {
+        for name in ["p6-b200.48xlarge", "g5.zlarge", "trn2.48xlarge", "inf2.xlarge"] {
             let found = node_price(Sheets::bundled(), &of_type(name), &Terms::default());
             assert_eq!(found, Err(UnknownPrice::Gpu), "{name}");
         }
-        let priced = node_price(Sheets::bundled(), &of_type("g5.xlarge"), &terms("g5.xlarge,1.006")).unwrap();
+        let priced =
+            node_price(Sheets::bundled(), &of_type("inf2.xlarge"), &terms("inf2.xlarge,1.006")).unwrap();
         assert_eq!(priced.hourly.usd().to_string(), "1.006");
         // Its cores cost what cores cost elsewhere; the rest is the GPU's.
         assert_eq!(priced.unit.core.usd().to_string(), "0.031611");

@@ -23,7 +23,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 /// Digits kept of a price that was computed: a billionth of a cent an hour is far below any invoice.
-const PRICE_DIGITS: u32 = 12;
+pub(crate) const PRICE_DIGITS: u32 = 12;
 
 macro_rules! price {
     ($name:ident, $what:literal) => {
@@ -71,6 +71,7 @@ price!(UsdPerHour, "US dollars an hour: of a machine.");
 price!(UsdPerMonth, "US dollars a month of 730 hours: of a machine.");
 price!(UsdPerCoreHour, "US dollars a core and hour.");
 price!(UsdPerGibHour, "US dollars a GiB and hour.");
+price!(UsdPerGpuHour, "US dollars a GPU and hour.");
 
 impl UsdPerHour {
     /// 730 of them.

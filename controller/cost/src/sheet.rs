@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ("aws.csv", include_str!("../prices/aws.csv")),
     ("azure.csv", include_str!("../prices/azure.csv")),
     ("gcp.csv", include_str!("../prices/gcp.csv")),
+    ("gpus.csv", include_str!("../prices/gpus.csv")),
     ("defaults.csv", include_str!("../prices/defaults.csv")),
 ];
 
@@ -85,7 +86,7 @@ impl Market {
 pub struct SheetFacts {
     /// `aws`, `gcp`, `azure`, or `all`.
     pub provider: String,
-    /// `machines`: a price a machine; `units`: prices a core and a GiB; `defaults`.
+    /// `machines`: a price a machine; `units`: prices a core and a GiB; `gpus`: a price a machine with GPUs; `defaults`.
     pub kind: String,
     /// File.
     pub file: String,
@@ -121,6 +122,14 @@ pub(crate) enum Offer {
     Units(UnitPrices),
 }
 
+/// A machine with GPUs, on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct GpuOffer {
+    pub(crate) price: UsdPerHour,
+    pub(crate) gpus: u32,
+    pub(crate) date: &'static str,
+}
+
 /// The default prices of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Default {
@@ -139,6 +148,8 @@ pub struct Sheets {
     /// By provider and market; then by region; then by type or family.
     offers: BTreeMap<(Provider, Market), BTreeMap<&'static str, Region>>,
     defaults: BTreeMap<(Provider, Market), Default>,
+    /// By provider, region and type.
+    gpus: BTreeMap<(Provider, &'static str, &'static str), GpuOffer>,
 }
 
 impl Sheets {
@@ -165,6 +176,11 @@ impl Sheets {
         self.offers.get(&(provider, market))?.get(region)
     }
 
+    /// A machine with GPUs of a region.
+    pub(crate) fn gpu_machine(&self, provider: Provider, region: &str, key: &str) -> Option<GpuOffer> {
+        self.gpus.get(&(provider, region, key)).copied()
+    }
+
     /// The default prices of a provider.
     pub(crate) fn default_of(&self, provider: Provider, market: Market) -> Option<&Default> {
         self.defaults.get(&(provider, market))
@@ -173,14 +189,15 @@ impl Sheets {
 
 fn read() -> Option<Sheets> {
     let manifest: Manifest = serde_json::from_str(MANIFEST).ok()?;
-    let mut sheets =
-        Sheets { manifest: manifest.clone(), offers: BTreeMap::new(), defaults: BTreeMap::new() };
+    let (offers, defaults, gpus) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut sheets = Sheets { manifest: manifest.clone(), offers, defaults, gpus };
     for facts in &manifest.sheets {
         let (_, text) = FILES.iter().find(|(name, _)| *name == facts.file)?;
         for line in text.lines().skip(1) {
             let cells: Vec<&'static str> = line.split(',').collect();
             match facts.kind.as_str() {
                 "defaults" => read_default(&cells, &mut sheets)?,
+                "gpus" => read_gpus(&cells, &mut sheets)?,
                 kind => read_offer(Provider::from_word(&facts.provider)?, kind, &cells, &mut sheets)?,
             }
         }
@@ -211,6 +228,14 @@ fn read_default(cells: &[&'static str], sheets: &mut Sheets) -> Option<()> {
     let [provider, core, gib, market, date, source] = cells else { return None };
     let default = Default { unit: unit(core, gib)?, date: (*date).to_owned(), source: (*source).to_owned() };
     sheets.defaults.insert((Provider::from_word(provider)?, Market::from_word(market)?), default);
+    Some(())
+}
+
+fn read_gpus(cells: &[&'static str], sheets: &mut Sheets) -> Option<()> {
+    let [provider, region, key, price, gpus, date] = cells else { return None };
+    let price = UsdPerHour::new(decimal(price)?)?;
+    let gpus: u32 = gpus.parse().ok().filter(|gpus| *gpus > 0)?;
+    sheets.gpus.insert((Provider::from_word(provider)?, region, key), GpuOffer { price, gpus, date });
     Some(())
 }
 
@@ -245,6 +270,7 @@ mod tests {
     fn no_row_is_read_twice_and_every_row_is_read() {
         let sheets = Sheets::bundled();
         let rows: usize = sheets.offers.values().flat_map(BTreeMap::values).map(BTreeMap::len).sum();
+        let rows = rows + sheets.gpus.len();
         let said: usize = sheets
             .manifest()
             .sheets
