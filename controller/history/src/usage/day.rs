@@ -1,9 +1,8 @@
-//! One day of one cluster as four files: three tables in Parquet, and the ledger that says which hours of them count.
+//! One day of one cluster as files: tables in Parquet, and the ledger that says which hours of them count.
 //!
-//! The third table, of points, is there for the youngest days only; see `points`.
-//!
-//! The ledger is written last. Hours that the tables hold and the ledger does not name were cut off by a kill: they are
-//! left out when reading and replaced when their slice comes again.
+//! Each write adds its hours as a segment, three tables of its own: bins, pods, and points for the youngest days. The
+//! ledger, written last, says of each hour in which segment it counts. So a write takes as long as what it writes, and
+//! what a kill left behind counts for nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
@@ -15,12 +14,19 @@ use polars::prelude::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::digest::Digest;
 use super::rollup::Slice;
 use super::{DAY_S, HOUR_S, frame, points};
 use crate::error::HistoryError;
 
-/// Version of the files; another one is read again from the source rather than converted.
-const VERSION: u32 = 1;
+/// Version of the files; one that is not known is read again from the source.
+const VERSION: u32 = 2;
+
+/// The oldest version that is read: it has one segment.
+const OLDEST_VERSION: u32 = 1;
+
+/// Most segments that a day is left with; then they are made one.
+const SEGMENTS_MAX: usize = 12;
 
 /// How often an incomplete hour is read again. A store that warns for ever must not be read as a whole in each pass.
 const ATTEMPTS_MAX: u32 = 3;
@@ -39,6 +45,9 @@ pub(super) struct HourState {
     pub(super) partial: Option<String>,
     /// How often it was read.
     pub(super) attempts: u32,
+    /// Where its rows are.
+    #[serde(default)]
+    pub(super) segment: u32,
 }
 
 /// The hours of a ledger, without the names, which make most of it.
@@ -53,6 +62,9 @@ struct HoursOnly {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ledger {
     version: u32,
+    /// How often the tables were written since the first time, which is what the last segment is called.
+    #[serde(default)]
+    pub(super) writes: u32,
     /// By the start of the hour.
     pub(super) hours: BTreeMap<i64, HourState>,
     /// Whose series these are; the hashes of their series follow from their names.
@@ -61,8 +73,8 @@ pub(super) struct Ledger {
     pub(super) oom_kills: Vec<OomKill>,
 }
 
-/// A day's tables.
-#[derive(Debug, Clone)]
+/// A day's tables, or those of one segment.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tables {
     pub(super) bins: DataFrame,
     pub(super) pods: DataFrame,
@@ -70,7 +82,13 @@ pub(super) struct Tables {
 
 impl Default for Ledger {
     fn default() -> Self {
-        Self { version: VERSION, hours: BTreeMap::new(), containers: BTreeSet::new(), oom_kills: Vec::new() }
+        Self {
+            version: VERSION,
+            writes: 0,
+            hours: BTreeMap::new(),
+            containers: BTreeSet::new(),
+            oom_kills: Vec::new(),
+        }
     }
 }
 
@@ -79,7 +97,7 @@ impl Ledger {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
         let ledger: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         version_is_ours(ledger.version)?;
-        Ok(ledger)
+        Ok(Self { version: VERSION, ..ledger })
     }
 
     /// The bytes of its file.
@@ -95,18 +113,38 @@ impl Ledger {
         Ok(ledger.hours.into_iter().filter(|(_, state)| settled(state)).map(|(hour, _)| hour).collect())
     }
 
-    /// Takes over the hours of a slice that lie within the day; gives their range.
-    fn replace(&mut self, day: i64, slice: &Slice) -> (i64, i64) {
-        let from = slice.window.from_unix_s.max(day);
-        let to = slice.window.to_unix_s.min(day + DAY_S);
-        let mut hour = from;
-        while hour < to {
+    /// Takes over the hours of a slice that lie within the day, as the segment of a new write.
+    pub(super) fn replace(&mut self, day: i64, slice: &Slice) {
+        self.writes += u32::from(!self.hours.is_empty());
+        let segment = self.writes;
+        for hour in hours_of(day, slice) {
             let attempts = self.hours.get(&hour).map_or(0, |state| state.attempts) + 1;
-            self.hours.insert(hour, HourState { partial: slice.partial.clone(), attempts });
-            hour += HOUR_S;
+            self.hours.insert(hour, HourState { partial: slice.partial.clone(), attempts, segment });
         }
         self.containers.extend(slice.containers.iter().cloned());
-        (from, to)
+    }
+
+    /// Says that all hours are in one segment.
+    pub(super) fn put_all_in(&mut self, segment: u32) {
+        self.writes = segment;
+        self.hours.values_mut().for_each(|state| state.segment = segment);
+    }
+
+    /// The segments that hold its hours.
+    pub(super) fn segments(&self) -> BTreeSet<u32> {
+        self.hours.values().map(|state| state.segment).collect()
+    }
+
+    /// Whether its segments are to be made one: there are many, or the day is over and no other write is to come.
+    pub(super) fn is_scattered(&self, day: i64) -> bool {
+        let segments = self.segments().len();
+        let is_over = self.hours.contains_key(&(day + DAY_S - HOUR_S));
+        segments > SEGMENTS_MAX || (segments > 1 && is_over && self.hours.len() as i64 == DAY_S / HOUR_S)
+    }
+
+    /// Whether an hour counts where it is found.
+    pub(super) fn counts(&self, hour: i64, segment: u32) -> bool {
+        self.hours.get(&hour).is_some_and(|state| state.segment == segment)
     }
 
     /// Adds kills that are not known yet; gives whether there were any. Sources differ by some minutes on when it was.
@@ -126,6 +164,22 @@ impl Ledger {
 }
 
 impl Tables {
+    /// These, and others of the same day below them.
+    pub(super) fn stacked(self, other: &Self) -> Result<Self, HistoryError> {
+        Ok(Self {
+            bins: frame::stacked(self.bins, &other.bins)?,
+            pods: frame::stacked(self.pods, &other.pods)?,
+        })
+    }
+
+    /// The rows of these hours.
+    pub(super) fn picked(&self, counts: impl Fn(i64) -> bool) -> Result<Self, HistoryError> {
+        Ok(Self {
+            bins: frame::picked(&self.bins, &counts)?,
+            pods: frame::picked(&self.pods, &counts)?,
+        })
+    }
+
     /// From the bytes of the two files. The engine may panic on damaged bytes; the caller runs it where that is caught.
     pub(super) fn read(bins: Vec<u8>, pods: Vec<u8>) -> Result<Self, String> {
         Ok(Self {
@@ -147,9 +201,14 @@ impl Tables {
         table(bytes, &points::columns())
     }
 
-    /// The bytes of the third table's file.
-    pub(super) fn write_points(points: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {
-        parquet(points)
+    /// The digest of a day, from the bytes of its file; may panic as [`Tables::read`].
+    pub(super) fn read_digest(bytes: Vec<u8>) -> Result<DataFrame, String> {
+        table(bytes, &Digest::COLUMNS)
+    }
+
+    /// The bytes of the file of a third table or a digest.
+    pub(super) fn write_one(table: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {
+        parquet(table)
     }
 }
 
@@ -160,35 +219,28 @@ fn table(bytes: Vec<u8>, columns: &[&str]) -> Result<DataFrame, String> {
 }
 
 fn version_is_ours(version: u32) -> Result<(), String> {
-    if version == VERSION { Ok(()) } else { Err(format!("version {version} is not {VERSION}")) }
+    if (OLDEST_VERSION..=VERSION).contains(&version) {
+        Ok(())
+    } else {
+        Err(format!("version {version} is not {VERSION}"))
+    }
 }
 
-/// The day with the hours of the slice replaced: ledger, tables, points.
-pub(super) fn replaced(
-    day: i64,
-    old: Option<(Ledger, Tables)>,
-    old_points: Option<DataFrame>,
-    slice: &Slice,
-) -> Result<(Ledger, Tables, DataFrame), HistoryError> {
-    let (mut ledger, tables) = match old {
-        Some((ledger, tables)) => (ledger, Some(tables)),
-        None => (Ledger::default(), None),
+/// The hours of a slice that lie within the day.
+pub(super) fn hours_of(day: i64, slice: &Slice) -> impl Iterator<Item = i64> + use<> {
+    let from = slice.window.from_unix_s.max(day);
+    let to = slice.window.to_unix_s.min(day + DAY_S);
+    (from..to).step_by(HOUR_S as usize)
+}
+
+/// The tables of a slice as far as they lie within the day, and its points.
+pub(super) fn within_day(day: i64, slice: &Slice) -> Result<(Tables, DataFrame), HistoryError> {
+    let within = |hour: i64| (day..day + DAY_S).contains(&hour);
+    let tables = Tables {
+        bins: frame::picked(&slice.bins, within)?,
+        pods: frame::picked(&slice.pods, within)?,
     };
-    let known: Vec<i64> = ledger.hours.keys().copied().collect();
-    let (from, to) = ledger.replace(day, slice);
-    let new = |hour: i64| (from..to).contains(&hour);
-    let kept = |hour: i64| !new(hour) && known.binary_search(&hour).is_ok();
-    let merged = |old: Option<&DataFrame>, slice: &DataFrame| -> Result<DataFrame, HistoryError> {
-        let new = frame::picked(slice, new, None)?;
-        match old {
-            Some(old) => frame::stacked(frame::picked(old, kept, None)?, &new),
-            None => Ok(new),
-        }
-    };
-    let bins = merged(tables.as_ref().map(|tables| &tables.bins), &slice.bins)?;
-    let pods = merged(tables.as_ref().map(|tables| &tables.pods), &slice.pods)?;
-    let points = merged(old_points.as_ref(), &slice.points)?;
-    Ok((ledger, Tables { bins, pods }, points))
+    Ok((tables, frame::picked(&slice.points, within)?))
 }
 
 fn parquet(table: &mut DataFrame) -> Result<Vec<u8>, HistoryError> {

@@ -1,21 +1,23 @@
-//! The store of usage as files: four a day and cluster, on disk or in memory.
+//! The store of usage as files of days, on disk or in memory.
+
+mod day_files;
+mod names;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use kubeopt_model::usage::{ContainerPoints, OomKill, Signal};
 use kubeopt_model::{ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
 use polars::prelude::DataFrame;
 
+use self::names::{FileNames, day_of};
 use super::cover::joined;
-use super::day::{Ledger, Tables, replaced};
-use super::merge::Day;
+use super::day::{Ledger, Tables, hours_of, within_day};
+use super::digest::Digest;
 use super::retention::Retention;
-use super::rollup::{Rollup, series_id};
+use super::rollup::{Rollup, Slice, series_id};
 use super::shelf::{Folder, Memory, Shelf};
 use super::store::UsageStore;
 use super::summary::Summary;
@@ -73,19 +75,9 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         let cluster = rollup.cluster().clone();
         let slice = Arc::new(computed(move || rollup.finish(partial)).await?);
         for day in self.days_of(slice.window) {
-            let old = self.day(&cluster, day).await?;
-            let old_points = if old.is_some() { self.points_of(&cluster, day).await? } else { None };
-            let part = Arc::clone(&slice);
-            let (ledger, (bins, pods), points) = computed(move || {
-                let (ledger, mut tables, mut points) = replaced(day, old, old_points, &part)?;
-                let files = tables.write()?;
-                Ok((ledger.write()?, files, Tables::write_points(&mut points)?))
-            })
-            .await?;
-            self.write_files(&FileNames::of(&cluster, day), ledger, (bins, pods), Some(points)).await?;
+            self.append_day(&cluster, day, &slice).await?;
             // Days come one after the other, so that no more than these are ever there.
-            let outdated = FileNames::of(&cluster, day - (self.retention.points_days + 1) * DAY_S);
-            self.shelf.remove(&outdated.points).await?;
+            self.forget_points(&cluster, day - (self.retention.points_days + 1) * DAY_S).await?;
         }
         Ok(())
     }
@@ -100,7 +92,7 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
             if let Some(mut ledger) = self.ledger(cluster, day).await?
                 && ledger.add_oom_kills(&kills)
             {
-                self.shelf.write(&FileNames::of(cluster, day).ledger, ledger.write()?).await?;
+                self.shelf.write(&FileNames::of(cluster, day).ledger(), ledger.write()?).await?;
             }
         }
         Ok(())
@@ -110,10 +102,10 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
         let mut hours = Vec::new();
         for day in self.days(cluster).await? {
             let names = FileNames::of(cluster, day);
-            let Some(bytes) = self.shelf.read(&names.ledger).await? else { continue };
+            let Some(bytes) = self.shelf.read(&names.ledger()).await? else { continue };
             match Ledger::settled(&bytes) {
                 Ok(settled) => hours.extend(settled),
-                Err(why) => self.set_aside(&names, &names.ledger, why).await?,
+                Err(why) => self.set_aside(&names, &names.ledger(), why).await?,
             }
         }
         Ok(joined(hours))
@@ -127,9 +119,16 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
     ) -> Result<Vec<ContainerUsage>, HistoryError> {
         let mut summary = Summary::new(window, containers);
         for day in self.days_of(window) {
-            if let Some((ledger, tables)) = self.day(cluster, day).await? {
-                summary = computed(move || summary.add_day(&ledger, tables)).await?;
+            let Some(ledger) = self.ledger(cluster, day).await? else { continue };
+            let is_whole = ledger.hours.keys().all(|hour| summary.counts(*hour));
+            if is_whole {
+                let (back, added) = self.add_digest(summary, cluster, day, &ledger).await?;
+                summary = back;
+                if added {
+                    continue;
+                }
             }
+            summary = self.add_tables(summary, cluster, day, ledger, is_whole).await?;
         }
         computed(move || Ok(summary.finish())).await
     }
@@ -142,8 +141,8 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
     ) -> Result<Vec<ContainerPoints>, HistoryError> {
         let mut found: BTreeMap<ContainerId, ContainerPoints> = BTreeMap::new();
         for day in self.days_of(window) {
-            let Some(points) = self.points_of(cluster, day).await? else { continue };
             let Some(mut ledger) = self.ledger(cluster, day).await? else { continue };
+            let Some(points) = self.points_of(cluster, day, &ledger).await? else { continue };
             if let Some(wanted) = containers {
                 let wanted: HashSet<&ContainerId> = wanted.iter().collect();
                 ledger.containers.retain(|container| wanted.contains(container));
@@ -155,19 +154,21 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
 
     async fn prune(&self, cluster: &ClusterName, now: Timestamp) -> Result<u64, HistoryError> {
         let _one_writer = self.writing.lock().await;
-        let oldest = day_of(now.as_second()) - self.retention.hours_days * DAY_S;
-        let mut days = self.days(cluster).await?;
-        let with_points = day_of(now.as_second()) - self.retention.points_days * DAY_S;
-        for day in days.iter().filter(|day| **day < with_points) {
-            self.shelf.remove(&FileNames::of(cluster, *day).points).await?;
-        }
-        days.retain(|day| *day < oldest);
-        for day in &days {
-            for name in FileNames::of(cluster, *day).all() {
-                self.shelf.remove(name).await?;
+        let today = day_of(now.as_second());
+        let oldest = today - self.retention.hours_days * DAY_S;
+        let with_points = today - self.retention.points_days * DAY_S;
+        let mut pruned = 0;
+        for day in self.days(cluster).await? {
+            if day < oldest {
+                for name in self.files_of(&FileNames::of(cluster, day)).await? {
+                    self.shelf.remove(&name).await?;
+                }
+                pruned += 1;
+            } else if day < with_points {
+                self.forget_points(cluster, day).await?;
             }
         }
-        Ok(days.len() as u64)
+        Ok(pruned)
     }
 
     fn take_problems(&self) -> Vec<Problem> {
@@ -176,42 +177,6 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
 }
 
 impl<S: Shelf> UsageFiles<S> {
-    pub(super) fn shelf(&self) -> &S {
-        &self.shelf
-    }
-
-    /// Waits until nobody else writes.
-    pub(super) async fn writing(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.writing.lock().await
-    }
-
-    /// Writes a day. The caller holds [`UsageFiles::writing`].
-    pub(super) async fn write_day(&self, names: &FileNames, day: Day) -> Result<(), HistoryError> {
-        let (ledger, tables, points) = computed(move || {
-            let Day { ledger, mut tables, points } = day;
-            let points = points.map(|mut points| Tables::write_points(&mut points)).transpose()?;
-            Ok((ledger.write()?, tables.write()?, points))
-        })
-        .await?;
-        self.write_files(names, ledger, tables, points).await
-    }
-
-    /// The ledger last: until then the day is what it was.
-    async fn write_files(
-        &self,
-        names: &FileNames,
-        ledger: Vec<u8>,
-        (bins, pods): (Vec<u8>, Vec<u8>),
-        points: Option<Vec<u8>>,
-    ) -> Result<(), HistoryError> {
-        self.shelf.write(&names.bins, bins).await?;
-        self.shelf.write(&names.pods, pods).await?;
-        if let Some(points) = points {
-            self.shelf.write(&names.points, points).await?;
-        }
-        self.shelf.write(&names.ledger, ledger).await
-    }
-
     /// The days that a window touches; at most those that are kept, so that no window makes a walk through all of time.
     fn days_of(&self, window: Window) -> impl Iterator<Item = i64> + use<S> {
         let last = day_of(window.to_unix_s - 1);
@@ -219,119 +184,87 @@ impl<S: Shelf> UsageFiles<S> {
         (0..).map(move |n| first + n * DAY_S).take_while(move |day| *day <= last)
     }
 
-    /// Days that have files, oldest first.
-    pub(super) async fn days(&self, cluster: &ClusterName) -> Result<Vec<i64>, HistoryError> {
-        let names = self.shelf.list(cluster.as_str()).await?;
-        let mut days: Vec<i64> = names.iter().filter_map(|name| day_in_name(name)).collect();
-        days.sort_unstable();
-        days.dedup();
-        Ok(days)
-    }
-
-    async fn ledger(&self, cluster: &ClusterName, day: i64) -> Result<Option<Ledger>, HistoryError> {
-        let names = FileNames::of(cluster, day);
-        let Some(bytes) = self.shelf.read(&names.ledger).await? else { return Ok(None) };
-        match Ledger::read(&bytes) {
-            Ok(ledger) => Ok(Some(ledger)),
-            Err(why) => {
-                self.set_aside(&names, &names.ledger, why).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// A day that is whole; none where it is not there or was found damaged.
-    pub(super) async fn day(
-        &self,
-        cluster: &ClusterName,
-        day: i64,
-    ) -> Result<Option<(Ledger, Tables)>, HistoryError> {
-        let names = FileNames::of(cluster, day);
-        let Some(ledger) = self.ledger(cluster, day).await? else { return Ok(None) };
-        let (bins, pods) = (self.shelf.read(&names.bins).await?, self.shelf.read(&names.pods).await?);
-        let (Some(bins), Some(pods)) = (bins, pods) else {
-            self.set_aside(&names, &names.ledger, "a table is missing".to_owned()).await?;
-            return Ok(None);
+    /// Adds a slice to a day, as a segment of its own or with all others as one. The caller holds [`UsageFiles::writing`].
+    async fn append_day(&self, cluster: &ClusterName, day: i64, slice: &Arc<Slice>) -> Result<(), HistoryError> {
+        let old = self.ledger(cluster, day).await?;
+        let mut ledger = old.clone().unwrap_or_default();
+        ledger.replace(day, slice);
+        let part = Arc::clone(slice);
+        let (mut tables, mut points, added) = computed(move || {
+            let (tables, points) = within_day(day, &part)?;
+            let digest = Digest::of(&tables, |_| true)?;
+            Ok((tables, points, digest))
+        })
+        .await?;
+        let known = match old {
+            None => Some(Digest::default()),
+            Some(old) if hours_of(day, slice).any(|hour| old.hours.contains_key(&hour)) => None,
+            Some(old) => self.digest(cluster, day, &old).await?,
         };
-        match whole(move || Tables::read(bins, pods)).await? {
-            Ok(tables) => Ok(Some((ledger, tables))),
-            Err(why) => {
-                self.set_aside(&names, &names.bins, why).await?;
-                Ok(None)
+        if ledger.is_scattered(day) {
+            let Some(rest) = self.tables(cluster, day, &ledger, Some(ledger.writes)).await? else {
+                // The day was damaged and is set aside: the slice is all that there is of it.
+                return Box::pin(self.append_day(cluster, day, slice)).await;
+            };
+            tables = tables.stacked(&rest)?;
+            if let Some(rest) = self.points_of(cluster, day, &ledger).await? {
+                points = super::frame::stacked(points, &rest)?;
             }
+            ledger.put_all_in(ledger.writes);
         }
+        let digest = known.map(|known| known.joined(added));
+        self.write_segment(&FileNames::of(cluster, day), ledger, tables, Some(points), digest).await
     }
 
-    /// The points of a day; none where there are none or they were found damaged.
-    pub(super) async fn points_of(
+    /// Adds a day's digest to a summary, and says whether there was one.
+    async fn add_digest(
         &self,
+        mut summary: Summary,
         cluster: &ClusterName,
         day: i64,
-    ) -> Result<Option<DataFrame>, HistoryError> {
-        let names = FileNames::of(cluster, day);
-        let Some(bytes) = self.shelf.read(&names.points).await? else { return Ok(None) };
-        match whole(move || Tables::read_points(bytes)).await? {
-            Ok(points) => Ok(Some(points)),
-            Err(why) => {
-                self.set_aside(&names, &names.points, why).await?;
-                Ok(None)
-            }
+        ledger: &Ledger,
+    ) -> Result<(Summary, bool), HistoryError> {
+        let Some(table) = self.digest_table(cluster, day).await? else { return Ok((summary, false)) };
+        let ledger = ledger.clone();
+        computed(move || {
+            summary.add_names(&ledger);
+            let digest = Digest::from_table(&table, ledger.writes, |series| summary.wants(series));
+            let Some(digest) = digest.ok().flatten() else { return Ok((summary, false)) };
+            summary.add_hours(&ledger);
+            summary.add_day(day, &digest);
+            Ok((summary, true))
+        })
+        .await
+    }
+
+    /// Adds a day's tables to a summary, and keeps the digest of a day that is whole.
+    async fn add_tables(
+        &self,
+        mut summary: Summary,
+        cluster: &ClusterName,
+        day: i64,
+        ledger: Ledger,
+        is_whole: bool,
+    ) -> Result<Summary, HistoryError> {
+        let Some(tables) = self.tables(cluster, day, &ledger, None).await? else { return Ok(summary) };
+        let (summary, digest) = computed(move || {
+            let digest = Digest::of(&tables, |hour| summary.counts(hour))?;
+            drop(tables);
+            summary.add_names(&ledger);
+            summary.add_hours(&ledger);
+            summary.add_day(day, &digest);
+            let file = if is_whole { Some(Tables::write_one(&mut digest.to_table(ledger.writes)?)?) } else { None };
+            Ok((summary, file))
+        })
+        .await?;
+        // Another one that writes knows better.
+        if let (Some(file), Ok(_one_writer)) = (digest, self.writing.try_lock())
+            && let Err(error) = self.shelf.write(&FileNames::of(cluster, day).digest(), file).await
+        {
+            tracing::debug!("the digest of a day was not kept, so the day is read from its tables again: {error}");
         }
+        Ok(summary)
     }
-
-    fn tell(&self, problem: Problem) {
-        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
-        if problems.len() < PROBLEMS_MAX {
-            problems.push(problem);
-        }
-    }
-
-    async fn set_aside(&self, names: &FileNames, blamed: &str, why: String) -> Result<(), HistoryError> {
-        let why = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
-        let error = HistoryError::Damaged { name: blamed.to_owned(), why };
-        tracing::warn!(code = error.code(), "{error}");
-        self.tell(error.problem());
-        for name in names.all() {
-            self.shelf.set_aside(name).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The files of a day.
-pub(super) struct FileNames {
-    bins: String,
-    pods: String,
-    points: String,
-    ledger: String,
-}
-
-impl FileNames {
-    pub(super) fn of(cluster: &ClusterName, day: i64) -> Self {
-        let date = Timestamp::from_second(day)
-            .map_or_else(|_| day.to_string(), |at| at.to_zoned(TimeZone::UTC).date().to_string());
-        let name = |part: &str| format!("{cluster}/{date}.{part}");
-        Self {
-            bins: name("bins.parquet"),
-            pods: name("pods.parquet"),
-            points: name("points.parquet"),
-            ledger: name("json"),
-        }
-    }
-
-    fn all(&self) -> [&str; 4] {
-        // The ledger first: without it, the tables count for nothing.
-        [&self.ledger, &self.bins, &self.pods, &self.points]
-    }
-}
-
-fn day_in_name(name: &str) -> Option<i64> {
-    let date: Date = name.get(..10)?.parse().ok()?;
-    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
-}
-
-fn day_of(unix_s: i64) -> i64 {
-    unix_s.div_euclid(DAY_S) * DAY_S
 }
 
 /// Adds the points of a day, of the containers that its ledger still names. Days come oldest first.

@@ -5,9 +5,8 @@
 //! `pods`: series, pod, hour, samples, first, last, sum, max, max_at. One row per pod and hour.
 //! `series` and `pod` are hashes; the ledger of the day (see `day`) says whose. Times are seconds since the epoch.
 
-use std::collections::HashSet;
-
 use polars::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::HistoryError;
 
@@ -38,9 +37,8 @@ pub(super) struct PodHour {
 }
 
 /// A pod of a series over a window.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct PodSpan {
-    pub(super) series: u64,
     pub(super) pod: u64,
     pub(super) samples: u32,
     pub(super) first: i64,
@@ -147,17 +145,10 @@ pub(super) fn stacked(first: DataFrame, second: &DataFrame) -> Result<DataFrame,
     Ok(both)
 }
 
-/// The rows of some hours, and of some series where they are named.
-pub(super) fn picked(
-    table: &DataFrame,
-    keep_hour: impl Fn(i64) -> bool,
-    series: Option<&HashSet<u64>>,
-) -> Result<DataFrame, HistoryError> {
+/// The rows of some hours.
+pub(super) fn picked(table: &DataFrame, keep_hour: impl Fn(i64) -> bool) -> Result<DataFrame, HistoryError> {
     let hours = table.column("hour")?.i64()?.iter();
-    let ids = table.column("series")?.u64()?.iter();
-    let mask = hours.zip(ids).map(|(hour, id)| {
-        hour.is_some_and(&keep_hour) && series.is_none_or(|series| id.is_some_and(|id| series.contains(&id)))
-    });
+    let mask = hours.map(|hour| hour.is_some_and(&keep_hour));
     let mask: BooleanChunked = BooleanChunked::from_iter_values("keep".into(), mask);
     // The usual case, and a copy saved: a table shares its columns when it is cloned.
     if mask.all() { Ok(table.clone()) } else { Ok(table.filter(&mask)?) }
@@ -195,10 +186,10 @@ pub(super) fn each_run(
     Ok(())
 }
 
-/// Calls back for each row of `pods`: the pod's span, the hour, its highest value and the time of that.
+/// Calls back for each row of `pods`: series, the pod's span, the hour, its highest value and the time of that.
 pub(super) fn each_pod(
     pods: &DataFrame,
-    mut each: impl FnMut(PodSpan, i64, (f64, i64)),
+    mut each: impl FnMut(u64, PodSpan, i64, (f64, i64)),
 ) -> Result<(), HistoryError> {
     let ids = pods.column("series")?.u64()?.iter().zip(pods.column("pod")?.u64()?.iter());
     let times = pods.column("first")?.i64()?.iter().zip(pods.column("last")?.i64()?.iter());
@@ -208,18 +199,11 @@ pub(super) fn each_pod(
     for (((series, pod), (first, last)), ((samples, sum), ((max, at), hour))) in
         ids.zip(times).zip(figures.zip(maxima.zip(hours)))
     {
-        let span = |((series, pod), (first, last)), (samples, sum)| PodSpan {
-            series,
-            pod,
-            samples,
-            first,
-            last,
-            sum,
-        };
         let own = series.zip(pod).zip(first.zip(last)).zip(samples.zip(sum));
-        if let (Some((ids, figures)), Some(highest), Some(hour)) = (own, max.zip(at), hour) {
-            each(span(ids, figures), hour, highest);
-        }
+        let row = own.zip(max.zip(at)).zip(hour);
+        let Some((((ids, (samples, sum)), highest), hour)) = row else { continue };
+        let ((series, pod), (first, last)) = ids;
+        each(series, PodSpan { pod, samples, first, last, sum }, hour, highest);
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Usage history: hourly mergeable sketches and exact maxima, per container and signal, and 5-minute points of the last
 //! days beside them.
 //!
-//! A slice of series becomes three tables (see [`frame`] and [`points`]); a day of tables and its ledger are four files (see [`day`]);
-//! a window of days becomes one summary per container (see [`summary`]). Hours are replaced whole, so that reading a
+//! A slice of series becomes three tables (see [`frame`] and [`points`]); a day is segments of tables, a digest of them, and its
+//! ledger (see [`day`] and [`digest`]); a window of days becomes one summary per container (see [`summary`]). Hours are replaced whole, so that reading a
 //! slice twice, or a kill between two files, changes nothing.
 
 mod cover;
 mod day;
+mod digest;
 mod files;
 mod frame;
 mod merge;
@@ -14,6 +15,7 @@ mod points;
 mod portable;
 mod retention;
 mod rollup;
+mod series_day;
 mod shelf;
 mod store;
 mod summary;

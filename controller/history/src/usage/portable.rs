@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use kubeopt_model::ClusterName;
 
-use super::files::{FileNames, UsageFiles, computed};
-use super::merge::{Day, merged};
+use super::files::{UsageFiles, computed};
+use super::merge::merged;
 use super::shelf::Shelf;
 use crate::error::HistoryError;
 use contents::Contents;
@@ -57,7 +57,7 @@ impl<S: Shelf> UsageFiles<S> {
             let Ok(cluster) = ClusterName::new(folder) else { continue };
             let before = moved.days;
             for day in self.days(&cluster).await? {
-                let Some(whole) = self.whole_day(&cluster, day).await? else { continue };
+                let Some(whole) = self.day(&cluster, day).await? else { continue };
                 moved.days += 1;
                 moved.hours += whole.ledger.hours.len() as u64;
                 let of = cluster.clone();
@@ -95,20 +95,13 @@ impl<S: Shelf> UsageFiles<S> {
             })
             .await?;
             contents = read;
-            let own = self.whole_day(&cluster, day).await?;
+            let own = self.day(&cluster, day).await?;
             let Some(merged) = computed(move || merged(own, other)).await? else { continue };
             moved.days += 1;
             moved.hours += merged.hours as u64;
-            self.write_day(&FileNames::of(&cluster, day), merged.day).await?;
+            self.write_day(&cluster, day, merged.day).await?;
         }
         Ok(moved)
-    }
-
-    /// A day with its points, none of its rows cut off by a kill; none where there is nothing whole.
-    async fn whole_day(&self, cluster: &ClusterName, day: i64) -> Result<Option<Day>, HistoryError> {
-        let Some((ledger, tables)) = self.day(cluster, day).await? else { return Ok(None) };
-        let points = self.points_of(cluster, day).await?;
-        Ok(Some(Day { ledger, tables, points }))
     }
 }
 

@@ -1,7 +1,7 @@
-//! From the tables of days to one summary per container over a window.
+//! From the digests of days to one summary per container over a window.
 //!
-//! A day's rows go straight to what is gathered of their series, so that no more than one day of tables is held. Samples
-//! count alike, so a pod that lived for minutes weighs minutes.
+//! A day goes straight to what is gathered of its series, so that no more than one day is held beside it. Samples count
+//! alike, so a pod that lived for minutes weighs minutes.
 
 mod gathered;
 
@@ -11,11 +11,11 @@ use kubeopt_model::usage::{OomKill, ResourceUsage, Signal, Startup, Strain};
 use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window};
 
 use self::gathered::{Gathered, Kept};
-use super::day::{Ledger, Tables};
-use super::frame::{self, PodSpan};
+use super::day::Ledger;
+use super::digest::Digest;
+use super::frame::PodSpan;
 use super::rollup::{series_id, steps_between};
 use super::{HOUR_S, STEP_S};
-use crate::error::HistoryError;
 
 /// A summary in the making.
 pub(super) struct Summary {
@@ -47,44 +47,42 @@ impl Summary {
         }
     }
 
-    /// Adds a day. Days come oldest first.
-    pub(super) fn add_day(mut self, ledger: &Ledger, tables: Tables) -> Result<Self, HistoryError> {
+    /// Takes the hours and kills of a day's ledger, after its names.
+    pub(super) fn add_hours(&mut self, ledger: &Ledger) {
         let window = self.window;
-        let within = |at: i64| (window.from_unix_s..window.to_unix_s).contains(&at);
-        for (hour, state) in ledger.hours.iter().filter(|(hour, _)| within(**hour)) {
+        let counts = |at_unix_s: i64| within(window, at_unix_s);
+        for (hour, state) in ledger.hours.iter().filter(|(hour, _)| counts(**hour)) {
             self.covered.insert(*hour);
             self.partial = self.partial.take().or_else(|| state.partial.clone());
         }
-        self.add_names(ledger);
-        for kill in ledger.oom_kills.iter().filter(|kill| within(kill.at_unix_s)) {
+        for kill in ledger.oom_kills.iter().filter(|kill| counts(kill.at_unix_s)) {
             if self.containers.contains_key(&kill.container) {
                 self.oom_kills.entry(kill.container.clone()).or_default().push(kill.clone());
             }
         }
-        // Asked for each row: a search among 24.
-        let hours: Vec<i64> = ledger.hours.keys().copied().filter(|hour| within(*hour)).collect();
-        let counts = |hour: i64| hours.binary_search(&hour).is_ok();
-        let (places, all) = (&self.places, &mut self.all);
-        frame::each_pod(&tables.pods, |span, hour, highest| {
-            if let Some(place) = places.get(&span.series).filter(|_| counts(hour)) {
-                all[*place].add_pod(span, highest);
-            }
-        })?;
-        frame::each_run(&tables.bins, |series, rows| {
-            if let Some(place) = places.get(&series) {
-                rows.retain(|(hour, ..)| counts(*hour));
-                all[*place].add_rows(rows);
-            }
-        })?;
-        drop(tables);
-        for (place, gathered) in self.all.iter_mut().enumerate() {
-            gathered.end_day(kept(Signal::ALL[place % Signal::ALL.len()]));
-        }
-        Ok(self)
     }
 
-    /// The containers of a day that are wanted.
-    fn add_names(&mut self, ledger: &Ledger) {
+    /// Whether a time lies within the window.
+    pub(super) fn counts(&self, at_unix_s: i64) -> bool {
+        within(self.window, at_unix_s)
+    }
+
+    /// Whether a series is one of a container that is wanted.
+    pub(super) fn wants(&self, series: u64) -> bool {
+        self.places.contains_key(&series)
+    }
+
+    /// Adds the day that begins then, as far as it lies within the window. Days come oldest first.
+    pub(super) fn add_day(&mut self, day_unix_s: i64, digest: &Digest) {
+        for (series, day) in digest.days() {
+            if let Some(place) = self.places.get(series) {
+                self.all[*place].add_day(day_unix_s, day, kept(Signal::ALL[place % Signal::ALL.len()]));
+            }
+        }
+    }
+
+    /// Takes the containers of a day's ledger that are wanted.
+    pub(super) fn add_names(&mut self, ledger: &Ledger) {
         for container in &ledger.containers {
             let is_wanted = self.wanted.as_ref().is_none_or(|wanted| wanted.contains(container));
             // Most containers are there on most days: their names are hashed once.
@@ -161,6 +159,10 @@ impl Summary {
         let missing = (last - first) / HOUR_S + 1 - self.covered.len() as i64;
         (missing > 0).then(|| format!("{missing} hours of the window have not been read yet"))
     }
+}
+
+fn within(window: Window, at_unix_s: i64) -> bool {
+    (window.from_unix_s..window.to_unix_s).contains(&at_unix_s)
 }
 
 /// Days of CPU are asked for their samples, those of memory for the highest.

@@ -214,6 +214,8 @@ async fn damaged_files_are_set_aside_and_their_hours_read_again() {
         let all = [flat("api", "a", Signal::CpuMillicores, window(0, 48), 1.0)];
         append(&store, window(0, 48), &all).await;
         std::fs::write(folder.path().join("test").join(name), bytes).unwrap();
+        // As long as there is a digest, nobody reads the tables.
+        std::fs::remove_file(folder.path().join("test/1970-01-01.digest.parquet")).unwrap();
         store.points(&cluster(), None, window(0, 24)).await.unwrap();
         let found = usage(&store, window(0, 48)).await;
         assert_eq!(found[0].cpu.as_ref().unwrap().sketch.count(), 288, "{name}");
@@ -225,6 +227,94 @@ async fn damaged_files_are_set_aside_and_their_hours_read_again() {
         assert_eq!(usage(&store, window(0, 48)).await[0].cpu.as_ref().unwrap().sketch.count(), 576);
         assert!(folder.path().join("test/1970-01-01.json.damaged").exists());
     }
+}
+
+#[tokio::test]
+async fn a_digest_that_is_missing_damaged_or_outdated_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ParquetUsage::open(folder.path()).unwrap();
+    let day = window(0, 24);
+    let all = |value: f64| {
+        [
+            flat("api", "a", Signal::CpuMillicores, day, value),
+            series("api", "a", Signal::ThrottledRatio, vec![(0, 0.5), (HOUR_S, 0.1)]),
+            flat("web", "w", Signal::MemoryBytes, day, 7e7),
+        ]
+    };
+    append(&store, day, &all(1.0)).await;
+    let file = folder.path().join("test/1970-01-01.digest.parquet");
+    let whole = std::fs::read(&file).unwrap();
+    let once = usage(&store, day).await;
+    for damaged in [None, Some(&b"PAR1 nonsense PAR1"[..]), Some(&whole[..whole.len() / 2]), Some(b"")] {
+        std::fs::remove_file(&file).unwrap();
+        if let Some(bytes) = damaged {
+            std::fs::write(&file, bytes).unwrap();
+        }
+        assert_eq!(usage(&store, day).await, once);
+        assert_eq!(std::fs::read(&file).unwrap(), whole);
+    }
+    append(&store, window(3, 4), &all(2.0)).await;
+    assert!(!file.exists(), "an hour was replaced");
+    let twice = usage(&store, day).await;
+    std::fs::write(&file, whole).unwrap();
+    assert_eq!(usage(&store, day).await, twice);
+    assert_eq!(twice[0].cpu.as_ref().unwrap().max, 2.0);
+    assert!(store.take_problems().is_empty());
+}
+
+#[tokio::test]
+async fn hours_that_come_one_by_one_are_segments_and_at_the_end_of_the_day_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, many) = (MemoryUsage::default(), ParquetUsage::open(folder.path()).unwrap());
+    let all: Vec<UsageSeries> = (0..3)
+        .map(|pod| flat("api", &format!("pod-{pod}"), Signal::CpuMillicores, window(0, 24), f64::from(pod) * 10.0))
+        .collect();
+    append(&one, window(0, 24), &all).await;
+    let files = || {
+        let files = std::fs::read_dir(folder.path().join("test")).unwrap();
+        let mut names: Vec<String> =
+            files.map(|file| file.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.contains("bins"));
+        names.sort();
+        names
+    };
+    for hour in 0..24 {
+        append(&many, window(hour, hour + 1), &all).await;
+        assert!(files().len() <= 12, "{:?}", files());
+        let hours = usage(&many, window(0, 24)).await.remove(0).cpu_hours;
+        assert_eq!(hours.len() as i64, hour + 1);
+        if hour == 1 {
+            assert_eq!(files(), ["1970-01-01.bins.1.parquet", "1970-01-01.bins.parquet"]);
+        }
+    }
+    assert_eq!(files(), ["1970-01-01.bins.23.parquet"]);
+    for part in [window(0, 24), window(5, 20)] {
+        assert_eq!(usage(&many, part).await, usage(&one, part).await);
+        let points = many.points(&cluster(), None, part).await.unwrap();
+        assert_eq!(points, one.points(&cluster(), None, part).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_day_of_the_version_before_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ParquetUsage::open(folder.path()).unwrap();
+    let all = [flat("api", "a", Signal::CpuMillicores, window(0, 3), 1.0)];
+    append(&store, window(0, 2), &all).await;
+    let once = usage(&store, window(0, 24)).await;
+    std::fs::remove_file(folder.path().join("test/1970-01-01.digest.parquet")).unwrap();
+    let path = folder.path().join("test/1970-01-01.json");
+    let mut ledger: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    ledger["version"] = 1.into();
+    ledger.as_object_mut().unwrap().remove("writes");
+    for state in ledger["hours"].as_object_mut().unwrap().values_mut() {
+        state.as_object_mut().unwrap().remove("segment");
+    }
+    std::fs::write(&path, ledger.to_string()).unwrap();
+    assert_eq!(usage(&store, window(0, 24)).await, once);
+    append(&store, window(2, 3), &all).await;
+    assert_eq!(usage(&store, window(0, 24)).await[0].cpu.as_ref().unwrap().sketch.count(), 36);
+    assert!(store.take_problems().is_empty());
 }
 
 #[tokio::test]
