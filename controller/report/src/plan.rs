@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use kubeopt_model::cost::{Money, ProposedBill};
+use jiff::Timestamp;
+use kubeopt_model::cost::{Money, Prices, ProposedBill};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{EditedFile, Recommendation, RepoPath, Verification};
 
 use crate::bill::{bill_line, others};
+use crate::cost::basis;
 use crate::diff::diff_files;
 use crate::escape::terminal_line;
 use crate::figures;
@@ -31,9 +33,14 @@ pub struct PlanInput<'a> {
     pub verifications: &'a [Verification],
     /// What leaves the bill, alone and with the others that are proposed.
     pub bill: &'a ProposedBill,
+    /// The prices that the members' costs rest on, or why there are none: a sentence without a full stop.
+    pub prices: Result<&'a Prices, &'a str>,
+    /// Now; the age of prices is told.
+    pub now: Timestamp,
 }
 
-/// One paragraph a file, then one line a proof, then whether it would be a draft, then what it costs; ends with a line feed.
+/// One paragraph a file, then one line a proof, then whether it would be a draft, then what it costs and by
+/// which prices; ends with a line feed.
 pub fn plan_text(input: &PlanInput<'_>) -> String {
     let mut out = String::new();
     for file in diff_files(input.files) {
@@ -89,6 +96,10 @@ fn cost_lines(input: &PlanInput<'_>) -> Vec<String> {
     if let Some(together) = &input.bill.together {
         lines.push(format!("       with {}, {}", others(input.bill.others), bill_line(together)));
     }
+    lines.push(match input.prices {
+        Ok(prices) => format!("prices: {}", basis(&prices.basis, &prices.date, input.now)),
+        Err(why) => format!("prices: unknown, because {why}"),
+    });
     lines
 }
 

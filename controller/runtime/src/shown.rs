@@ -7,18 +7,22 @@ use kubeopt_report::{PlanInput, plan_text, unified_diff};
 use serde_json::{Value, json};
 
 use crate::pipeline::PassReport;
+use crate::pricing::basis;
 use crate::publishing::{Published, Sync};
 
 impl PassReport {
     /// `kubeopt plan`: where, the diff, and what was compared, for each pull request.
     pub fn plan_text(&self) -> String {
         let texts = self.decided.proposals.iter().map(|proposal| {
+            let prices = basis(&self.seen.prices, [&proposal.change_set.cluster]);
             let input = PlanInput {
                 repository: &proposal.draft.repository.to_string(),
                 files: &proposal.change_set.files,
                 recommendations: &proposal.change_set.recommendations,
                 verifications: &proposal.verifications,
                 bill: &proposal.bill,
+                prices: prices.as_ref().map(|prices| *prices).map_err(String::as_str),
+                now: self.at,
             };
             plan_text(&input)
         });

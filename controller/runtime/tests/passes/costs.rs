@@ -76,7 +76,9 @@ async fn what_no_proposal_takes_off_the_bill_alone_all_of_them_can_together() {
     }
     let together = report.decided.bill.as_ref().unwrap();
     assert_eq!((together.monthly.map(Money::signed), together.nodes), (Some("-$70.08".to_owned()), -1));
-    assert!(report.plan_text().contains("with the other proposal, can leave the bill: -$70.08/month"));
+    let text = report.plan_text();
+    assert!(text.contains("with the other proposal, can leave the bill: -$70.08/month"), "{text}");
+    assert_eq!(text.matches("\nprices: aws us-east-1 m5.large list, 2025-03-02 (").count(), 2, "{text}");
 }
 
 #[tokio::test]
