@@ -9,6 +9,7 @@ use kubeopt_model::usage::ResourceUsage;
 use kubeopt_model::{Amount, ContainerUsage, Coverage};
 use serde::Serialize;
 
+use crate::by_hour::ByHourView;
 use crate::chart::UsageChart;
 use crate::error::ReportError;
 use crate::figures;
@@ -29,6 +30,7 @@ struct DetailsView {
     creates: bool,
     evidence: Vec<String>,
     members_left_out: usize,
+    by_hour: Option<ByHourView>,
     reasons: Vec<ReasonView>,
     left: Vec<ReasonView>,
     edits: Vec<EditView>,
@@ -108,6 +110,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
             .flat_map(|member| evidence(member, others > 0))
             .collect(),
         members_left_out: members.len().saturating_sub(MEMBERS_SHOWN_MAX),
+        by_hour: ByHourView::of(members),
         reasons: recommendation
             .reasons
             .iter()

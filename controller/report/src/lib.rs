@@ -22,6 +22,7 @@ pub mod templates;
 pub mod title;
 
 mod body;
+mod by_hour;
 mod cost;
 mod details;
 mod markdown;

@@ -7,7 +7,9 @@ use kubeopt_model::{NoRecommendation, ObjectName, RepoPath, Verification};
 use kubeopt_report::{Templates, describe};
 
 use crate::golden::assert_golden;
-use crate::sample::{Sample, in_a_patch, not_rendered, sample, without_cpu_limit, without_requests};
+use crate::sample::{
+    Sample, in_a_patch, not_rendered, sample, with_hours, without_cpu_limit, without_requests,
+};
 
 fn body(sample: &Sample) -> String {
     describe(&Templates::embedded(), &sample.input()).unwrap().body
@@ -48,6 +50,21 @@ fn a_limit_that_goes_is_shown_as_removed_everywhere() {
     assert!(described.commit_message.contains("limits.cpu: 2 -> removed"), "{}", described.commit_message);
     let marked = described.marker.fields.iter().find(|field| field.field == "limits.cpu").unwrap();
     assert_eq!((marked.value.before.as_str(), marked.value.after.as_str()), ("2", ""));
+}
+
+#[test]
+fn what_each_hour_would_need_stands_folded_beside_the_value_that_holds_all() {
+    let described = describe(&Templates::embedded(), &with_hours().input()).unwrap();
+    assert_golden("pull-request-by-hour.md", &described.body);
+    assert!(
+        described.body.contains("| `deploy/api/api` | busy | 09:00-17:00 UTC | 310m |\n"),
+        "{}",
+        described.body
+    );
+    assert!(described.body.contains(" and 7 more | 2000m |"), "{}", described.body);
+    // Two recommendations, each folded, and in each a folded table.
+    assert_eq!(described.body.matches("<details>").count(), described.body.matches("</details>").count());
+    assert!(!body(&sample()).contains("Requests by hour"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use kubeopt_model::cost::{BillDelta, CapacityCost, Money, Prices, ProposedBill};
 use kubeopt_model::edit::{ChangedField, ProvenBy};
+use kubeopt_model::load::{HourSpan, LoadPart, TimedRequest};
 use kubeopt_model::quantity::{Field, MIB};
 use kubeopt_model::recommendation::{
     Effect, Member, Reason, Risk, SiteAddition, SiteChange, SitePatch, SiteRemoval,
@@ -128,6 +129,27 @@ pub(crate) fn without_cpu_limit() -> Sample {
     api.members[0].resources.before.set(field.bound, value.before);
     let text = "the policy wants no cpu limit: 2000m is removed".to_owned();
     api.reasons.push(Reason { rule: "limits".into(), field, effect: Effect::Remove, bound: true, text });
+    sample
+}
+
+/// The API with busy hours each day, and with so many spans of a week that not all are named.
+pub(crate) fn with_hours() -> Sample {
+    let mut sample = sample();
+    let request = |part, period_hours, spans: Vec<HourSpan>, cpu| TimedRequest {
+        part,
+        period_hours,
+        spans,
+        cpu: kubeopt_model::MilliCores(cpu),
+    };
+    let spans = |from: u32, every: u32, hours: u32| {
+        (0..7).map(|at| HourSpan { from_hour: at * every + from, hours }).collect::<Vec<_>>()
+    };
+    sample.recommendations[0].members[0].timed = vec![
+        request(LoadPart::Peak, 24, spans(9, 24, 8), 310),
+        request(LoadPart::OffPeak, 24, spans(17, 24, 16), 120),
+    ];
+    let weekly = [spans(3, 24, 2), spans(12, 24, 2)].concat();
+    sample.recommendations[1].members[0].timed = vec![request(LoadPart::Peak, 168, weekly, 2000)];
     sample
 }
 
