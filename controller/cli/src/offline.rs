@@ -166,8 +166,9 @@ fn proven_text(proven: &ProvenEdit, dry_run: bool) -> String {
 }
 
 /// What the proof of one entry point says. Where nothing was rendered there is no proof, and it says why.
-fn verified(Verification { entry, by, changed }: &Verification) -> String {
-    let (entry, fields) = (terminal_line(&entry.to_string()), fields_text(changed.len()));
+fn verified(Verification { entry, by, changed, targets }: &Verification) -> String {
+    let fields = fields_text(changed.len() + targets.len());
+    let entry = terminal_line(&entry.to_string());
     let how = terminal_line(&by.to_string());
     match by.not_rendered() {
         None => format!("verified: {entry} {how}, before/after differ in {fields} and nothing else"),
@@ -190,7 +191,7 @@ mod tests {
     fn what_was_not_rendered_is_not_called_verified() {
         let said = |by: ProvenBy| {
             let entry = RepoPath::new("apps/prod").expect("a relative path");
-            verified(&Verification { entry, by, changed: Vec::new() })
+            verified(&Verification { entry, by, changed: Vec::new(), targets: Vec::new() })
         };
         let nothing_else = "before/after differ in 0 fields and nothing else";
         assert_eq!(said(ProvenBy::Parsed), format!("verified: apps/prod parsed, {nothing_else}"));

@@ -1,4 +1,5 @@
-//! Every scalar of a file that may set a CPU or memory field, and why it may not be edited, if so.
+//! Every scalar of a file that may set a CPU or memory field, or the target of an autoscaler, and why it may not be edited,
+//! if so.
 //!
 //! A candidate is found by its path alone (`...resources.requests|limits.cpu|memory`), in workloads, patches and
 //! custom resources alike, and within values of charts by the spelling of its key. It does not say which workload it
@@ -15,7 +16,9 @@ use crate::refusal::{Lines, Refusal, shortened};
 use crate::role::FileRole;
 use crate::scope::{Hosted, Scope};
 use crate::stream::{Kind, NodeId};
+use crate::target_key::{may_be_target, percent};
 use crate::values_key::{helm_path, single_field, values_field};
+use crate::watermark::TARGET_FIELD;
 use crate::yaml_text::YamlText;
 
 /// Longer keys are not followed; Kubernetes' own keys have at most 317 (prefix, slash, name).
@@ -27,6 +30,15 @@ const HOST_LEVELS_MAX: usize = 3;
 /// Longer JSON pointers are not followed; the path to a container's CPU request has about 80.
 const POINTER_BYTES_MAX: usize = 4096;
 
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// Amounts of CPU or memory.
+    Amounts,
+    /// Targets of autoscalers that are a share of a request: whole per cent.
+    Targets,
+}
+
 /// One candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Candidate {
@@ -34,7 +46,7 @@ pub(crate) struct Candidate {
     pub(crate) document: usize,
     /// Path within the document; into YAML that stands as text in a scalar it goes on within that text.
     pub(crate) path: FieldPath,
-    /// The field that it sets.
+    /// The field that it sets; of a target [`TARGET_FIELD`].
     pub(crate) field: Field,
     /// Its node, for candidates that are not within the text of another scalar.
     pub(crate) node: Option<NodeId>,
@@ -75,9 +87,14 @@ impl Candidate {
 /// All candidates of a file, in the order of the text. Values have all that manifests have, and more: who looks for the
 /// place of an edit takes that role.
 pub(crate) fn candidates(file: &RepoPath, yaml: &YamlText<'_>, role: FileRole) -> Vec<Candidate> {
+    sought(file, yaml, role, Sought::Amounts)
+}
+
+/// The same for what is sought.
+pub(crate) fn sought(file: &RepoPath, yaml: &YamlText<'_>, role: FileRole, sought: Sought) -> Vec<Candidate> {
     let mut found = Vec::new();
     for (at, root) in yaml.stream.documents.iter().enumerate() {
-        let mut walk = Walk::new(yaml, at + 1, Scope::of(file, role, &yaml.stream, *root), 0);
+        let mut walk = Walk::new(yaml, at + 1, Scope::of(file, role, &yaml.stream, *root), sought);
         walk.node(*root);
         let refusal = walk.refusal(*root);
         found.extend(walk.found.into_iter().map(|mut candidate| {
@@ -93,6 +110,7 @@ struct Walk<'w, 'a> {
     yaml: &'w YamlText<'a>,
     document: usize,
     scope: Scope,
+    sought: Sought,
     /// Texts with placeholders are none of its values.
     has_placeholders: bool,
     /// Texts around this one.
@@ -107,10 +125,10 @@ struct Walk<'w, 'a> {
 }
 
 impl<'w, 'a> Walk<'w, 'a> {
-    fn new(yaml: &'w YamlText<'a>, document: usize, scope: Scope, level: usize) -> Self {
+    fn new(yaml: &'w YamlText<'a>, document: usize, scope: Scope, sought: Sought) -> Self {
         let (steps, meaning, shared, found) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let has_placeholders = scope.has_placeholders();
-        Self { yaml, document, scope, has_placeholders, level, steps, meaning, shared, found }
+        Self { yaml, document, scope, sought, has_placeholders, level: 0, steps, meaning, shared, found }
     }
 
     /// Why nothing in the document is edited; not asked where there is nothing.
@@ -192,9 +210,13 @@ impl<'w, 'a> Walk<'w, 'a> {
         let below = |begin: usize| self.meaning.get(begin..);
         let values = self.scope.values_begin(&self.meaning).and_then(below);
         let single = self.scope.single_value_begins(&self.meaning).and_then(below);
-        let field = field_of(&self.meaning)
-            .or_else(|| self.values_field(id, values?))
-            .or_else(|| single_field(single?, value));
+        let in_values = single.is_some() || self.scope.is_in_values(&self.meaning);
+        let field = match self.sought {
+            Sought::Amounts => field_of(&self.meaning)
+                .or_else(|| self.values_field(id, values?))
+                .or_else(|| single_field(single?, value)),
+            Sought::Targets => may_be_target(&self.meaning, value, in_values).then_some(TARGET_FIELD),
+        };
         let Some(field) = field else { return };
         let span = self.yaml.span(id);
         let text = match (&node.kind, &span) {
@@ -210,7 +232,7 @@ impl<'w, 'a> Walk<'w, 'a> {
             line: node.at.line,
             event: node.event,
             within: None,
-            in_values: single.is_some() || self.scope.is_in_values(&self.meaning),
+            in_values,
             blocked: self.blocked(id, &text, field, span.is_some()),
             text,
             span,
@@ -234,10 +256,22 @@ impl<'w, 'a> Walk<'w, 'a> {
         if node.tagged {
             return Some(Refusal::Form { form: "with a tag" });
         }
-        if let Err(invalid) = Amount::parse(field.resource, text) {
-            return Some(Refusal::NotQuantity { reason: shortened(&invalid.to_string()) });
+        if let Err(reason) = self.number(text, field) {
+            return Some(Refusal::NotQuantity { reason: shortened(&reason) });
         }
         (!has_span).then_some(Refusal::Form { form: "with escapes or over several lines" })
+    }
+
+    /// Whether the text is what is sought.
+    fn number(&self, text: &str, field: Field) -> Result<(), String> {
+        match self.sought {
+            Sought::Amounts => {
+                Amount::parse(field.resource, text).map(drop).map_err(|invalid| invalid.to_string())
+            }
+            Sought::Targets => {
+                percent(text).map(drop).ok_or_else(|| format!("`{text}` is no whole number of per cent"))
+            }
+        }
     }
 
     /// The field of a value of a chart whose key says so in a spelling of its own; only what is a quantity now.
@@ -256,7 +290,8 @@ impl<'w, 'a> Walk<'w, 'a> {
         let Ok(inner) = YamlText::inner(value.clone()) else { return };
         for (at, root) in inner.stream.documents.iter().enumerate() {
             let scope = Scope::hosted(hosted, &inner.stream, *root);
-            let mut walk = Walk::new(&inner, at + 1, scope, self.level + 1);
+            let mut walk = Walk::new(&inner, at + 1, scope, self.sought);
+            walk.level = self.level + 1;
             walk.shared.clone_from(&self.shared);
             walk.has_placeholders = self.has_placeholders;
             walk.node(*root);

@@ -1,4 +1,4 @@
-//! The proof: two renderings differ in resource fields of containers and in nothing else.
+//! The proof: two renderings differ in resource fields of containers, in targets of autoscalers, and in nothing else.
 //!
 //! Works on nodes, so comments, quotes and the order of keys do not count; the order of documents and items does.
 //! Knows neither the proposal nor the renderer.
@@ -6,14 +6,18 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::source::RenderedWorkload;
-use kubeopt_model::{Amount, Change, ChangedField, ContainerName, Field, FieldPath, Problem, Step};
+use kubeopt_model::{
+    Amount, Change, ChangedField, ChangedTarget, ContainerName, Field, FieldPath, Problem, Step,
+};
 use yaml_rust2::Yaml;
 use yaml_rust2::scanner::TScalarStyle;
 
 use crate::pods::{identity, workload_kind};
 use crate::refusal::{Refusal, shortened};
 use crate::rendered::RENDERED_FILE;
+use crate::scalers::Scaled;
 use crate::stream::{Kind, NodeId, Stream};
+use crate::target_key::percent;
 use crate::text::Text;
 
 /// Nodes that one comparison visits. Aliases are followed, so a small text could name very many.
@@ -29,12 +33,38 @@ const LEVELS_MAX: usize = 200;
 /// When one cannot be read, or when anything else differs: a document or item that was added, removed or moved,
 /// another value, a quantity that is none. The problem names the first such difference.
 pub fn compare(before: &[u8], after: &[u8]) -> Result<Vec<ChangedField>, Problem> {
+    let Differences { fields, targets } = compare_all(before, after)?;
+    match targets.first() {
+        None => Ok(fields),
+        Some(ChangedTarget { scaler, percent, .. }) => {
+            let Change { before, after } = percent;
+            Err(other(format!("the target of {scaler} was {before} % and is {after} %")).problem())
+        }
+    }
+}
+
+/// What may differ between two renderings of one entry point; both lists are sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// Resource fields of containers.
+    pub fields: Vec<ChangedField>,
+    /// Targets of HorizontalPodAutoscalers that are a share of a request.
+    pub targets: Vec<ChangedTarget>,
+}
+
+/// As [`compare`], with targets of HorizontalPodAutoscalers among what may differ.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_all(before: &[u8], after: &[u8]) -> Result<Differences, Problem> {
     let (before, after) = (read(before, "before")?, read(after, "after")?);
-    let mut comparison = Comparison { before: &before, after: &after, visits: 0, found: Vec::new() };
+    let found = Differences::default();
+    let mut comparison = Comparison { before: &before, after: &after, visits: 0, found };
     comparison.streams().map_err(|refusal| refusal.problem())?;
-    let mut changed = comparison.found;
-    changed.sort();
-    Ok(changed)
+    let mut found = comparison.found;
+    found.fields.sort();
+    found.targets.sort();
+    Ok(found)
 }
 
 fn read(bytes: &[u8], which: &'static str) -> Result<Stream, Problem> {
@@ -51,13 +81,15 @@ struct Object {
     /// The document or list item, on both sides.
     roots: (NodeId, NodeId),
     workload: Option<RenderedWorkload>,
+    /// What it says before, if it is an autoscaler.
+    scaled: Option<Scaled>,
 }
 
 struct Comparison<'s> {
     before: &'s Stream,
     after: &'s Stream,
     visits: usize,
-    found: Vec<ChangedField>,
+    found: Differences,
 }
 
 impl Comparison<'_> {
@@ -101,7 +133,8 @@ impl Comparison<'_> {
         if name != object_name(self.after, after) {
             return Err(other(format!("{name} became another object")));
         }
-        let object = Object { name, roots: (before, after), workload };
+        let scaled = Scaled::of(self.before, before);
+        let object = Object { name, roots: (before, after), workload, scaled };
         self.nodes(&object, &mut Vec::new(), Some(before), Some(after))
     }
 
@@ -203,6 +236,10 @@ impl Comparison<'_> {
         let (old, new) = (shown(self.before, before), shown(self.after, after));
         let place = shortened(&FieldPath(path.to_vec()).to_string());
         let unexpected = || other(format!("{}: {place} was {old} and is {new}", object.name));
+        if let Some(target) = self.target(object, before, after) {
+            self.found.targets.push(target);
+            return Ok(());
+        }
         let (workload, container, field) = self.container_field(object, path).ok_or_else(unexpected)?;
         let amount = |stream: &Stream, id: Option<NodeId>| match id {
             Some(id) if stream.is_null(id) => Ok(None),
@@ -215,9 +252,23 @@ impl Comparison<'_> {
         };
         let value = Change { before: amount(self.before, before)?, after: amount(self.after, after)? };
         if !value.is_none() {
-            self.found.push(ChangedField { workload, container, field, value });
+            self.found.fields.push(ChangedField { workload, container, field, value });
         }
         Ok(())
+    }
+
+    /// The target that two scalars are, if both are whole numbers.
+    fn target(
+        &self,
+        object: &Object,
+        before: Option<NodeId>,
+        after: Option<NodeId>,
+    ) -> Option<ChangedTarget> {
+        let (scaled, before, after) = (object.scaled.as_ref()?, self.before.resolved(before?), after?);
+        let (resource, _, text) = scaled.targets.iter().find(|(_, node, _)| *node == before)?;
+        let percent = Change { before: percent(text)?, after: percent(self.after.scalar(after)?)? };
+        let (scaler, workload) = (scaled.scaler.clone(), scaled.workload.clone());
+        Some(ChangedTarget { scaler, workload, resource: *resource, percent })
     }
 
     /// The container and field that a path within a workload names.

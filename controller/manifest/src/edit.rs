@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::{Amount, FieldEdit, Problem, RepoPath};
 
-use crate::candidate::{Candidate, by_place, candidates};
+use crate::candidate::{Candidate, Sought, by_place, candidates, sought};
 use crate::guard::guard_file;
 use crate::refusal::{Refusal, shortened};
 use crate::replace::{Replacement, replaced};
@@ -81,13 +81,28 @@ fn edit_yaml(path: &RepoPath, bytes: &[u8], edits: &[Wish<'_>], lines: Lines) ->
         YamlText::read(bytes).map_err(|unreadable| unreadable.refusal.at(path, unreadable.line, ""))?;
     let candidates = candidates(path, &yaml, FileRole::Values);
     let replacements = replacements(path, &yaml, &candidates, edits, lines)?;
+    applied(path, &yaml, bytes, &candidates, &replacements, Sought::Amounts)
+}
+
+/// All bytes of the file with the replacements made, which two ways to edit and a second reading must agree on.
+pub(crate) fn applied(
+    path: &RepoPath,
+    yaml: &YamlText<'_>,
+    bytes: &[u8],
+    candidates: &[Candidate],
+    replacements: &[Replacement<'_>],
+    sought: Sought,
+) -> Result<Vec<u8>, Problem> {
     if replacements.is_empty() {
         return Ok(bytes.to_vec());
     }
-    let after = replaced(&yaml, &replacements).map_err(|refusal| refusal.of_file(path))?;
-    agree(&yaml, &replacements).map_err(|refusal| refusal.of_file(path))?;
-    only_these_values(path, &candidates, &replacements, &after).map_err(|refusal| refusal.of_file(path))?;
-    Ok(after)
+    let apply = || {
+        let after = replaced(yaml, replacements)?;
+        agree(yaml, replacements)?;
+        only_these_values(path, candidates, replacements, &after, sought)?;
+        Ok(after)
+    };
+    apply().map_err(|refusal: Refusal| refusal.of_file(path))
 }
 
 fn replacements<'c>(
@@ -161,10 +176,11 @@ fn only_these_values(
     before: &[Candidate],
     replacements: &[Replacement<'_>],
     after: &[u8],
+    sought_here: Sought,
 ) -> Result<(), Refusal> {
     let unproven = |reason: &str| Refusal::Unproven { reason: reason.to_owned() };
     let yaml = YamlText::read(after).map_err(|unreadable| unproven(&unreadable.refusal.to_string()))?;
-    let seen = candidates(path, &yaml, FileRole::Values);
+    let seen = sought(path, &yaml, FileRole::Values, sought_here);
     let expected = before.iter().map(|candidate| {
         let new = replacements.iter().find(|one| std::ptr::eq(one.candidate, candidate));
         (candidate.document, &candidate.path, new.map_or(candidate.text.as_str(), |one| one.with.as_str()))

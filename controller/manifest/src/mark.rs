@@ -5,7 +5,7 @@
 
 use kubeopt_model::{Amount, EditSite, Field, FileSet, Problem, RepoPath};
 
-use crate::candidate::{Candidate, candidates};
+use crate::candidate::{Candidate, Sought, sought};
 use crate::guard::{bytes_refusal, content_refusal, place_refusal};
 use crate::kustomize::FILE_NAMES;
 use crate::mark_index::MarkIndex;
@@ -29,7 +29,7 @@ pub struct Mark {
     pub amount: Amount,
     /// Where, with the text that stood there.
     pub site: EditSite,
-    /// The field that its path names; what it feeds is for the rendering to say.
+    /// The field that its path names; what it feeds is for the rendering to say. Of a target any request.
     pub field: Field,
     /// Why this value must not be edited, if so.
     pub refusal: Option<Problem>,
@@ -64,7 +64,17 @@ impl Marked {
 /// the shape of what they replace. In templates they are plain literals on lines of their own under `requests:` and
 /// `limits:`.
 pub fn mark(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole) -> Marked {
-    let mut marker = Marker { marked: Marked::default(), numbers: Numbers::beside(files), files };
+    mark_sought(files, role, Sought::Amounts)
+}
+
+/// Replaces every number that may be the target of a HorizontalPodAutoscaler: `averageUtilization` and
+/// `targetCPUUtilizationPercentage` in manifests and patches, and what charts call so in values. Templates stay as they are.
+pub fn mark_targets(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole) -> Marked {
+    mark_sought(files, role, Sought::Targets)
+}
+
+fn mark_sought(files: &FileSet, role: &dyn Fn(&RepoPath) -> FileRole, sought: Sought) -> Marked {
+    let mut marker = Marker { marked: Marked::default(), numbers: Numbers::beside(files), files, sought };
     for (path, bytes) in files {
         let marked = marker.file(path, bytes, role(path));
         marker.marked.files.insert(path.clone(), marked.unwrap_or_else(|| bytes.clone()));
@@ -84,11 +94,15 @@ fn is_read(path: &RepoPath, role: FileRole) -> bool {
 }
 
 /// No candidate without these words. Looking for them first saves the parsing of large files such as CRDs.
-fn may_hold_candidates(bytes: &[u8], role: FileRole) -> bool {
+fn may_hold_candidates(bytes: &[u8], role: FileRole, sought: Sought) -> bool {
     let is_word = |window: &[u8], word: &[u8]| {
         window[0].to_ascii_lowercase() == word[0] && window.eq_ignore_ascii_case(word)
     };
     let has = |word: &[u8]| bytes.windows(word.len()).any(|window| is_word(window, word));
+    if sought == Sought::Targets {
+        let words: [&[u8]; 5] = [b"utilization", b"utilisation", b"autoscal", b"hpa", b"horizontalpod"];
+        return role != FileRole::Template && words.into_iter().any(has);
+    }
     let has_place = match role {
         FileRole::Manifest => has(b"resources") || has(b"values") || has(b"helm") || has(b"configmap"),
         FileRole::Values | FileRole::Template => true,
@@ -100,6 +114,7 @@ struct Marker<'f> {
     marked: Marked,
     numbers: Numbers,
     files: &'f FileSet,
+    sought: Sought,
 }
 
 impl Marker<'_> {
@@ -113,7 +128,7 @@ impl Marker<'_> {
             self.marked.unread.push(refusal.of_file(path));
             return None;
         }
-        if !may_hold_candidates(bytes, role) {
+        if !may_hold_candidates(bytes, role, self.sought) {
             return None;
         }
         if role == FileRole::Template && is_template(bytes) {
@@ -133,7 +148,7 @@ impl Marker<'_> {
                 return None;
             }
         };
-        let candidates = candidates(path, &yaml, role);
+        let candidates = sought(path, &yaml, role, self.sought);
         if candidates.is_empty() {
             return None;
         }
@@ -229,7 +244,9 @@ impl Marker<'_> {
     /// A quantity that stands nowhere else.
     fn unique(&mut self, candidate: &Candidate) -> (String, Amount) {
         let resource = candidate.field.resource;
-        if candidate.in_values {
+        if self.sought == Sought::Targets {
+            self.numbers.whole()
+        } else if candidate.in_values {
             self.numbers.shaped(resource, &candidate.text)
         } else {
             self.numbers.plain(resource)

@@ -144,7 +144,7 @@ fn merge_sources(stream: &Stream, node: NodeId) -> Vec<NodeId> {
 }
 
 /// The document itself, or the items of a list.
-fn objects(stream: &Stream, root: NodeId) -> Vec<NodeId> {
+pub(crate) fn objects(stream: &Stream, root: NodeId) -> Vec<NodeId> {
     let is_list = stream.text(root, "kind").is_some_and(|kind| kind.ends_with("List"));
     match stream.get(root, "items") {
         Some(items) if is_list => stream.items(items).iter().map(|item| stream.resolved(*item)).collect(),

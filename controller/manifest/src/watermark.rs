@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_model::{Amount, FileSet, Resource};
+use kubeopt_model::{Amount, Field, FileSet, Resource};
 
 /// The first CPU mark in millicores: a thousand cores for one container, which nobody asks for.
 const CPU_MARK_FIRST: u64 = 1_000_003;
@@ -28,6 +28,9 @@ const FACTOR_LARGE: u64 = 2_520;
 
 /// Primes up to here are what templates multiply by (1024 is two to the ten); larger ones are marks.
 const SMALL_FACTOR_MAX: u64 = 1_024;
+
+/// What marks of targets stand for: a target says nothing of its resource, so all of them count as one.
+pub(crate) const TARGET_FIELD: Field = Field::CPU_REQUEST;
 
 /// Gives out numbers.
 #[derive(Debug)]
@@ -81,6 +84,11 @@ impl Numbers {
             self.used(number, amount);
             return (quantity, amount);
         }
+    }
+
+    /// A whole number, for the target of an autoscaler.
+    pub(crate) fn whole(&mut self) -> (String, Amount) {
+        self.shaped(TARGET_FIELD.resource, "1")
     }
 
     fn used(&mut self, number: u64, amount: Amount) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::Change;
 use crate::names::ContainerName;
 use crate::quantity::{Amount, Field};
+use crate::scale::ChangedTarget;
 use crate::source::{EditSite, RenderedWorkload, RepoPath};
 
 /// The regular files of a tree, or of the part of it that is looked at.
@@ -76,7 +77,7 @@ impl std::fmt::Display for ProvenBy {
     }
 }
 
-/// The proof of one entry point: exactly these fields differ, nothing else.
+/// The proof of one entry point: exactly these fields and targets differ, nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
     /// The entry point that was compared.
@@ -85,4 +86,7 @@ pub struct Verification {
     pub by: ProvenBy,
     /// All fields that differ, sorted.
     pub changed: Vec<ChangedField>,
+    /// All targets of HorizontalPodAutoscalers that differ, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<ChangedTarget>,
 }

@@ -94,6 +94,26 @@ impl VpaPolicy {
     }
 }
 
+/// What happens where a HorizontalPodAutoscaler keeps a resource at a share of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HpaPolicy {
+    /// Request and target move together, so that replicas are added at the same usage as before.
+    Together,
+    /// The resource stays as it is.
+    Leave,
+}
+
+impl HpaPolicy {
+    /// As policies write it: `together`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Together => "together",
+            Self::Leave => "leave",
+        }
+    }
+}
+
 /// How numbers are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SizingPolicy {
@@ -101,6 +121,8 @@ pub struct SizingPolicy {
     pub strategy: SizingStrategy,
     /// What happens where a VerticalPodAutoscaler sizes the same workload.
     pub vpa: VpaPolicy,
+    /// What happens where a HorizontalPodAutoscaler keeps a resource at a share of its request.
+    pub hpa: HpaPolicy,
     /// History that is looked at, seconds.
     pub history_seconds: i64,
     /// History that must be there, seconds.
@@ -254,6 +276,7 @@ impl Default for EffectivePolicy {
             sizing: SizingPolicy {
                 strategy: SizingStrategy::Kubeopt,
                 vpa: VpaPolicy::Avoid,
+                hpa: HpaPolicy::Leave,
                 cpu_price: 1.0,
                 memory_price: 1.0,
                 history_seconds: DEFAULT_HISTORY_SECONDS,

@@ -38,6 +38,19 @@ pub struct MarkedRequest {
     pub value: Change<String>,
 }
 
+/// A changed target of a HorizontalPodAutoscaler as the marker keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct MarkedTarget {
+    /// `namespace/kind/name` of the first workload that it scales.
+    pub workload: String,
+    /// The resource.
+    pub resource: Resource,
+    /// File.
+    pub file: RepoPath,
+    /// The share of the request before and after, in per cent.
+    pub percent: Change<u32>,
+}
+
 /// The state that a pull request carries in its own body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
@@ -61,11 +74,16 @@ pub struct Marker {
     /// nothing set the request before. Absent in the markers of earlier versions. What does not fit is left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<MarkedRequest>,
+    /// The targets of HorizontalPodAutoscalers that move with the requests, sorted. Absent where none does, as in the markers
+    /// of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<MarkedTarget>,
 }
 
 impl Marker {
-    /// The proposal's hash: first 16 hex digits of SHA-256 over the sorted fields.
-    pub fn proposal_hash(fields: &[MarkedField]) -> String {
+    /// The proposal's hash: first 16 hex digits of SHA-256 over the sorted fields, and over the sorted targets where there
+    /// are any.
+    pub fn proposal_hash(fields: &[MarkedField], targets: &[MarkedTarget]) -> String {
         let mut sorted = fields.to_vec();
         sorted.sort();
         let mut hasher = Sha256::new();
@@ -80,6 +98,12 @@ impl Marker {
                 hasher.update(part.as_bytes());
                 hasher.update([0]);
             }
+        }
+        let mut sorted = targets.to_vec();
+        sorted.sort();
+        for MarkedTarget { workload, resource, file, percent } in &sorted {
+            let Change { before, after } = percent;
+            hasher.update(format!("{workload}\0{resource}\0{file}\0{before}\0{after}\0"));
         }
         hex::encode(hasher.finalize())[..16].to_owned()
     }
@@ -198,13 +222,14 @@ mod tests {
         }];
         Marker {
             group: "apps/prod".to_owned(),
-            proposal: Marker::proposal_hash(&fields),
+            proposal: Marker::proposal_hash(&fields, &[]),
             base: "main".to_owned(),
             cluster: "prod".to_owned(),
             fields,
             labels: vec![],
             not_rendered: false,
             requests: vec![],
+            targets: vec![],
         }
     }
 
@@ -249,8 +274,20 @@ mod tests {
         let (a, b) = (marker("a").fields.remove(0), marker("b").fields.remove(0));
         let mut changed = a.clone();
         changed.value.after = "320m".to_owned();
-        assert_eq!(Marker::proposal_hash(&[a.clone(), b.clone()]), Marker::proposal_hash(&[b, a.clone()]));
-        assert_ne!(Marker::proposal_hash(&[a]), Marker::proposal_hash(&[changed]));
+        assert_eq!(
+            Marker::proposal_hash(&[a.clone(), b.clone()], &[]),
+            Marker::proposal_hash(&[b, a.clone()], &[])
+        );
+        let target = |after: u32| MarkedTarget {
+            workload: "shop/deploy/web".to_owned(),
+            resource: Resource::Cpu,
+            file: RepoPath::new("apps/hpa.yaml").unwrap(),
+            percent: Change { before: 70, after },
+        };
+        let hash = |targets: &[MarkedTarget]| Marker::proposal_hash(std::slice::from_ref(&a), targets);
+        assert_ne!(hash(&[]), Marker::proposal_hash(&[changed], &[]));
+        assert_ne!(hash(&[target(80)]), hash(&[target(84)]));
+        assert_ne!(hash(&[target(80)]), hash(&[]));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::load::TimedRequest;
 use crate::names::ContainerName;
 use crate::problem::Problem;
 use crate::quantity::{Amount, Field};
+use crate::scale::TargetChange;
 use crate::source::{EditSite, RenderedWorkload, RepoPath, RepositoryId};
 use crate::usage::{ContainerUsage, Coverage};
 use crate::workload::{ContainerId, ContainerRole, Resources};
@@ -306,6 +307,9 @@ pub struct Recommendation {
     /// Values that an overlay sets over a base that others share, sorted by place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patches: Vec<SitePatch>,
+    /// Targets of HorizontalPodAutoscalers that move with the requests, sorted by place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetChange>,
     /// What each rule said, in the order in which the rules ran.
     pub reasons: Vec<Reason>,
     /// Fields that stay, with the reason.
@@ -317,13 +321,14 @@ pub struct Recommendation {
 }
 
 impl Recommendation {
-    /// Every place that is edited where it stands: changes before removals before additions.
+    /// Every place that is edited where it stands: changes before removals before additions before targets.
     pub fn sites(&self) -> impl Iterator<Item = &EditSite> {
         self.changes
             .iter()
             .map(|change| &change.site)
             .chain(self.removals.iter().map(|removal| &removal.site))
             .chain(self.additions.iter().map(|addition| &addition.site))
+            .chain(self.targets.iter().map(|target| &target.target.site))
     }
 
     /// Every file that it edits or makes, as often as it does.

@@ -2,7 +2,9 @@
 
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourPoint};
-use kubeopt_model::{Container, ContainerId, ContainerUsage, Resources, Workload};
+use kubeopt_model::{
+    Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
+};
 use kubeopt_strategies::Fleet;
 
 /// Days before the policy's window, for a rule that looks further back. Bounds, such as the highest sample, know nothing of
@@ -53,6 +55,9 @@ pub struct Evidence {
     pub gpu: Option<GpuUse>,
     /// What containers of the fleet request on average; none where that is not known. Risks are priced by it.
     pub fleet: Option<Fleet>,
+    /// The lines that set the targets of its workload's HorizontalPodAutoscaler, or why one cannot be edited; empty where
+    /// nobody looked.
+    pub scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
 }
 
 impl Evidence {

@@ -79,6 +79,7 @@ pub fn recommend(demand: &Demand) -> Result<Recommendation, NoRecommendation> {
         removals,
         additions,
         patches: Vec::new(),
+        targets: Vec::new(),
         reasons,
         left,
         risk,

@@ -138,6 +138,7 @@ fn bare() -> Evidence {
         points: None,
         gpu: None,
         fleet: None,
+        scale_targets: Vec::new(),
     }
 }
 

@@ -152,7 +152,9 @@ pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &M
         cost,
         details: Vec::new(),
         details_left_out: 0,
-        noticed: List::of(members().flat_map(noticed).chain(input.noticed.iter().cloned())),
+        noticed: List::of(
+            moved_targets(input).chain(members().flat_map(noticed)).chain(input.noticed.iter().cloned()),
+        ),
         left_alone: List::of(
             input
                 .left_alone
@@ -207,6 +209,12 @@ fn change_cell(resources: &Change<Resources>, field: Field) -> String {
     }
 }
 
+/// The targets of autoscalers that move with requests.
+fn moved_targets(input: &PullRequestInput<'_>) -> impl Iterator<Item = String> {
+    let targets = input.recommendations.iter().flat_map(|recommendation| &recommendation.targets);
+    targets.map(|target| format!("{target}: it moves together with the request, in {}", target.target.site))
+}
+
 /// What a reader should know of a container beside the change.
 fn noticed(member: &Member) -> Vec<String> {
     let mut sentences = Vec::new();
@@ -243,7 +251,7 @@ fn proof(verification: &Verification) -> ProofView {
         entry: verification.entry.to_string(),
         how: verification.by.to_string(),
         is_rendered: verification.by.not_rendered().is_none(),
-        fields: figures::counted(verification.changed.len(), "field"),
+        fields: figures::counted(verification.changed.len() + verification.targets.len(), "field"),
         containers: figures::counted(containers.len(), "container"),
     }
 }

@@ -6,7 +6,7 @@ use kubeopt_model::recommendation::{
     Member, Recommendation, SiteAddition, SiteChange, SitePatch, SiteRemoval,
 };
 use kubeopt_model::usage::ResourceUsage;
-use kubeopt_model::{Amount, ContainerUsage, Coverage};
+use kubeopt_model::{Amount, ContainerUsage, Coverage, TargetChange};
 use serde::Serialize;
 
 use crate::by_hour::ByHourView;
@@ -139,6 +139,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
             .chain(recommendation.removals.iter().map(removal))
             .chain(recommendation.additions.iter().map(addition))
             .chain(recommendation.patches.iter().map(patch))
+            .chain(recommendation.targets.iter().map(target))
             .collect(),
     }
 }
@@ -285,5 +286,18 @@ fn patch(patch: &SitePatch) -> EditView {
         over: patch.base.to_string(),
         feeds: others().take(FEEDS_SHOWN_MAX).map(ToString::to_string).collect(),
         feeds_left_out: others().count().saturating_sub(FEEDS_SHOWN_MAX),
+    }
+}
+
+/// The target of an autoscaler; which pods share it, its request tells.
+fn target(change: &TargetChange) -> EditView {
+    EditView {
+        place: change.target.site.to_string(),
+        field: format!("{} target of HPA {}", change.target.resource, change.target.scaler),
+        before: format!("{} %", change.target.percent),
+        after: format!("{} %", change.after),
+        over: String::new(),
+        feeds: Vec::new(),
+        feeds_left_out: 0,
     }
 }

@@ -1,6 +1,6 @@
 //! The hidden state that a pull request carries in its own body. Knows nothing of the words around it.
 
-use kubeopt_model::pull_request::{MarkedField, MarkedRequest, Marker, requests_of};
+use kubeopt_model::pull_request::{MarkedField, MarkedRequest, MarkedTarget, Marker, requests_of};
 use kubeopt_model::{Amount, Change, EditSite, Field, Resource};
 
 use crate::pull_request::PullRequestInput;
@@ -50,16 +50,17 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
         })
         .collect();
     fields.sort();
-    let requests = requests(input);
+    let (requests, targets) = (requests(input), targets(input));
     let mut marker = Marker {
         group: input.group.to_owned(),
-        proposal: Marker::proposal_hash(&fields),
+        proposal: Marker::proposal_hash(&fields, &targets),
         base: input.base.to_owned(),
         cluster: input.cluster.to_string(),
         labels: input.labels.to_vec(),
         not_rendered: input.verifications.iter().any(|proof| proof.by.not_rendered().is_some()),
         requests: if say_the_same(&requests, &requests_of(&fields)) { Vec::new() } else { requests },
         fields,
+        targets,
     };
     // What a saving is estimated from is given up before what makes the pull request idempotent.
     while hidden_text(&marker).chars().count() > MARKER_CHARS_MAX && !marker.requests.is_empty() {
@@ -69,6 +70,26 @@ pub fn marker(input: &PullRequestInput<'_>) -> Marker {
         marker.fields.truncate(marker.fields.len() * 3 / 4);
     }
     marker
+}
+
+/// The targets of autoscalers that move with requests.
+fn targets(input: &PullRequestInput<'_>) -> Vec<MarkedTarget> {
+    let mut targets: Vec<MarkedTarget> = input
+        .recommendations
+        .iter()
+        .flat_map(|recommendation| recommendation.targets.iter().map(move |change| (recommendation, change)))
+        .map(|(recommendation, change)| MarkedTarget {
+            workload: recommendation
+                .members
+                .first()
+                .map_or(String::new(), |member| member.container.workload.to_string()),
+            resource: change.target.resource,
+            file: change.target.site.file.clone(),
+            percent: change.percent(),
+        })
+        .collect();
+    targets.sort();
+    targets
 }
 
 /// The requests that change, of every container.

@@ -162,7 +162,14 @@ fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>>
         let feeds = std::slice::from_ref(&patch.overlay);
         [&patch.file, &patch.kustomization].map(|file| Touched { recommendation, file, line: None, feeds })
     });
-    edited.chain(patched)
+    // A target feeds what its request feeds, which is among the others.
+    let retargeted = recommendation.targets.iter().map(move |change| Touched {
+        recommendation,
+        file: &change.target.site.file,
+        line: Some(change.target.site.line),
+        feeds: recommendation.changes.first().map_or(&[][..], |change| change.feeds.as_slice()),
+    });
+    edited.chain(patched).chain(retargeted)
 }
 
 /// `verified: kustomize v5.8.2, before/after differ in 2 fields of Deployment payments/api[api] and nothing else`; of several
@@ -178,6 +185,10 @@ fn verified_line(verification: &Verification, name_entry: bool) -> String {
         }
         _ => figures::counted(containers.len(), "container"),
     };
+    let targets = match verification.targets.len() {
+        0 => String::new(),
+        number => format!(" and {}", figures::counted(number, "HPA target")),
+    };
     let fields = figures::counted(verification.changed.len(), "field");
     let entry = if name_entry { format!(" of {}", verification.entry) } else { String::new() };
     let how = match &verification.by {
@@ -191,5 +202,5 @@ fn verified_line(verification: &Verification, name_entry: bool) -> String {
             );
         }
     };
-    format!("verified: {how}, before/after{entry} differ in {fields} of {of} and nothing else")
+    format!("verified: {how}, before/after{entry} differ in {fields} of {of}{targets} and nothing else")
 }

@@ -183,6 +183,18 @@ fn patched(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange
     })
 }
 
+fn retargeted(recommendation: &Recommendation) -> impl Iterator<Item = CommitChange> {
+    let workload =
+        recommendation.members.first().map(|member| member.container.to_string()).unwrap_or_default();
+    recommendation.targets.iter().map(move |change| CommitChange {
+        container: workload.clone(),
+        field: format!("{} target of HPA {}", change.target.resource, change.target.scaler),
+        before: format!("{} %", change.target.percent),
+        after: format!("{} %", change.after),
+        place: change.target.site.to_string(),
+    })
+}
+
 fn commit_message(
     templates: &Templates,
     input: &PullRequestInput<'_>,
@@ -205,6 +217,7 @@ fn commit_message(
         .chain(input.recommendations.iter().flat_map(removed))
         .chain(input.recommendations.iter().flat_map(created))
         .chain(input.recommendations.iter().flat_map(patched))
+        .chain(input.recommendations.iter().flat_map(retargeted))
         .collect();
     let changes_left_out = changes.len().saturating_sub(COMMIT_CHANGES_MAX);
     changes.truncate(COMMIT_CHANGES_MAX);

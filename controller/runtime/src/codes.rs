@@ -32,6 +32,10 @@ pub const NOT_PATCHED: &str = "E-SRC-214";
 pub const UNSETTLED: &str = "E-SRC-215";
 /// It was not rendered, and everything else of its pull request was.
 pub const UNRENDERED: &str = "E-SRC-216";
+/// The target of an autoscaler does not move with its request.
+pub const TARGET_STAYS: &str = "E-SRC-217";
+/// The target of an autoscaler would not change as its request does.
+pub const TARGET_UNPROVEN: &str = "E-SRC-218";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -99,6 +103,11 @@ pub const CODES: &[(&str, &str)] = &[
     (
         UNRENDERED,
         "A change waits because it could not be rendered, and the others of its pull request are proven.",
+    ),
+    (TARGET_STAYS, "The target of a HorizontalPodAutoscaler does not move with its request, so both stay."),
+    (
+        TARGET_UNPROVEN,
+        "The target of a HorizontalPodAutoscaler would not change exactly as its request does, so both stay.",
     ),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),

@@ -1,7 +1,7 @@
 //! *Proposing*: from traces, facts and usage to drafts of pull requests whose edits are proven.
 //!
 //! `demand` joins what runs with what files say, `wanted` recommends and admits, `shared_base`, `patched` and `overlay`
-//! settle what several overlays share, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
+//! settle what several overlays share, `scaled` moves the targets of autoscalers with their requests, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
 //! the bill, `described` writes the drafts, and `decide` strings these together. `weigh` decides one workload again with
 //! one thing changed, for people who ask why.
 //!
@@ -21,6 +21,8 @@ mod not_created;
 mod overlay;
 mod patched;
 mod prove;
+mod prove_targets;
+mod scaled;
 mod shared_base;
 mod wanted;
 mod weigh;

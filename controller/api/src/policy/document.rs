@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::policy::words::{
-    BelowMaxWord, Cron, GroupWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, VpaWord, Zone,
+    BelowMaxWord, Cron, GroupWord, HpaWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, Later, section};
@@ -85,6 +85,8 @@ section! {
         "belowObservedMax" => below_observed_max: BelowMaxWord = "never",
         /// What happens where a VerticalPodAutoscaler sizes the same workload: `avoid` (what it sets itself is left to it; one with `updateMode: Off` holds nobody back), `follow` (its target is proposed) or `hand-over` (what it speaks of is left to it, even with `updateMode: Off`).
         "vpa" => vpa: VpaWord = "avoid",
+        /// What happens where a HorizontalPodAutoscaler keeps a resource at a share of its request: `leave` (the resource stays as it is) or `together` (request and target move in one pull request, so that replicas are added at the same usage as before; where the line of the target cannot be edited, the resource stays).
+        "hpa" => hpa: HpaWord = "leave",
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::policy::effective::Layered;
 use crate::policy::file::Rules;
-use crate::policy::words::{BelowMaxWord, GroupWord, LimitWord, SharedWord, StrategyWord, VpaWord};
+use crate::policy::words::{BelowMaxWord, GroupWord, HpaWord, LimitWord, SharedWord, StrategyWord, VpaWord};
 use crate::text::At;
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
@@ -241,6 +241,9 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
     ),
     key!("sizing.vpa", Preference, VpaWord, sizing.vpa, |p, v| p.sizing.vpa = (*v).into(), |p| json!(
         p.sizing.vpa
+    )),
+    key!("sizing.hpa", Preference, HpaWord, sizing.hpa, |p, v| p.sizing.hpa = (*v).into(), |p| json!(
+        p.sizing.hpa
     )),
     key!("changes.maxIncrease", Guardrail(lower), Share<1, 10_000>, changes.max_increase,
         |p, v| p.changes.max_increase = v.0, |p| share(p.changes.max_increase)),

@@ -2,7 +2,9 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy};
+use kubeopt_model::policy::{
+    BelowObservedMax, GroupBy, HpaPolicy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy,
+};
 use schemars::json_schema;
 
 use crate::text::tree::Node;
@@ -58,6 +60,25 @@ impl From<VpaWord> for VpaPolicy {
             VpaWord::Follow => Self::Follow,
             VpaWord::Avoid => Self::Avoid,
             VpaWord::HandOver => Self::HandOver,
+        }
+    }
+}
+
+choice! {
+    /// What happens where a HorizontalPodAutoscaler keeps a resource at a share of its request.
+    pub(crate) enum HpaWord {
+        /// The resource stays.
+        "leave" => Leave,
+        /// Request and target move together.
+        "together" => Together,
+    } later []
+}
+
+impl From<HpaWord> for HpaPolicy {
+    fn from(word: HpaWord) -> Self {
+        match word {
+            HpaWord::Leave => Self::Leave,
+            HpaWord::Together => Self::Together,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use kubeopt_api::policy::{effective_keys, policy_paths};
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
-use kubeopt_model::policy::{BelowObservedMax, GroupBy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy};
+use kubeopt_model::policy::{
+    BelowObservedMax, GroupBy, HpaPolicy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy,
+};
 use kubeopt_model::{Bytes, EffectivePolicy, MilliCores, Namespace, ObjectName, RepoPath, WorkloadKind};
 use proptest::prelude::*;
 
@@ -49,7 +51,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     let layer = repository(
         ".kubeopt.yaml",
         "sizing:\n  strategy: quantile\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {price: 200%, quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
-         memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n  vpa: hand-over\n\
+         memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n  vpa: hand-over\n  hpa: together\n\
          changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n\
          pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
@@ -73,7 +75,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         (LimitPolicy::None, LimitPolicy::Ratio)
     );
     assert_eq!(policy.sizing.below_observed_max, BelowObservedMax::Allow);
-    assert_eq!(policy.sizing.vpa, VpaPolicy::HandOver);
+    assert_eq!((policy.sizing.vpa, policy.sizing.hpa), (VpaPolicy::HandOver, HpaPolicy::Together));
     assert_eq!((policy.changes.max_increase, policy.changes.max_decrease), (3.0, 0.9));
     assert_eq!(policy.changes.ignore_below_ratio, 0.05);
     assert_eq!(
@@ -86,7 +88,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     assert_eq!(policy.pull_requests.labels, ["a", "b"]);
     assert_eq!((policy.pull_requests.reopen_moved_percent, policy.pull_requests.reopen_days), (40, 30));
     assert_eq!(policy.set_by["sizing.cpu.quantile"], ".kubeopt.yaml:7");
-    assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:13");
+    assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:14");
     let unset: Vec<_> =
         effective_keys(&policy).into_iter().filter(|key| key.set_by.is_none()).map(|key| key.path).collect();
     assert_eq!(unset, ["enabled"]);

@@ -56,6 +56,7 @@ fn hostile_bodies() -> Vec<String> {
         labels: vec!["kubeopt".to_owned()],
         not_rendered: true,
         requests: vec![],
+        targets: vec![],
     };
     let marked = format!("Text | with `pipes`\n\n{}", marker.to_html_comment());
     let long_tail = marker.to_html_comment();

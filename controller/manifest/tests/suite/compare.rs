@@ -1,6 +1,6 @@
 //! What the comparison of two renderings lets through, and what it names.
 
-use kubeopt_manifest::compare;
+use kubeopt_manifest::{compare, compare_all};
 use kubeopt_model::{Amount, Bytes, Field, MilliCores};
 
 const BEFORE: &str = "apiVersion: apps/v1
@@ -137,4 +137,32 @@ fn text_that_names_very_many_values_ends_in_a_refusal() {
         let problem = compare(text.as_bytes(), text.as_bytes()).expect_err("too much");
         assert_eq!(problem.code, "E-SRC-021");
     }
+}
+
+#[test]
+fn a_target_of_an_autoscaler_is_told_apart_from_all_else_that_differs() {
+    let scaler = |percent: &str, max: u32| {
+        format!(
+            "{BEFORE}---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: api, namespace: shop}}\nspec:\n  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: api}}\n  maxReplicas: {max}\n  metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: {percent}}}}}}}]\n"
+        )
+    };
+    let of = |before: &str, after: &str| compare_all(before.as_bytes(), after.as_bytes());
+    let found = of(&scaler("70", 9), &scaler("84", 9)).expect("only the target");
+    assert_eq!((found.fields.len(), found.targets.len()), (0, 1));
+    let target = &found.targets[0];
+    assert_eq!((target.percent.before, target.percent.after, target.scaler.as_str()), (70, 84, "api"));
+    assert_eq!(target.workload.to_string(), "shop/deploy/api");
+    for (before, after) in [
+        (scaler("70", 9), scaler("70", 10)),
+        (scaler("70", 9), scaler("{a: 1}", 9)),
+        (scaler("70", 9), scaler("0", 9)),
+        (
+            scaler("70", 9).replace("autoscaling/", "example.org/"),
+            scaler("84", 9).replace("autoscaling/", "example.org/"),
+        ),
+    ] {
+        assert_eq!(of(&before, &after).map_err(|problem| problem.code), Err("E-SRC-023".to_owned()));
+    }
+    let refused = compare(scaler("70", 9).as_bytes(), scaler("84", 9).as_bytes()).expect_err("no resource");
+    assert_eq!(refused.code, "E-SRC-023");
 }

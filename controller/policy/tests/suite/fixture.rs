@@ -83,6 +83,7 @@ impl Case {
             removals,
             additions,
             patches: Vec::new(),
+            targets: Vec::new(),
             reasons: Vec::new(),
             left: Vec::new(),
             risk: Risk::Low,

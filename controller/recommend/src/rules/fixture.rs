@@ -111,6 +111,7 @@ impl Case {
             points: None,
             gpu: None,
             fleet: None,
+            scale_targets: Vec::new(),
         }
     }
 }

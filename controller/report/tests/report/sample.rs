@@ -249,6 +249,7 @@ fn api() -> Recommendation {
         removals: Vec::new(),
         additions: Vec::new(),
         patches: Vec::new(),
+        targets: Vec::new(),
         reasons: vec![
             reason(
                 Field::CPU_REQUEST,
@@ -307,6 +308,7 @@ fn ledger() -> Recommendation {
         removals: Vec::new(),
         additions: Vec::new(),
         patches: Vec::new(),
+        targets: Vec::new(),
         reasons: vec![reason(
             Field::MEMORY_LIMIT,
             "oom-bound",
@@ -340,6 +342,7 @@ pub(crate) fn sample() -> Sample {
             entry: RepoPath::new("apps/payments/overlays/prod").unwrap(),
             by: ProvenBy::Rendered("kustomize v5.8.2".into()),
             changed: recommendations.iter().flat_map(changed_fields).collect(),
+            targets: Vec::new(),
         }],
         recommendations,
         left_alone: vec![
@@ -384,7 +387,9 @@ pub(crate) fn not_rendered() -> Sample {
     let ledger = proven.changed.split_off(2);
     proven.by = ProvenBy::NotRendered("kustomize was not found".into());
     let entry = RepoPath::new("apps/payments/base").unwrap();
-    sample.verifications.insert(0, Verification { entry, by: ProvenBy::Parsed, changed: ledger });
+    sample
+        .verifications
+        .insert(0, Verification { entry, by: ProvenBy::Parsed, changed: ledger, targets: Vec::new() });
     sample
 }
 

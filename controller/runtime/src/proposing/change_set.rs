@@ -4,17 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::{Creation, create, edit, extend_patch, register_patch, remove};
+use kubeopt_manifest::{Creation, create, edit, edit_targets, extend_patch, register_patch, remove};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
 use kubeopt_model::recommendation::{SiteAddition, SitePatch, SiteRemoval};
 use kubeopt_model::{
     Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation,
-    RepoPath, RepositoryId,
+    RepoPath, RepositoryId, TargetEdit,
 };
 
 use super::kept_limits::keep_limits;
 use super::not_created::leave_out;
 use super::overlay::{beside, container_patches};
+use super::scaled::leave_scaled;
 use crate::pricing::PricesByCluster;
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
@@ -64,7 +65,7 @@ pub(crate) struct Edited {
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>;
 
 /// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
-pub(crate) fn edit_all(admitted: Vec<Admitted>, read: ReadFile<'_>) -> Edited {
+pub(crate) fn edit_all(admitted: Vec<Admitted>, read: ReadFile<'_>, prices: &PricesByCluster) -> Edited {
     let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
     for each in admitted {
         let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each));
@@ -72,18 +73,17 @@ pub(crate) fn edit_all(admitted: Vec<Admitted>, read: ReadFile<'_>) -> Edited {
     }
     let mut edited = Edited::default();
     for ((repository, base, group), members) in groups {
-        edit_group(&mut edited, repository, base, group, members, read);
+        edit_group(&mut edited, (repository, base, group), members, read, prices);
     }
     edited
 }
 
 fn edit_group(
     edited: &mut Edited,
-    repository: RepositoryId,
-    base: String,
-    group: String,
+    (repository, base, group): (RepositoryId, String, String),
     members: Vec<Admitted>,
     read: ReadFile<'_>,
+    prices: &PricesByCluster,
 ) {
     let mut before = FileSet::new();
     let mut after = FileSet::new();
@@ -97,7 +97,7 @@ fn edit_group(
                 after.insert(file.clone(), bytes);
             }
         }
-        match edit_most(&after, recommendation) {
+        match edit_most(&after, recommendation, prices) {
             Ok((recommendation, files)) => {
                 after.extend(files);
                 recommendations.push(recommendation);
@@ -164,6 +164,31 @@ pub(crate) fn leave_uncreated(
     Some((edited_anew(change_set, rest)?, gone))
 }
 
+/// The change set with the targets of autoscalers where they are, and with them the requests that they would have moved
+/// with, edited anew; and the recommendations of which nothing is left. None where no target moves, or that is all of it.
+pub(crate) fn leave_targets(
+    change_set: &ChangeSet,
+    problem: &Problem,
+    prices: &PricesByCluster,
+) -> Option<(ChangeSet, Vec<Recommendation>)> {
+    let why = NoRecommendation::NotEditable(problem.clone());
+    let (mut rest, mut gone) = (Vec::new(), Vec::new());
+    for recommendation in &change_set.recommendations {
+        let without = match recommendation.targets.is_empty() {
+            true => Some(recommendation.clone()),
+            false => leave_scaled(recommendation, &why, prices),
+        };
+        match without {
+            Some(without) => rest.push(without),
+            None => gone.push(recommendation.clone()),
+        }
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    Some((edited_anew(change_set, rest)?, gone))
+}
+
 /// The change set without the recommendations that patch an overlay, edited anew, and those. None where there are none, or
 /// no others.
 pub(crate) fn leave_patched(change_set: &ChangeSet) -> Option<(ChangeSet, Vec<Recommendation>)> {
@@ -195,17 +220,26 @@ fn edited_anew(change_set: &ChangeSet, recommendations: Vec<Recommendation>) -> 
     Some(ChangeSet { recommendations, files: differing(before, after), ..change_set.clone() })
 }
 
-/// Edits a recommendation; where a limit cannot be removed, without its removals.
+/// Edits a recommendation; where a limit cannot be removed, without its removals, and where a target of an autoscaler
+/// cannot be set, without what would have moved with it.
 fn edit_most(
     files: &FileSet,
     recommendation: Recommendation,
+    prices: &PricesByCluster,
 ) -> Result<(Recommendation, FileSet), Box<(Recommendation, NoRecommendation)>> {
+    let edited = |without: Recommendation| Some((edit_one(files, &without).ok()?, without));
     match edit_one(files, &recommendation) {
         Ok(edited) => Ok((recommendation, edited)),
         Err(why) => {
-            let without = keep_limits(&recommendation, &|_| true, &why);
-            let edited = without.and_then(|without| Some((edit_one(files, &without).ok()?, without)));
-            edited.map(|(edited, without)| (without, edited)).ok_or_else(|| Box::new((recommendation, why)))
+            let kept = keep_limits(&recommendation, &|_| true, &why).and_then(edited);
+            let unscaled = || {
+                let scaled = Some(&recommendation).filter(|one| !one.targets.is_empty())?;
+                leave_scaled(scaled, &why, prices).and_then(edited)
+            };
+            match kept.or_else(unscaled) {
+                Some((edited, without)) => Ok((without, edited)),
+                None => Err(Box::new((recommendation, why))),
+            }
         }
     }
 }
@@ -235,6 +269,10 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
         let creation = Creation { site: addition.site.clone(), after: addition.after };
         by_file.entry(&addition.site.file).or_default().creations.push(creation);
     }
+    for change in &recommendation.targets {
+        let edit = TargetEdit { site: change.target.site.clone(), after: change.after };
+        by_file.entry(&change.target.site.file).or_default().targets.push(edit);
+    }
     for patch in &recommendation.patches {
         by_file.entry(&patch.file).or_default().patches.push(patch);
         by_file.entry(&patch.kustomization).or_default().named.push(&patch.file);
@@ -263,6 +301,7 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
 #[derive(Default)]
 struct OfFile<'r> {
     edits: Vec<FieldEdit>,
+    targets: Vec<TargetEdit>,
     removals: Vec<EditSite>,
     creations: Vec<Creation>,
     /// What the file, a patch, comes to set.
@@ -275,6 +314,7 @@ impl OfFile<'_> {
     /// Only a patch file is made; all others are there.
     fn may_be_new(&self) -> bool {
         self.edits.is_empty()
+            && self.targets.is_empty()
             && self.removals.is_empty()
             && self.creations.is_empty()
             && self.named.is_empty()
@@ -283,6 +323,9 @@ impl OfFile<'_> {
     fn apply(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         // Edits first: they move no line, so that removals find their places. Creations look for paths, not for lines.
         let mut bytes = if self.edits.is_empty() { bytes.to_vec() } else { edit(path, bytes, &self.edits)? };
+        if !self.targets.is_empty() {
+            bytes = edit_targets(path, &bytes, &self.targets)?;
+        }
         if !self.removals.is_empty() {
             bytes = remove(path, &bytes, &self.removals)?;
         }

@@ -9,13 +9,15 @@ use kubeopt_model::recommendation::Member;
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerRole, NoRecommendation, Problem, Recommendation,
-    RepositoryId, Timestamp, Verification, Window,
+    RepoPath, RepositoryId, Timestamp, Verification, Window,
 };
 use kubeopt_recommend::{Fleet, fleet_of};
 
 use super::apart::{Apart, unrendered_apart};
 use super::billing::{bill_of, bills};
-use super::change_set::{Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_uncreated};
+use super::change_set::{
+    Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_targets, leave_uncreated,
+};
 use super::described::Beside;
 use super::prove::prove;
 use super::wanted::{Governed, Ground, Left, UsageByWindow, Wanted, govern, live_units, locate, want};
@@ -77,6 +79,7 @@ impl Edges {
         let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
         let (governed, refused) = govern(units, &files);
         left.extend(refused);
+        let governed = self.find_scale_targets(governed, sites, &files).await;
         let mut wanted = self.size(governed, seen, sites, now).await?;
         wanted.left.extend(left);
         wanted.problems.extend(files.problems());
@@ -190,7 +193,9 @@ impl Edges {
     pub async fn decide(&self, wanted: Wanted, seen: &Seen, sites: &Sites, now: Timestamp) -> Decided {
         let Wanted { admitted, left, problems } = wanted;
         let mut decided = Decided { admitted: admitted.clone(), left, problems, ..Decided::default() };
-        let edited = edit_all(admitted, &|repository, base, path| sites.read(repository, base, path));
+        let read =
+            |repository: &RepositoryId, base: &str, path: &RepoPath| sites.read(repository, base, path);
+        let edited = edit_all(admitted, &read, &seen.prices);
         for (recommendation, why) in edited.left {
             decided.left.extend(leave(&recommendation, &why));
         }
@@ -226,8 +231,8 @@ impl Edges {
         decided
     }
 
-    /// Proves a change set; a limit that cannot go stays, a request that cannot be created is not, overlays that cannot be
-    /// patched are not, and the rest is proven anew.
+    /// Proves a change set; a limit that cannot go stays, a request that cannot be created is not, one whose target does
+    /// not move with it stays, overlays that cannot be patched are not, and the rest is proven anew.
     async fn prove_most(
         &self,
         mut change_set: ChangeSet,
@@ -249,6 +254,7 @@ impl Edges {
             let without = match problem.code.as_str() {
                 codes::UNCOVERED => keep_limit(&change_set, &problem).map(|without| (without, Vec::new())),
                 codes::SPILLED => leave_uncreated(&change_set, &problem, prices),
+                codes::TARGET_UNPROVEN => leave_targets(&change_set, &problem, prices),
                 _ => None,
             };
             let Some((without, gone)) = without.or_else(|| leave_patched(&change_set)) else {

@@ -9,7 +9,7 @@ use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, Sizi
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
-    RepoPath, RepositoryId, Resources, TracedField, Workload,
+    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload,
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, SitedField};
 
@@ -41,6 +41,8 @@ pub(crate) struct Candidate {
     pub(crate) sites: Vec<(Field, EditSite, Vec<RepoPath>)>,
     /// Fields that are set and may not, and requests that may not be created.
     pub(crate) refused: Vec<(Field, Problem)>,
+    /// The lines of its workload's targets of autoscalers, or why one does not move; empty where nobody looked.
+    pub(crate) scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
     /// The repository.
     pub(crate) repository: RepositoryId,
     /// The branch that pull requests go to.
@@ -109,6 +111,7 @@ fn candidate(
         container: container.clone(),
         sites,
         refused,
+        scale_targets: Vec::new(),
         repository: located.repository.clone(),
         base: located.base.to_owned(),
         entry: located.entry.clone(),
@@ -233,6 +236,7 @@ pub(crate) fn demand(
             points: (known.points)(&candidate.id()),
             gpu: (known.gpu)(&candidate.id()),
             fleet: known.fleet,
+            scale_targets: candidate.scale_targets.clone(),
         })
         .collect();
     let sites = sites.into_values().collect();
@@ -260,6 +264,7 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
             sizing.strategy = SizingStrategy::Kubeopt;
         }
         sizing.vpa = sizing.vpa.max(with.vpa);
+        sizing.hpa = sizing.hpa.max(with.hpa);
         sizing.cpu_price = sizing.cpu_price.max(with.cpu_price);
         sizing.memory_price = sizing.memory_price.max(with.memory_price);
         sizing.cpu_quantile = sizing.cpu_quantile.max(with.cpu_quantile);

@@ -7,14 +7,16 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use kubeopt_gitops::Snapshot;
 use kubeopt_gitops::codes::RENDERER_MISSING;
 use kubeopt_gitops::entry::is_kustomization;
-use kubeopt_manifest::compare;
+use kubeopt_manifest::{Differences, RenderedTarget, compare_all, targets};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{
-    Amount, Change, ChangedField, EditSite, Field, FileSet, Problem, Recommendation, RepoPath, Verification,
+    Amount, Change, ChangedField, ChangedTarget, EditSite, Field, FileSet, Problem, Recommendation, RepoPath,
+    TargetChange, Verification,
 };
 
 use super::change_set::ChangeSet;
+use super::prove_targets::{all_targets_show, prove_targets};
 use crate::codes;
 use crate::tracing::{
     EntryTrace, Part, Rendering, RepositoryTrace, Tools, Unrendered, View, at_once, render_entry,
@@ -44,48 +46,56 @@ pub(crate) async fn prove(
         let help = "run the command again; if it stays, report it with the output of `kubeopt plan`";
         return Err(Problem::new(codes::NOT_PROVEN, "no rendering shows the proposed fields", help));
     }
+    all_targets_show(change_set, &verifications)?;
     Ok(verifications)
 }
 
 /// A scalar that the change set changes, removes, creates, or covers by a patch.
-struct Touched<'a> {
+pub(super) struct Touched<'a> {
     field: Field,
     site: &'a EditSite,
     value: Change<Option<Amount>>,
     /// The one entry point that is meant; none for all that the scalar feeds.
     only: Option<&'a RepoPath>,
+    /// The targets of autoscalers that move with it.
+    pub(super) targets: &'a [TargetChange],
 }
 
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
-    let changed = recommendation.changes.iter().map(|change| Touched {
+    let targets = recommendation.targets.as_slice();
+    let changed = recommendation.changes.iter().map(move |change| Touched {
         field: change.field,
         site: &change.site,
         value: change.value.map(Some),
         only: None,
+        targets,
     });
-    let removed = recommendation.removals.iter().map(|removal| Touched {
+    let removed = recommendation.removals.iter().map(move |removal| Touched {
         field: removal.field,
         site: &removal.site,
         value: Change { before: Some(removal.before), after: None },
         only: None,
+        targets,
     });
-    let created = recommendation.additions.iter().map(|addition| Touched {
+    let created = recommendation.additions.iter().map(move |addition| Touched {
         field: addition.field,
         site: &addition.site,
         value: Change { before: None, after: Some(addition.after) },
         only: None,
+        targets,
     });
-    let patched = recommendation.patches.iter().map(|patch| Touched {
+    let patched = recommendation.patches.iter().map(move |patch| Touched {
         field: patch.field,
         site: &patch.base,
         value: patch.value,
         only: Some(&patch.overlay),
+        targets,
     });
     changed.chain(removed).chain(created).chain(patched)
 }
 
-/// The fields of an entry point that should change, each with its scalar.
-fn wanted<'a>(entry: &EntryTrace, touched: &[Touched<'a>]) -> BTreeMap<ChangedField, &'a EditSite> {
+/// The fields of an entry point that should change, each with what does it.
+fn wanted<'t, 'a>(entry: &EntryTrace, touched: &'t [Touched<'a>]) -> BTreeMap<ChangedField, &'t Touched<'a>> {
     entry
         .fields
         .iter()
@@ -102,14 +112,14 @@ fn wanted<'a>(entry: &EntryTrace, touched: &[Touched<'a>]) -> BTreeMap<ChangedFi
                 field: field.field,
                 value: touched.value,
             };
-            Some((changed, touched.site))
+            Some((changed, touched))
         })
         .collect()
 }
 
 async fn prove_entry(
     entry: &EntryTrace,
-    wanted: BTreeMap<ChangedField, &EditSite>,
+    wanted: BTreeMap<ChangedField, &Touched<'_>>,
     change_set: &ChangeSet,
     trace: &RepositoryTrace,
     tools: Tools<'_>,
@@ -118,11 +128,12 @@ async fn prove_entry(
         change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
     let compared = compare_entry(entry, &trace.snapshot, &after, tools).await?;
     let found: BTreeSet<ChangedField> = compared.changed().cloned().collect();
-    if let Some((field, site)) =
+    if let Some((field, touched)) =
         wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field))
     {
-        return Err(uncovered(&entry.entry.path, field, site));
+        return Err(uncovered(&entry.entry.path, field, touched.site));
     }
+    prove_targets(&entry.entry.path, &wanted, &compared)?;
     let wanted: BTreeSet<ChangedField> = wanted.into_keys().collect();
     if let Some(spilled) =
         found.difference(&wanted).find_map(|field| spilled(&entry.entry.path, field, change_set))
@@ -138,18 +149,31 @@ async fn prove_entry(
 /// All fields in which two renderings of an entry point differ.
 pub(crate) struct Compared {
     /// Sorted, by how they were made comparable: what was rendered, then what was not.
-    parts: Vec<(ProvenBy, Vec<ChangedField>)>,
+    parts: Vec<(ProvenBy, Differences)>,
+    /// The targets of autoscalers before, with the namespaces of their parts.
+    pub(super) targets_before: Vec<RenderedTarget>,
 }
 
 impl Compared {
     pub(crate) fn changed(&self) -> impl Iterator<Item = &ChangedField> {
-        self.parts.iter().flat_map(|(_, changed)| changed)
+        self.parts.iter().flat_map(|(_, found)| &found.fields)
+    }
+
+    /// All targets of autoscalers that differ.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &ChangedTarget> {
+        self.parts.iter().flat_map(|(_, found)| &found.targets)
     }
 
     /// A proof for each way in which fields were compared.
     pub(crate) fn verifications(self, entry: &RepoPath) -> Vec<Verification> {
-        let parts = self.parts.into_iter().filter(|(_, changed)| !changed.is_empty());
-        parts.map(|(by, changed)| Verification { entry: entry.clone(), by, changed }).collect()
+        let parts = self.parts.into_iter().filter(|(_, found)| *found != Differences::default());
+        let proof = |(by, Differences { fields: changed, targets })| Verification {
+            entry: entry.clone(),
+            by,
+            changed,
+            targets,
+        };
+        parts.map(proof).collect()
     }
 }
 
@@ -182,24 +206,43 @@ pub(crate) async fn compare_entry(
         let text = format!("{}: a release would come or go with these values", entry.entry.path);
         return Err(Problem::new(codes::NOT_PROVEN, text, REPORT));
     }
-    let (mut rendered, mut unrendered) = (Vec::new(), Vec::new());
+    let (mut rendered, mut unrendered) = (Differences::default(), Vec::new());
+    let mut targets_before = Vec::new();
     for (part, after) in before.parts.iter().zip(&after.parts) {
-        let mut fields = compare(&part.bare, &after.bare)?;
-        for field in &mut fields {
-            field.workload.namespace = field.workload.namespace.take().or_else(|| after.namespace.clone());
-        }
+        let mut found = compare_all(&part.bare, &after.bare)?;
+        name_namespace(&mut found, after);
+        targets_before.extend(targets_of(part)?);
         if after.unrendered.is_none() {
-            rendered.extend(fields);
-        } else if fields.is_empty() && part.unrendered != after.unrendered {
+            rendered.fields.extend(found.fields);
+            rendered.targets.extend(found.targets);
+        } else if found.fields.is_empty() && part.unrendered != after.unrendered {
             return Err(unseen(&entry.entry.path, &after.by));
         } else {
-            fields.sort();
-            unrendered.push((after.by.clone(), fields));
+            found.fields.sort();
+            unrendered.push((after.by.clone(), found));
         }
     }
-    rendered.sort();
+    rendered.fields.sort();
+    rendered.targets.sort();
     let parts = std::iter::once((by, rendered)).chain(unrendered).collect();
-    Ok(Compared { parts })
+    Ok(Compared { parts, targets_before })
+}
+
+/// What a chart leaves open is what its release says.
+fn name_namespace(found: &mut Differences, part: &Part) {
+    let fields = found.fields.iter_mut().map(|field| &mut field.workload);
+    for workload in fields.chain(found.targets.iter_mut().map(|target| &mut target.workload)) {
+        workload.namespace = workload.namespace.take().or_else(|| part.namespace.clone());
+    }
+}
+
+fn targets_of(part: &Part) -> Result<Vec<RenderedTarget>, Problem> {
+    let mut found = targets(&part.bare)?;
+    for target in &mut found {
+        let namespace = target.workload.namespace.take();
+        target.workload.namespace = namespace.or_else(|| part.namespace.clone());
+    }
+    Ok(found)
 }
 
 /// Values of a chart differ, and nothing tells what it makes of them.
@@ -237,7 +280,7 @@ fn with_patch_files(entry: &EntryTrace, after: &FileSet) -> BTreeSet<RepoPath> {
     reads
 }
 
-const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";
+pub(super) const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";
 
 /// A limit that is set elsewhere as well: without this line, the value below it shows.
 fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem {

@@ -23,6 +23,7 @@ use super::demand::{Candidate, Known, Located, Unit, candidates, demand, stricte
 use super::filled_in::filled_in;
 use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
+use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
 use crate::located::Sites;
 use crate::outlook::windows_of;
@@ -173,6 +174,7 @@ pub(super) fn live_unit(workload: &Workload, container: &Container, repository: 
         container: container.clone(),
         sites: Field::ALL.into_iter().filter_map(site).collect(),
         refused: Vec::new(),
+        scale_targets: live_targets(workload),
         repository: repository.clone(),
         base: String::new(),
         entry: RepoPath::root(),
@@ -294,7 +296,8 @@ pub(super) fn demand_of(
     demand(unit, policy.clone(), &known)
 }
 
-/// Recommends and admits one unit, after what was promised to others.
+/// Recommends and admits one unit, after what was promised to others. Where a target cannot move with its request after
+/// all, the unit is decided again with both where they are.
 pub(super) fn want_one(
     unit: &Unit,
     policy: &EffectivePolicy,
@@ -302,14 +305,30 @@ pub(super) fn want_one(
     ground: &Ground<'_>,
 ) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
+    want_scaled(unit, policy, promised, ground).and_then(|wanted| match wanted {
+        Ok(admitted) => Ok(admitted),
+        Err(stays) => want_scaled(&without_targets(unit, &stays), policy, promised, ground)?
+            .map_err(|why| NoRecommendation::Refused { guardrail: "scaler".to_owned(), text: why }),
+    })
+}
+
+/// The same; the inner error is why a target cannot move with its request, as a clause.
+fn want_scaled(
+    unit: &Unit,
+    policy: &EffectivePolicy,
+    promised: &Promised,
+    ground: &Ground<'_>,
+) -> Result<Result<Admitted, String>, NoRecommendation> {
     let demand = demand_of(unit, policy, ground)?;
     let recommendation = recommend(&demand)?;
     let context = AdmitContext { policy, facts: ground.facts, promised };
     match admit(recommendation, &context) {
-        Admission::Admitted(mut recommendation) => {
-            tell_hours(&mut recommendation, &demand, &windows_of);
-            let entry = recommendation.feeds().next().cloned().unwrap_or_default();
-            Ok(Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry })
+        Admission::Admitted(recommendation) => {
+            Ok(with_targets(recommendation, &demand, &context).map(|mut recommendation| {
+                tell_hours(&mut recommendation, &demand, &windows_of);
+                let entry = recommendation.feeds().next().cloned().unwrap_or_default();
+                Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry }
+            }))
         }
         Admission::Nothing(why) => Err(why),
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::policy::{ChangePolicy, EffectivePolicy, PullRequestPolicy};
 use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft};
-use kubeopt_model::{Amount, Field, Problem, Resource, Timestamp};
+use kubeopt_model::{Amount, Field, Problem, RepoPath, Resource, Timestamp};
 
 use kubeopt_policy::{Publishing, hold};
 
@@ -64,6 +64,9 @@ fn says_almost_the_same(there: &Marker, wanted: &Marker, changes: &ChangePolicy)
     if there.proposal == wanted.proposal {
         return true;
     }
+    if targets_before(there) != targets_before(wanted) {
+        return false;
+    }
     let pairs = paired(&there.fields, &wanted.fields);
     pairs.len() == there.fields.len()
         && pairs.len() == wanted.fields.len()
@@ -79,6 +82,13 @@ fn says_almost_the_same(there: &Marker, wanted: &Marker, changes: &ChangePolicy)
                         delta < least || (delta as f64) < changes.ignore_below_ratio * there.base() as f64
                     }))
         })
+}
+
+/// The targets of autoscalers that move, as they stand: what a request of nearly the same value brings them to is nearly
+/// the same too.
+fn targets_before(marker: &Marker) -> Vec<(&str, Resource, &RepoPath, u32)> {
+    let targets = marker.targets.iter();
+    targets.map(|it| (it.workload.as_str(), it.resource, &it.file, it.percent.before)).collect()
 }
 
 /// Closing means "not these values": remembered until the numbers move or time passes.

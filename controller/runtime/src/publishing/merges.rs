@@ -2,7 +2,7 @@
 
 use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpdate, WantedState};
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
-use kubeopt_model::pull_request::{MarkedField, Marker};
+use kubeopt_model::pull_request::{MarkedField, MarkedTarget, Marker};
 use kubeopt_model::{
     Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp,
     TracedField, WorkloadId, WorkloadKind,
@@ -280,10 +280,11 @@ fn closed(repository: &RepositoryId, pull: &PullRequest, now: Timestamp) -> Pull
     }
 }
 
-/// Whether every value of the marker shows in the templates of the live workloads.
+/// Whether every value of the marker shows in the templates of the live workloads, and every target in their autoscalers.
 fn sync_of<'a>(marker: &Marker, facts: impl Iterator<Item = &'a ClusterFacts> + Clone) -> Sync {
-    let of = marker.fields.len();
-    let synced = marker.fields.iter().filter(|field| shows(field, facts.clone())).count();
+    let of = marker.fields.len() + marker.targets.len();
+    let fields = marker.fields.iter().filter(|field| shows(field, facts.clone())).count();
+    let synced = fields + marker.targets.iter().filter(|target| target_shows(target, facts.clone())).count();
     if synced == of { Sync::Synced } else { Sync::Waiting { synced, of } }
 }
 
@@ -300,6 +301,18 @@ fn shows<'a>(marked: &MarkedField, mut facts: impl Iterator<Item = &'a ClusterFa
         };
         let live = facts.workload(&id).and_then(|workload| workload.container(&container));
         live.is_some_and(|live| live.resources.get(field) == wanted)
+    })
+}
+
+/// Whether the workload's autoscaler has the target.
+fn target_shows<'a>(marked: &MarkedTarget, mut facts: impl Iterator<Item = &'a ClusterFacts>) -> bool {
+    facts.any(|facts| {
+        let mut workloads = facts.workloads.iter().filter(|it| it.id.to_string() == marked.workload);
+        let scaler = workloads.find_map(|workload| workload.scaler.as_ref());
+        scaler.is_some_and(|scaler| {
+            let mut own = scaler.targets.iter().filter(|target| target.resource == marked.resource);
+            own.any(|target| target.utilization_percent == Some(marked.percent.after))
+        })
     })
 }
 

@@ -19,6 +19,7 @@ mod policies;
 mod prometheus;
 mod published;
 mod said;
+mod scaled;
 mod sources;
 mod unrendered;
 mod world;

@@ -70,7 +70,7 @@ impl World {
             forge.create_repository("acme", repository, &own, BASE).await.unwrap();
         }
         let mut metrics = BTreeMap::new();
-        for cluster in apps.iter().map(|app| app.cluster) {
+        for cluster in apps.iter().map(|app| app.cluster).chain(apps.is_empty().then_some("prod")) {
             let own: Vec<App> = apps.iter().filter(|app| app.cluster == cluster).copied().collect();
             metrics.insert(cluster.to_owned(), Switch::to(recorded(&own, quiet_millicores)));
         }
@@ -200,6 +200,11 @@ impl World {
         self.apps.extend(apps);
         *self.shown.lock().unwrap() = shown(&self.apps);
         self
+    }
+
+    /// These apps use what is quiet, and nothing else is there.
+    pub(crate) fn metrics_of(&self, apps: &[App]) {
+        self.metrics["prod"].set(recorded(apps, quiet_millicores));
     }
 
     /// A person writes on the base branch what a pull request proposes.

@@ -18,13 +18,14 @@ fn marker(after: &str) -> Marker {
     }];
     Marker {
         group: "all".into(),
-        proposal: Marker::proposal_hash(&fields),
+        proposal: Marker::proposal_hash(&fields, &[]),
         base: "main".into(),
         cluster: "demo".into(),
         fields,
         labels: vec![],
         not_rendered: false,
         requests: vec![],
+        targets: vec![],
     }
 }
 

@@ -9,13 +9,14 @@ use super::{new_pull_request, update};
 fn draft(not_rendered: bool) -> PullRequestDraft {
     let marker = Marker {
         group: "all".into(),
-        proposal: Marker::proposal_hash(&[]),
+        proposal: Marker::proposal_hash(&[], &[]),
         base: "main".into(),
         cluster: "demo".into(),
         fields: vec![],
         labels: vec![],
         not_rendered,
         requests: vec![],
+        targets: vec![],
     };
     PullRequestDraft {
         repository: RepositoryId { forge: ForgeName::new("f").unwrap(), owner: "o".into(), name: "n".into() },
