@@ -35,6 +35,8 @@ pub struct ClusterConnect {
 pub struct Cluster {
     name: ClusterName,
     client: Client,
+    /// The same without kube's repetitions, which take minutes where a server behind the API server is gone.
+    once: Client,
     namespace: Option<Namespace>,
 }
 
@@ -54,14 +56,16 @@ impl Cluster {
         };
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         let namespace = Namespace::new(config.default_namespace.as_str()).ok();
-        let client = Client::try_from(config).map_err(|e| unusable(e.into()))?;
-        Ok(Self { name, client, namespace })
+        let client = Client::try_from(config.clone()).map_err(|e| unusable(e.into()))?;
+        config.default_retry = false;
+        let once = Client::try_from(config).map_err(|e| unusable(e.into()))?;
+        Ok(Self { name, client, once, namespace })
     }
 
     /// A connection with a client that was made elsewhere.
     pub fn with_client(name: ClusterName, client: Client) -> Self {
         let namespace = Namespace::new(client.default_namespace()).ok();
-        Self { name, client, namespace }
+        Self { name, once: client.clone(), client, namespace }
     }
 
     /// The name in the configuration.
@@ -85,6 +89,11 @@ impl Cluster {
 
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// A client that repeats nothing: a 503 is told at once.
+    pub(crate) fn once(&self) -> Client {
+        self.once.clone()
     }
 
     pub(crate) fn unreachable(&self, source: kube::Error) -> ClusterError {

@@ -80,7 +80,7 @@ impl Cluster {
 
     async fn usage_page(&self, params: &ListParams) -> Result<Vec<u8>, ClusterError> {
         let request = Request::new(PATH).list(params).map_err(|error| self.unread(told(&error)))?;
-        let answer = self.client().request_stream(request).await.map_err(|error| self.refused(&error))?;
+        let answer = self.once().request_stream(request).await.map_err(|error| self.refused(&error))?;
         let mut bytes = Vec::new();
         let read = answer.take(PAGE_BYTES_MAX + 1).read_to_end(&mut bytes).await;
         read.map_err(|error| self.unread(told(&error)))?;
@@ -105,12 +105,11 @@ impl Cluster {
     }
 }
 
-/// A list of PodMetrics; the shapes follow `k8s.io/metrics/pkg/apis/metrics/v1beta1`.
+/// A list of PodMetrics; one without items, as Go writes it, has null there. The shapes follow `k8s.io/metrics/pkg/apis/metrics/v1beta1`.
 #[derive(Debug, Deserialize)]
 struct Page {
     #[serde(default)]
     metadata: PageMetadata,
-    #[serde(default)]
     items: Option<Vec<Item>>,
 }
 

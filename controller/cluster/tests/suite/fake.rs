@@ -37,6 +37,8 @@ struct Inner {
 pub(crate) enum Answer {
     /// These objects; the second part asks for another page.
     Page(Vec<Value>, Option<&'static str>),
+    /// A text that is not a list, so many times over.
+    Text(&'static str, usize),
     /// A refusal with this status.
     Refuse(u16),
 }
@@ -76,7 +78,9 @@ impl Fake {
 
     /// A connection to it.
     pub(crate) fn cluster(&self) -> Cluster {
-        let config = kube::Config::new(self.url.parse().unwrap());
+        let mut config = kube::Config::new(self.url.parse().unwrap());
+        // What it refuses it refuses for good.
+        config.default_retry = false;
         Cluster::with_client(ClusterName::new("fake").unwrap(), kube::Client::try_from(config).unwrap())
     }
 
@@ -153,6 +157,11 @@ async fn handle(State(fake): State<Fake>, request: Request) -> Response {
             let list = json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": "1", "continue": next},
                 "items": items});
             (StatusCode::OK, list.to_string()).into_response()
+        }
+        Answer::Text(text, times) => {
+            let parts = std::iter::repeat_n(Bytes::from_static(text.as_bytes()), times);
+            let parts = futures::stream::iter(parts).map(Ok::<_, std::convert::Infallible>);
+            Body::from_stream(parts).into_response()
         }
         Answer::Refuse(status) => refusal(status),
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod fake;
+mod moments;
 
 use std::time::Duration;
 
