@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::usage::HourPoint;
+use kubeopt_model::usage::HourSeries;
 use linfa::DatasetBase;
 use linfa::traits::{Fit as _, Predict as _};
 use linfa_clustering::KMeans;
@@ -111,8 +111,8 @@ pub struct Profile {
 
 impl Shape {
     /// The shape of a usage; none where it is too short, or all zero.
-    pub fn of(cpu: &[HourPoint], memory: &[HourPoint]) -> Option<Self> {
-        let hours = Hours::of(cpu, |point| point.p95);
+    pub fn of(cpu: &HourSeries, memory: &HourSeries) -> Option<Self> {
+        let hours = Hours::of(cpu.iter(), |point| point.p95);
         let mut values: Vec<f64> = hours.values().iter().copied().flatten().collect();
         if values.len() < HOURS_MIN {
             return None;
@@ -133,7 +133,7 @@ impl Shape {
     }
 }
 
-fn flatness(memory: &[HourPoint]) -> Option<f64> {
+fn flatness(memory: &HourSeries) -> Option<f64> {
     let mut daily: BTreeMap<i64, f64> = BTreeMap::new();
     for point in memory.iter().filter(|point| point.max.is_finite()) {
         let day = daily.entry(point.at_unix_s.div_euclid(86_400)).or_insert(0.0);
@@ -236,9 +236,11 @@ fn scaled(shapes: &[[f64; 4]]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_model::usage::HourPoint;
+
     use super::*;
 
-    fn points(hours: usize, at: impl Fn(usize) -> f64) -> Vec<HourPoint> {
+    fn points(hours: usize, at: impl Fn(usize) -> f64) -> HourSeries {
         let point = |hour: usize| {
             let value = at(hour);
             HourPoint { at_unix_s: hour as i64 * 3600, median: value, p95: value, max: value }

@@ -97,7 +97,7 @@ pub(crate) mod tests {
                 HourPoint { at_unix_s: hour as i64 * 3600, median: value, p95: value, max: value }
             })
             .collect();
-        Hours::of(&points, |point| point.p95)
+        Hours::of(points.iter().copied(), |point| point.p95)
     }
 
     fn periods(hours: &Hours) -> Vec<usize> {
@@ -119,15 +119,15 @@ pub(crate) mod tests {
     #[test]
     fn little_history_gaps_and_constants_do_no_harm() {
         assert_eq!(periods(&load(2, |hour| (hour % DAY) as f64)), [0; 0], "two weeks are too few");
-        assert_eq!(seasons(&Hours::of(&[], |point| point.p95)), []);
+        assert_eq!(seasons(&Hours::of([], |point| point.p95)), []);
         let one = HourPoint { at_unix_s: 0, median: f64::NAN, p95: f64::NAN, max: 1.0 };
-        assert_eq!(seasons(&Hours::of(&[one], |point| point.p95)), []);
+        assert_eq!(seasons(&Hours::of([one], |point| point.p95)), []);
         let mut gaps = Vec::new();
         for hour in (0..5 * WEEK).filter(|hour| hour % 3 != 0) {
             let value = if (9..17).contains(&(hour % DAY)) { 900.0 } else { 100.0 };
             gaps.push(HourPoint { at_unix_s: hour as i64 * 3600, median: value, p95: value, max: value });
         }
-        assert_eq!(periods(&Hours::of(&gaps, |point| point.p95)), [24]);
+        assert_eq!(periods(&Hours::of(gaps, |point| point.p95)), [24]);
     }
 
     #[test]

@@ -24,17 +24,21 @@ pub struct Hours {
 impl Hours {
     /// The hours of a usage, by `value`, such as the 95th percentile. Hours may come in any order; values that are not
     /// finite count as not measured.
-    pub fn of(points: &[HourPoint], value: impl Fn(&HourPoint) -> f64) -> Self {
-        let hour = |point: &HourPoint| point.at_unix_s.div_euclid(HOUR_S);
-        let Some(last) = points.iter().map(hour).max() else {
+    pub fn of(
+        points: impl IntoIterator<Item = HourPoint, IntoIter: Clone>,
+        value: impl Fn(&HourPoint) -> f64,
+    ) -> Self {
+        let points = points.into_iter();
+        let hour = |point: HourPoint| point.at_unix_s.div_euclid(HOUR_S);
+        let Some(last) = points.clone().map(hour).max() else {
             return Self { from_unix_s: 0, values: Vec::new() };
         };
-        let first = points.iter().map(hour).min().unwrap_or(last).max(last - HOURS_MAX as i64 + 1);
+        let first = points.clone().map(hour).min().unwrap_or(last).max(last - HOURS_MAX as i64 + 1);
         let mut values = vec![None; usize::try_from(last - first + 1).unwrap_or_default()];
         for point in points {
             let slot = usize::try_from(hour(point) - first).ok().and_then(|at| values.get_mut(at));
             if let Some(slot) = slot {
-                *slot = Some(value(point)).filter(|value| value.is_finite());
+                *slot = Some(value(&point)).filter(|value| value.is_finite());
             }
         }
         Self { from_unix_s: first * HOUR_S, values }

@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(load_windows(&load(4, |_| 500.0)), None);
         let faint = load(6, |hour| if (9..17).contains(&(hour % DAY)) { 130.0 } else { 100.0 });
         assert_eq!(load_windows(&faint), None, "a third more is not worth a window");
-        assert_eq!(load_windows(&Hours::of(&[], |point| point.max)), None);
+        assert_eq!(load_windows(&Hours::of([], |point| point.max)), None);
     }
 
     #[test]

@@ -331,6 +331,7 @@ impl ClusterFacts {
 
     /// The workload with this id.
     pub fn workload(&self, id: &WorkloadId) -> Option<&Workload> {
-        self.workloads.iter().find(|workload| &workload.id == id)
+        let at = self.workloads.binary_search_by(|workload| workload.id.cmp(id)).ok()?;
+        self.workloads.get(at)
     }
 }

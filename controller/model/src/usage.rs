@@ -1,5 +1,7 @@
 //! Measured usage: what observation hands over, and what history gives back for a window.
 
+mod hours;
+
 use std::fmt;
 
 use kubeopt_signal::Sketch;
@@ -9,6 +11,8 @@ use crate::Timestamp;
 use crate::names::{ContainerName, Namespace, ObjectName};
 use crate::quantity::{Bytes, Resource};
 use crate::workload::ContainerId;
+
+pub use hours::HourSeries;
 
 /// A half-open span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -251,9 +255,9 @@ pub struct ContainerUsage {
     /// Sum of the pods' time, in hours.
     pub replica_hours: f64,
     /// CPU by hour, for charts.
-    pub cpu_hours: Vec<HourPoint>,
+    pub cpu_hours: HourSeries,
     /// Memory by hour, for charts.
-    pub memory_hours: Vec<HourPoint>,
+    pub memory_hours: HourSeries,
     /// Why the window is partial, if it is: nothing is lowered on it.
     pub partial: Option<String>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::load::{HourSpan, LoadPart, LoadWindows, TimedRequest, WEEK_HOURS, spoken};
 use kubeopt_model::recommendation::{Effect, Member};
-use kubeopt_model::usage::{DayUsage, HourPoint, ResourceUsage};
+use kubeopt_model::usage::{DayUsage, HourSeries, ResourceUsage};
 use kubeopt_model::{
     ContainerRole, ContainerUsage, EffectivePolicy, Field, MilliCores, Reason, Recommendation, Resource,
     WorkloadKind,
@@ -88,7 +88,7 @@ fn within(evidence: &Evidence, spans: &[HourSpan]) -> Option<Evidence> {
     let usage = part.usage.as_mut()?;
     let cpu = usage.cpu.as_mut()?;
     let holds = |at: i64| spans.iter().any(|span| span.holds(at));
-    usage.cpu_hours.retain(|hour| holds(hour.at_unix_s));
+    usage.cpu_hours = usage.cpu_hours.iter().filter(|hour| holds(hour.at_unix_s)).collect();
     *cpu = of_hours(&usage.cpu_hours, cpu)?;
     usage.memory = None;
     // Of earlier days only all hours together are known.
@@ -99,10 +99,10 @@ fn within(evidence: &Evidence, spans: &[HourSpan]) -> Option<Evidence> {
     Some(part)
 }
 
-fn of_hours(hours: &[HourPoint], whole: &ResourceUsage) -> Option<ResourceUsage> {
+fn of_hours(hours: &HourSeries, whole: &ResourceUsage) -> Option<ResourceUsage> {
     let mut days: BTreeMap<i64, DayUsage> = BTreeMap::new();
     let mut sketch = Sketch::default();
-    for hour in hours {
+    for hour in hours.iter() {
         let at_unix_s = hour.at_unix_s.div_euclid(86_400) * 86_400;
         let day =
             days.entry(at_unix_s).or_insert(DayUsage { at_unix_s, sketch: Sketch::default(), max: 0.0 });

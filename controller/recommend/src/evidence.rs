@@ -1,7 +1,7 @@
 //! What is known about one container when its size is decided.
 
 use kubeopt_model::gpu::GpuUse;
-use kubeopt_model::usage::{ContainerPoints, DayUsage, HourPoint};
+use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries};
 use kubeopt_model::{
     Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
 };
@@ -16,7 +16,7 @@ pub struct EarlierDays {
     /// Memory, oldest first.
     pub memory: Vec<DayUsage>,
     /// CPU by hour, oldest first.
-    pub cpu_hours: Vec<HourPoint>,
+    pub cpu_hours: HourSeries,
 }
 
 impl EarlierDays {
@@ -27,7 +27,7 @@ impl EarlierDays {
         };
         self.cpu.extend(days(usage.cpu));
         self.memory.extend(days(usage.memory));
-        self.cpu_hours.extend(usage.cpu_hours.into_iter().filter(|hour| hour.at_unix_s < before_unix_s));
+        self.cpu_hours.extend(usage.cpu_hours.iter().filter(|hour| hour.at_unix_s < before_unix_s));
     }
 
     /// The first of them, in seconds since the epoch.

@@ -30,7 +30,7 @@ impl Past {
         let at_limit = killed.filter_map(|kill| Some((kill.at_unix_s, kill.limit.or(limit_now)?.0 as f64)));
         Self {
             days: evidence.earlier.as_ref().map(|earlier| all_days(earlier, usage)),
-            cpu_hours: earlier_hours(evidence).chain(&usage.cpu_hours).map(median).collect(),
+            cpu_hours: earlier_hours(evidence).chain(usage.cpu_hours.iter()).map(median).collect(),
             oom_kills: at_limit.collect(),
             most: Given {
                 // A limit that throttles or kills is raised, so that it bounds nothing.
@@ -66,11 +66,11 @@ impl Past {
     }
 }
 
-fn earlier_hours(evidence: &Evidence) -> impl Iterator<Item = &HourPoint> {
-    evidence.earlier.iter().flat_map(|earlier| &earlier.cpu_hours)
+fn earlier_hours(evidence: &Evidence) -> impl Iterator<Item = HourPoint> {
+    evidence.earlier.iter().flat_map(|earlier| earlier.cpu_hours.iter())
 }
 
-fn median(hour: &HourPoint) -> (i64, f64) {
+fn median(hour: HourPoint) -> (i64, f64) {
     (hour.at_unix_s, hour.median)
 }
 

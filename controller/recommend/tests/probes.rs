@@ -84,8 +84,8 @@ fn container(cpu: Shape<'_>, memory_mebi: Shape<'_>, days: i64) -> Evidence {
         startup: Startup::default(),
         pods,
         replica_hours: (pods * 24) as f64 * days as f64,
-        cpu_hours: hours(cpu, from_s),
-        memory_hours: Vec::new(),
+        cpu_hours: hours(cpu, from_s).into_iter().collect(),
+        memory_hours: Default::default(),
         partial: None,
     };
     let steps = || (NOW_S - 14 * DAY_S..NOW_S).step_by(STEP_S as usize);

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use kubeopt_model::quantity::{Field, MIB, Resource};
 use kubeopt_model::recommendation::Member;
-use kubeopt_model::usage::HourPoint;
+use kubeopt_model::usage::HourSeries;
 use kubeopt_model::{Bound, ContainerId};
 
 use crate::figures;
@@ -48,7 +48,7 @@ pub struct UsageChart {
 impl UsageChart {
     /// The chart of one resource of a member; none where history has no hours of it.
     pub fn of(member: &Member, resource: Resource) -> Option<Self> {
-        let (hours, statistic): (&[HourPoint], _) = match resource {
+        let (hours, statistic): (&HourSeries, _) = match resource {
             Resource::Cpu => (&member.usage.cpu_hours, "hourly p95"),
             Resource::Memory => (&member.usage.memory_hours, "hourly maximum"),
         };

@@ -49,7 +49,7 @@ pub(crate) fn windows_of(usage: &ContainerUsage) -> Option<LoadWindows> {
 
 /// The 95th percentile of each hour: a single burst makes no hour busy.
 fn cpu_hours(usage: &ContainerUsage) -> Hours {
-    Hours::of(&usage.cpu_hours, |point| point.p95)
+    Hours::of(usage.cpu_hours.iter(), |point| point.p95)
 }
 
 /// The outlook of each container. Profiles are told by all of them together.

@@ -13,8 +13,8 @@ use polars::prelude::{ParquetReader, SerReader as _};
 
 use super::world::{cluster, container, pod};
 
-/// 2025-11-20, midnight UTC: where the history ends.
-const END_UNIX_S: i64 = 1_763_596_800;
+/// 2025-11-20, 13:00 UTC: where the history ends, within a day as at most times.
+const END_UNIX_S: i64 = 1_763_643_600;
 
 const STEP_S: i64 = 300;
 const HOUR_S: i64 = 3600;
@@ -32,21 +32,36 @@ pub(super) async fn make(folder: &Path, containers: usize, days: u32) {
     // A folder that was never finished holds whatever an interrupted run left.
     let _none = std::fs::remove_dir_all(folder);
     let store = ParquetUsage::open(folder).or_fail("open a history");
+    let today = END_UNIX_S.div_euclid(DAY_S) * DAY_S;
     for day in (1..=i64::from(days)).rev() {
-        let from_unix_s = END_UNIX_S - day * DAY_S;
+        let from_unix_s = today - day * DAY_S;
         append(&store, containers, Window { from_unix_s, to_unix_s: from_unix_s + DAY_S }).await;
+    }
+    for from_unix_s in (today..END_UNIX_S).step_by(HOUR_S as usize) {
+        append(&store, containers, Window { from_unix_s, to_unix_s: from_unix_s + HOUR_S }).await;
     }
     std::fs::write(stamp, "").or_fail("note that a history is made");
 }
 
-/// Now, for whoever reads the history.
-pub(super) fn end() -> Timestamp {
-    Timestamp::from_second(END_UNIX_S).expect("a literal that is a time")
+/// The end of the history, and an hour later.
+pub(super) fn ends() -> [Timestamp; 2] {
+    [0, HOUR_S].map(|later| Timestamp::from_second(END_UNIX_S + later).expect("a literal that is a time"))
 }
 
-/// The hour that a pass finds new.
-pub(super) fn last_hour() -> Window {
-    Window { from_unix_s: END_UNIX_S - HOUR_S, to_unix_s: END_UNIX_S }
+/// The hour that the second pass finds new.
+pub(super) fn next_hour() -> Window {
+    Window { from_unix_s: END_UNIX_S, to_unix_s: END_UNIX_S + HOUR_S }
+}
+
+/// The same files under another folder, for a pass that adds to them. The store replaces files and never writes into one.
+pub(super) fn linked(folder: &Path, to: &Path) {
+    let of_cluster = to.join(cluster().as_str());
+    std::fs::create_dir_all(&of_cluster).or_fail("make a folder");
+    for entry in std::fs::read_dir(folder.join(cluster().as_str())).or_fail("list a history") {
+        let path = entry.or_fail("list a history").path();
+        let name = path.file_name().or_fail("name a file of the history");
+        std::fs::hard_link(&path, of_cluster.join(name)).or_fail("link a file of the history");
+    }
 }
 
 /// Adds what all containers used in a slice.
@@ -76,16 +91,15 @@ fn used(at: usize, signal: Signal, key: u64, time: i64) -> f64 {
     }
 }
 
-/// Bytes that a pass reads: all files but the points, which no rule of the default policy looks at.
+/// Bytes of the hours.
 pub(super) fn bytes(folder: &Path) -> u64 {
     files(folder).iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum()
 }
 
-/// Reads every table that a pass reads, one after the other, and gives the number of their rows.
+/// Reads every table of hours, one after the other, and gives the number of their rows.
 pub(super) fn read_all(folder: &Path) -> usize {
-    let tables =
-        files(folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == "parquet"));
-    tables
+    files(folder)
+        .into_iter()
         .map(|path| {
             let file = File::open(path).or_fail("open a table");
             ParquetReader::new(file).finish().expect("a table of the history").height()
@@ -97,7 +111,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let folder = folder.join(cluster().as_str());
     let entries = std::fs::read_dir(folder).or_fail("list a history");
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.or_fail("list a history").path()).collect();
-    files.retain(|path| !path.to_string_lossy().contains("points"));
+    // Points and digests are other forms of them.
+    files.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.ends_with(".parquet") && !name.contains("points") && !name.contains("digest")
+    });
     files.sort();
     files
 }

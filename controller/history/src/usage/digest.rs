@@ -58,10 +58,14 @@ impl Digest {
 
     /// As a table: `series`, `writes` (the same in each row: of which write of the day it is), `day` (packed).
     pub(super) fn to_table(&self, writes: u32) -> Result<DataFrame, HistoryError> {
-        let packed: Vec<Vec<u8>> =
-            self.days.iter().map(|(_, day)| postcard::to_stdvec(day).map_err(unpackable)).collect::<Result<_, _>>()?;
+        let packed: Vec<Vec<u8>> = self
+            .days
+            .iter()
+            .map(|(_, day)| postcard::to_stdvec(day).map_err(unpackable))
+            .collect::<Result<_, _>>()?;
         Ok(DataFrame::new(vec![
-            UInt64Chunked::from_iter_values("series".into(), self.days.iter().map(|(series, _)| *series)).into_column(),
+            UInt64Chunked::from_iter_values("series".into(), self.days.iter().map(|(series, _)| *series))
+                .into_column(),
             UInt32Chunked::full("writes".into(), writes, self.days.len()).into_column(),
             BinaryChunked::from_iter_values("day".into(), packed.iter().map(Vec::as_slice)).into_column(),
         ])?)

@@ -185,7 +185,12 @@ impl<S: Shelf> UsageFiles<S> {
     }
 
     /// Adds a slice to a day, as a segment of its own or with all others as one. The caller holds [`UsageFiles::writing`].
-    async fn append_day(&self, cluster: &ClusterName, day: i64, slice: &Arc<Slice>) -> Result<(), HistoryError> {
+    async fn append_day(
+        &self,
+        cluster: &ClusterName,
+        day: i64,
+        slice: &Arc<Slice>,
+    ) -> Result<(), HistoryError> {
         let old = self.ledger(cluster, day).await?;
         let mut ledger = old.clone().unwrap_or_default();
         ledger.replace(day, slice);
@@ -253,7 +258,8 @@ impl<S: Shelf> UsageFiles<S> {
             summary.add_names(&ledger);
             summary.add_hours(&ledger);
             summary.add_day(day, &digest);
-            let file = if is_whole { Some(Tables::write_one(&mut digest.to_table(ledger.writes)?)?) } else { None };
+            let file =
+                if is_whole { Some(Tables::write_one(&mut digest.to_table(ledger.writes)?)?) } else { None };
             Ok((summary, file))
         })
         .await?;
@@ -261,7 +267,9 @@ impl<S: Shelf> UsageFiles<S> {
         if let (Some(file), Ok(_one_writer)) = (digest, self.writing.try_lock())
             && let Err(error) = self.shelf.write(&FileNames::of(cluster, day).digest(), file).await
         {
-            tracing::debug!("the digest of a day was not kept, so the day is read from its tables again: {error}");
+            tracing::debug!(
+                "the digest of a day was not kept, so the day is read from its tables again: {error}"
+            );
         }
         Ok(summary)
     }

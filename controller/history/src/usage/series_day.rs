@@ -269,8 +269,12 @@ mod tests {
         let day = open.end();
         let sketch = sketch_of(day.bins());
         assert_eq!((day.highest(), sketch.zeros(), sketch.count()), (Some((9.0, 3600)), 1, 5));
-        assert_eq!(day.pods().iter().map(|span| (span.pod, span.samples)).collect::<Vec<_>>(), [(7, 2), (8, 1)]);
-        let hours: Vec<(i64, f64)> = day.hours(DAY_S).map(|hour| (hour.at_unix_s - DAY_S, hour.max)).collect();
+        assert_eq!(
+            day.pods().iter().map(|span| (span.pod, span.samples)).collect::<Vec<_>>(),
+            [(7, 2), (8, 1)]
+        );
+        let hours: Vec<(i64, f64)> =
+            day.hours(DAY_S).map(|hour| (hour.at_unix_s - DAY_S, hour.max)).collect();
         assert_eq!(hours, [(0, 5.0), (3600, 9.0)]);
     }
 }

@@ -98,8 +98,8 @@ impl Case {
             startup: kubeopt_model::usage::Startup::default(),
             pods: self.pods,
             replica_hours: 100.0,
-            cpu_hours: Vec::new(),
-            memory_hours: Vec::new(),
+            cpu_hours: Default::default(),
+            memory_hours: Default::default(),
             partial: None,
         };
         Evidence {

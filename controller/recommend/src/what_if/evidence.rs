@@ -1,6 +1,6 @@
 //! Evidence that differs in one thing: what was used, what happened, what stands around the container.
 
-use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage};
+use kubeopt_model::usage::{DayUsage, HourPoint, HourSeries, OomKill, ResourceUsage};
 use kubeopt_model::{Bound, Field, Resource, Resources};
 use kubeopt_signal::Sketch;
 
@@ -83,7 +83,7 @@ pub(super) fn scaled(evidence: &Evidence, resource: Resource, factor: f64) -> Op
         Resource::Memory => (usage.memory.as_mut()?, &mut usage.memory_hours),
     };
     scale(used, factor);
-    hours.iter_mut().for_each(|hour| scale_hour(hour, factor));
+    *hours = scaled_hours(hours, factor);
     if let Some(earlier) = &mut other.earlier {
         let days = match resource {
             Resource::Cpu => &mut earlier.cpu,
@@ -91,7 +91,7 @@ pub(super) fn scaled(evidence: &Evidence, resource: Resource, factor: f64) -> Op
         };
         days.iter_mut().for_each(|day| scale_day(day, factor));
         if resource == Resource::Cpu {
-            earlier.cpu_hours.iter_mut().for_each(|hour| scale_hour(hour, factor));
+            earlier.cpu_hours = scaled_hours(&earlier.cpu_hours, factor);
         }
     }
     if let Some(points) = &mut other.points {
@@ -115,10 +115,14 @@ fn scale_day(day: &mut DayUsage, factor: f64) {
     day.max *= factor;
 }
 
-fn scale_hour(hour: &mut HourPoint, factor: f64) {
-    hour.median *= factor;
-    hour.p95 *= factor;
-    hour.max *= factor;
+fn scaled_hours(hours: &HourSeries, factor: f64) -> HourSeries {
+    let scaled = |hour: HourPoint| HourPoint {
+        median: hour.median * factor,
+        p95: hour.p95 * factor,
+        max: hour.max * factor,
+        ..hour
+    };
+    hours.iter().map(scaled).collect()
 }
 
 fn scaled_sketch(sketch: &Sketch, factor: f64) -> Sketch {

@@ -96,8 +96,8 @@ pub(crate) fn usage(
         startup: kubeopt_model::usage::Startup::default(),
         pods,
         replica_hours: 672.0 * pods as f64,
-        cpu_hours,
-        memory_hours,
+        cpu_hours: cpu_hours.into_iter().collect(),
+        memory_hours: memory_hours.into_iter().collect(),
         partial: None,
     }
 }

@@ -144,8 +144,9 @@ fn trace(usage: &ContainerUsage, points: Option<&ContainerPoints>, requests: &Re
     let (own_cpu, own_memory) = points.map_or((&[][..], &[][..]), |own| (&own.cpu, &own.memory));
     let cpu = before(own_cpu, |from| days.iter().filter(move |day| day.at_unix_s < from).flat_map(of_day));
     let hours = &usage.memory_hours;
-    let memory =
-        before(own_memory, |from| hours.iter().filter(move |hour| hour.at_unix_s < from).flat_map(of_hour));
+    let memory = before(own_memory, |from| {
+        hours.iter().filter(move |hour| hour.at_unix_s < from).flat_map(|hour| of_hour(&hour))
+    });
     UsageTrace {
         name: usage.container.to_string(),
         cpu: provided(cpu, requests.cpu.map(|millicores| millicores.0)),

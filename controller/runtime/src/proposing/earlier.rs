@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_model::policy::SizingStrategy;
+use kubeopt_model::usage::HourPoint;
 use kubeopt_model::{ClusterName, ContainerId, Problem, Timestamp, Window};
 use kubeopt_recommend::EarlierDays;
 
@@ -64,7 +65,8 @@ impl Edges {
             let week = Window { from_unix_s, to_unix_s: (from_unix_s + STEP_S).min(end_s) };
             let usage = self.history.usage(cluster, week, Some(ids)).await;
             for mut usage in usage.map_err(|error| error.problem())? {
-                usage.cpu_hours.retain(|hour| hour.at_unix_s >= now.as_second() - HOURS_S);
+                let is_near = |hour: &HourPoint| hour.at_unix_s >= now.as_second() - HOURS_S;
+                usage.cpu_hours = usage.cpu_hours.iter().filter(is_near).collect();
                 found.entry(usage.container.clone()).or_default().add(usage, end_s);
             }
             from_unix_s = week.to_unix_s;

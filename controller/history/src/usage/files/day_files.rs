@@ -32,7 +32,11 @@ impl<S: Shelf> UsageFiles<S> {
     }
 
     /// The ledger of a day; none where there is none or it was found damaged.
-    pub(super) async fn ledger(&self, cluster: &ClusterName, day: i64) -> Result<Option<Ledger>, HistoryError> {
+    pub(super) async fn ledger(
+        &self,
+        cluster: &ClusterName,
+        day: i64,
+    ) -> Result<Option<Ledger>, HistoryError> {
         let names = FileNames::of(cluster, day);
         let Some(bytes) = self.shelf.read(&names.ledger()).await? else { return Ok(None) };
         match Ledger::read(&bytes) {
@@ -130,7 +134,9 @@ impl<S: Shelf> UsageFiles<S> {
         cluster: &ClusterName,
         day: i64,
     ) -> Result<Option<DataFrame>, HistoryError> {
-        let Some(bytes) = self.shelf.read(&FileNames::of(cluster, day).digest()).await? else { return Ok(None) };
+        let Some(bytes) = self.shelf.read(&FileNames::of(cluster, day).digest()).await? else {
+            return Ok(None);
+        };
         Ok(whole(move || Tables::read_digest(bytes)).await?.ok())
     }
 
@@ -200,7 +206,12 @@ impl<S: Shelf> UsageFiles<S> {
     }
 
     /// Takes all files of a day out of use, and tells which of them is to blame.
-    pub(super) async fn set_aside(&self, names: &FileNames, blamed: &str, why: String) -> Result<(), HistoryError> {
+    pub(super) async fn set_aside(
+        &self,
+        names: &FileNames,
+        blamed: &str,
+        why: String,
+    ) -> Result<(), HistoryError> {
         let why = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect();
         let error = HistoryError::Damaged { name: blamed.to_owned(), why };
         tracing::warn!(code = error.code(), "{error}");

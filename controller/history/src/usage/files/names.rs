@@ -50,7 +50,9 @@ impl FileNames {
     /// nothing.
     pub(super) fn own(&self, names: Vec<String>) -> Vec<String> {
         let Some((folder, date)) = self.stem.split_once('/') else { return Vec::new() };
-        let own = names.into_iter().filter(|name| name.strip_prefix(date).is_some_and(|rest| rest.starts_with('.')));
+        let own = names
+            .into_iter()
+            .filter(|name| name.strip_prefix(date).is_some_and(|rest| rest.starts_with('.')));
         let mut own: Vec<String> = own.map(|name| format!("{folder}/{name}")).collect();
         own.sort_by_key(|name| *name != self.ledger());
         own

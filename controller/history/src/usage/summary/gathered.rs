@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of tables and names.
 
-use kubeopt_model::usage::{DayUsage, HourPoint};
+use kubeopt_model::usage::{DayUsage, HourSeries};
 use kubeopt_signal::Sketch;
 
 use crate::usage::frame::PodSpan;
@@ -15,7 +15,7 @@ pub(super) struct Gathered {
     highest: Option<(f64, i64)>,
     spans: Vec<PodSpan>,
     days: Vec<DayUsage>,
-    hours: Vec<HourPoint>,
+    hours: HourSeries,
 }
 
 /// What is kept of the days of a series.
@@ -69,9 +69,7 @@ impl Gathered {
     }
 
     /// All hours, oldest first.
-    pub(super) fn take_hours(&mut self) -> Vec<HourPoint> {
-        let mut hours = std::mem::take(&mut self.hours);
-        hours.shrink_to_fit();
-        hours
+    pub(super) fn take_hours(&mut self) -> HourSeries {
+        std::mem::take(&mut self.hours)
     }
 }
