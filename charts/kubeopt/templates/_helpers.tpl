@@ -27,3 +27,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
+
+{{/* Not empty where usage of the cluster that kubeopt runs in is asked of its metrics-server: no Prometheus is named. */}}
+{{- define "kubeopt.asksMetricsServer" -}}
+{{- range .Values.config.clusters }}
+{{- $metrics := .metrics | default dict }}
+{{- if and (not .kubeconfig) (not $metrics.prometheus) }}true{{ end }}
+{{- end }}
+{{- end }}
