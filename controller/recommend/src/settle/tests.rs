@@ -3,17 +3,18 @@
 use proptest::prelude::*;
 
 use kubeopt_model::binding::ForgeName;
-use kubeopt_model::policy::LimitPolicy;
+use kubeopt_model::policy::{HpaPolicy, LimitPolicy};
 use kubeopt_model::recommendation::{Effect, Risk};
 use kubeopt_model::workload::{ResourceList, Scaler, ScalerTarget};
 use kubeopt_model::{
-    Amount, Bound, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Reason, RepoPath, RepositoryId,
-    Resource,
+    Amount, Bound, EditSite, Field, FieldPath, MilliCores, NoRecommendation, Problem, Reason, RepoPath,
+    RepositoryId, Resource, ScaleTarget,
 };
 
 use super::{Demand, SitedField, recommend};
 use crate::evidence::Evidence;
 use crate::rules::fixture::Case;
+use crate::scale_point::move_targets;
 
 pub(super) fn site(field: Field, text: &str) -> EditSite {
     EditSite {
@@ -238,6 +239,40 @@ proptest! {
                 let field = Field { bound: Bound::Limit, resource };
                 let removed = recommendation.removals.iter().any(|removal| removal.field == field);
                 prop_assert_eq!(of(Bound::Limit).is_none(), removed);
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn request_and_target_move_together_or_neither_does(
+        used in 20.0_f64..3000.0, percent in 5_u32..=150, is_known in any::<bool>(),
+    ) {
+        let mut scaled = with_cpu(used, "scaled");
+        let targets = vec![ScalerTarget { resource: Resource::Cpu, utilization_percent: Some(percent) }];
+        scaled.workload.scaler = Some(Scaler { name: "s".into(), min_replicas: 1, max_replicas: 3, targets });
+        let place = EditSite { text: percent.to_string(), ..site(Field::CPU_LIMIT, "") };
+        let line = ScaleTarget { scaler: "s".into(), resource: Resource::Cpu, percent, site: place };
+        let refused = Problem::new("E-SRC-009", "shared", "write it out");
+        scaled.scale_targets = vec![(Resource::Cpu, if is_known { Ok(line.clone()) } else { Err(refused) })];
+        let before = scaled.container.resources.requests.cpu.unwrap().0;
+        let id = scaled.id();
+        let mut demand = demand(vec![scaled]);
+        demand.policy.sizing.hpa = HpaPolicy::Together;
+        if let Ok(wanted) = recommend(&demand) {
+            let found = if is_known { vec![(id, line)] } else { Vec::new() };
+            let Ok(moved) = move_targets(wanted, &found) else { return Ok(()) };
+            let request = moved.changes.iter().find(|change| change.field == Field::CPU_REQUEST);
+            prop_assert!(is_known || request.is_none());
+            if let Some(request) = request {
+                let after = moved.targets.first().map_or(percent, |target| target.after);
+                let (point, kept) = (u64::from(percent) * before, u64::from(after) * request.value.after.base());
+                prop_assert!(kept.abs_diff(point) * 100 < 2 * point, "{percent} % of {before}m: {moved:?}");
+                let member = moved.members[0].resources.after.get(Field::CPU_REQUEST);
+                prop_assert_eq!(member, Some(request.value.after));
+            } else {
+                prop_assert!(moved.targets.is_empty());
             }
         }
     }

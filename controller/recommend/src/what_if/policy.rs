@@ -1,6 +1,6 @@
 //! Policies that differ in one key.
 
-use kubeopt_model::policy::{BelowObservedMax, LimitPolicy, SizingStrategy, VpaPolicy};
+use kubeopt_model::policy::{BelowObservedMax, HpaPolicy, LimitPolicy, SizingStrategy, VpaPolicy};
 use kubeopt_model::{Bytes, EffectivePolicy, MilliCores};
 
 use crate::evidence::Evidence;
@@ -36,6 +36,11 @@ impl Tried<'_> {
             if !strategy.needs_points() || evidence.points.is_some() {
                 let change = format!("sizing.strategy: {}", strategy.as_str());
                 self.with(change, |policy| policy.sizing.strategy = strategy);
+            }
+        }
+        if evidence.workload.scaler.is_some() {
+            for word in [HpaPolicy::Leave, HpaPolicy::Together] {
+                self.with(format!("sizing.hpa: {}", word.as_str()), |policy| policy.sizing.hpa = word);
             }
         }
         if evidence.workload.vpa.is_some() {
