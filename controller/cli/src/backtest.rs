@@ -9,10 +9,11 @@ use kubeopt_runtime::backtest::{
 };
 use kubeopt_runtime::wiring::Keep;
 
-use crate::args::{Backtest, BacktestOutput, BacktestWhat, Common, Split};
+use crate::args::{Backtest, BacktestOutput, BacktestWhat, Split};
+use crate::command::{Outcome, edges, in_runtime, json, options};
+use crate::flags::Common;
 use crate::out::{hint, print, problems};
 use crate::progress::for_terminal;
-use crate::run::{Outcome, edges, in_runtime, json, options};
 use crate::table::{plain, trimmed};
 
 pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {

@@ -12,9 +12,9 @@ use kubeopt_runtime::costs::{
 use kubeopt_runtime::terminal_line;
 use kubeopt_runtime::wiring::Keep;
 
-use crate::args::{Common, Selection};
+use crate::command::{Outcome, edges, json, options};
+use crate::flags::{Common, Selection};
 use crate::out::{hint, print, problems};
-use crate::run::{Outcome, edges, json, options};
 use crate::table::{plain, trimmed};
 
 const COST_HEADERS: [&str; 7] = ["NAME", "CPU", "MEMORY", "TOTAL", "USED", "$/MONTH", "CONTAINERS"];

@@ -8,9 +8,11 @@ use kubeopt_runtime::demo::{ForgePages, Programs, set_up};
 use kubeopt_runtime::pass;
 use kubeopt_runtime::scan::report_of;
 
-use crate::args::{Common, Demo};
+use crate::args::Demo;
+use crate::command::Outcome;
+use crate::flags::Common;
 use crate::out::{hint, print, problems};
-use crate::run::{Outcome, published_text};
+use crate::published::published_text;
 use crate::table;
 
 /// Runs the loop once, then serves the page until Ctrl-C.

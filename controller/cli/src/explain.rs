@@ -6,9 +6,10 @@ use kubeopt_model::Timestamp;
 use kubeopt_runtime::explain::{Selector, explain};
 use kubeopt_runtime::wiring::Keep;
 
-use crate::args::{Common, Explain, Output};
+use crate::args::{Explain, Output};
+use crate::command::{Outcome, edges, json, options};
+use crate::flags::Common;
 use crate::out::{print, problems};
-use crate::run::{Outcome, edges, json, options};
 
 pub(crate) async fn run(args: Explain, common: Common) -> Outcome {
     let selector: Selector = args.workload.parse().map_err(|problem| vec![problem])?;

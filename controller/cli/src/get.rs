@@ -6,9 +6,10 @@ use kubeopt_model::Problem;
 use kubeopt_runtime::get_sources::{HEADERS, SourceTable, get_sources, reasons};
 use kubeopt_runtime::wiring::{Keep, Options};
 
-use crate::args::{Common, Get, GetOutput, GetWhat};
+use crate::args::{Get, GetOutput, GetWhat};
+use crate::command::{Outcome, edges, json};
+use crate::flags::Common;
 use crate::out::{hint, print, problems};
-use crate::run::{Outcome, edges, json};
 use crate::table::{plain, trimmed};
 
 pub(crate) async fn run(args: Get, common: Common) -> Outcome {

@@ -7,9 +7,9 @@ use clap::{Args as Group, Subcommand};
 use kubeopt_runtime::history;
 use kubeopt_runtime::wiring::{Options, read_config};
 
-use crate::args::Common;
+use crate::command::Outcome;
+use crate::flags::Common;
 use crate::out::print;
-use crate::run::Outcome;
 
 #[derive(Debug, Group)]
 pub(crate) struct History {

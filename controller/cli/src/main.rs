@@ -2,15 +2,18 @@
 
 mod args;
 mod backtest;
+mod command;
 mod costs;
 mod demo;
 mod explain;
+mod flags;
 mod generate;
 mod get;
 mod history;
 mod offline;
 mod out;
 mod progress;
+mod published;
 mod run;
 mod table;
 

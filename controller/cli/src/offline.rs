@@ -13,9 +13,10 @@ use kubeopt_runtime::tracing::{Charts, Origins};
 use kubeopt_runtime::wiring::{Options, read_config, renderer, sandbox};
 use kubeopt_runtime::{Sandbox, Tools, terminal_line};
 
-use crate::args::{Common, Folder, Output, Set, Trace, TraceOutput};
+use crate::args::{Folder, Output, Set, Trace, TraceOutput};
+use crate::command::{Outcome, json, program};
+use crate::flags::Common;
 use crate::out::{hint, print, problems};
-use crate::run::{Outcome, json, program};
 use crate::table;
 
 /// What a line feeds beside the field of the row, in the narrow table.

@@ -1,7 +1,6 @@
 //! From parsed arguments to an exit code: one function a command.
 
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -11,25 +10,21 @@ use kubeopt_report::ScanFormat;
 use kubeopt_report::scan::ScanVerdict;
 use kubeopt_runtime::check::{Depth, check};
 use kubeopt_runtime::controller::{Until, run as run_controller};
-use kubeopt_runtime::edges::Edges;
 use kubeopt_runtime::pipeline::PassReport;
 use kubeopt_runtime::publishing::Published;
 use kubeopt_runtime::scan::{format_scan, scan};
-use kubeopt_runtime::wiring::{Keep, Options, read_config, wire};
+use kubeopt_runtime::wiring::{Keep, read_config, wire};
 use kubeopt_runtime::{pass, plan};
 
-use crate::args::{
-    Args, Check, Command, Common, Demo, LogFormat, Output, Plan, PlanOutput, Propose, Run, Scan, ScanOutput,
-    Selection,
-};
+use crate::args::{Args, Check, Command, Demo, Output, Plan, PlanOutput, Propose, Run, Scan, ScanOutput};
+use crate::command::{Outcome, edges, in_runtime, json, options, options_of_all, own_fault, program};
+use crate::flags::{Common, LogFormat};
 use crate::out::{hint, print, problems};
+use crate::published::published_text;
 use crate::{backtest, explain, generate, offline, table};
 
 /// Nothing to propose, with `--exit-code`.
 const NOTHING: u8 = 3;
-
-/// How a command ended.
-pub(crate) type Outcome = Result<ExitCode, Vec<Problem>>;
 
 /// Runs a command.
 pub(crate) fn run(args: Args) -> ExitCode {
@@ -61,16 +56,6 @@ pub(crate) fn run(args: Args) -> ExitCode {
     })
 }
 
-/// Runs to its end what waits for others.
-pub(crate) fn in_runtime<T>(
-    command: impl Future<Output = Result<T, Vec<Problem>>>,
-) -> Result<T, Vec<Problem>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime =
-        runtime.map_err(|error| vec![kubeopt_runtime::own_fault(&format!("no runtime: {error}"))])?;
-    runtime.block_on(command)
-}
-
 fn start_logs(common: &Common) {
     let level = match (common.quiet, common.verbose) {
         (true, _) => "error",
@@ -86,44 +71,6 @@ fn start_logs(common: &Common) {
         LogFormat::Json => logs.json().flatten_event(true).try_init(),
         LogFormat::Text => logs.with_ansi(std::env::var_os("NO_COLOR").is_none()).try_init(),
     };
-}
-
-/// Flags to options.
-pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
-    Options {
-        prometheus: selection.prometheus.clone(),
-        prometheus_token_file: selection.prometheus_token_file.clone(),
-        namespaces: selection.namespaces.clone(),
-        history: selection.history.clone(),
-        ..options_of_all(common)
-    }
-}
-
-/// The flags that all commands have.
-fn options_of_all(common: &Common) -> Options {
-    Options {
-        config: common.config.clone(),
-        kubeconfig: common.kubeconfig.clone(),
-        context: common.context.clone(),
-        kustomize: common.kustomize.clone(),
-        helm: common.helm.clone(),
-        sandbox: common.sandbox.map(Into::into),
-        ..Options::default()
-    }
-}
-
-/// The executable itself, which is also the renderer's child.
-pub(crate) fn program() -> Result<PathBuf, Vec<Problem>> {
-    std::env::current_exe().map_err(|error| vec![kubeopt_runtime::own_fault(&format!("own path: {error}"))])
-}
-
-/// Everything that a command needs.
-pub(crate) async fn edges(common: &Common, options: &Options, keep: Keep) -> Result<Edges, Vec<Problem>> {
-    let config = read_config(options)?;
-    if !common.quiet {
-        problems(&config.warnings);
-    }
-    wire(&config, options, &program()?, keep, crate::progress::for_terminal(common.quiet)).await
 }
 
 fn completion(shell: clap_complete::Shell) -> Outcome {
@@ -228,38 +175,6 @@ async fn run_propose(propose: Propose, common: Common) -> Outcome {
     Ok(exit(!report.decided.proposals.is_empty(), propose.exit_code))
 }
 
-/// One line a pull request, then what earlier ones have become.
-pub(crate) fn published_text(report: &PassReport) -> String {
-    let mut text = String::new();
-    for published in &report.published {
-        let line = match published {
-            Published::Opened(pull) => {
-                format!("opened {} {}  {}\n", numbered(pull.number, pull.is_draft), pull.title, pull.url)
-            }
-            Published::Updated(pull) => {
-                format!("updated {} {}  {}\n", numbered(pull.number, pull.is_draft), pull.title, pull.url)
-            }
-            Published::Unchanged(pull) => {
-                format!("unchanged {} {}\n", numbered(pull.number, pull.is_draft), pull.title)
-            }
-            Published::Waiting(problem) => format!("waiting: {}\n", problem.text),
-            Published::Failed(problem) => format!("failed: {}\n", problem.text),
-        };
-        text.push_str(&kubeopt_runtime::terminal_line(line.trim_end()));
-        text.push('\n');
-    }
-    for line in report.merge_lines() {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    if text.is_empty() { "nothing to propose\n".to_owned() } else { text }
-}
-
-/// `#4`, or `draft #4`.
-fn numbered(number: u64, is_draft: bool) -> String {
-    if is_draft { format!("draft #{number}") } else { format!("#{number}") }
-}
-
 async fn run_loop(run_args: Run, common: Common) -> Outcome {
     if common.config.is_none() {
         let help = "name kubeopt.yaml with --config; a sample is examples/kubeopt.yaml";
@@ -337,23 +252,4 @@ async fn run_demo(demo: Demo, common: Common) -> Outcome {
 
 fn exit(anything: bool, asked: bool) -> ExitCode {
     if !anything && asked { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS }
-}
-
-pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Vec<Problem>> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| own_fault(&error))?;
-    text.push('\n');
-    Ok(text)
-}
-
-fn own_fault(error: &dyn std::fmt::Display) -> Vec<Problem> {
-    vec![kubeopt_runtime::own_fault(&error.to_string())]
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_draft_is_called_one() {
-        assert_eq!(super::numbered(4, true), "draft #4");
-        assert_eq!(super::numbered(4, false), "#4");
-    }
 }

@@ -2,9 +2,8 @@
 
 use url::Url;
 
-use crate::config::check::{file, required};
 use crate::config::document::ChartRepositorySection;
-use crate::config::metrics::{check_basic, check_url, optional};
+use crate::config::scalars::{check_basic, check_url, file, optional, required};
 use crate::config::types::ChartRepositoryConfig;
 use crate::text::{At, Fault, Reading};
 

@@ -12,6 +12,7 @@ use crate::config::charts::check_chart_repository;
 use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, SandboxWord, Server, Store};
 use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
+use crate::config::scalars::{file, malformed};
 use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::policy::check_layer;
 use crate::text::values::{Memory, Span};
@@ -119,42 +120,6 @@ fn refuse_what_is_not_there(reasoning: Option<&At<Reasoning>>, server: &Server, 
 /// The elements of a list; nothing where the key is absent.
 pub(crate) fn elements<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
     list.map(|at| at.value).unwrap_or_default()
-}
-
-/// The value of a required key; a problem at `line` where it is absent.
-pub(crate) fn required<T>(
-    key: Option<At<T>>,
-    line: usize,
-    path: &str,
-    help: &str,
-    reading: &mut Reading<'_>,
-) -> Option<At<T>> {
-    if key.is_none() {
-        reading.refuse(line, Fault::Missing { path: path.to_owned(), help: help.to_owned() });
-    }
-    key
-}
-
-/// A value that its own type refuses.
-pub(crate) fn malformed<T>(
-    at: &At<String>,
-    path: &str,
-    expected: &str,
-    reading: &mut Reading<'_>,
-) -> Option<T> {
-    let found = if at.value.contains("://") {
-        "this address".to_owned()
-    } else {
-        format!("`{}`", crate::text::reading::shown(&at.value))
-    };
-    let fault = Fault::WrongType { path: path.to_owned(), expected: expected.to_owned(), found };
-    reading.refuse(at.line, fault);
-    None
-}
-
-/// A file or folder by name.
-pub(crate) fn file(at: At<String>) -> PathBuf {
-    PathBuf::from(at.value)
 }
 
 fn check_listen(listen: Option<At<String>>, reading: &mut Reading<'_>) -> Option<SocketAddr> {

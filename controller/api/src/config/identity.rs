@@ -1,6 +1,6 @@
 //! Credentials of managed services in the configuration: which cloud, and what it has to know beyond its own variables.
 
-use crate::config::check::{file, malformed, required};
+use crate::config::scalars::{file, malformed, required};
 use crate::config::types::CloudIdentity;
 use crate::text::{At, Reading, section};
 

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::ClusterName;
-use url::Url;
 
-use crate::config::check::{file, malformed, required};
-use crate::config::document::{Basic, Cluster, Kubeconfig, Prometheus};
+use crate::config::document::{Cluster, Kubeconfig, Prometheus};
 use crate::config::identity::{check_azure, check_google, check_sigv4};
 use crate::config::prices::check_prices;
-use crate::config::types::{BasicAuth, ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig};
+use crate::config::scalars::{check_basic, check_url, file, malformed, optional, required};
+use crate::config::types::{ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig};
 use crate::text::redact::looks_secret;
 use crate::text::{At, Fault, Reading};
 
@@ -48,33 +47,6 @@ pub(crate) fn check_cluster(section: At<Cluster>, reading: &mut Reading<'_>) -> 
         None => Some(PriceConfig::default()),
     };
     Some(ClusterConfig { name: name?, kubeconfig: kubeconfig?, prometheus: prometheus?, prices: prices? })
-}
-
-/// A base address: http or https, without user and password. None after a problem was told.
-pub(crate) fn check_url(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<Url> {
-    let expected = "an address such as `https://example.org`";
-    let Ok(url) = Url::parse(&at.value) else { return malformed(&at, path, expected, reading) };
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return malformed(&at, path, expected, reading);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let help =
-            "remove user and password from the address; write them to a file and name that file".to_owned();
-        reading.refuse(at.line, Fault::InlineSecret { path: path.to_owned(), help });
-        return None;
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return malformed(&at, path, "an address without `?` and `#`", reading);
-    }
-    Some(url)
-}
-
-/// Nothing stays nothing; something is checked.
-pub(crate) fn optional<T, U>(key: Option<T>, check: impl FnOnce(T) -> Option<U>) -> Option<Option<U>> {
-    match key {
-        Some(value) => check(value).map(Some),
-        None => Some(None),
-    }
 }
 
 fn check_kubeconfig(section: At<Kubeconfig>, reading: &mut Reading<'_>) -> Option<KubeconfigFile> {
@@ -179,13 +151,4 @@ fn is_label_name(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-/// User and password; none after a problem was told.
-pub(crate) fn check_basic(section: At<Basic>, reading: &mut Reading<'_>) -> Option<BasicAuth> {
-    let line = section.line;
-    let username = required(section.value.username, line, "basic.username", "name the user", reading);
-    let help = "write the password to a file and name it";
-    let password = required(section.value.password_file, line, "basic.passwordFile", help, reading);
-    Some(BasicAuth { username: username?.value, password_file: file(password?) })
 }

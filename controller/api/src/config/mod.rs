@@ -8,6 +8,7 @@ pub(crate) mod identity;
 mod metrics;
 mod places;
 mod prices;
+mod scalars;
 mod ssh;
 mod types;
 

@@ -4,9 +4,8 @@
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{Binding, ClusterName, ForgeName, Namespace, RepoPath, RepositoryId, SourceMapping};
 
-use crate::config::check::{file, malformed, required};
 use crate::config::document::{BindingSection, Forge, ForgeWord, RendererWord, SourceSection};
-use crate::config::metrics::check_url;
+use crate::config::scalars::{check_url, file, malformed, required};
 use crate::config::ssh::check_ssh;
 use crate::config::types::{ClusterConfig, ForgeConfig, ForgeKind};
 use crate::text::fault::nearest;

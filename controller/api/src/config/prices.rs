@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use rust_decimal::Decimal;
 
-use crate::config::check::{file, malformed};
 use crate::config::document::{PoolSection, PriceSection, ProviderWord};
-use crate::config::metrics::optional;
+use crate::config::scalars::{file, malformed, optional};
 use crate::config::types::{PoolConfig, PriceConfig, Provider};
 use crate::text::{At, Fault, Reading};
 

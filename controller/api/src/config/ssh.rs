@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use crate::config::check::{file, malformed, required};
 use crate::config::document::ForgeSsh;
+use crate::config::scalars::{file, malformed, required};
 use crate::config::types::{ForgeKind, HostKeys, SshConfig};
 use crate::text::{At, Fault, Reading};
 

@@ -1,0 +1,74 @@
+//! What every command is made of: how it ends, what flags mean, and the edges that it works with. Knows no command.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use kubeopt_model::Problem;
+use kubeopt_runtime::edges::Edges;
+use kubeopt_runtime::wiring::{Keep, Options, read_config, wire};
+
+use crate::flags::{Common, Selection};
+use crate::out::problems;
+
+/// How a command ended.
+pub(crate) type Outcome = Result<ExitCode, Vec<Problem>>;
+
+/// Runs to its end what waits for others.
+pub(crate) fn in_runtime<T>(
+    command: impl Future<Output = Result<T, Vec<Problem>>>,
+) -> Result<T, Vec<Problem>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| vec![kubeopt_runtime::own_fault(&format!("no runtime: {error}"))])?;
+    runtime.block_on(command)
+}
+
+/// Flags to options.
+pub(crate) fn options(common: &Common, selection: &Selection) -> Options {
+    Options {
+        prometheus: selection.prometheus.clone(),
+        prometheus_token_file: selection.prometheus_token_file.clone(),
+        namespaces: selection.namespaces.clone(),
+        history: selection.history.clone(),
+        ..options_of_all(common)
+    }
+}
+
+/// The flags that all commands have.
+pub(crate) fn options_of_all(common: &Common) -> Options {
+    Options {
+        config: common.config.clone(),
+        kubeconfig: common.kubeconfig.clone(),
+        context: common.context.clone(),
+        kustomize: common.kustomize.clone(),
+        helm: common.helm.clone(),
+        sandbox: common.sandbox.map(Into::into),
+        ..Options::default()
+    }
+}
+
+/// The executable itself, which is also the renderer's child.
+pub(crate) fn program() -> Result<PathBuf, Vec<Problem>> {
+    std::env::current_exe().map_err(|error| vec![kubeopt_runtime::own_fault(&format!("own path: {error}"))])
+}
+
+/// Everything that a command needs.
+pub(crate) async fn edges(common: &Common, options: &Options, keep: Keep) -> Result<Edges, Vec<Problem>> {
+    let config = read_config(options)?;
+    if !common.quiet {
+        problems(&config.warnings);
+    }
+    wire(&config, options, &program()?, keep, crate::progress::for_terminal(common.quiet)).await
+}
+
+/// A value as JSON for people, with a line end.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Vec<Problem>> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| own_fault(&error))?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// A fault of our own.
+pub(crate) fn own_fault(error: &dyn std::fmt::Display) -> Vec<Problem> {
+    vec![kubeopt_runtime::own_fault(&error.to_string())]
+}
