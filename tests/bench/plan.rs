@@ -14,13 +14,11 @@ use kubeopt_model::recommendation::{SiteAddition, SiteChange, SitePatch};
 use kubeopt_model::{
     Binding, FileSet, ForgeName, NoRecommendation, RepoPath, RepositoryId, Source, SourceMapping, Timestamp,
 };
-use kubeopt_report::Templates;
 use kubeopt_runtime::Tools;
-use kubeopt_runtime::edges::{Alone, ClusterEdge, Edges, Selection};
+use kubeopt_runtime::edges::{ClusterEdge, Edges, Kept};
 use kubeopt_runtime::pipeline::{PassReport, plan};
 use kubeopt_runtime::pricing::Terms;
-use kubeopt_runtime::progress::Quiet;
-use kubeopt_runtime::tracing::{Charts, Origins, RepositoryTrace, TraceCache};
+use kubeopt_runtime::tracing::{Charts, Origins, RepositoryTrace};
 use kubeopt_runtime::wiring::local_edge;
 use kubeopt_tests::{OrFail, servers};
 
@@ -152,24 +150,19 @@ async fn edges(
         metrics_at: "recorded usage".to_owned(),
         terms: Terms::default(),
     };
-    Edges {
-        clusters: running.into_iter().map(cluster).collect(),
+    let kept = Kept {
         history: Box::new(MemoryUsage::default()),
         journal: Box::new(SqliteJournal::in_memory().await.or_fail("make a journal")),
-        forges: [(forge_name.clone(), local_edge(forge, &forge_name))].into(),
         git: GitStore::open(&scratch.join("git")).or_fail("open the cache of repositories"),
         renderer: renderer.clone(),
-        charts: Charts::default(),
+    };
+    Edges {
+        clusters: running.into_iter().map(cluster).collect(),
+        forges: [(forge_name.clone(), local_edge(forge, &forge_name))].into(),
         bindings: sources.iter().map(binding).collect(),
         mappings: sources.iter().map(mapping).collect(),
-        operator_policy: None,
-        templates: Templates::embedded(),
-        selection: Selection::default(),
-        shown: Selection::default(),
         history_seconds: HISTORY_S,
-        traces: TraceCache::default(),
-        permit: Box::new(Alone),
-        progress: Box::new(Quiet),
+        ..Edges::of(kept)
     }
 }
 

@@ -14,16 +14,13 @@ use kubeopt_forge::LocalForge;
 use kubeopt_gitops::GitStore;
 use kubeopt_gitops::render::Sandbox;
 use kubeopt_history::{MemoryUsage, SqliteJournal};
-use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{
     Binding, ClusterName, ForgeName, Namespace, Problem, RepoPath, RepositoryId, SourceMapping, Timestamp,
 };
-use kubeopt_report::Templates;
 
-use crate::edges::{Alone, ClusterEdge, Edges, Selection};
+use crate::edges::{ClusterEdge, Edges, Kept};
 use crate::progress::Progress;
-use crate::tracing::{Charts, TraceCache};
 use crate::wiring::local_edge;
 
 pub use pages::{ForgePages, PageServer, listen};
@@ -90,6 +87,12 @@ pub async fn set_up(
     let mut renderer =
         crate::wiring::renderer(&programs.own, programs.kustomize.as_deref(), programs.helm.as_deref()).await;
     renderer.sandbox = programs.sandbox;
+    let kept = Kept {
+        history: Box::new(MemoryUsage::default()),
+        journal: Box::new(journal),
+        git: store("git")?,
+        renderer,
+    };
     let edges = Edges {
         clusters: vec![ClusterEdge {
             name: ClusterName::new(cluster::CLUSTER).expect("a literal that is a name"),
@@ -98,12 +101,7 @@ pub async fn set_up(
             metrics_at: "recorded usage".to_owned(),
             terms: Terms::default(),
         }],
-        history: Box::new(MemoryUsage::default()),
-        journal: Box::new(journal),
         forges: [(name.clone(), local_edge(forge.clone(), &name))].into(),
-        git: store("git")?,
-        renderer,
-        charts: Charts::default(),
         bindings: vec![Binding {
             clusters: vec![],
             namespaces: vec![],
@@ -111,14 +109,8 @@ pub async fn set_up(
             paths: vec!["apps/**".to_owned()],
         }],
         mappings: mappings(&repository),
-        operator_policy: None,
-        templates: Templates::embedded(),
-        selection: Selection::default(),
-        shown: Selection::default(),
-        history_seconds: DEFAULT_HISTORY_SECONDS,
-        traces: TraceCache::default(),
-        permit: Box::new(Alone),
         progress,
+        ..Edges::of(kept)
     };
     Ok(Demo { edges, forge, repository })
 }

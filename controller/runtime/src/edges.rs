@@ -9,6 +9,7 @@ use kubeopt_forge::Forge;
 use kubeopt_gitops::render::Renderer;
 use kubeopt_gitops::{GitStore, GitUrl, Location, Remote, SshAddress, SshClient, parse_git_url};
 use kubeopt_history::{Journal, UsageStore};
+use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{
     Binding, ClusterFacts, ClusterName, ForgeName, Namespace, Problem, RepositoryId, SourceMapping,
     WorkloadId,
@@ -17,7 +18,7 @@ use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
 use kubeopt_report::Templates;
 
-use crate::progress::Progress;
+use crate::progress::{Progress, Quiet};
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 
 /// Where the facts of one cluster come from.
@@ -148,7 +149,44 @@ impl Locate for Edges {
     }
 }
 
+/// Where a pass keeps what it learns, and the way to manifests: what there is no default for.
+pub struct Kept {
+    /// Usage history.
+    pub history: Box<dyn UsageStore>,
+    /// Decisions and pull requests.
+    pub journal: Box<dyn Journal>,
+    /// Cache of repositories.
+    pub git: GitStore,
+    /// The way to manifests.
+    pub renderer: Renderer,
+}
+
 impl Edges {
+    /// What keeps, and nothing of the world: no cluster, no forge, no binding and no mapping, with the defaults of the rest.
+    /// Whoever builds edges names what differs: `Edges { clusters, ..Edges::of(kept) }`.
+    pub fn of(kept: Kept) -> Self {
+        let Kept { history, journal, git, renderer } = kept;
+        Self {
+            clusters: Vec::new(),
+            history,
+            journal,
+            forges: BTreeMap::new(),
+            git,
+            renderer,
+            charts: Charts::default(),
+            bindings: Vec::new(),
+            mappings: Vec::new(),
+            operator_policy: None,
+            templates: Templates::embedded(),
+            selection: Selection::default(),
+            shown: Selection::default(),
+            history_seconds: DEFAULT_HISTORY_SECONDS,
+            traces: TraceCache::default(),
+            permit: Box::new(Alone),
+            progress: Box::new(Quiet),
+        }
+    }
+
     /// What rendering needs, with the objects of clusters that releases name.
     pub fn tools<'a>(&'a self, facts: &'a [ClusterFacts]) -> Tools<'a> {
         let origins = Origins { facts, locate: Some(self) };

@@ -20,12 +20,10 @@ use kubeopt_history::{
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Problem};
 use kubeopt_net::{Environment, SecretSource, Url};
-use kubeopt_report::Templates;
 
 use crate::codes;
-use crate::edges::{Alone, ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Selection};
+use crate::edges::{ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Kept, Selection};
 use crate::progress::Progress;
-use crate::tracing::TraceCache;
 
 pub use charts::charts;
 
@@ -167,24 +165,19 @@ pub async fn wire(
     };
     let mut renderer = renderer(program, options.kustomize.as_deref(), options.helm.as_deref()).await;
     renderer.sandbox = sandbox(options, config);
+    let git = git::store(&config.store).map_err(one)?;
     Ok(Edges {
         clusters,
-        history,
-        journal,
         forges,
-        git: git::store(&config.store).map_err(one)?,
-        renderer,
         charts: charts(config).map_err(one)?,
         bindings: config.bindings.clone(),
         mappings: config.sources.clone(),
         operator_policy: config.policy.clone(),
-        templates: Templates::embedded(),
         selection,
         shown,
         history_seconds,
-        traces: TraceCache::default(),
-        permit: Box::new(Alone),
         progress,
+        ..Edges::of(Kept { history, journal, git, renderer })
     })
 }
 

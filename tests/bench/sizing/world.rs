@@ -13,10 +13,7 @@ use kubeopt_model::{
     Bytes, ClusterFacts, ClusterName, Container, ContainerId, ContainerName, ContainerRole, MilliCores,
     Namespace, ObjectName, Problem, Resources, Workload, WorkloadId, WorkloadKind,
 };
-use kubeopt_report::Templates;
-use kubeopt_runtime::edges::{Alone, ClusterEdge, Edges, FactsSource, Selection};
-use kubeopt_runtime::progress::Quiet;
-use kubeopt_runtime::tracing::{Charts, TraceCache};
+use kubeopt_runtime::edges::{ClusterEdge, Edges, FactsSource, Kept};
 use kubeopt_tests::OrFail;
 
 /// Names of the two containers of a pod.
@@ -121,29 +118,18 @@ fn node(number: usize) -> Node {
 /// What a pass is given: history from this folder, nothing to read it from.
 pub(super) async fn edges(folder: &Path, scratch: &Path, containers: usize) -> Edges {
     let facts = facts(containers);
-    Edges {
-        clusters: vec![ClusterEdge {
-            name: cluster(),
-            metrics: None,
-            facts: Box::new(Still(facts)),
-            metrics_at: "history on disk".to_owned(),
-            terms: kubeopt_runtime::pricing::Terms::default(),
-        }],
+    let kept = Kept {
         history: Box::new(ParquetUsage::open(folder).or_fail("open a history")),
         journal: Box::new(SqliteJournal::in_memory().await.or_fail("make a journal")),
-        forges: BTreeMap::new(),
         git: GitStore::open(&scratch.join("git")).or_fail("open the cache of repositories"),
         renderer: Renderer::new(scratch.join("kubeopt"), None, None),
-        charts: Charts::default(),
-        bindings: Vec::new(),
-        mappings: Vec::new(),
-        operator_policy: None,
-        templates: Templates::embedded(),
-        selection: Selection::default(),
-        shown: Selection::default(),
-        history_seconds: HISTORY_S,
-        traces: TraceCache::default(),
-        permit: Box::new(Alone),
-        progress: Box::new(Quiet),
-    }
+    };
+    let cluster = ClusterEdge {
+        name: cluster(),
+        metrics: None,
+        facts: Box::new(Still(facts)),
+        metrics_at: "history on disk".to_owned(),
+        terms: kubeopt_runtime::pricing::Terms::default(),
+    };
+    Edges { clusters: vec![cluster], history_seconds: HISTORY_S, ..Edges::of(kept) }
 }

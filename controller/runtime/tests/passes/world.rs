@@ -14,12 +14,9 @@ use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
 use kubeopt_history::{SqliteJournal, UsageStore};
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{Binding, Change, ClusterFacts, EditedFile, FileSet, ForgeName, RepoPath, Timestamp};
-use kubeopt_report::Templates;
-use kubeopt_runtime::edges::{ClusterEdge, Edges, ForgeEdge, GitAccess, Selection};
+use kubeopt_runtime::edges::{ClusterEdge, Edges, ForgeEdge, GitAccess};
 use kubeopt_runtime::pricing::{Provider, Terms};
-use kubeopt_runtime::progress::Quiet;
 use kubeopt_runtime::publishing::BRANCH_PREFIX;
-use kubeopt_runtime::tracing::TraceCache;
 use kubeopt_runtime::{PassReport, pass};
 
 use crate::apps::{ASKED, App, HISTORY_S, NOW_S, quiet_millicores, recorded, repository_id};
@@ -100,24 +97,20 @@ impl World {
             repository: repository_id(name),
             paths: vec![],
         };
-        Edges {
-            clusters: self.metrics.iter().map(|(name, metrics)| self.cluster(name, metrics)).collect(),
+        let kept = kubeopt_runtime::edges::Kept {
             history: Box::new(self.history.clone()) as Box<dyn UsageStore>,
             journal: Box::new(SqliteJournal::open(self.database(name)).await.unwrap()),
-            forges: [(forge, edge)].into(),
             git: GitStore::open(&self.folder.path().join(format!("git-{name}"))).unwrap(),
             renderer: Renderer::new("/nonexistent".into(), None, None),
-            charts: kubeopt_runtime::tracing::Charts::default(),
+        };
+        Edges {
+            clusters: self.metrics.iter().map(|(name, metrics)| self.cluster(name, metrics)).collect(),
+            forges: [(forge, edge)].into(),
             bindings: repositories.iter().map(binding).collect(),
             mappings: self.apps.iter().map(App::mapping).collect(),
-            operator_policy: None,
-            templates: Templates::embedded(),
-            selection: Selection::default(),
-            shown: Selection::default(),
             history_seconds: HISTORY_S,
-            traces: TraceCache::default(),
             permit: Box::new(self.leave.clone()),
-            progress: Box::new(Quiet),
+            ..Edges::of(kept)
         }
     }
 
