@@ -1,15 +1,19 @@
 //! `kubeopt backtest sizing` as a process, on a small trace that is generated: exit codes, table, JSON, plots.
 //!
-//! Figures of rules are checked beside the rules; here it is that they reach whoever asked.
+//! Figures of rules are checked beside the rules; here it is that they reach whoever asked. Without a file it judges what a
+//! real Prometheus kept of the workloads that a real API server shows.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use kubeopt_tests::OrFail;
-use serde_json::Value;
+use kubeopt_tests::kubernetes::Kubernetes;
+use kubeopt_tests::prometheus::Prometheus;
+use kubeopt_tests::usage::{Container, Shape, Usage};
+use kubeopt_tests::{OrFail, servers_enabled};
+use serde_json::{Value, json};
 
-use crate::program::binary;
+use crate::program::{CLUSTER, binary, database, launch};
 
 /// Days of the trace: two weeks beyond the first four.
 const DAYS: u64 = 43;
@@ -110,4 +114,89 @@ fn what_cannot_be_done_is_said_with_the_next_step() {
         assert!(error.contains(said) && error.contains("help: "), "{args:?}: {error}");
         assert_eq!(text(&output.stdout), "", "{args:?}");
     }
+}
+
+/// Five weeks and two days: the first question comes after 28 days, and its week has passed.
+const LIVE_DAYS: u32 = 37;
+
+const MIB: f64 = 1_048_576.0;
+
+/// Two StatefulSets, and one that nothing is known of.
+const LIVE: [&str; 3] = ["api", "web", "silent"];
+
+fn stateful_set(name: &str) -> String {
+    format!(
+        r#"---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{namespace: shop, name: {name}}}
+spec:
+  serviceName: {name}
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      containers:
+      - name: main
+        image: "registry.example/{name}:1"
+        resources: {{requests: {{cpu: "1", memory: 1Gi}}}}
+"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn history_of_a_real_cluster_is_judged_as_a_file_of_it_would_be() {
+    if !servers_enabled() {
+        return;
+    }
+    let used = |name: &str, cores, mib| {
+        Container::new("shop", &format!("{name}-0"), "main")
+            .cpu(Shape::flat(cores).daily(0.2))
+            .memory(Shape::flat(mib * MIB))
+    };
+    let usage =
+        Usage::days_before_now(LIVE_DAYS).containers([used("api", 0.3, 300.0), used("web", 0.1, 100.0)]);
+    let (kubernetes, prometheus) = tokio::join!(Kubernetes::start_api_only(), Prometheus::start(&usage));
+    kubernetes.namespace("shop").await;
+    kubernetes.apply(&LIVE.map(stateful_set).concat()).await;
+    let folder = kubeopt_tests::folder("backtest");
+    let config = json!({
+        "clusters": [{
+            "name": CLUSTER, "kubeconfig": {"file": kubernetes.kubeconfig()},
+            "metrics": {"prometheus": {"url": prometheus.url()}},
+        }],
+        "store": {"database": format!("sqlite://{}", database(folder.path()).display()),
+            "history": folder.path().join("history"), "git": folder.path().join("git")},
+    });
+    let file = folder.path().join("kubeopt.yaml");
+    std::fs::write(&file, config.to_string()).or_fail("write kubeopt.yaml");
+    let history = format!("{LIVE_DAYS}d");
+    let run = async |format: &str| {
+        let args = ["backtest", "sizing", "--quiet", "--history", &history, "--output", format];
+        launch("backtest", folder.path()).args(args).arg("--config").arg(&file).run().await
+    };
+    let report: Value = serde_json::from_str(&run("json").await).or_fail("read the report");
+    assert_eq!(report["traces"], 2, "{report}");
+    let value = |strategy: &str, resource: &str, figure: &str| {
+        let rows = report["rows"].as_array().expect("rows");
+        let row = rows.iter().find(|row| row["strategy"] == strategy).expect("the rule has a row");
+        row[resource][figure]["value"].as_f64().expect("a number")
+    };
+    // Requests stay as they are: nothing is saved, and nothing exceeds three times what is ever used.
+    for (resource, figure) in [("cpu", "saved"), ("cpu", "over"), ("memory", "saved"), ("memory", "over")] {
+        assert_eq!(value("current", resource, figure), 0.0, "{resource} {figure}: {report}");
+    }
+    // Of 2 GiB, 400 MiB are used and never more: with KRR's 15 % on top 460 MiB are left.
+    let saved = value("krr-simple", "memory", "saved");
+    assert!((saved - (1.0 - 460.0 / 2048.0)).abs() < 0.01, "{report}");
+    assert_eq!(value("krr-simple", "memory", "over"), 0.0, "{report}");
+    // Of 2 cores, 0.4 are used on average, and 0.48 by the wave's crest.
+    assert!((0.5..=0.8).contains(&value("kubeopt", "cpu", "saved")), "{report}");
+
+    let table = run("table").await;
+    assert!(table.starts_with("2 series, "), "{table}");
+    assert!(table.contains("history of 2 containers, 37 to 37 days"), "{table}");
+    assert!(table.contains("1 containers have no usage in the store, and are not judged"), "{table}");
+    let of_krr = table.lines().find(|line| line.split_whitespace().next() == Some("krr-simple"));
+    assert!(of_krr.is_some_and(|line| line.contains(&format!("{:.1}", saved * 100.0))), "{saved}: {table}");
 }
