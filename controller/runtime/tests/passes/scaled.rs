@@ -10,8 +10,8 @@ use kubeopt_model::{NoRecommendation, Resource};
 use kubeopt_runtime::PassReport;
 use kubeopt_runtime::edges::Edges;
 
-use crate::apps::{API, ASKED, App};
-use crate::overlays::{child, rendering};
+use crate::apps::{API, ASKED, App, recorded};
+use crate::overlays::{EU, US, child, rendering};
 use crate::world::World;
 
 const POLICY: &str = "sizing: {hpa: together}\npullRequests: {perHour: 9}\n";
@@ -221,57 +221,94 @@ async fn a_target_in_a_patch_of_an_overlay_moves_there() {
     }
 }
 
+/// Two overlays of one base; each puts its objects into its own namespace.
+async fn carts(policy: &str, hpas: [(&str, &str); 2], resources: [&str; 3], used: [f64; 2]) -> World {
+    let base = App { folder: "base", ..EU }.manifest(ASKED).replace("  namespace: eu\n", "");
+    let overlay =
+        |namespace: &str, more: &str| format!("namespace: {namespace}\nresources: [../../base{more}]\n");
+    let (eu, us) = (overlay("eu", resources[1]), overlay("us", resources[2]));
+    let kustomization = format!("resources: [cart.yaml{}]\n", resources[0]);
+    let files = [
+        ("shop", ".kubeopt.yaml", policy),
+        ("shop", "base/cart.yaml", base.as_str()),
+        ("shop", "base/kustomization.yaml", kustomization.as_str()),
+        ("shop", "overlays/eu/kustomization.yaml", eu.as_str()),
+        ("shop", "overlays/us/kustomization.yaml", us.as_str()),
+        ("shop", hpas[0].0, hpas[0].1),
+        ("shop", hpas[1].0, hpas[1].1),
+    ];
+    let world = World::with(&[], &files).await.deploy(&[EU, US]);
+    let mut usage = recorded(&[EU], |_| used[0]);
+    usage.series.extend(recorded(&[US], |_| used[1]).series);
+    world.metrics["prod"].set(usage);
+    world
+}
+
+fn hpa_of_cart(percent: &str) -> String {
+    let hpa = HPA.replace("name: api", "name: cart").replace("  namespace: payments\n", "");
+    hpa.replace("70 # tuned in March", percent)
+}
+
+#[tokio::test]
+async fn a_base_with_its_hpa_moves_for_every_overlay_that_takes_both() {
+    let (policy, hpa) = (format!("{POLICY}changes: {{sharedBase: edit-base}}\n"), hpa_of_cart("70"));
+    let hpas = [("base/hpa.yaml", hpa.as_str()), ("base/notes.txt", "")];
+    let world = carts(&policy, hpas, [", hpa.yaml", "", ""], [100.0, 200.0]).await;
+    [EU, US].iter().for_each(|app| show_target(&world, app, 70));
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.problems(), []);
+    let [proposal] = report.decided.proposals.as_slice() else { panic!("{:?}", report.decided.left) };
+    let proven: Vec<_> = proposal
+        .verifications
+        .iter()
+        .map(|one| (one.entry.as_str(), one.targets.len(), one.targets[0].percent.after))
+        .collect();
+    // 70 % of 400m are 280m, as 127 % of the 220m are that suffice for both.
+    assert_eq!(proven, [("overlays/eu", 1, 127), ("overlays/us", 1, 127)]);
+    let (_, files) = changed(&world, &EU).await;
+    assert_eq!(
+        files.iter().map(|(path, ..)| path.as_str()).collect::<Vec<_>>(),
+        ["base/cart.yaml", "base/hpa.yaml"]
+    );
+}
+
+#[tokio::test]
+async fn a_target_that_overlays_share_stays_where_their_requests_do_not() {
+    let hpa = hpa_of_cart("70");
+    let hpas = [("base/hpa.yaml", hpa.as_str()), ("base/notes.txt", "")];
+    let world = carts(POLICY, hpas, [", hpa.yaml", "", ""], [100.0, 200.0]).await;
+    [EU, US].iter().for_each(|app| show_target(&world, app, 70));
+    let Some(kubeopt) = rendering(&world).await else { return };
+    let report = world.pass(&kubeopt).await;
+    for proposal in &report.decided.proposals {
+        let recommendations = &proposal.change_set.recommendations;
+        assert!(recommendations.iter().all(|one| one.targets.is_empty()), "{recommendations:?}");
+        let mut patches = recommendations.iter().flat_map(|one| &one.patches);
+        assert!(patches.all(|patch| patch.field.to_string() == "requests.memory"));
+        let files = proposal.change_set.files.iter().map(|file| file.path.as_str());
+        assert!(files.clone().all(|path| path != "base/hpa.yaml"), "{:?}", files.collect::<Vec<_>>());
+    }
+}
+
+/// A file of the chart that is traced as a scenario too.
+macro_rules! scenario {
+    ($file:literal) => {
+        include_str!(concat!("../../../../tests/scenarios/trace/chart-autoscaling/in/", $file))
+    };
+}
+
 /// A chart in the repository, as `helm create` lays it out.
 const CHART: App = App { folder: "charts/api", renderer: RendererKind::Helm, ..API };
 
-const DEPLOYMENT: &str = "apiVersion: apps/v1
-kind: Deployment
-metadata: {name: api, namespace: payments}
-spec:
-  template:
-    spec:
-      containers:
-      - name: main
-        image: example/api:1
-        resources:
-          {{- toYaml .Values.resources | nindent 10 }}
-";
-
-const SCALER: &str = "{{- if .Values.autoscaling.enabled }}
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: {{ .Values.scaler | default \"api\" }}, namespace: payments}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: {{ .Values.scaler | default \"api\" }}}
-  minReplicas: {{ .Values.autoscaling.minReplicas }}
-  maxReplicas: {{ .Values.autoscaling.maxReplicas }}
-  metrics:
-  {{- if .Values.autoscaling.targetCPUUtilizationPercentage }}
-  - type: Resource
-    resource:
-      name: cpu
-      target:
-        type: Utilization
-        averageUtilization: {{ .Values.autoscaling.targetCPUUtilizationPercentage }}
-  {{- end }}
-{{- end }}
-";
-
-const VALUES: &str = "autoscaling:
-  enabled: true
-  minReplicas: 2
-  maxReplicas: 9
-  targetCPUUtilizationPercentage: 70
-resources:
-  requests:
-    cpu: 400m
-    memory: 512Mi
-";
+const DEPLOYMENT: &str = scenario!("templates/deployment.yaml");
+const SCALER: &str = scenario!("templates/hpa.yaml");
+const VALUES: &str = scenario!("values.yaml");
 
 async fn chart(values: &str, templates: &[(&str, &str)]) -> (World, Option<Edges>) {
     let files = [
         (".kubeopt.yaml", POLICY),
-        ("charts/api/Chart.yaml", "apiVersion: v2\nname: api\nversion: 1.0.0\n"),
+        ("charts/api/Chart.yaml", scenario!("Chart.yaml")),
         ("charts/api/values.yaml", values),
         ("charts/api/templates/deployment.yaml", DEPLOYMENT),
     ];
@@ -295,14 +332,14 @@ async fn a_target_in_the_values_of_a_chart_moves_there() {
     let (pull, files) = changed(&world, &CHART).await;
     let [(path, before, after)] = files.as_slice() else { panic!("{files:?}") };
     assert_eq!(path, "charts/api/values.yaml");
-    let wanted = before.replace("Percentage: 70", "Percentage: 233").replace("cpu: 400m", "cpu: 120m");
-    assert_eq!(after.replace("320Mi", "512Mi"), wanted);
+    let wanted = before.replace("Percentage: 70 #", "Percentage: 233 #").replace("cpu: 400m", "cpu: 120m");
+    assert_eq!(*after, wanted.replace("memory: 512Mi", "memory: 320Mi"));
     assert!(pull.body.contains("HPA `api` target 70 % → 233 %"), "{}", pull.body);
 }
 
 #[tokio::test]
 async fn a_value_that_sets_the_target_of_another_workload_too_moves_neither() {
-    let second = SCALER.replace(".Values.scaler | default \"api\"", "\"other\"");
+    let second = SCALER.replace("{{ .Chart.Name }}", "other");
     let templates =
         [("charts/api/templates/hpa.yaml", SCALER), ("charts/api/templates/second.yaml", second.as_str())];
     let (world, kubeopt) = chart(VALUES, &templates).await;
@@ -316,7 +353,7 @@ async fn a_value_that_sets_the_target_of_another_workload_too_moves_neither() {
 #[tokio::test]
 async fn a_target_that_a_chart_computes_keeps_the_request_where_it_is() {
     let computed =
-        SCALER.replace("{{ .Values.autoscaling.targetCPU", "{{ add 0 1 .Values.autoscaling.targetCPU");
+        SCALER.replace("{{ .Values.autoscaling.targetCPU", "{{ add 1 .Values.autoscaling.targetCPU");
     let values = VALUES.replace("Percentage: 70", "Percentage: 69");
     let (world, kubeopt) = chart(&values, &[("charts/api/templates/hpa.yaml", computed.as_str())]).await;
     let Some(kubeopt) = kubeopt else { return };
