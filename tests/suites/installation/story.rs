@@ -182,6 +182,31 @@ impl<A: Applies> Installation<A> {
         let [seen] = merges.as_slice() else { panic!("{report}") };
         assert_eq!((&seen["number"], &seen["mergeCommit"]), (&json!(number), &json!(merge)));
         assert_eq!((&seen["syncedFields"], &seen["fields"]), (&json!(fields), &json!(fields)));
+        self.what_it_saves_is_told(number).await;
+    }
+
+    /// The merged pull request alone, with every request that it changed; never more than the old requests cost.
+    async fn what_it_saves_is_told(&self, number: u64) {
+        let said =
+            self.command("savings", &["savings", "--since", "30d", "--output", "json", "--quiet"]).await;
+        let report: Value = serde_json::from_str(&said).or_fail("read what savings printed");
+        let rows: Vec<_> = report["rows"].as_array().into_iter().flatten().collect();
+        let [row] = rows.as_slice() else { panic!("{report}") };
+        assert!(text(&row["pullRequest"]).ends_with(&format!("/gitops #{number}")), "{report}");
+        let requests =
+            self.scene.marked.iter().filter(|(_, field, ..)| field.starts_with("requests.")).count();
+        assert_eq!((&row["requests"], &row["unknownRequests"]), (&json!(requests), &json!(0)), "{report}");
+        let money = |value: &Value| -> f64 { text(value).parse().or_fail("read an amount of money") };
+        assert!(money(&report["monthly"]) < 0.0 && report["monthly"] == row["monthly"], "{report}");
+        // It was merged minutes ago: a small part of a month.
+        assert!(
+            money(&report["soFar"]) <= 0.0 && money(&report["soFar"]) > money(&report["monthly"]),
+            "{report}"
+        );
+        assert_eq!(report["basis"], "estimated");
+
+        let table = self.command("savings", &["savings", "--since", "30d", "--quiet"]).await;
+        assert!(table.contains(&format!("/gitops #{number}")) && table.contains("-$"), "{table}");
     }
 }
 
