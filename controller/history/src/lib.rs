@@ -16,4 +16,4 @@ pub use journal::{
     RecordedState, SqliteJournal,
 };
 pub use traces::{MeanProvisioned, TraceFile, TracesError};
-pub use usage::{MemoryUsage, Moved, ParquetUsage, Retention, Rollup, UsageStore, missing};
+pub use usage::{MemoryUsage, Moved, ParquetUsage, Retention, Rollup, UsageStore, missing, pod_id};

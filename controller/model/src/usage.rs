@@ -229,6 +229,19 @@ pub struct ContainerPoints {
     pub memory: Vec<(i64, f64)>,
 }
 
+/// The highest samples of one pod of a DaemonSet over a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PodPeak {
+    /// The pod, as usage history calls it.
+    pub pod: u64,
+    /// The node that it runs on; none where it is gone, or nobody has looked.
+    pub node: Option<String>,
+    /// Millicores; none without a sample. Starts are left out.
+    pub cpu_max: Option<f64>,
+    /// Bytes; none without a sample.
+    pub memory_max: Option<f64>,
+}
+
 /// Usage of one container over a window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContainerUsage {
@@ -254,6 +267,8 @@ pub struct ContainerUsage {
     pub pods: u64,
     /// Sum of the pods' time, in hours.
     pub replica_hours: f64,
+    /// Each pod of a DaemonSet, whose pods are its nodes; none of other kinds.
+    pub pod_peaks: Vec<PodPeak>,
     /// CPU by hour, for charts.
     pub cpu_hours: HourSeries,
     /// Memory by hour, for charts.

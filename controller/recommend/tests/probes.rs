@@ -85,6 +85,7 @@ fn container(cpu: Shape<'_>, memory_mebi: Shape<'_>, days: i64) -> Evidence {
         pods,
         replica_hours: (pods * 24) as f64 * days as f64,
         cpu_hours: hours(cpu, from_s).into_iter().collect(),
+        pod_peaks: Vec::new(),
         memory_hours: Default::default(),
         partial: None,
     };

@@ -24,6 +24,7 @@ mod prove;
 mod prove_targets;
 mod scaled;
 mod shared_base;
+mod sizes;
 mod wanted;
 mod weigh;
 

@@ -1,10 +1,13 @@
 //! The first stage: facts of every cluster, and usage that history does not have yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use kubeopt_history::missing;
+use kubeopt_history::{missing, pod_id};
+use kubeopt_model::cluster::Pod;
 use kubeopt_model::gpu::GpuUse;
-use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window};
+use kubeopt_model::{
+    ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window, WorkloadKind,
+};
 use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, Reach, SliceReport};
 
 use crate::edges::{ClusterEdge, Edges};
@@ -174,8 +177,12 @@ impl Edges {
             let window = Window::ending(now, seconds);
             let usage =
                 self.history.usage(cluster, window, Some(&own)).await.map_err(|error| error.problem())?;
+            let nodes = nodes_of_daemons(seen.clusters.get(cluster));
             all.extend(usage.into_iter().map(|mut usage| {
                 usage.partial = usage.partial.take().or_else(|| seen.partial.get(cluster).cloned());
+                for peak in &mut usage.pod_peaks {
+                    peak.node = nodes.get(&peak.pod).cloned();
+                }
                 (usage.container.clone(), usage)
             }));
         }
@@ -193,6 +200,13 @@ fn slices_of_samples(window: Window, covered: &[Window], sampled: Vec<Window>) -
     slices.extend(sampled);
     slices.sort_unstable();
     slices
+}
+
+/// The nodes of the pods of DaemonSets, by what history calls them.
+fn nodes_of_daemons(facts: Option<&ClusterFacts>) -> HashMap<u64, String> {
+    let is_daemon = |pod: &&Pod| pod.workload.as_ref().is_some_and(|id| id.kind == WorkloadKind::DaemonSet);
+    let pods = facts.into_iter().flat_map(|facts| &facts.pods).filter(is_daemon);
+    pods.filter_map(|pod| Some((pod_id(&pod.namespace, &pod.name), pod.node.clone()?))).collect()
 }
 
 /// Asked only where a container asks for a GPU. It is advice: what cannot be read is not told.

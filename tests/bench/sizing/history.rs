@@ -59,7 +59,7 @@ pub(super) fn linked(folder: &Path, to: &Path) {
     std::fs::create_dir_all(&of_cluster).or_fail("make a folder");
     for entry in std::fs::read_dir(folder.join(cluster().as_str())).or_fail("list a history") {
         let path = entry.or_fail("list a history").path();
-        let name = path.file_name().or_fail("name a file of the history");
+        let name = path.file_name().expect("an entry of a folder has a name");
         std::fs::hard_link(&path, of_cluster.join(name)).or_fail("link a file of the history");
     }
 }

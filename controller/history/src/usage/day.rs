@@ -173,8 +173,8 @@ impl Tables {
     }
 
     /// The rows of these hours.
-    pub(super) fn picked(&self, counts: impl Fn(i64) -> bool) -> Result<Self, HistoryError> {
-        Ok(Self { bins: frame::picked(&self.bins, &counts)?, pods: frame::picked(&self.pods, &counts)? })
+    pub(super) fn picked(&self, counts: &dyn Fn(i64) -> bool) -> Result<Self, HistoryError> {
+        Ok(Self { bins: frame::picked(&self.bins, counts)?, pods: frame::picked(&self.pods, counts)? })
     }
 
     /// From the bytes of the two files. The engine may panic on damaged bytes; the caller runs it where that is caught.
@@ -232,7 +232,7 @@ pub(super) fn hours_of(day: i64, slice: &Slice) -> impl Iterator<Item = i64> + u
 
 /// The tables of a slice as far as they lie within the day, and its points.
 pub(super) fn within_day(day: i64, slice: &Slice) -> Result<(Tables, DataFrame), HistoryError> {
-    let within = |hour: i64| (day..day + DAY_S).contains(&hour);
+    let within: &dyn Fn(i64) -> bool = &|hour| (day..day + DAY_S).contains(&hour);
     let tables =
         Tables { bins: frame::picked(&slice.bins, within)?, pods: frame::picked(&slice.pods, within)? };
     Ok((tables, frame::picked(&slice.points, within)?))

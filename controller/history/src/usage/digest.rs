@@ -14,6 +14,8 @@ use super::series_day::{OpenDay, SeriesDay};
 use crate::error::HistoryError;
 
 /// The series of a day, in the order of their hashes.
+///
+/// No function here is generic: each is compiled where this crate is, which is optimised in every profile.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Digest {
     days: Vec<(u64, SeriesDay)>,
@@ -21,7 +23,7 @@ pub(super) struct Digest {
 
 impl Digest {
     /// Of the hours that count.
-    pub(super) fn of(tables: &Tables, counts: impl Fn(i64) -> bool) -> Result<Self, HistoryError> {
+    pub(super) fn of(tables: &Tables, counts: &dyn Fn(i64) -> bool) -> Result<Self, HistoryError> {
         let mut open: HashMap<u64, OpenDay> = HashMap::new();
         frame::each_pod(&tables.pods, |series, span, hour, highest| {
             if counts(hour) {
@@ -78,7 +80,7 @@ impl Digest {
     pub(super) fn from_table(
         table: &DataFrame,
         writes: u32,
-        is_wanted: impl Fn(u64) -> bool,
+        is_wanted: &dyn Fn(u64) -> bool,
     ) -> Result<Option<Self>, HistoryError> {
         if table.column("writes")?.u32()?.iter().any(|of| of != Some(writes)) {
             return Ok(None);

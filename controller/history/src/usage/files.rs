@@ -197,7 +197,7 @@ impl<S: Shelf> UsageFiles<S> {
         let part = Arc::clone(slice);
         let (mut tables, mut points, added) = computed(move || {
             let (tables, points) = within_day(day, &part)?;
-            let digest = Digest::of(&tables, |_| true)?;
+            let digest = Digest::of(&tables, &|_| true)?;
             Ok((tables, points, digest))
         })
         .await?;
@@ -233,7 +233,7 @@ impl<S: Shelf> UsageFiles<S> {
         let ledger = ledger.clone();
         computed(move || {
             summary.add_names(&ledger);
-            let digest = Digest::from_table(&table, ledger.writes, |series| summary.wants(series));
+            let digest = Digest::from_table(&table, ledger.writes, &|series| summary.wants(series));
             let Some(digest) = digest.ok().flatten() else { return Ok((summary, false)) };
             summary.add_hours(&ledger);
             summary.add_day(day, &digest);
@@ -253,7 +253,7 @@ impl<S: Shelf> UsageFiles<S> {
     ) -> Result<Summary, HistoryError> {
         let Some(tables) = self.tables(cluster, day, &ledger, None).await? else { return Ok(summary) };
         let (summary, digest) = computed(move || {
-            let digest = Digest::of(&tables, |hour| summary.counts(hour))?;
+            let digest = Digest::of(&tables, &|hour| summary.counts(hour))?;
             drop(tables);
             summary.add_names(&ledger);
             summary.add_hours(&ledger);

@@ -44,6 +44,8 @@ pub(super) struct PodSpan {
     pub(super) first: i64,
     pub(super) last: i64,
     pub(super) sum: f64,
+    /// To 7 digits: it tells pods apart.
+    pub(super) max: f32,
 }
 
 impl PodSpan {
@@ -53,6 +55,7 @@ impl PodSpan {
         self.sum += other.sum;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
+        self.max = self.max.max(other.max);
     }
 }
 
@@ -146,9 +149,9 @@ pub(super) fn stacked(first: DataFrame, second: &DataFrame) -> Result<DataFrame,
 }
 
 /// The rows of some hours.
-pub(super) fn picked(table: &DataFrame, keep_hour: impl Fn(i64) -> bool) -> Result<DataFrame, HistoryError> {
+pub(super) fn picked(table: &DataFrame, keep_hour: &dyn Fn(i64) -> bool) -> Result<DataFrame, HistoryError> {
     let hours = table.column("hour")?.i64()?.iter();
-    let mask = hours.map(|hour| hour.is_some_and(&keep_hour));
+    let mask = hours.map(|hour| hour.is_some_and(keep_hour));
     let mask: BooleanChunked = BooleanChunked::from_iter_values("keep".into(), mask);
     // The usual case, and a copy saved: a table shares its columns when it is cloned.
     if mask.all() { Ok(table.clone()) } else { Ok(table.filter(&mask)?) }
@@ -203,7 +206,7 @@ pub(super) fn each_pod(
         let row = own.zip(max.zip(at)).zip(hour);
         let Some((((ids, (samples, sum)), highest), hour)) = row else { continue };
         let ((series, pod), (first, last)) = ids;
-        each(series, PodSpan { pod, samples, first, last, sum }, hour, highest);
+        each(series, PodSpan { pod, samples, first, last, sum, max: highest.0 as f32 }, hour, highest);
     }
     Ok(())
 }

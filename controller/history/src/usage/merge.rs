@@ -49,8 +49,8 @@ pub(super) fn merged(own: Option<Day>, other: Day) -> Result<Option<Merged>, His
         ledger.containers.extend(other.ledger.containers);
     }
     let joined = |own: &DataFrame, other: &DataFrame| {
-        let own = frame::picked(own, |hour| known.contains(&hour) && !taken.contains(&hour))?;
-        frame::stacked(own, &frame::picked(other, |hour| taken.contains(&hour))?)
+        let own = frame::picked(own, &|hour| known.contains(&hour) && !taken.contains(&hour))?;
+        frame::stacked(own, &frame::picked(other, &|hour| taken.contains(&hour))?)
     };
     let tables = Tables {
         bins: joined(&own.tables.bins, &other.tables.bins)?,
@@ -58,7 +58,7 @@ pub(super) fn merged(own: Option<Day>, other: Day) -> Result<Option<Merged>, His
     };
     let points = match (own.points, other.points) {
         (Some(own), Some(other)) => Some(joined(&own, &other)?),
-        (None, Some(other)) => Some(frame::picked(&other, |hour| taken.contains(&hour))?),
+        (None, Some(other)) => Some(frame::picked(&other, &|hour| taken.contains(&hour))?),
         (own, None) => own,
     };
     Ok(Some(Merged { day: Day { ledger, tables, points }, hours: taken.len() }))

@@ -28,7 +28,7 @@ pub use files::{MemoryUsage, ParquetUsage, UsageFiles};
 pub use points::POINT_ERROR;
 pub use portable::Moved;
 pub use retention::{POINT_DAYS, RETENTION_DAYS, Retention};
-pub use rollup::Rollup;
+pub use rollup::{Rollup, pod_id};
 pub use shelf::{Folder, Memory, Shelf};
 pub use store::UsageStore;
 

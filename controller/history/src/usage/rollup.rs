@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kubeopt_model::usage::{Signal, UsageSeries};
-use kubeopt_model::{ClusterName, ContainerId, Window};
+use kubeopt_model::{ClusterName, ContainerId, Namespace, Window};
 use kubeopt_signal::Sketch;
 use polars::prelude::DataFrame;
 use sha2::{Digest, Sha256};
@@ -64,7 +64,7 @@ impl Rollup {
     /// Adds a series, or a part of one. Samples outside of the slice and values that are not finite are left out.
     pub fn add(&mut self, series: UsageSeries) {
         let id = series_id(&series.container, series.signal);
-        let pod = pod_id(&series.container, &series.pod);
+        let pod = pod_id(&series.container.workload.namespace, &series.pod);
         let signal = series.signal;
         let sized = matches!(signal, Signal::CpuMillicores | Signal::MemoryBytes);
         let mut open: Option<(PodHour, PodSteps)> = None;
@@ -169,8 +169,9 @@ pub(super) fn series_id(container: &ContainerId, signal: Signal) -> u64 {
     ])
 }
 
-fn pod_id(container: &ContainerId, pod: &str) -> u64 {
-    hashed(&[container.workload.namespace.as_str(), pod])
+/// What history calls a pod of this namespace.
+pub fn pod_id(namespace: &Namespace, pod: &str) -> u64 {
+    hashed(&[namespace.as_str(), pod])
 }
 
 fn hashed(parts: &[&str]) -> u64 {

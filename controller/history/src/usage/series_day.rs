@@ -222,7 +222,7 @@ mod tests {
         let mut open = OpenDay::default();
         let mut rows = Vec::new();
         for (at, value) in samples {
-            let span = PodSpan { pod: 7, samples: 1, first: *at, last: *at, sum: *value };
+            let span = PodSpan { pod: 7, samples: 1, first: *at, last: *at, sum: *value, max: *value as f32 };
             open.add_pod(span, (*value, *at));
             rows.push((at.div_euclid(HOUR_S) * HOUR_S, bin_of(*value), 1));
         }
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn two_slices_of_a_day_are_one_day() {
         let mut open = OpenDay::default();
-        let span = |pod, first| PodSpan { pod, samples: 1, first, last: first, sum: 5.0 };
+        let span = |pod, first| PodSpan { pod, samples: 1, first, last: first, sum: 5.0, max: 5.0 };
         open.add_pod(span(7, 0), (5.0, 0));
         open.add_pod(span(8, 3600), (9.0, 3600));
         open.add_pod(span(7, 3900), (4.0, 3900));

@@ -7,8 +7,8 @@ mod gathered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use kubeopt_model::usage::{OomKill, ResourceUsage, Signal, Startup, Strain};
-use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window};
+use kubeopt_model::usage::{OomKill, PodPeak, ResourceUsage, Signal, Startup, Strain};
+use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window, WorkloadKind};
 
 use self::gathered::{Gathered, Kept};
 use super::day::Ledger;
@@ -135,6 +135,14 @@ impl Summary {
         };
         let throttled_ratio = mean(of(Signal::ThrottledRatio));
         let memory = memory.to_vec();
+        let pod_peaks = match container.workload.kind {
+            WorkloadKind::DaemonSet => peaks(of(Signal::CpuMillicores), &memory),
+            WorkloadKind::Deployment
+            | WorkloadKind::StatefulSet
+            | WorkloadKind::Job
+            | WorkloadKind::CronJob
+            | WorkloadKind::Rollout => Vec::new(),
+        };
         Some(ContainerUsage {
             window: self.window,
             seen: Window { from_unix_s: first, to_unix_s: (last + STEP_S).min(self.window.to_unix_s) },
@@ -146,6 +154,7 @@ impl Summary {
             startup,
             pods,
             replica_hours: (steps * STEP_S as u64) as f64 / HOUR_S as f64,
+            pod_peaks,
             cpu_hours: own[Signal::CpuMillicores as usize].take_hours(),
             memory_hours: own[Signal::MemoryBytes as usize].take_hours(),
             partial,
@@ -195,6 +204,19 @@ fn joined_by_pod(one: &[PodSpan], other: &[PodSpan]) -> Vec<PodSpan> {
         by_pod.entry(span.pod).and_modify(|kept| kept.absorb(span)).or_insert(*span);
     }
     by_pod.into_values().collect()
+}
+
+/// The highest samples of each pod, in the order of pods.
+fn peaks(cpu: &[PodSpan], memory: &[PodSpan]) -> Vec<PodPeak> {
+    let none = |pod: u64| PodPeak { pod, node: None, cpu_max: None, memory_max: None };
+    let mut peaks: BTreeMap<u64, PodPeak> = BTreeMap::new();
+    for span in cpu {
+        peaks.entry(span.pod).or_insert_with(|| none(span.pod)).cpu_max = Some(f64::from(span.max));
+    }
+    for span in memory {
+        peaks.entry(span.pod).or_insert_with(|| none(span.pod)).memory_max = Some(f64::from(span.max));
+    }
+    peaks.into_values().collect()
 }
 
 /// Mean of all samples; none without any.

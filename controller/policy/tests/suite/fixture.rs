@@ -223,6 +223,7 @@ fn member(index: usize, wish: &Wish) -> Member {
             pods: 3,
             replica_hours: 100.0,
             cpu_hours: Default::default(),
+            pod_peaks: Vec::new(),
             memory_hours: Default::default(),
             partial: None,
         },

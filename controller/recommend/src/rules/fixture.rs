@@ -99,6 +99,7 @@ impl Case {
             pods: self.pods,
             replica_hours: 100.0,
             cpu_hours: Default::default(),
+            pod_peaks: Vec::new(),
             memory_hours: Default::default(),
             partial: None,
         };

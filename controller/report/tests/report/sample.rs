@@ -97,6 +97,7 @@ pub(crate) fn usage(
         pods,
         replica_hours: 672.0 * pods as f64,
         cpu_hours: cpu_hours.into_iter().collect(),
+        pod_peaks: Vec::new(),
         memory_hours: memory_hours.into_iter().collect(),
         partial: None,
     }

@@ -61,9 +61,9 @@ pub(crate) fn overlay_policies(
     entries.into_iter().map(|entry| (entry.clone(), policy(entry))).collect()
 }
 
-/// Settles a unit: as one, or split by entry point where they get values of their own.
-pub(crate) fn settle_shared(governed: Governed, settle: &Settle<'_>) -> Vec<(Unit, Became)> {
-    let all = (settle.size)(&governed.unit, &governed.policy);
+/// Settles a unit, of which `all` is what became of it as one: so, or split by entry point where they get values of their
+/// own.
+pub(crate) fn settle_shared(governed: Governed, all: Became, settle: &Settle<'_>) -> Vec<(Unit, Became)> {
     if governed.overlays.is_empty() {
         return vec![(governed.unit, all)];
     }

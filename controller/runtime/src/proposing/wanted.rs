@@ -16,7 +16,7 @@ use kubeopt_model::{
     Problem, Recommendation, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
-use kubeopt_recommend::{Demand, EarlierDays, Fleet, recommend, tell_hours};
+use kubeopt_recommend::{Demand, EarlierDays, Fleet, tell_hours};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
@@ -25,11 +25,15 @@ use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
+use super::sizes::{Needed, need, need_each};
 use crate::located::Sites;
 use crate::outlook::windows_of;
 use crate::policy_files::PolicyFiles;
 use crate::pricing::{PricesByCluster, price};
 use crate::tracing::{EntryTrace, is_of_release};
+
+/// Units that are sized side by side; what was found of them is held until they are admitted one by one.
+const SIDE_BY_SIDE: usize = 512;
 
 /// Containers of one workload that are left as they are.
 #[derive(Debug, Clone)]
@@ -228,9 +232,9 @@ pub(crate) struct Ground<'a> {
     /// Facts of all clusters.
     pub(crate) facts: &'a [&'a ClusterFacts],
     /// Usage by container, over the unit's own window.
-    pub(crate) usage: &'a dyn Fn(&ContainerId, i64) -> Option<ContainerUsage>,
+    pub(crate) usage: &'a (dyn Fn(&ContainerId, i64) -> Option<ContainerUsage> + Sync),
     /// Days before that window, for units whose strategy looks further back: by the window's length and container.
-    pub(crate) earlier: &'a dyn Fn(&ContainerId, &EffectivePolicy) -> Option<EarlierDays>,
+    pub(crate) earlier: &'a (dyn Fn(&ContainerId, &EffectivePolicy) -> Option<EarlierDays> + Sync),
     /// 5-minute points of containers whose policy needs them.
     pub(crate) points: &'a BTreeMap<ContainerId, ContainerPoints>,
     /// How busy GPUs are.
@@ -262,15 +266,24 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
         }
         None => Ok(admitted),
     };
-    for governed in governed {
-        for (unit, became) in settle_shared(governed, &Settle { size: &size, patch: &patch }) {
-            match became {
-                Ok(admitted) => {
-                    promised.borrow_mut().add(&admitted.recommendation, ground.facts);
-                    wanted.left.extend(left_members(&unit, &admitted));
-                    wanted.admitted.push(admitted);
+    let mut units = governed.into_iter();
+    loop {
+        let batch: Vec<Governed> = units.by_ref().take(SIDE_BY_SIDE).collect();
+        if batch.is_empty() {
+            break;
+        }
+        let needed = need_each(&batch, ground);
+        for (governed, needed) in batch.into_iter().zip(needed) {
+            let all = want_needed(&governed.unit, &governed.policy, needed, &promised.borrow(), ground);
+            for (unit, became) in settle_shared(governed, all, &Settle { size: &size, patch: &patch }) {
+                match became {
+                    Ok(admitted) => {
+                        promised.borrow_mut().add(&admitted.recommendation, ground.facts);
+                        wanted.left.extend(left_members(&unit, &admitted));
+                        wanted.admitted.push(admitted);
+                    }
+                    Err(why) => wanted.left.extend(leave_all(&unit, why)),
                 }
-                Err(why) => wanted.left.extend(leave_all(&unit, why)),
             }
         }
     }
@@ -304,11 +317,26 @@ pub(super) fn want_one(
     promised: &Promised,
     ground: &Ground<'_>,
 ) -> Result<Admitted, NoRecommendation> {
+    want_needed(unit, policy, need(unit, policy, ground), promised, ground)
+}
+
+/// The same, for a unit that was sized before.
+fn want_needed(
+    unit: &Unit,
+    policy: &EffectivePolicy,
+    needed: Result<Needed, NoRecommendation>,
+    promised: &Promised,
+    ground: &Ground<'_>,
+) -> Result<Admitted, NoRecommendation> {
     refuse_unknown_scalers(unit, ground.facts)?;
-    want_scaled(unit, policy, promised, ground).and_then(|wanted| match wanted {
+    want_scaled(unit, policy, needed?, promised, ground).and_then(|wanted| match wanted {
         Ok(admitted) => Ok(admitted),
-        Err(stays) => want_scaled(&without_targets(unit, &stays), policy, promised, ground)?
-            .map_err(|why| NoRecommendation::Refused { guardrail: "scaler".to_owned(), text: why }),
+        Err(stays) => {
+            let unit = without_targets(unit, &stays);
+            let needed = need(&unit, policy, ground)?;
+            want_scaled(&unit, policy, needed, promised, ground)?
+                .map_err(|why| NoRecommendation::Refused { guardrail: "scaler".to_owned(), text: why })
+        }
     })
 }
 
@@ -316,11 +344,10 @@ pub(super) fn want_one(
 fn want_scaled(
     unit: &Unit,
     policy: &EffectivePolicy,
+    Needed { demand, recommendation }: Needed,
     promised: &Promised,
     ground: &Ground<'_>,
 ) -> Result<Result<Admitted, String>, NoRecommendation> {
-    let demand = demand_of(unit, policy, ground)?;
-    let recommendation = recommend(&demand)?;
     let context = AdmitContext { policy, facts: ground.facts, promised };
     match admit(recommendation, &context) {
         Admission::Admitted(recommendation) => {

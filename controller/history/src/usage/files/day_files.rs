@@ -67,7 +67,7 @@ impl<S: Shelf> UsageFiles<S> {
                 return Ok(None);
             };
             match whole(move || Tables::read(bins, pods)).await? {
-                Ok(tables) => all = all.stacked(&tables.picked(|hour| ledger.counts(hour, segment))?)?,
+                Ok(tables) => all = all.stacked(&tables.picked(&|hour| ledger.counts(hour, segment))?)?,
                 Err(why) => {
                     self.set_aside(&names, &bins_name, why).await?;
                     return Ok(None);
@@ -91,7 +91,7 @@ impl<S: Shelf> UsageFiles<S> {
             let Some(bytes) = self.shelf.read(&name).await? else { continue };
             match whole(move || Tables::read_points(bytes)).await? {
                 Ok(points) => {
-                    let counted = frame::picked(&points, |hour| ledger.counts(hour, segment))?;
+                    let counted = frame::picked(&points, &|hour| ledger.counts(hour, segment))?;
                     all = Some(frame::stacked(all.unwrap_or_default(), &counted)?);
                 }
                 Err(why) => {
@@ -125,7 +125,7 @@ impl<S: Shelf> UsageFiles<S> {
     ) -> Result<Option<Digest>, HistoryError> {
         let Some(table) = self.digest_table(cluster, day).await? else { return Ok(None) };
         let writes = ledger.writes;
-        computed(move || Ok(Digest::from_table(&table, writes, |_| true).ok().flatten())).await
+        computed(move || Ok(Digest::from_table(&table, writes, &|_| true).ok().flatten())).await
     }
 
     /// The table of a day's digest; none where it is missing or damaged, as it can be made again.

@@ -112,7 +112,7 @@ impl FlatWriter {
         ];
         for (part, table) in tables {
             if let Some(table) = table {
-                self.add(part, cluster, day, &frame::picked(table, counts)?)?;
+                self.add(part, cluster, day, &frame::picked(table, &counts)?)?;
             }
         }
         Ok(self)

@@ -53,3 +53,34 @@ async fn pods_weigh_as_long_as_they_live() {
     assert!((cpu.sketch.share_above(1000.0) - 20.0 / 308.0).abs() < 1e-9);
     assert!((found.replica_hours - 308.0 / 12.0).abs() < 1e-9);
 }
+
+#[tokio::test]
+async fn the_pods_of_a_daemon_set_are_told_apart() {
+    let mut node_agent = container("agent");
+    node_agent.workload.kind = WorkloadKind::DaemonSet;
+    let of = |pod: &str, signal, hours, value| {
+        let series = flat("agent", pod, signal, hours, value);
+        UsageSeries { container: node_agent.clone(), ..series }
+    };
+    stores(async |store| {
+        let all = [
+            of("a", Signal::MemoryBytes, window(0, 48), 1e8),
+            of("b", Signal::MemoryBytes, window(0, 30), 2e8),
+            of("b", Signal::MemoryBytes, window(30, 48), 9e8),
+            of("a", Signal::CpuMillicores, window(0, 48), 50.0),
+        ];
+        append(store, window(0, 48), &all).await;
+        let found = usage(store, window(0, 48)).await.remove(0);
+        let of = |pod: &str| {
+            let peak = found
+                .pod_peaks
+                .iter()
+                .find(|peak| peak.pod == pod_id(&container("x").workload.namespace, pod));
+            peak.map(|peak| (peak.cpu_max, peak.memory_max))
+        };
+        assert_eq!(of("a"), Some((Some(50.0), Some(1e8))));
+        assert_eq!(of("b"), Some((None, Some(9e8))));
+        assert_eq!(found.pod_peaks.len(), 2);
+    })
+    .await;
+}
