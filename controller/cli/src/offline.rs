@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use kubeopt_model::Problem;
 use kubeopt_model::edit::Verification;
 use kubeopt_runtime::offline::{
-    EntryLines, FieldLine, FieldState, Place, ProvenEdit, Selection, TraceReport, Wanted, prove_set, report,
+    EntryLines, FieldLine, FieldState, Place, ProvenEdit, TraceReport, Wanted, prove_set, read_selection, report,
     to_json, trace_place, write_files,
 };
 use kubeopt_runtime::tracing::{Charts, Origins};
@@ -131,7 +131,7 @@ fn also(field: &FieldLine, wide: bool) -> String {
 pub(crate) async fn set(args: Set, common: Common) -> Outcome {
     let one = |problem: Problem| vec![problem];
     let (place, charts) = opened(&args.folder)?;
-    let selection: Selection = args.selection.parse().map_err(one)?;
+    let selection = read_selection(&args.selection).map_err(one)?;
     let wanted: Vec<Wanted> =
         args.values.iter().map(|text| text.parse()).collect::<Result<_, _>>().map_err(one)?;
     let mut renderer = renderer(&program()?, common.kustomize.as_deref(), common.helm.as_deref()).await;

@@ -20,6 +20,7 @@ pub mod quantity;
 pub mod recommendation;
 pub mod release;
 pub mod scale;
+pub mod selection;
 pub mod source;
 pub mod trace;
 pub mod usage;

@@ -10,6 +10,6 @@ mod select;
 mod set_fields;
 mod trace_path;
 
-pub use select::Selection;
+pub use select::read_selection;
 pub use set_fields::{ProvenEdit, Wanted, prove_set, write_files};
 pub use trace_path::{EntryLines, FieldLine, FieldState, Place, TraceReport, report, to_json, trace_place};

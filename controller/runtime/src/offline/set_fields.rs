@@ -7,12 +7,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 use kubeopt_manifest::{create_texts, edit_as_written};
+use kubeopt_model::selection::Selection;
 use kubeopt_model::{
     Amount, Change, ChangedField, EditSite, EditedFile, Field, FieldEdit, FileSet, Problem, RepoPath,
     TracedField, Verification,
 };
 
-use super::select::Selection;
 use super::trace_path::{Place, is_asked};
 use crate::codes;
 use crate::proposing::compare_entry;

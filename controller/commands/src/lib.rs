@@ -1,0 +1,14 @@
+//! What people tell kubeopt in comments: `/kubeopt VERB ARGS`, a line anywhere outside of code and quotes.
+//!
+//! Pure: a comment's text in, what it asks for out. Who wrote it, whether that person may, and what is done about it are
+//! the business of others. Comments are hostile: all of them are bounded, and nothing of them is repeated unescaped.
+
+mod command;
+mod lines;
+mod verb;
+mod words;
+
+pub use command::{Command, Misread};
+pub use lines::{Heard, LINES_MAX, TEXT_MAX, hear};
+pub use verb::{Needs, Verb};
+pub use words::REASON_CHARS_MAX;
