@@ -25,6 +25,7 @@ pub mod gitea;
 pub mod kubernetes;
 pub mod kwok;
 pub mod lot;
+pub mod metrics_server;
 pub mod port;
 pub mod process;
 pub mod prometheus;

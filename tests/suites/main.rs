@@ -15,6 +15,7 @@ mod outbox;
 mod peers;
 mod presets;
 mod program;
+mod sampled;
 mod servers;
 mod ssh;
 mod trace;

@@ -19,6 +19,7 @@ mod policies;
 mod prometheus;
 mod published;
 mod said;
+mod sampled;
 mod scaled;
 mod sources;
 mod unrendered;
