@@ -1,9 +1,14 @@
 //! The codes of this crate, for docs/errors.md. A code is never used for anything else once it was released.
 
+/// A policy file has a key that does not exist.
+pub(crate) const UNKNOWN_KEY: &str = "E-POL-002";
+/// A repository sets a preference that the operator keeps.
+pub(crate) const NOT_ALLOWED: &str = "E-POL-011";
+
 /// (code, meaning as one sentence). `E-POL` speaks of a policy file, `E-API` of the controller's configuration.
 pub const CODES: &[(&str, &str)] = &[
     ("E-POL-001", "A policy file is not readable YAML, or larger than kubeopt accepts."),
-    ("E-POL-002", "A policy file has a key that does not exist."),
+    (UNKNOWN_KEY, "A policy file has a key that does not exist."),
     ("E-POL-003", "A value of a policy file has the wrong type or notation."),
     ("E-POL-004", "A value of a policy file is out of its range."),
     ("E-POL-005", "A policy file has the same key twice."),
@@ -15,6 +20,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-POL-008", "A repository's policy file sets a key that belongs to the operator."),
     ("E-POL-009", "A policy file lacks a key that is needed where it stands."),
     ("E-POL-010", "Two values of a policy file contradict each other."),
+    (
+        NOT_ALLOWED,
+        "A repository's policy file sets a key that `allowedOverrides` of the operator does not hold; it is not taken.",
+    ),
     ("E-API-001", "The configuration is not readable YAML, or larger than kubeopt accepts."),
     ("E-API-002", "The configuration has a key that does not exist."),
     ("E-API-003", "A value of the configuration has the wrong type or notation."),

@@ -14,7 +14,7 @@ use crate::config::metrics::check_cluster;
 use crate::config::places::{Known, check_binding, check_forge, check_source};
 use crate::config::scalars::{file, malformed};
 use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
-use crate::policy::check_layer;
+use crate::policy::{Owner, check_layer};
 use crate::text::values::{Memory, Span};
 use crate::text::{At, Fault, Reading};
 
@@ -56,7 +56,8 @@ pub(crate) fn check(
     });
     let server = document.server.map(|at| at.value).unwrap_or_default();
     refuse_what_is_not_there(document.reasoning.as_ref(), &server, reading);
-    let policy = document.policy.map(|at| check_layer(at.value, RepoPath::root(), presets, reading));
+    let policy =
+        document.policy.map(|at| check_layer(at.value, RepoPath::root(), Owner::Operator, presets, reading));
     let store = check_store(document.store.map(|at| at.value).unwrap_or_default(), reading);
     let listen = check_listen(server.listen, reading);
     let every = document.passes.and_then(|at| at.value.every);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::policy::layered::DEFAULT_ALLOWED;
 use crate::policy::words::{
     BelowMaxWord, Cron, GroupWord, HpaWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, VpaWord, Zone,
 };
@@ -38,7 +39,7 @@ section! {
         /// Other values for some workloads; of several that match, the last one counts.
         "overrides" => overrides: Vec<At<Override>> = [],
         /// Operator only: the preferences that a repository may set, by key or by the mapping that holds it; `*` is all.
-        "allowedOverrides" => allowed_overrides: Vec<At<String>> = ["sizing", "pullRequests"],
+        "allowedOverrides" => allowed_overrides: Vec<At<String>> = (DEFAULT_ALLOWED),
         /// Approvals of large changes. Not used by this version.
         "approval" => approval: Later = null,
         /// When kubeopt merges by itself. Not used by this version.

@@ -23,6 +23,18 @@ pub(crate) struct Rules {
     pub(crate) pull_requests: Option<At<PullRequests>>,
 }
 
+/// The file that holds the operator's layer under `policy:`, and the name under which that layer is shown.
+pub const OPERATOR_LAYER: &str = "kubeopt.yaml";
+
+/// Whose word a layer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It may set everything, and says what repositories may set.
+    Operator,
+    /// It sets what it is allowed to.
+    Repository,
+}
+
 /// A policy file that was read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyFile {
@@ -34,7 +46,9 @@ pub struct PolicyFile {
     pub(crate) selectors: Option<At<Selectors>>,
     pub(crate) exclude: Option<At<Selectors>>,
     pub(crate) overrides: Vec<At<Override>>,
-    pub(crate) allowed_overrides: Option<Vec<String>>,
+    pub(crate) allowed_overrides: Option<At<Vec<String>>>,
+    /// Whose file it is.
+    owner: Owner,
     warnings: Vec<Problem>,
 }
 
@@ -50,7 +64,7 @@ impl PolicyFile {
                 let path = "allowedOverrides".to_owned();
                 reading.refuse(allowed.line, Fault::OperatorOnly { path });
             }
-            check_layer(document, folder, presets, reading)
+            check_layer(document, folder, Owner::Repository, presets, reading)
         });
         read.map(|(file, warnings)| Self { warnings, ..file })
     }
@@ -58,6 +72,11 @@ impl PolicyFile {
     /// Keys that are known but have no effect in this version.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// The operator wrote it.
+    pub(crate) fn is_operators(&self) -> bool {
+        self.owner == Owner::Operator
     }
 }
 
@@ -76,6 +95,7 @@ pub fn policy_paths(path: &RepoPath) -> Vec<RepoPath> {
 pub(crate) fn check_layer(
     document: PolicyDocument,
     folder: RepoPath,
+    owner: Owner,
     presets: Presets<'_>,
     reading: &mut Reading<'_>,
 ) -> Option<PolicyFile> {
@@ -94,7 +114,8 @@ pub(crate) fn check_layer(
             reading.refuse(each.line, Fault::Missing { path: "overrides[].match".to_owned(), help });
         }
     }
-    let allowed_overrides = document.allowed_overrides.map(|at| check_allowed(at.value, reading));
+    let allowed_overrides =
+        document.allowed_overrides.map(|at| At { line: at.line, value: check_allowed(at.value, reading) });
     Some(PolicyFile {
         folder,
         preset,
@@ -109,6 +130,7 @@ pub(crate) fn check_layer(
         exclude: document.exclude,
         overrides,
         allowed_overrides,
+        owner,
         warnings: Vec::new(),
     })
 }

@@ -8,8 +8,9 @@ use kubeopt_model::EffectivePolicy;
 use kubeopt_model::policy::SharedBase;
 use serde_json::{Value, json};
 
-use crate::policy::effective::Layered;
+use crate::policy::explain::{Said, Standing};
 use crate::policy::file::Rules;
+use crate::policy::layered::{Ban, Layered, Origin};
 use crate::policy::words::{BelowMaxWord, GroupWord, HpaWord, LimitWord, SharedWord, StrategyWord, VpaWord};
 use crate::text::At;
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
@@ -61,6 +62,10 @@ pub(crate) trait AnyKey: Sync {
     fn is_guardrail(&self) -> bool;
     /// Merges the key over all layers.
     fn apply(&self, layers: &[Layered<'_>], policy: &mut EffectivePolicy);
+    /// Every statement of all layers on the key, and what became of it.
+    fn said(&self, layers: &[Layered<'_>]) -> Vec<Said>;
+    /// Where one layer speaks of the key.
+    fn origins<'s>(&self, layer: &'s Layered<'_>) -> Vec<Origin<'s>>;
     /// The value in the notation of the file.
     fn show(&self, policy: &EffectivePolicy) -> Value;
 }
@@ -75,26 +80,88 @@ impl<T> AnyKey for Key<T> {
     }
 
     fn apply(&self, layers: &[Layered<'_>], policy: &mut EffectivePolicy) {
-        let mut chosen: Option<(&T, String)> = None;
-        for (index, layer) in layers.iter().enumerate() {
-            let Some((at, name)) = layer.nearest(self.get) else { continue };
-            let takes = match (&self.merge, &chosen) {
-                (Merge::Guardrail(stricter), Some((current, _))) => stricter(&at.value, current),
-                (Merge::Guardrail(_), None) => true,
-                (Merge::Preference, _) => layers[..index].iter().all(|farther| farther.permits(self.path)),
+        let counting = self.weigh(layers).into_iter().find(|weighed| weighed.fate == Fate::Counts);
+        if let Some(weighed) = counting {
+            (self.put)(policy, weighed.value);
+            policy.set_by.insert(self.path.to_owned(), weighed.origin.to_string());
+        }
+    }
+
+    fn said(&self, layers: &[Layered<'_>]) -> Vec<Said> {
+        let said = |weighed: Weighed<'_, T>| {
+            let mut alone = EffectivePolicy::default();
+            (self.put)(&mut alone, weighed.value);
+            let standing = match weighed.fate {
+                Fate::Counts => Standing::Counts,
+                Fate::Nearer(by) => Standing::Nearer(by.to_string()),
+                Fate::Careful(by) => Standing::Careful(by.to_string()),
+                Fate::Banned(by) => Standing::NotAllowed(by.to_string()),
             };
-            if takes {
-                chosen = Some((&at.value, name));
-            }
-        }
-        if let Some((value, name)) = chosen {
-            (self.put)(policy, value);
-            policy.set_by.insert(self.path.to_owned(), name);
-        }
+            Said { at: weighed.origin.to_string(), value: (self.show)(&alone), standing }
+        };
+        self.weigh(layers).into_iter().map(said).collect()
+    }
+
+    fn origins<'s>(&self, layer: &'s Layered<'_>) -> Vec<Origin<'s>> {
+        layer.all(self.get).map(|(_, origin)| origin).collect()
     }
 
     fn show(&self, policy: &EffectivePolicy) -> Value {
         (self.show)(policy)
+    }
+}
+
+/// A statement, and what becomes of it.
+struct Weighed<'s, T> {
+    value: &'s T,
+    origin: Origin<'s>,
+    fate: Fate<'s>,
+}
+
+/// What becomes of a statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate<'s> {
+    Counts,
+    Nearer(Origin<'s>),
+    Careful(Origin<'s>),
+    Banned(Ban<'s>),
+}
+
+impl<T> Key<T> {
+    /// Every statement, the farthest first; at most one counts.
+    fn weigh<'s>(&self, layers: &'s [Layered<'_>]) -> Vec<Weighed<'s, T>> {
+        let mut weighed: Vec<Weighed<'s, T>> = Vec::new();
+        let mut counting: Option<usize> = None;
+        for layer in layers {
+            let first = weighed.len();
+            let all = layer.all(self.get);
+            weighed.extend(all.map(|(at, origin)| Weighed { value: &at.value, origin, fate: Fate::Counts }));
+            // Within one layer the nearest statement counts, and it alone meets the other layers.
+            let Some(nearest) = weighed.len().checked_sub(1).filter(|last| *last >= first) else { continue };
+            let by = weighed[nearest].origin;
+            weighed[first..nearest].iter_mut().for_each(|each| each.fate = Fate::Nearer(by));
+            let (loser, fate) = match (&self.merge, counting) {
+                (Merge::Preference, before) => match (layer.ban(self.path, layers), before) {
+                    (Some(ban), _) => (Some(nearest), Fate::Banned(ban)),
+                    (None, before) => (before, Fate::Nearer(by)),
+                },
+                (Merge::Guardrail(_), None) => (None, Fate::Counts),
+                (Merge::Guardrail(stricter), Some(before)) => {
+                    if stricter(weighed[nearest].value, weighed[before].value) {
+                        (Some(before), Fate::Careful(by))
+                    } else {
+                        (Some(nearest), Fate::Careful(weighed[before].origin))
+                    }
+                }
+            };
+            if let Some(loser) = loser {
+                weighed[loser].fate = fate;
+            }
+            if loser != Some(nearest) {
+                counting = Some(nearest);
+            }
+        }
+        weighed
     }
 }
 

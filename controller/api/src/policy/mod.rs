@@ -3,12 +3,15 @@
 
 pub(crate) mod document;
 mod effective;
+mod explain;
 mod file;
 pub(crate) mod keys;
+mod layered;
 mod selector;
 pub(crate) mod words;
 
-pub use effective::{Layer, Subject, effective_policy};
-pub(crate) use file::check_layer;
-pub use file::{POLICY_FILE_NAME, PolicyFile, policy_paths};
+pub use effective::{Asked, Layer, Subject, effective_policy};
+pub use explain::{ExplainedKey, Explanation, Said, Standing, explain_policy, keys_named, not_allowed};
+pub use file::{OPERATOR_LAYER, POLICY_FILE_NAME, PolicyFile, policy_paths};
+pub(crate) use file::{Owner, check_layer};
 pub use keys::{EffectiveKey, effective_keys};

@@ -4,29 +4,39 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::RepoPath;
 
-use crate::policy::Subject;
 use crate::policy::document::{Match, Selectors};
+use crate::policy::effective::{Asked, Subject};
 use crate::text::At;
 
 impl Selectors {
     /// Each key that is given matches. `folder` is that of the policy file.
-    pub(crate) fn all_match(&self, subject: &Subject<'_>, folder: &RepoPath) -> bool {
-        self.keys(subject, folder).into_iter().all(|matched| matched.unwrap_or(true))
+    pub(crate) fn all_match(&self, asked: Asked<'_>, folder: &RepoPath) -> bool {
+        self.keys(asked, folder).into_iter().all(|matched| matched.unwrap_or(true))
     }
 
     /// At least one key that is given matches.
-    pub(crate) fn any_matches(&self, subject: &Subject<'_>, folder: &RepoPath) -> bool {
-        self.keys(subject, folder).into_iter().any(|matched| matched.unwrap_or(false))
+    pub(crate) fn any_matches(&self, asked: Asked<'_>, folder: &RepoPath) -> bool {
+        self.keys(asked, folder).into_iter().any(|matched| matched.unwrap_or(false))
     }
 
-    /// Per key: none where it is not given.
-    fn keys(&self, subject: &Subject<'_>, folder: &RepoPath) -> [Option<bool>; 4] {
-        let namespace = subject.namespace.as_str();
-        let path = below(subject.path, folder);
+    /// A key is given that only a workload can answer.
+    pub(crate) fn depends_on_workload(&self) -> bool {
+        self.namespaces.is_some() || self.labels.is_some() || self.kinds.is_some()
+    }
+
+    /// Per key: none where it is not given, or where no workload answers it.
+    fn keys(&self, asked: Asked<'_>, folder: &RepoPath) -> [Option<bool>; 4] {
+        let workload = asked.workload();
+        let path = below(asked.path(), folder);
         [
-            given(&self.namespaces, |patterns| patterns.iter().any(|pattern| pattern.matches(namespace))),
-            given(&self.labels, |labels| has_labels(subject, labels)),
-            given(&self.kinds, |kinds| kinds.iter().any(|kind| kind.0 == subject.kind)),
+            workload.and_then(|workload| {
+                let namespace = workload.namespace.as_str();
+                given(&self.namespaces, |patterns| patterns.iter().any(|pattern| pattern.matches(namespace)))
+            }),
+            workload.and_then(|workload| given(&self.labels, |labels| has_labels(workload, labels))),
+            workload.and_then(|workload| {
+                given(&self.kinds, |kinds| kinds.iter().any(|kind| kind.0 == workload.kind))
+            }),
             given(&self.paths, |patterns| {
                 path.is_some_and(|path| patterns.iter().any(|pattern| pattern.matches(path)))
             }),
@@ -35,8 +45,9 @@ impl Selectors {
 }
 
 impl Match {
-    /// Each key that is given matches.
-    pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
+    /// Each key that is given matches; nothing matches a path alone.
+    pub(crate) fn matches(&self, asked: Asked<'_>) -> bool {
+        let Some(subject) = asked.workload() else { return false };
         [
             given(&self.namespace, |pattern| pattern.matches(subject.namespace.as_str())),
             given(&self.kind, |kind| kind.0 == subject.kind),

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
 
 mod config;
+mod explain;
 mod layers;
 mod policy;
