@@ -100,9 +100,13 @@ struct Share {
 impl Share {
     /// None without a sample before `now`.
     fn of(days: &[DayUsage], now_unix_s: i64, most: f64) -> Option<Self> {
-        let (mut recent, mut all) = (Weighted::default(), Weighted::default());
         let from = now_unix_s - i64::from(DAYS) * DAY_S;
-        for day in days.iter().filter(|day| (from..now_unix_s).contains(&day.at_unix_s)) {
+        let within = || days.iter().filter(|day| (from..now_unix_s).contains(&day.at_unix_s));
+        let bins = || within().flat_map(|day| day.sketch.bins());
+        let first = bins().map(|(bin, _)| *bin).min().unwrap_or_default();
+        let last = bins().map(|(bin, _)| *bin).max().unwrap_or_default();
+        let (mut recent, mut all) = (Weighted::over(first, last), Weighted::over(first, last));
+        for day in within() {
             let age_days = (now_unix_s - 1 - day.at_unix_s).div_euclid(DAY_S);
             recent.add(&day.sketch, (-(age_days as f64) / HALF_LIFE_DAYS).exp2());
             all.add(&day.sketch, 1.0);
@@ -125,33 +129,51 @@ impl Share {
 }
 
 /// Samples by bin, each with the weight of its day.
-#[derive(Default)]
 struct Weighted {
     zeros: f64,
-    bins: std::collections::BTreeMap<i16, f64>,
+    /// The first bin.
+    first: i16,
+    /// The weight of each bin from there on; 0 where it has no sample.
+    bins: Vec<f64>,
 }
 
 impl Weighted {
+    fn over(first: i16, last: i16) -> Self {
+        let count = usize::try_from(i32::from(last) - i32::from(first) + 1).unwrap_or(1);
+        Self { zeros: 0.0, first, bins: vec![0.0; count] }
+    }
+
     fn add(&mut self, sketch: &Sketch, weight: f64) {
         self.zeros += weight * sketch.zeros() as f64;
         for (bin, count) in sketch.bins() {
-            *self.bins.entry(*bin).or_default() += weight * *count as f64;
+            let at = usize::try_from(i32::from(*bin) - i32::from(self.first)).unwrap_or(usize::MAX);
+            if let Some(kept) = self.bins.get_mut(at) {
+                *kept += weight * f64::from(*count);
+            }
         }
     }
 
+    /// The value and weight of each bin that has samples, lowest first.
+    fn filled(&self) -> impl DoubleEndedIterator<Item = (f64, f64)> + '_ {
+        let bins = (i32::from(self.first)..).zip(&self.bins).map(|(bin, weight)| (bin, *weight));
+        let bins: Vec<(i32, f64)> = bins.filter(|(_, weight)| *weight > 0.0).collect();
+        bins.into_iter()
+            .map(|(bin, weight)| (Sketch::value_of(i16::try_from(bin).unwrap_or(i16::MAX)), weight))
+    }
+
     fn highest(&self) -> Option<f64> {
-        let highest = self.bins.keys().next_back().map(|bin| Sketch::value_of(*bin));
+        let highest = self.filled().next_back().map(|(value, _)| value);
         highest.or_else(|| (self.zeros > 0.0).then_some(0.0))
     }
 
     /// For each sample, the share that lies above it, lowest first.
     fn above(&self) -> Vec<(f64, f64)> {
-        let total: f64 = self.zeros + self.bins.values().sum::<f64>();
+        let total: f64 = self.zeros + self.bins.iter().sum::<f64>();
         let mut left = total - self.zeros;
         let mut steps = vec![(0.0, left / total)];
-        for (bin, weight) in &self.bins {
+        for (value, weight) in self.filled() {
             left -= weight;
-            steps.push((Sketch::value_of(*bin), (left / total).max(0.0)));
+            steps.push((value, (left / total).max(0.0)));
         }
         steps
     }

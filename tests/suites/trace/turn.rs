@@ -9,8 +9,8 @@ use std::path::Path;
 use kubeopt_model::{Amount, EditSite, EditedFile, Field, RepoPath};
 use kubeopt_runtime::Tools;
 use kubeopt_runtime::offline::{
-    EntryLines, FieldLine, FieldState, Place, Selection, TraceReport, Wanted, prove_set, report, trace_place,
-    write_files,
+    EntryLines, FieldLine, FieldState, Place, TraceReport, Wanted, prove_set, read_selection, report,
+    trace_place, write_files,
 };
 use kubeopt_runtime::tracing::RepositoryTrace;
 use kubeopt_tests::OrFail;
@@ -174,8 +174,8 @@ impl Folder<'_> {
     ) -> Result<(Vec<EditedFile>, Vec<String>), Trouble> {
         let refused =
             |problem: kubeopt_model::Problem| Trouble::Refused(format!("{}: {}", problem.code, problem.text));
-        let selection: Selection =
-            format!("{}/{}", line.field.workload, line.field.container).parse().map_err(refused)?;
+        let selection =
+            read_selection(&format!("{}/{}", line.field.workload, line.field.container)).map_err(refused)?;
         let wanted: Wanted = format!("{}={value}", line.field.field).parse().map_err(refused)?;
         let place = place(self.root, line);
         let proven = prove_set(trace, &place, &selection, &[wanted], self.tools).await.map_err(refused)?;

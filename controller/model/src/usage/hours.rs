@@ -70,7 +70,11 @@ impl FromIterator<HourPoint> for HourSeries {
 
 impl Extend<HourPoint> for HourSeries {
     fn extend<I: IntoIterator<Item = HourPoint>>(&mut self, points: I) {
-        Arc::make_mut(&mut self.0).extend(points.into_iter().map(Packed::of));
+        let points = points.into_iter().map(Packed::of);
+        let own = Arc::make_mut(&mut self.0);
+        // A day at a time, and tens of thousands of series: room that is never used would be as much again.
+        own.reserve_exact(points.size_hint().0);
+        own.extend(points);
     }
 }
 

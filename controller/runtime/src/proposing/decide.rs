@@ -19,6 +19,7 @@ use super::change_set::{
     Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_targets, leave_uncreated,
 };
 use super::described::Beside;
+use super::filled_in::PodsOf;
 use super::prove::prove;
 use super::wanted::{Governed, Ground, Left, UsageByWindow, Wanted, govern, live_units, locate, want};
 use crate::codes;
@@ -127,8 +128,10 @@ impl Edges {
         let usage = self.usage_of(&governed, seen, now).await?;
         let points = self.points_of(&governed, now).await?;
         let earlier = self.earlier_of(&governed, now).await?;
+        let pods = PodsOf::of(&facts);
         let ground = Ground {
             facts: &facts,
+            pods: &pods,
             usage: &|id: &ContainerId, seconds| usage.get(&seconds)?.get(id).cloned(),
             earlier: &|id: &ContainerId, policy: &EffectivePolicy| {
                 let looks_back = policy.sizing.strategy == SizingStrategy::Kubeopt;

@@ -2,17 +2,36 @@
 //!
 //! Pure. A LimitRange or a webhook does it when a pod is created; Git and the template know nothing of it.
 
-use kubeopt_model::{Bound, ClusterFacts, Field, Resources};
+use std::collections::HashMap;
+
+use kubeopt_model::cluster::Pod;
+use kubeopt_model::{Bound, ClusterFacts, Field, Resources, WorkloadId};
 
 use super::demand::Candidate;
 
+/// The pods of each workload, looked up once for each of its containers.
+pub(crate) struct PodsOf<'a>(HashMap<&'a WorkloadId, Vec<&'a Pod>>);
+
+impl<'a> PodsOf<'a> {
+    /// Of all clusters.
+    pub(crate) fn of(facts: &[&'a ClusterFacts]) -> Self {
+        let mut pods: HashMap<&WorkloadId, Vec<&Pod>> = HashMap::new();
+        for facts in facts {
+            for pod in &facts.pods {
+                if let Some(workload) = pod.workload.as_ref().filter(|id| id.cluster == facts.cluster) {
+                    pods.entry(workload).or_default().push(pod);
+                }
+            }
+        }
+        Self(pods)
+    }
+}
+
 /// The values that all seen pods of a container share and that its template does not set. Pods of an earlier template may
 /// run with other values; then nothing is said.
-pub(crate) fn filled_in(candidate: &Candidate, facts: &[&ClusterFacts]) -> Resources {
-    let id = &candidate.workload.id;
-    let pods = facts.iter().filter(|facts| facts.cluster == id.cluster).flat_map(|facts| &facts.pods);
+pub(crate) fn filled_in(candidate: &Candidate, pods: &PodsOf<'_>) -> Resources {
+    let pods = pods.0.get(&candidate.workload.id).into_iter().flatten();
     let running: Vec<&Resources> = pods
-        .filter(|pod| pod.workload.as_ref() == Some(id))
         .filter_map(|pod| pod.running.iter().find(|(name, _)| *name == candidate.container.name))
         .map(|(_, resources)| resources)
         .collect();

@@ -20,7 +20,7 @@ use kubeopt_recommend::{Demand, EarlierDays, Fleet, tell_hours};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
-use super::filled_in::filled_in;
+use super::filled_in::{PodsOf, filled_in};
 use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
@@ -231,6 +231,8 @@ fn policy_of(unit: &Unit, more: &[RepoPath], files: &PolicyFiles) -> Result<Effe
 pub(crate) struct Ground<'a> {
     /// Facts of all clusters.
     pub(crate) facts: &'a [&'a ClusterFacts],
+    /// Their pods.
+    pub(crate) pods: &'a PodsOf<'a>,
     /// Usage by container, over the unit's own window.
     pub(crate) usage: &'a (dyn Fn(&ContainerId, i64) -> Option<ContainerUsage> + Sync),
     /// Days before that window, for units whose strategy looks further back: by the window's length and container.
@@ -300,7 +302,7 @@ pub(super) fn demand_of(
     ground: &Ground<'_>,
 ) -> Result<Demand, NoRecommendation> {
     let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
-    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.facts);
+    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.pods);
     let points = |id: &ContainerId| ground.points.get(id).cloned();
     let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
     let (fleet, filled_in) = (ground.fleet, &filled_in);
