@@ -117,10 +117,10 @@ mod tests {
     fn every_used_leaf_of_the_policy_says_how_it_is_merged() {
         let mut found = Vec::new();
         leaves(&policy_schema(), "", &mut found);
-        let owners = ["extends", "overrides", "allowedOverrides"];
+        let owners = ["extends", "overrides", "allowedOverrides", "environments"];
         for (path, property) in found {
             let is_leaf = property.get("properties").is_none();
-            let inside = ["selectors.", "exclude.", "blackouts[]", "overrides[].match"];
+            let inside = ["selectors.", "exclude.", "blackouts[]", "environments[]", "overrides[].match"];
             let later = property["description"]
                 .as_str()
                 .is_some_and(|text| text.contains("Not used by this version"));

@@ -218,6 +218,21 @@ pub struct Blackout {
     pub reason: Option<String>,
 }
 
+/// When new pull requests are opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Five-field cron expressions; a minute that one of them names is open. Without any, every minute is.
+    pub crons: Vec<String>,
+    /// IANA time zone of the expressions.
+    pub timezone: String,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { crons: Vec::new(), timezone: "UTC".to_owned() }
+    }
+}
+
 /// What goes into one pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -239,6 +254,8 @@ pub struct PullRequestPolicy {
     pub max_open: u32,
     /// Most new ones an hour in one repository.
     pub per_hour: u32,
+    /// When new ones are opened: a minute in which all of these are open.
+    pub schedules: Vec<Schedule>,
     /// Labels to set when it is opened.
     pub labels: Vec<String>,
     /// A closed pull request is forgotten when the numbers moved by this ratio times 100.
@@ -307,6 +324,7 @@ impl Default for EffectivePolicy {
                 group_by: GroupBy::Source,
                 max_open: 5,
                 per_hour: 2,
+                schedules: Vec::new(),
                 labels: vec!["kubeopt".to_owned()],
                 reopen_moved_percent: 25,
                 reopen_days: 60,

@@ -3,9 +3,9 @@
 
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZoneDatabase;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{RoundMode, SignedDuration, Timestamp, Unit, Zoned, ZonedRound};
 use kubeopt_model::EffectivePolicy;
-use kubeopt_model::policy::Blackout;
+use kubeopt_model::policy::{Blackout, Schedule};
 
 /// The state of one repository, as the forge tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Publishing {
 /// Why nothing is published now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// The guardrail: `blackout`, `max-open`, `per-hour`.
+    /// The guardrail: `blackout`, `schedule`, `max-open`, `per-hour`.
     pub guardrail: &'static str,
     /// Until when at least; none where that depends on people.
     pub until: Option<Timestamp>,
@@ -31,8 +31,8 @@ pub struct Hold {
     pub text: String,
 }
 
-/// Whether publishing has to wait; none if it may go ahead. Blackouts hold new pull requests and updates, limits only new
-/// ones.
+/// Whether publishing has to wait; none if it may go ahead. Blackouts hold new pull requests and updates, schedules and
+/// limits only new ones.
 pub fn hold(policy: &EffectivePolicy, publishing: &Publishing) -> Option<Hold> {
     let blackouts = policy.blackouts.iter().filter_map(|blackout| blackout_hold(blackout, publishing.now));
     // Of several windows the one that ends last decides; one that cannot be read never ends.
@@ -42,6 +42,11 @@ pub fn hold(policy: &EffectivePolicy, publishing: &Publishing) -> Option<Hold> {
     let limits = &policy.pull_requests;
     if publishing.is_update {
         return None;
+    }
+    let closed = limits.schedules.iter().filter_map(|schedule| schedule_hold(schedule, publishing.now));
+    // All schedules must be open: the one that opens last decides, one that never does before all.
+    if let Some(hold) = closed.max_by_key(|hold| (hold.until.is_none(), hold.until)) {
+        return Some(hold);
     }
     if publishing.open >= limits.max_open {
         let text = format!(
@@ -74,6 +79,45 @@ fn blackout_hold(blackout: &Blackout, now: Timestamp) -> Option<Hold> {
             Some(Hold { guardrail: "blackout", until: None, text })
         }
     }
+}
+
+fn schedule_hold(schedule: &Schedule, now: Timestamp) -> Option<Hold> {
+    let Schedule { crons, timezone } = schedule;
+    let shown = crons.join("`, `");
+    match next_open(schedule, now) {
+        Ok(None) => None,
+        Ok(Some(next)) => {
+            let when = next.strftime("%Y-%m-%d %H:%M %Z");
+            let text =
+                format!("pull requests are opened at `{shown}`, next at {when} (pullRequests.schedule)");
+            Some(Hold { guardrail: "schedule", until: Some(next.timestamp()), text })
+        }
+        // As for blackouts.
+        Err(Unreadable) => {
+            let text = format!("schedule `{shown}` in `{timezone}` cannot be read or never comes");
+            Some(Hold { guardrail: "schedule", until: None, text })
+        }
+    }
+}
+
+/// The next minute that is open; none where this one is.
+fn next_open(schedule: &Schedule, now: Timestamp) -> Result<Option<Zoned>, Unreadable> {
+    if schedule.crons.is_empty() {
+        return Ok(None);
+    }
+    let zone = TimeZoneDatabase::bundled().get(&schedule.timezone).map_err(|_| Unreadable)?;
+    let now = now.to_zoned(zone);
+    // The minute that has begun: an expression of five fields names its first second.
+    let minute = ZonedRound::new().smallest(Unit::Minute).mode(RoundMode::Trunc);
+    let minute = now.round(minute).map_err(|_| Unreadable)?;
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    let mut next: Option<Zoned> = None;
+    for cron in &schedule.crons {
+        let cron = parser.parse(cron).map_err(|_| Unreadable)?;
+        let found = cron.find_next_occurrence(&minute, true).map_err(|_| Unreadable)?;
+        next = Some(next.map_or(found.clone(), |next| next.min(found)));
+    }
+    Ok(next.filter(|next| *next != minute))
 }
 
 /// The expression or the time zone is not one.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::policy::layered::DEFAULT_ALLOWED;
 use crate::policy::words::{
-    BelowMaxWord, Cron, GroupWord, HpaWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord, VpaWord, Zone,
+    BelowMaxWord, Cron, EnvironmentWord, GroupWord, HpaWord, Kind, LimitWord, Pattern, SharedWord,
+    StrategyWord, VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, Later, section};
@@ -40,6 +41,8 @@ section! {
         "overrides" => overrides: Vec<At<Override>> = [],
         /// Operator only: the preferences that a repository may set, by key or by the mapping that holds it; `*` is all.
         "allowedOverrides" => allowed_overrides: Vec<At<String>> = (DEFAULT_ALLOWED),
+        /// Operator only: environments of workloads, where names of namespaces and folders do not tell them. The most careful of several that match counts.
+        "environments" => environments: Vec<At<EnvironmentOf>> = [],
         /// Approvals of large changes. Not used by this version.
         "approval" => approval: Later = null,
         /// When kubeopt merges by itself. Not used by this version.
@@ -180,6 +183,10 @@ section! {
         "maxOpen" => max_open: Count<0, 100> = 5,
         /// Most new ones an hour in one repository; the lowest of all layers counts.
         "perHour" => per_hour: Count<0, 100> = 2,
+        /// When new pull requests are opened: cron expressions of five fields, of which one must name the minute; those that are open are kept up to date at any time.
+        "schedule" => schedule: Vec<Cron> = [],
+        /// Time zone of the schedule.
+        "timezone" => timezone: Zone = "UTC",
         /// Labels that a new pull request gets.
         "labels" => labels: Vec<String> = ["kubeopt"],
         /// When a closed pull request is forgotten.
@@ -188,10 +195,6 @@ section! {
         "reviewers" => reviewers: Later = null,
         /// Who is assigned. Not used by this version.
         "assignees" => assignees: Later = null,
-        /// When pull requests may be opened. Not used by this version; see `blackouts`.
-        "schedule" => schedule: Later = null,
-        /// Time zone of the schedule. Not used by this version; see `blackouts`.
-        "timezone" => timezone: Later = null,
     }
 }
 
@@ -230,5 +233,19 @@ section! {
         "name" => name: Pattern = null,
         /// Labels that the workload must have.
         "labels" => labels: BTreeMap<String, String> = {},
+        /// Environment: `dev`, `staging` or `prod`, as `environments` of the operator, the namespace, labels or folders tell it.
+        "environment" => environment: EnvironmentWord = null,
+    }
+}
+
+section! {
+    /// The environment of some workloads; each key that is given must match.
+    pub(crate) struct EnvironmentOf {
+        /// Which environment.
+        "name" => name: EnvironmentWord = null,
+        /// Names or globs of namespaces.
+        "namespaces" => namespaces: Vec<Pattern> = [],
+        /// Globs of paths in the repository.
+        "paths" => paths: Vec<Pattern> = [],
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::{EffectivePolicy, Namespace, ObjectName, RepoPath, WorkloadKind};
 
+use crate::policy::environment::environment_of;
 use crate::policy::file::PolicyFile;
 use crate::policy::keys::KEYS;
 use crate::policy::layered::Layered;
@@ -72,7 +73,8 @@ pub fn effective_policy(layers: &[Layer], subject: &Subject<'_>) -> EffectivePol
 /// The layers that speak of what is asked, each reduced to what it says of it.
 pub(crate) fn speaking<'a>(layers: &'a [Layer], asked: Asked<'_>) -> Vec<Layered<'a>> {
     let holds = |layer: &&Layer| asked.path().is_within(&layer.file.folder);
-    layers.iter().filter(holds).map(|layer| Layered::new(layer, asked)).collect()
+    let environment = environment_of(layers, asked).map(|known| known.environment);
+    layers.iter().filter(holds).map(|layer| Layered::new(layer, asked, environment)).collect()
 }
 
 /// All keys of all layers, and what is merged as a whole.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::codes::{NOT_ALLOWED, UNKNOWN_KEY};
 use crate::policy::effective::{Asked, Layer, combine, speaking};
+use crate::policy::environment::{KnownEnvironment, environment_of};
 use crate::policy::keys::{KEYS, covers, effective_keys};
 use crate::policy::layered::{Ban, Layered, Origin};
 use crate::text::fault::nearest;
@@ -66,6 +67,8 @@ pub struct Explanation {
     pub keys: Vec<ExplainedKey>,
     /// What depends on the workload and was left out, because only a path was asked for: `overrides` of a file and line.
     pub undecided: Vec<String>,
+    /// The environment, if anything tells one.
+    pub environment: Option<KnownEnvironment>,
 }
 
 /// The keys that a word names: one key, or all of a mapping such as `sizing.cpu`.
@@ -110,7 +113,7 @@ pub fn explain_policy(layers: &[Layer], asked: Asked<'_>) -> Explanation {
         Asked::Path(_) => layered.iter().flat_map(Layered::undecided).collect(),
         Asked::Workload(_) => Vec::new(),
     };
-    Explanation { policy, keys, undecided }
+    Explanation { policy, keys, undecided, environment: environment_of(layers, asked) }
 }
 
 /// Selectors and exclusions speak of `enabled` without naming it.

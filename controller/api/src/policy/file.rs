@@ -4,7 +4,9 @@ use kubeopt_model::{Problem, RepoPath};
 
 use crate::Presets;
 use crate::policy::document::Blackout;
-use crate::policy::document::{Changes, Override, PolicyDocument, PullRequests, Selectors, Sizing};
+use crate::policy::document::{
+    Changes, EnvironmentOf, Override, PolicyDocument, PullRequests, Selectors, Sizing,
+};
 use crate::policy::keys;
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
@@ -47,6 +49,7 @@ pub struct PolicyFile {
     pub(crate) exclude: Option<At<Selectors>>,
     pub(crate) overrides: Vec<At<Override>>,
     pub(crate) allowed_overrides: Option<At<Vec<String>>>,
+    pub(crate) environments: Vec<At<EnvironmentOf>>,
     /// Whose file it is.
     owner: Owner,
     warnings: Vec<Problem>,
@@ -60,9 +63,12 @@ impl PolicyFile {
     pub fn parse(text: &str, path: &str, presets: Presets<'_>) -> Result<Self, Vec<Problem>> {
         let folder = RepoPath::new(path).ok().and_then(|path| path.parent()).unwrap_or_default();
         let read = Reading::of(text, path, FileKind::Policy, |document: PolicyDocument, reading| {
-            if let Some(allowed) = &document.allowed_overrides {
-                let path = "allowedOverrides".to_owned();
-                reading.refuse(allowed.line, Fault::OperatorOnly { path });
+            let lines = [
+                ("allowedOverrides", document.allowed_overrides.as_ref().map(|at| at.line)),
+                ("environments", document.environments.as_ref().map(|at| at.line)),
+            ];
+            for (key, line) in lines.into_iter().filter_map(|(key, line)| Some((key, line?))) {
+                reading.refuse(line, Fault::OperatorOnly { path: key.to_owned() });
             }
             check_layer(document, folder, Owner::Repository, presets, reading)
         });
@@ -109,11 +115,13 @@ pub(crate) fn check_layer(
     for each in &overrides {
         check_sizing(each.value.sizing.as_ref(), reading);
         if each.value.matching.as_ref().is_none_or(|matching| matching.value.is_empty()) {
-            let help = "say which workloads: `match: {namespace: ..., kind: ..., name: ..., labels: {...}}`"
+            let help = "say which workloads: `match: {namespace: ..., kind: ..., name: ..., labels: {...}, environment: ...}`"
                 .to_owned();
             reading.refuse(each.line, Fault::Missing { path: "overrides[].match".to_owned(), help });
         }
     }
+    let environments = document.environments.map(|at| at.value).unwrap_or_default();
+    check_environments(&environments, reading);
     let allowed_overrides =
         document.allowed_overrides.map(|at| At { line: at.line, value: check_allowed(at.value, reading) });
     Some(PolicyFile {
@@ -130,6 +138,7 @@ pub(crate) fn check_layer(
         exclude: document.exclude,
         overrides,
         allowed_overrides,
+        environments,
         owner,
         warnings: Vec::new(),
     })
@@ -204,6 +213,20 @@ fn check_blackouts(blackouts: Option<&At<Vec<At<Blackout>>>>, reading: &mut Read
         for (key, _, what) in missing.into_iter().filter(|(_, missing, _)| *missing) {
             let fault = Fault::Missing { path: format!("blackouts[].{key}"), help: format!("say {what}") };
             reading.refuse(blackout.line, fault);
+        }
+    }
+}
+
+fn check_environments(environments: &[At<EnvironmentOf>], reading: &mut Reading<'_>) {
+    for each in environments {
+        let EnvironmentOf { name, namespaces, paths } = &each.value;
+        if name.is_none() {
+            let help = "say which: `name: prod`".to_owned();
+            reading.refuse(each.line, Fault::Missing { path: "environments[].name".to_owned(), help });
+        }
+        if namespaces.is_none() && paths.is_none() {
+            let help = "say where: `namespaces: [...]` or `paths: [...]`".to_owned();
+            reading.refuse(each.line, Fault::Missing { path: "environments[].namespaces".to_owned(), help });
         }
     }
 }

@@ -5,13 +5,15 @@
 //! it. Within one layer the nearest statement counts for both: overrides before the file's own keys before its preset.
 
 use kubeopt_model::EffectivePolicy;
-use kubeopt_model::policy::SharedBase;
+use kubeopt_model::policy::{Schedule, SharedBase};
 use serde_json::{Value, json};
 
 use crate::policy::explain::{Said, Standing};
 use crate::policy::file::Rules;
 use crate::policy::layered::{Ban, Layered, Origin};
-use crate::policy::words::{BelowMaxWord, GroupWord, HpaWord, LimitWord, SharedWord, StrategyWord, VpaWord};
+use crate::policy::words::{
+    BelowMaxWord, Cron, GroupWord, HpaWord, LimitWord, SharedWord, StrategyWord, VpaWord, Zone,
+};
 use crate::text::At;
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
@@ -187,6 +189,15 @@ pub(crate) fn merge_of(path: &str) -> Option<&'static str> {
     }
 }
 
+/// The schedule of one policy: two keys say its halves.
+fn schedule(policy: &mut EffectivePolicy) -> &mut Schedule {
+    let schedules = &mut policy.pull_requests.schedules;
+    if schedules.is_empty() {
+        schedules.push(Schedule::default());
+    }
+    &mut schedules[0]
+}
+
 fn share(factor: f64) -> Value {
     // Two decimals are what a person writes; 0.15 * 100 is not 15 in floating point.
     let percent = (factor * 10_000.0).round() / 100.0;
@@ -354,6 +365,22 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         |p, v| p.pull_requests.max_open = v.0, |p| json!(p.pull_requests.max_open)),
     key!("pullRequests.perHour", Guardrail(lower), Count<0, 100>, pull_requests.per_hour,
         |p, v| p.pull_requests.per_hour = v.0, |p| json!(p.pull_requests.per_hour)),
+    key!(
+        "pullRequests.schedule",
+        Preference,
+        Vec<Cron>,
+        pull_requests.schedule,
+        |p, v| schedule(p).crons = v.iter().map(|cron| cron.0.clone()).collect(),
+        |p| json!(p.pull_requests.schedules.first().cloned().unwrap_or_default().crons)
+    ),
+    key!(
+        "pullRequests.timezone",
+        Preference,
+        Zone,
+        pull_requests.timezone,
+        |p, v| schedule(p).timezone.clone_from(&v.0),
+        |p| json!(p.pull_requests.schedules.first().cloned().unwrap_or_default().timezone)
+    ),
     key!(
         "pullRequests.labels",
         Preference,

@@ -6,6 +6,7 @@ use kubeopt_model::{EffectivePolicy, Problem};
 
 use crate::policy::document::{Override, Selectors};
 use crate::policy::effective::{Asked, Layer};
+use crate::policy::environment::Environment;
 use crate::policy::file::Rules;
 use crate::policy::keys::covers;
 use crate::text::At;
@@ -77,8 +78,10 @@ struct Statement<'a> {
 
 impl<'a> Layered<'a> {
     /// What a layer says where all overrides that speak of the subject count.
-    pub(crate) fn new(layer: &'a Layer, asked: Asked<'_>) -> Self {
-        Self::with(layer, |each| each.matching.as_ref().is_some_and(|matching| matching.value.matches(asked)))
+    pub(crate) fn new(layer: &'a Layer, asked: Asked<'_>, environment: Option<Environment>) -> Self {
+        Self::with(layer, |each| {
+            each.matching.as_ref().is_some_and(|matching| matching.value.matches(asked, environment))
+        })
     }
 
     /// Everything that a layer says of anything.

@@ -3,6 +3,7 @@
 
 pub(crate) mod document;
 mod effective;
+mod environment;
 mod explain;
 mod file;
 pub(crate) mod keys;
@@ -11,6 +12,7 @@ mod selector;
 pub(crate) mod words;
 
 pub use effective::{Asked, Layer, Subject, effective_policy};
+pub use environment::{Environment, KnownEnvironment, environment_in, environment_of};
 pub use explain::{ExplainedKey, Explanation, Said, Standing, explain_policy, keys_named, not_allowed};
 pub use file::{OPERATOR_LAYER, POLICY_FILE_NAME, PolicyFile, policy_paths};
 pub(crate) use file::{Owner, check_layer};

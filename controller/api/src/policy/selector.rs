@@ -6,6 +6,7 @@ use kubeopt_model::RepoPath;
 
 use crate::policy::document::{Match, Selectors};
 use crate::policy::effective::{Asked, Subject};
+use crate::policy::environment::Environment;
 use crate::text::At;
 
 impl Selectors {
@@ -46,13 +47,14 @@ impl Selectors {
 
 impl Match {
     /// Each key that is given matches; nothing matches a path alone.
-    pub(crate) fn matches(&self, asked: Asked<'_>) -> bool {
+    pub(crate) fn matches(&self, asked: Asked<'_>, environment: Option<Environment>) -> bool {
         let Some(subject) = asked.workload() else { return false };
         [
             given(&self.namespace, |pattern| pattern.matches(subject.namespace.as_str())),
             given(&self.kind, |kind| kind.0 == subject.kind),
             given(&self.name, |pattern| pattern.matches(subject.name.as_str())),
             given(&self.labels, |labels| has_labels(subject, labels)),
+            given(&self.environment, |word| environment == Some((*word).into())),
         ]
         .into_iter()
         .all(|matched| matched.unwrap_or(true))
@@ -60,11 +62,12 @@ impl Match {
 
     /// No key is given.
     pub(crate) fn is_empty(&self) -> bool {
-        self.namespace.is_none() && self.kind.is_none() && self.name.is_none() && self.labels.is_none()
+        let Self { namespace, kind, name, labels, environment } = self;
+        namespace.is_none() && kind.is_none() && name.is_none() && labels.is_none() && environment.is_none()
     }
 }
 
-fn given<T>(key: &Option<At<T>>, matches: impl FnOnce(&T) -> bool) -> Option<bool> {
+pub(crate) fn given<T>(key: &Option<At<T>>, matches: impl FnOnce(&T) -> bool) -> Option<bool> {
     key.as_ref().map(|at| matches(&at.value))
 }
 
@@ -73,7 +76,7 @@ fn has_labels(subject: &Subject<'_>, labels: &BTreeMap<String, String>) -> bool 
 }
 
 /// The path seen from a folder; none where it lies elsewhere.
-fn below<'p>(path: &'p RepoPath, folder: &RepoPath) -> Option<&'p str> {
+pub(crate) fn below<'p>(path: &'p RepoPath, folder: &RepoPath) -> Option<&'p str> {
     if folder.is_root() {
         return Some(path.as_str());
     }

@@ -7,6 +7,7 @@ use kubeopt_model::policy::{
 };
 use schemars::json_schema;
 
+use crate::policy::environment::Environment;
 use crate::text::tree::Node;
 use crate::text::values::{scalar_schema, scalar_text};
 use crate::text::{FromNode, Reading, choice};
@@ -164,6 +165,28 @@ impl From<GroupWord> for GroupBy {
             GroupWord::Source => Self::Source,
             GroupWord::Namespace => Self::Namespace,
             GroupWord::Single => Self::Single,
+        }
+    }
+}
+
+choice! {
+    /// An environment.
+    pub(crate) enum EnvironmentWord {
+        /// Where people try things on.
+        "dev" => Dev,
+        /// Where a release is tried on.
+        "staging" => Staging,
+        /// What customers use.
+        "prod" => Prod,
+    } later []
+}
+
+impl From<EnvironmentWord> for Environment {
+    fn from(word: EnvironmentWord) -> Self {
+        match word {
+            EnvironmentWord::Dev => Self::Dev,
+            EnvironmentWord::Staging => Self::Staging,
+            EnvironmentWord::Prod => Self::Prod,
         }
     }
 }

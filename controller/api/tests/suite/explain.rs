@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_api::policy::{Asked, ExplainedKey, Standing, explain_policy, keys_named, not_allowed};
+use kubeopt_api::policy::{
+    Asked, ExplainedKey, Standing, environment_of, explain_policy, keys_named, not_allowed,
+};
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy, policy_schema};
 use kubeopt_model::{EffectivePolicy, Namespace, ObjectName, RepoPath, WorkloadKind};
 use proptest::prelude::*;
@@ -196,6 +198,8 @@ fn without_a_list_a_repository_may_set_these_preferences_and_no_other() {
             "sizing.vpa",
             "sizing.hpa",
             "pullRequests.groupBy",
+            "pullRequests.schedule",
+            "pullRequests.timezone",
             "pullRequests.labels",
             "pullRequests.reopenAfter.moved",
             "pullRequests.reopenAfter.days",
@@ -260,6 +264,86 @@ fn of_a_path_alone_what_depends_on_the_workload_is_left_out_and_said() {
     });
 }
 
+fn environment(layers: &[Layer], path: &str, namespace: &str, label: &str) -> Option<(&'static str, String)> {
+    let labels = BTreeMap::from([("env".to_owned(), label.to_owned())]);
+    let subject = Subject {
+        path: &RepoPath::new(path).unwrap(),
+        namespace: &Namespace::new(namespace).unwrap(),
+        kind: WorkloadKind::Deployment,
+        name: &ObjectName::new("api").unwrap(),
+        labels: &labels,
+    };
+    environment_of(layers, Asked::Workload(&subject)).map(|known| (known.environment.as_str(), known.by))
+}
+
+#[test]
+fn where_names_disagree_the_most_careful_environment_counts() {
+    for (path, namespace, label, expected) in [
+        ("apps/api/overlays/prod/patch.yaml", "api", "", Some(("prod", "folder prod"))),
+        ("apps/api/overlays/dev/patch.yaml", "api-prod", "", Some(("prod", "namespace api-prod"))),
+        ("apps/api/prod/patch.yaml", "api-prod", "prod", Some(("prod", "namespace api-prod"))),
+        ("apps/api/base/patch.yaml", "api", "staging", Some(("staging", "label env=staging"))),
+        ("apps/dev/patch.yaml", "api", "staging", Some(("staging", "label env=staging"))),
+        ("apps/dev/patch.yaml", "api", "blue", Some(("dev", "folder dev"))),
+        ("apps/products/patch.yaml", "livestream", "", None),
+    ] {
+        let found = environment(&[], path, namespace, label);
+        let expected = expected.map(|(environment, by)| (environment, by.to_owned()));
+        assert_eq!(found, expected, "{path} {namespace} {label}");
+    }
+}
+
+#[test]
+fn the_operators_mapping_comes_before_names_and_no_repository_has_one() {
+    let mapping = operator(
+        "kubeopt.yaml",
+        "environments:\n- {name: dev, namespaces: [prod-*]}\n- {name: staging, namespaces: [prod-lab], paths: [\"lab/**\"]}",
+    );
+    let ask = |path: &str, namespace: &str| environment(std::slice::from_ref(&mapping), path, namespace, "");
+    let told = |environment: &'static str, by: &str| Some((environment, by.to_owned()));
+    assert_eq!(ask("a.yaml", "prod-lab"), told("dev", "`environments` of kubeopt.yaml:3"));
+    assert_eq!(ask("lab/a.yaml", "prod-lab"), told("staging", "`environments` of kubeopt.yaml:4"));
+    assert_eq!(ask("a.yaml", "prod"), told("prod", "namespace prod"));
+    let path = RepoPath::new("prod/a.yaml").unwrap();
+    assert_eq!(environment_of(&[mapping], Asked::Path(&path)).unwrap().by, "folder prod");
+    let text = "environments: [{name: dev, namespaces: [prod]}]";
+    let problems = PolicyFile::parse(text, ".kubeopt.yaml", PRESETS).unwrap_err();
+    assert_eq!((problems.len(), problems[0].code.as_str()), (1, "E-POL-008"));
+    for (entry, told) in [
+        ("{name: prod}", "`environments[].namespaces` is missing"),
+        ("{namespaces: [a]}", "`environments[].name` is missing"),
+        ("{name: prd, namespaces: [a]}", "`policy.environments[].name` must be one of"),
+    ] {
+        let problems =
+            Config::parse(&format!("policy: {{environments: [{entry}]}}"), "kubeopt.yaml", PRESETS);
+        let problems = problems.unwrap_err();
+        assert!(problems.iter().any(|problem| problem.text.starts_with(told)), "{entry}: {problems:?}");
+    }
+}
+
+#[test]
+fn an_override_can_speak_of_an_environment() {
+    let far = operator(
+        "kubeopt.yaml",
+        "overrides:\n- match: {environment: prod}\n  changes: {maxDecrease: 10%}\n- match: {environment: dev}\n  enabled: false",
+    );
+    let decrease = |namespace: &str, folder: &str| {
+        let subject = Subject {
+            path: &RepoPath::new(&format!("{folder}/api.yaml")).unwrap(),
+            namespace: &Namespace::new(namespace).unwrap(),
+            kind: WorkloadKind::Deployment,
+            name: &ObjectName::new("api").unwrap(),
+            labels: &BTreeMap::new(),
+        };
+        let policy = effective_policy(std::slice::from_ref(&far), &subject);
+        (policy.enabled, policy.changes.max_decrease)
+    };
+    assert_eq!(decrease("payments", "overlays/prod"), (true, 0.1));
+    assert_eq!(decrease("payments-prod", "overlays/dev"), (true, 0.1), "a folder's name does not loosen it");
+    assert_eq!(decrease("payments", "overlays/dev"), (false, 0.75));
+    assert_eq!(decrease("payments", "base"), (true, 0.75));
+}
+
 #[test]
 fn a_word_names_a_key_or_a_mapping_and_a_slip_names_the_nearest() {
     let named = |word: &str| {
@@ -311,6 +395,8 @@ const VALUES: &[(&str, &[&str])] = &[
     ("pullRequests.groupBy", &["source", "namespace", "single"]),
     ("pullRequests.maxOpen", &["0", "3", "50"]),
     ("pullRequests.perHour", &["0", "3", "50"]),
+    ("pullRequests.schedule", &["[\"* 8 * * *\"]", "[\"* * * * 1\", \"* 9 * * *\"]", "[]"]),
+    ("pullRequests.timezone", &["Europe/Berlin", "UTC"]),
     ("pullRequests.labels", &["[a]", "[b, c]", "[]"]),
     ("pullRequests.reopenAfter.moved", &["1%", "500%"]),
     ("pullRequests.reopenAfter.days", &["1", "100"]),

@@ -53,7 +53,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         "sizing:\n  strategy: quantile\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {price: 200%, quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
          memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n  vpa: hand-over\n  hpa: together\n\
          changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n\
-         pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
+         pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, schedule: [\"* 8-16 * * 1-4\"], timezone: Europe/Berlin, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
     let policy = policy(&[layer]);
     assert_eq!(policy.sizing.history_seconds, 30 * 86_400);
@@ -85,6 +85,11 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     assert_eq!(policy.changes.shared_base, SharedBase::Ask);
     assert_eq!(policy.pull_requests.group_by, GroupBy::Single);
     assert_eq!((policy.pull_requests.max_open, policy.pull_requests.per_hour), (7, 3));
+    let schedule = &policy.pull_requests.schedules[0];
+    assert_eq!(
+        (&schedule.crons[..], schedule.timezone.as_str()),
+        (&["* 8-16 * * 1-4".to_owned()][..], "Europe/Berlin")
+    );
     assert_eq!(policy.pull_requests.labels, ["a", "b"]);
     assert_eq!((policy.pull_requests.reopen_moved_percent, policy.pull_requests.reopen_days), (40, 30));
     assert_eq!(policy.set_by["sizing.cpu.quantile"], ".kubeopt.yaml:7");

@@ -29,7 +29,7 @@ fn the_example_reads_without_a_warning_and_fits_its_schema() {
 fn keys_of_later_versions_are_accepted_and_warned_of() {
     let text = "\
 extends: kubeopt:balanced
-pullRequests: {groupBy: team, maxOpen: 5, reviewers: codeowners, schedule: [\"* 8-16 * * 1-4\"], timezone: Europe/Berlin}
+pullRequests: {groupBy: team, maxOpen: 5, reviewers: codeowners, assignees: [me]}
 approval:
   large: {aboveMonthly: 500 USD, aboveRatio: 50%, approvers: 2}
 autoMerge: {environments: [dev], minConfidence: 0.9, maxRisk: low}
@@ -48,8 +48,7 @@ rollout: {order: [dev, staging, prod], soak: 24h, revertOn: {oomKills: 1}}
         [
             unused("pullRequests.groupBy: team", 2),
             unused("pullRequests.reviewers", 2),
-            unused("pullRequests.schedule", 2),
-            unused("pullRequests.timezone", 2),
+            unused("pullRequests.assignees", 2),
             unused("approval", 4),
             unused("autoMerge", 5),
             unused("rollout", 6),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kubeopt_model::EffectivePolicy;
-use kubeopt_model::policy::Blackout;
+use kubeopt_model::policy::{Blackout, Schedule};
 use kubeopt_policy::{Hold, Publishing, hold};
 
 fn blackout(cron: &str, hours: i64, timezone: &str) -> EffectivePolicy {
@@ -84,4 +84,59 @@ fn limits_hold_new_pull_requests_and_let_updates_through() {
     assert_eq!(guardrail(state(9, 9, true)), None);
     let held = hold(&policy, &state(5, 0, false)).unwrap();
     assert_eq!(held.text, "5 of 5 pull requests are open (pullRequests.maxOpen)");
+}
+
+fn scheduled(crons: &[&str], timezone: &str) -> EffectivePolicy {
+    let crons = crons.iter().map(|cron| (*cron).to_owned()).collect();
+    let mut policy = EffectivePolicy::default();
+    policy.pull_requests.schedules.push(Schedule { crons, timezone: timezone.to_owned() });
+    policy
+}
+
+#[test]
+fn new_pull_requests_wait_for_a_minute_that_the_schedule_names() {
+    let policy = scheduled(&["* 8-16 * * 1-4", "* 8-11 * * FRI"], "Europe/Berlin");
+    for (now, wanted) in [
+        // A Thursday, 2026-01-15.
+        ("2026-01-15T06:59:59Z", Some("2026-01-15T07:00:00Z")),
+        ("2026-01-15T07:00:00Z", None),
+        ("2026-01-15T15:59:59.9Z", None),
+        ("2026-01-15T16:00:00Z", Some("2026-01-16T07:00:00Z")),
+        ("2026-01-16T10:59:00Z", None),
+        ("2026-01-16T11:00:00Z", Some("2026-01-19T07:00:00Z")),
+        // In summer the same hours begin earlier.
+        ("2026-07-16T05:59:59Z", Some("2026-07-16T06:00:00Z")),
+        ("2026-07-16T06:30:00Z", None),
+    ] {
+        assert_eq!(until(&policy, now), wanted.map(str::to_owned), "{now}");
+    }
+    let night = at("2026-01-15T20:00:00Z");
+    let held = hold(&policy, &night).unwrap();
+    assert_eq!(held.guardrail, "schedule");
+    assert_eq!(
+        held.text,
+        "pull requests are opened at `* 8-16 * * 1-4`, `* 8-11 * * FRI`, next at 2026-01-16 08:00 CET (pullRequests.schedule)"
+    );
+    assert_eq!(
+        hold(&policy, &Publishing { is_update: true, ..night }),
+        None,
+        "an open one is kept up to date"
+    );
+}
+
+#[test]
+fn of_several_schedules_all_must_be_open_and_an_unreadable_one_never_is() {
+    let mut policy = scheduled(&["* 8-16 * * *"], "UTC");
+    policy.pull_requests.schedules.push(Schedule { crons: Vec::new(), timezone: "UTC".to_owned() });
+    assert_eq!(until(&policy, "2026-01-15T09:00:00Z"), None, "without an expression every minute is open");
+    policy.pull_requests.schedules.extend(scheduled(&["* 12 * * *"], "UTC").pull_requests.schedules);
+    assert_eq!(until(&policy, "2026-01-15T09:00:00Z"), Some("2026-01-15T12:00:00Z".to_owned()));
+    assert_eq!(until(&policy, "2026-01-15T12:00:00Z"), None);
+    for (cron, timezone) in [("never", "UTC"), ("* 8 * * *", "Mars/Base"), ("0 0 30 2 *", "UTC")] {
+        assert_eq!(
+            until(&scheduled(&[cron], timezone), "2026-01-15T09:00:00Z"),
+            Some("never".to_owned()),
+            "{cron}"
+        );
+    }
 }
