@@ -145,7 +145,7 @@ impl Command {
 
 /// Reads what follows `/kubeopt`.
 pub(crate) fn read_command(line: &str) -> Result<Command, Misread> {
-    let words = words(line)?;
+    let words = words(line).ok_or(Misread::OpenQuote)?;
     let Some((first, rest)) = words.split_first() else { return Err(Misread::NoVerb) };
     let verb = Verb::of(&first.text).filter(|_| !first.is_quoted);
     let verb = verb.ok_or_else(|| Misread::NoSuchVerb { nearest: Verb::nearest(&first.text) })?;

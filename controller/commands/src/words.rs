@@ -1,7 +1,5 @@
 //! The words of a line: split at spaces, a quoted text one word; spans of time; reasons.
 
-use crate::command::Misread;
-
 /// Most characters of a reason that are kept.
 pub const REASON_CHARS_MAX: usize = 200;
 
@@ -23,15 +21,15 @@ pub(crate) struct Word {
     pub(crate) is_quoted: bool,
 }
 
-/// The words of a line.
-pub(crate) fn words(line: &str) -> Result<Vec<Word>, Misread> {
+/// The words of a line; none where a quotation mark is not closed.
+pub(crate) fn words(line: &str) -> Option<Vec<Word>> {
     let mut words = Vec::new();
     let mut rest = line.trim_matches(|c: char| c.is_ascii_whitespace());
     while let Some(first) = rest.chars().next() {
         let (text, is_quoted, after) = match QUOTES.iter().find(|(open, _)| *open == first) {
             Some((open, close)) => {
                 let inner = &rest[open.len_utf8()..];
-                let (text, after) = inner.split_once(*close).ok_or(Misread::OpenQuote)?;
+                let (text, after) = inner.split_once(*close)?;
                 (text, true, after)
             }
             None => {
@@ -42,7 +40,7 @@ pub(crate) fn words(line: &str) -> Result<Vec<Word>, Misread> {
         words.push(Word { text: text.to_owned(), is_quoted });
         rest = after.trim_start_matches(|c: char| c.is_ascii_whitespace());
     }
-    Ok(words)
+    Some(words)
 }
 
 /// A span such as `12h`, `30d` or `2w`, in seconds: between an hour and a year.
@@ -78,7 +76,7 @@ mod tests {
         let plain = ["ignore", "api", "for", "30d", "because"].map(|word| (word.to_owned(), false));
         let quoted = ["a  migration", "two"].map(|word| (word.to_owned(), true));
         assert_eq!(found, [plain.to_vec(), quoted.to_vec()].concat());
-        assert_eq!(words("because \"open"), Err(Misread::OpenQuote));
+        assert_eq!(words("because \"open"), None);
     }
 
     #[test]
