@@ -4,11 +4,13 @@
 //! the business of others. Comments are hostile: all of them are bounded, and nothing of them is repeated unescaped.
 
 mod command;
+mod help;
 mod lines;
 mod verb;
 mod words;
 
 pub use command::{Command, Misread};
+pub use help::help;
 pub use lines::{Heard, LINES_MAX, TEXT_MAX, hear};
 pub use verb::{Needs, Verb};
 pub use words::REASON_CHARS_MAX;
