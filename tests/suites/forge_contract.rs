@@ -3,19 +3,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kubeopt_forge::contract::{Fixture, contract};
-use kubeopt_forge::{Forge as _, GiteaConfig, GiteaForge};
-use kubeopt_model::{FileSet, ForgeName, RepositoryId};
+use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
+use kubeopt_forge::{CommentId, Forge as _, GiteaConfig, GiteaForge};
+use kubeopt_model::{FileSet, ForgeName, RepositoryId, Timestamp};
 use kubeopt_net::{Secret, SecretSource, Url};
 use kubeopt_tests::gitea::{Account, Gitea, Repository};
-use kubeopt_tests::servers_enabled;
+use kubeopt_tests::{servers_enabled, wait};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct People {
     gitea: Gitea,
     owner: Account,
     bot: Account,
+    writer: Account,
+    reader: Account,
 }
 
 impl People {
@@ -63,8 +65,96 @@ impl Fixture for People {
 
     async fn comments(&self, repository: &RepositoryId, number: u64) -> Vec<String> {
         let found = self.gitea.comments(&self.named(repository), number).await;
-        found.iter().filter_map(|comment| comment["body"].as_str()).map(str::to_owned).collect()
+        texts(&Value::Array(found), "body")
     }
+
+    async fn comment(&self, repository: &RepositoryId, number: u64, text: &str) -> u64 {
+        self.gitea.comment(&self.owner, &self.named(repository), number, text).await
+    }
+
+    async fn edit_comment(&self, repository: &RepositoryId, comment: CommentId, text: &str) {
+        let path = format!("/repos/{repository}/issues/comments/{}", comment.id);
+        let put = async |text: &str| {
+            let wanted = json!({ "body": text });
+            self.gitea.call_as(&self.owner.token, Method::PATCH, &path, Some(&wanted)).await
+        };
+        let mut tries = 0;
+        // Gitea counts in seconds, and kubeopt forgives one of them. The same text again would be no change.
+        wait::until("Gitea's clock to go on by two seconds", Duration::from_secs(60), async || {
+            tries += 1;
+            let now = put(&format!("{text} {tries}")).await;
+            let at = |key: &str| now[key].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+            let [Some(created), Some(updated)] = [at("created_at"), at("updated_at")] else {
+                return Err(format!("no times: {now}"));
+            };
+            if updated.as_second() >= created.as_second() + 2 { Ok(()) } else { Err(updated.to_string()) }
+        })
+        .await;
+        put(text).await;
+    }
+
+    async fn delete_comment(&self, repository: &RepositoryId, comment: CommentId) -> Deleted {
+        let path = format!("/repos/{repository}/issues/comments/{}", comment.id);
+        self.gitea.call_as(&self.owner.token, Method::DELETE, &path, None).await;
+        Deleted::Yes
+    }
+
+    async fn reactions(&self, repository: &RepositoryId, comment: CommentId) -> Vec<String> {
+        let path = format!("/repos/{repository}/issues/comments/{}/reactions", comment.id);
+        let found = self.gitea.call_as(&self.owner.token, Method::GET, &path, None).await;
+        let mut words = texts(&found, "content");
+        words.sort();
+        words
+    }
+
+    async fn accounts(&self, repository: &RepositoryId) -> Accounts {
+        self.gitea.collaborator(&self.named(repository), &self.writer, "write").await;
+        self.gitea.collaborator(&self.named(repository), &self.reader, "read").await;
+        let (writer, reader) = (self.writer.name.clone(), self.reader.name.clone());
+        Accounts { writer, reader, nobody: "nobody-at-all".to_owned() }
+    }
+
+    async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Vec<(String, String, String)> {
+        let path = format!("/repos/{repository}/commits/{oid}/status");
+        let found = self.gitea.call_as(&self.owner.token, Method::GET, &path, None).await;
+        let [contexts, states, descriptions] =
+            ["context", "status", "description"].map(|key| texts(&found["statuses"], key));
+        let mut all: Vec<_> =
+            contexts.into_iter().zip(states).zip(descriptions).map(|((a, b), c)| (a, b, c)).collect();
+        all.sort();
+        all
+    }
+
+    async fn take_off(&self, repository: &RepositoryId, number: u64, what: TakeOff<'_>) {
+        let pull = format!("/repos/{repository}/pulls/{number}");
+        let call = async |method: Method, path: &str, body: Option<&Value>| {
+            self.gitea.call_as(&self.owner.token, method, path, body).await
+        };
+        match what {
+            TakeOff::Label(name) => {
+                let path = format!("/repos/{repository}/issues/{number}/labels");
+                let found = call(Method::GET, &path, None).await;
+                let found = found.as_array().expect("a list of labels");
+                let label = found.iter().find(|label| label["name"] == name).expect("the label is there");
+                call(Method::DELETE, &format!("{path}/{}", label["id"]), None).await;
+            }
+            TakeOff::Reviewer(name) => {
+                let wanted = json!({ "reviewers": [name] });
+                call(Method::DELETE, &format!("{pull}/requested_reviewers"), Some(&wanted)).await;
+            }
+            TakeOff::Assignee(name) => {
+                let mut left = texts(&call(Method::GET, &pull, None).await["assignees"], "login");
+                left.retain(|login| login != name);
+                call(Method::PATCH, &pull, Some(&json!({ "assignees": left }))).await;
+            }
+        }
+    }
+}
+
+/// One text of each item of a list.
+fn texts(list: &Value, key: &str) -> Vec<String> {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(|item| item[key].as_str()).map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -84,7 +174,9 @@ async fn gitea_keeps_the_contract() {
         )
     };
     let forge = GiteaForge::new(config).expect("the client is set up");
-    let people = People { gitea, owner, bot };
+    let writer = gitea.user("writer").await;
+    let reader = gitea.user("reader").await;
+    let people = People { gitea, owner, bot, writer, reader };
     contract(&forge, &people).await;
 
     let last = RepositoryId {

@@ -2,13 +2,16 @@
 //!
 //! A [`Fixture`] does what kubeopt itself never does: it makes repositories, pushes to the base branch, merges and closes.
 
+mod arranged;
 mod branches;
+mod conversation;
 mod pulls;
 
 use async_trait::async_trait;
 use kubeopt_model::{Change, EditedFile, FileSet, RepoPath, RepositoryId};
 
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+use crate::conversation::CommentId;
 use crate::forge::Forge;
 use crate::pull_request::{NewPullRequest, PullRequest};
 
@@ -32,6 +35,59 @@ pub trait Fixture {
 
     /// The texts of a pull request's comments, oldest first.
     async fn comments(&self, repository: &RepositoryId, number: u64) -> Vec<String>;
+
+    /// Comments in the name of a person who may write; gives the comment's id.
+    async fn comment(&self, repository: &RepositoryId, number: u64, text: &str) -> u64;
+
+    /// Changes the text of a comment, so late that the forge's clock shows it.
+    async fn edit_comment(&self, repository: &RepositoryId, comment: CommentId, text: &str);
+
+    /// Takes a comment away, where people can.
+    async fn delete_comment(&self, repository: &RepositoryId, comment: CommentId) -> Deleted;
+
+    /// The words of the reactions to a comment, sorted, one for each account.
+    async fn reactions(&self, repository: &RepositoryId, comment: CommentId) -> Vec<String>;
+
+    /// The login names of accounts that may do just this with a repository of the suite: write to it; read it. The
+    /// first of those who write is not the owner.
+    async fn accounts(&self, repository: &RepositoryId) -> Accounts;
+
+    /// The statuses of a commit that count, as context, state and description, sorted.
+    async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Vec<(String, String, String)>;
+
+    /// Takes a label off a pull request, or a person off its reviewers and assignees.
+    async fn take_off(&self, repository: &RepositoryId, number: u64, what: TakeOff<'_>);
+}
+
+/// Whether a forge lets people delete comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone.
+    Yes,
+    /// This forge keeps all.
+    Never,
+}
+
+/// Accounts with different rights.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// May push.
+    pub writer: String,
+    /// May look.
+    pub reader: String,
+    /// Is not there.
+    pub nobody: String,
+}
+
+/// What people take off a pull request.
+#[derive(Debug, Clone, Copy)]
+pub enum TakeOff<'a> {
+    /// A label.
+    Label(&'a str),
+    /// A reviewer.
+    Reviewer(&'a str),
+    /// An assignee.
+    Assignee(&'a str),
 }
 
 /// Runs every clause on a forge.
@@ -57,6 +113,16 @@ pub async fn contract(forge: &dyn Forge, fixture: &dyn Fixture) {
     pulls::regenerating_moves_the_open_one(forge, fixture).await;
     pulls::comments_are_added_in_order(forge, fixture).await;
     pulls::what_is_not_there_is_not_found(forge, fixture).await;
+    conversation::new_comments_are_given_in_order(forge, fixture).await;
+    conversation::a_changed_comment_says_so(forge, fixture).await;
+    conversation::a_reaction_is_there_once(forge, fixture).await;
+    conversation::rights_are_asked_for(forge, fixture).await;
+    conversation::one_comment_stands_for_each_key(forge, fixture).await;
+    conversation::the_markers_of_others_are_nothing(forge, fixture).await;
+    conversation::a_status_is_put_once(forge, fixture).await;
+    arranged::labels_that_people_take_off_stay_off(forge, fixture).await;
+    arranged::people_are_asked_and_may_decline(forge, fixture).await;
+    arranged::unknown_people_keep_nothing_back(forge, fixture).await;
     pulls::long_lists_are_complete(forge, fixture).await;
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use kubeopt_model::RepositoryId;
 
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
+use crate::conversation::Conversation;
 use crate::error::ForgeError;
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
 
@@ -23,8 +24,9 @@ pub struct RepositoryFacts {
 }
 
 /// Where branches are pushed to and pull requests live. Every call can be repeated: what is already so stays so.
+/// What people say there is [`Conversation`].
 #[async_trait]
-pub trait Forge: Send + Sync {
+pub trait Forge: Conversation {
     /// What the forge says about a repository.
     ///
     /// # Errors

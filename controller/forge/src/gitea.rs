@@ -6,25 +6,33 @@
 
 mod branches;
 mod calls;
+mod comments;
 mod draft_title;
+mod labels;
 mod pacing;
+mod people;
 mod pulls;
+mod statuses;
 mod wire;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kubeopt_model::RepositoryId;
+use kubeopt_model::{RepositoryId, Timestamp};
 use kubeopt_net::{
     Auth, Client, ClientCertificate, ClientPolicy, HostRule, NetError, RetryPolicy, SecretSource, Url,
 };
 
+use crate::asked::{Arranged, Asked};
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
+use crate::conversation::{CommentId, Conversation, ForgeComment, Permission, Reaction};
 use crate::error::ForgeError;
 use crate::forge::{Forge, RepositoryFacts};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
+use crate::status::Status;
 use calls::Calls;
+use comments::OwnAccount;
 use pacing::Pacing;
 
 /// Least time between two writes by default; forges ask bots for at least a second.
@@ -38,7 +46,8 @@ const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub struct GiteaConfig {
     /// The server's root address, with a path where it is not at the root of its host.
     pub url: Url,
-    /// Token of kubeopt's account; scopes `write:repository` and `write:issue`.
+    /// Token of kubeopt's account; scopes `write:repository` and `write:issue`. With `read:user` too, it knows its own
+    /// comments before it has opened a first pull request.
     pub token: SecretSource,
     /// Least time between two writes.
     pub write_gap: Duration,
@@ -68,6 +77,7 @@ impl GiteaConfig {
 #[derive(Debug)]
 pub struct GiteaForge {
     calls: Calls,
+    own: OwnAccount,
 }
 
 impl GiteaForge {
@@ -88,7 +98,8 @@ impl GiteaForge {
             retry: config.retry,
             ..ClientPolicy::new(vec![rule])
         })?;
-        Ok(Self { calls: Calls::new(client, config.url, Pacing::new(config.write_gap)) })
+        let calls = Calls::new(client, config.url, Pacing::new(config.write_gap));
+        Ok(Self { calls, own: OwnAccount::default() })
     }
 }
 
@@ -140,7 +151,7 @@ impl Forge for GiteaForge {
     }
 
     async fn comment(&self, repository: &RepositoryId, number: u64, body: &str) -> Result<u64, ForgeError> {
-        pulls::comment(&self.calls, repository, number, body).await
+        comments::add(&self.calls, &self.own, repository, number, body).await
     }
 
     async fn delete_branch(
@@ -150,5 +161,75 @@ impl Forge for GiteaForge {
         expected: &ExpectedHead,
     ) -> Result<(), ForgeError> {
         branches::delete(&self.calls, repository, name, expected).await
+    }
+}
+
+#[async_trait]
+impl Conversation for GiteaForge {
+    async fn comments(
+        &self,
+        repository: &RepositoryId,
+        since: Timestamp,
+    ) -> Result<Vec<ForgeComment>, ForgeError> {
+        comments::since(&self.calls, &self.own, repository, since).await
+    }
+
+    async fn react(
+        &self,
+        repository: &RepositoryId,
+        comment: CommentId,
+        reaction: Reaction,
+    ) -> Result<(), ForgeError> {
+        comments::react(&self.calls, &self.own, repository, comment, reaction).await
+    }
+
+    async fn permission(&self, repository: &RepositoryId, login: &str) -> Result<Permission, ForgeError> {
+        people::permission(&self.calls, repository, login).await
+    }
+
+    async fn ensure_comment(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        key: &str,
+        body: &str,
+    ) -> Result<u64, ForgeError> {
+        comments::ensure(&self.calls, &self.own, repository, number, key, body).await
+    }
+
+    async fn set_status(
+        &self,
+        repository: &RepositoryId,
+        oid: &str,
+        status: &Status,
+    ) -> Result<(), ForgeError> {
+        statuses::set(&self.calls, repository, oid, status).await
+    }
+
+    async fn labels(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        labels::arrange(&self.calls, repository, number, asked).await
+    }
+
+    async fn reviewers(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        people::arrange_reviewers(&self.calls, repository, number, asked).await
+    }
+
+    async fn assignees(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        people::arrange_assignees(&self.calls, repository, number, asked).await
     }
 }

@@ -6,17 +6,26 @@
 //!
 //! The forge is the truth: whatever this crate did can be read back from it by branch, then by the marker in the body.
 
+pub mod asked;
 pub mod branch;
 pub mod codes;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod conversation;
 pub mod error;
 pub mod forge;
 pub mod gitea;
 pub mod local;
 pub mod pull_request;
+pub mod status;
 
+mod sticky;
+
+pub use asked::{Arranged, Asked, Declined};
 pub use branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+pub use conversation::{
+    AuthorKind, CommentAuthor, CommentId, Conversation, ForgeComment, Permission, Reaction,
+};
 pub use error::ForgeError;
 pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
@@ -25,3 +34,4 @@ pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
     StateFilter, WantedState,
 };
+pub use status::{Status, StatusState};

@@ -1,13 +1,20 @@
 //! The local forge: bare repositories on disk. It serves the demo, tests and places without a network.
 //!
 //! `DIR/OWNER/NAME.git` is a bare repository that any Git can fetch from and push to. Pull requests and their comments
-//! live in it, under `refs/kubeopt/pulls/N`: the repository is the truth, there is no database beside it. Several
-//! processes may work on it; each reference is changed by compare-and-swap.
+//! live in it, under `refs/kubeopt/pulls/N`, statuses of commits under `refs/kubeopt/statuses/OID`: the repository is the
+//! truth, there is no database beside it. Several processes may work on it; each reference is changed by
+//! compare-and-swap.
+//!
+//! Whoever reaches a local forge may write to it. A file `kubeopt-people` in a repository's folder, which no push can
+//! change, says otherwise: a login name or `*` and one of `none`, `read`, `write`, `admin` on each line.
 
 mod branches;
+mod comments;
 mod merge;
 mod patch;
+mod people;
 mod records;
+mod statuses;
 mod storage;
 
 use std::path::PathBuf;
@@ -16,11 +23,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kubeopt_model::{EditedFile, FileSet, RepositoryId, Timestamp};
 
+use crate::asked::{Arranged, Asked};
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
+use crate::conversation::{CommentId, Conversation, ForgeComment, Permission, Reaction};
 use crate::error::ForgeError;
 use crate::forge::{Forge, RepositoryFacts};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, WantedState};
-pub use records::Comment;
+use crate::status::Status;
+pub use comments::Comment;
 use storage::Storage;
 
 /// The login name under which kubeopt itself acts on a local forge.
@@ -137,7 +147,7 @@ impl LocalForge {
     /// Adds a comment in the name of `author`; gives its id.
     ///
     /// # Errors
-    /// [`ForgeError::TooLarge`] beyond 64 KiB or 1,000 comments.
+    /// [`ForgeError::TooLarge`] beyond 256 KiB or 1,000 comments.
     pub async fn comment_as(
         &self,
         repository: &RepositoryId,
@@ -146,15 +156,42 @@ impl LocalForge {
         body: &str,
     ) -> Result<u64, ForgeError> {
         let (author, body) = (author.to_owned(), body.to_owned());
-        self.with(repository, move |storage| records::comment(storage, number, &author, &body)).await
+        self.with(repository, move |storage| comments::add(storage, number, &author, &body)).await
+    }
+
+    /// Changes the text of a comment.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`], [`ForgeError::TooLarge`] as [`LocalForge::comment_as`].
+    pub async fn edit_comment(
+        &self,
+        repository: &RepositoryId,
+        comment: CommentId,
+        body: &str,
+    ) -> Result<(), ForgeError> {
+        let body = body.to_owned();
+        self.with(repository, move |storage| comments::edit(storage, comment, &body)).await
     }
 
     /// The comments on a pull request, oldest first.
     ///
     /// # Errors
     /// [`ForgeError::NotFound`].
-    pub async fn comments(&self, repository: &RepositoryId, number: u64) -> Result<Vec<Comment>, ForgeError> {
-        self.with(repository, move |storage| records::comments(storage, number)).await
+    pub async fn comments_on(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+    ) -> Result<Vec<Comment>, ForgeError> {
+        self.with(repository, move |storage| comments::on(storage, number)).await
+    }
+
+    /// The statuses of a commit, sorted by context.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`] when the repository is not there.
+    pub async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Result<Vec<Status>, ForgeError> {
+        let oid = oid.to_owned();
+        self.with(repository, move |storage| statuses::of_commit(storage, &oid)).await
     }
 
     /// One pull request.
@@ -268,6 +305,82 @@ impl Forge for LocalForge {
     ) -> Result<(), ForgeError> {
         let (name, expected) = (name.to_owned(), expected.clone());
         self.with(repository, move |storage| branches::delete(storage, &name, &expected)).await
+    }
+}
+
+#[async_trait]
+impl Conversation for LocalForge {
+    async fn comments(
+        &self,
+        repository: &RepositoryId,
+        since: Timestamp,
+    ) -> Result<Vec<ForgeComment>, ForgeError> {
+        self.with(repository, move |storage| comments::since(storage, since)).await
+    }
+
+    async fn react(
+        &self,
+        repository: &RepositoryId,
+        comment: CommentId,
+        reaction: Reaction,
+    ) -> Result<(), ForgeError> {
+        self.with(repository, move |storage| comments::react(storage, comment, reaction)).await
+    }
+
+    async fn permission(&self, repository: &RepositoryId, login: &str) -> Result<Permission, ForgeError> {
+        let login = login.to_owned();
+        self.with(repository, move |storage| people::permission(storage, &login)).await
+    }
+
+    async fn ensure_comment(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        key: &str,
+        body: &str,
+    ) -> Result<u64, ForgeError> {
+        let (key, body) = (key.to_owned(), body.to_owned());
+        self.with(repository, move |storage| comments::ensure(storage, number, &key, &body)).await
+    }
+
+    async fn set_status(
+        &self,
+        repository: &RepositoryId,
+        oid: &str,
+        status: &Status,
+    ) -> Result<(), ForgeError> {
+        let (oid, status) = (oid.to_owned(), status.clone());
+        self.with(repository, move |storage| statuses::set(storage, &oid, &status)).await
+    }
+
+    async fn labels(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        let asked = asked.clone();
+        self.with(repository, move |storage| people::arrange_labels(storage, number, &asked)).await
+    }
+
+    async fn reviewers(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        let asked = asked.clone();
+        self.with(repository, move |storage| people::arrange_reviewers(storage, number, &asked)).await
+    }
+
+    async fn assignees(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        let asked = asked.clone();
+        self.with(repository, move |storage| people::arrange_assignees(storage, number, &asked)).await
     }
 }
 

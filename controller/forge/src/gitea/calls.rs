@@ -81,14 +81,7 @@ impl Calls {
     ) -> Result<(), ForgeError> {
         let mut seen = 0;
         for page in 1..=PAGES_MAX {
-            let mut url = url.clone();
-            // Pages are counted here rather than followed by links, so that no answer can lead to another server.
-            url.query_pairs_mut()
-                .append_pair("page", &page.to_string())
-                .append_pair("limit", &PAGE_ITEMS.to_string());
-            let answer = self.judge(self.get(url).await?, what)?;
-            let total = total_of(&answer);
-            let items: Vec<T> = answer.json().map_err(malformed)?;
+            let (items, total) = self.page::<T>(url, page, PAGE_ITEMS, None, what).await?;
             let got = items.len();
             seen += got;
             if let Paging::Enough = each(items) {
@@ -108,6 +101,28 @@ impl Calls {
         Err(ForgeError::TooLarge { what: format!("the list of {what} (more than {items})") })
     }
 
+    /// One page of a list, and how many items the whole list has, if the forge says so. Pages are counted here rather
+    /// than followed by links, so that no answer can lead to another server.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        page: usize,
+        items: usize,
+        bytes_max: Option<u64>,
+        what: &str,
+    ) -> Result<(Vec<T>, Option<usize>), ForgeError> {
+        let mut url = url.clone();
+        url.query_pairs_mut().append_pair("page", &page.to_string()).append_pair("limit", &items.to_string());
+        let request = Request::get(url);
+        let request = match bytes_max {
+            Some(bytes) => request.max_body_bytes(bytes),
+            None => request,
+        };
+        let answer = self.judge(self.read(request).await?, what)?;
+        let total = total_of(&answer);
+        answer.json().map(|found| (found, total)).map_err(malformed)
+    }
+
     /// A write with a JSON body; never repeated, since its first attempt may have succeeded.
     pub(super) async fn write<B: Serialize, T: DeserializeOwned>(
         &self,
@@ -123,17 +138,35 @@ impl Calls {
 
     /// DELETE; one that is already gone is fine.
     pub(super) async fn delete(&self, url: Url, what: &str) -> Result<(), ForgeError> {
-        let answer = self.send_write(Request::new(Method::DELETE, url).once()).await?;
+        self.send_delete(Request::new(Method::DELETE, url), what).await
+    }
+
+    /// DELETE of what a body names; what is already gone is fine.
+    pub(super) async fn delete_with<B: Serialize>(
+        &self,
+        url: Url,
+        body: &B,
+        what: &str,
+    ) -> Result<(), ForgeError> {
+        self.send_delete(Request::new(Method::DELETE, url).json(body)?, what).await
+    }
+
+    async fn send_delete(&self, request: Request, what: &str) -> Result<(), ForgeError> {
+        let answer = self.send_write(request.once()).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(()),
             _ => self.judge(answer, what).map(drop),
         }
     }
 
-    async fn get(&self, url: Url) -> Result<Answer, ForgeError> {
+    /// GET; the status is for the caller to judge.
+    pub(super) async fn get(&self, url: Url) -> Result<Answer, ForgeError> {
+        self.read(Request::get(url)).await
+    }
+
+    async fn read(&self, request: Request) -> Result<Answer, ForgeError> {
         self.pacing.check()?;
-        let request = Request::get(url).header("accept", "application/json")?.conditional();
-        Ok(self.client.fetch(request).await?)
+        Ok(self.client.fetch(request.header("accept", "application/json")?.conditional()).await?)
     }
 
     async fn send_write(&self, request: Request) -> Result<Answer, ForgeError> {
@@ -143,7 +176,7 @@ impl Calls {
     }
 
     /// What a status means. `what` is named when it is not there.
-    fn judge(&self, answer: Answer, what: &str) -> Result<Answer, ForgeError> {
+    pub(super) fn judge(&self, answer: Answer, what: &str) -> Result<Answer, ForgeError> {
         let said = || said(&answer);
         let error = match answer.status.as_u16() {
             200..=299 => return Ok(answer),

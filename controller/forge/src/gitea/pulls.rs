@@ -1,21 +1,20 @@
-//! Pull requests, comments and labels on Gitea and Forgejo.
+//! Pull requests on Gitea and Forgejo.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use kubeopt_model::RepositoryId;
 use kubeopt_net::Method;
 
 use super::calls::{Calls, Paging};
 use super::draft_title;
+use super::labels;
 use super::wire;
+use crate::asked::Declined;
 use crate::branch::is_branch_name;
 use crate::error::ForgeError;
 use crate::pull_request::{
     NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, StateFilter, WantedState,
 };
-
-/// The color of labels that kubeopt creates.
-const LABEL_COLOR: &str = "#1d76db";
 
 pub(super) async fn list(
     calls: &Calls,
@@ -65,7 +64,10 @@ pub(super) async fn open(
             return Err(ForgeError::NotFound { what: "a branch of the pull request".to_owned() });
         }
     }
-    let labels = label_ids(calls, repository, &new.labels).await?;
+    let (labels, declined) = labels::ids_of(calls, repository, &new.labels).await?;
+    for Declined { name, why } in declined {
+        tracing::warn!(%repository, name, why, "unable to create a label");
+    }
     let title = draft_title::written(&new.title, new.is_draft);
     let body = wire::NewPull { title: &title, body: &new.body, head: &new.head, base: &new.base, labels };
     let url = calls.of_repository(repository, &["pulls"])?;
@@ -89,10 +91,7 @@ pub(super) async fn update(
     number: u64,
     update: &PullRequestUpdate,
 ) -> Result<PullRequest, ForgeError> {
-    let url = calls.of_repository(repository, &["pulls", &number.to_string()])?;
-    let what = format!("pull request {number} of {repository}");
-    let found: wire::Pull =
-        calls.find(url.clone()).await?.ok_or_else(|| ForgeError::NotFound { what: what.clone() })?;
+    let found = find(calls, repository, number).await?;
     let pull = found.into_pull_request(calls, &repository.owner, &repository.name)?;
     let plain = |title: &String| draft_title::read(title).0;
     let wanted = PullRequestUpdate { title: update.title.as_ref().map(plain), ..update.clone() };
@@ -113,32 +112,20 @@ pub(super) async fn update(
             WantedState::Closed => "closed",
         }),
     };
+    let url = calls.of_repository(repository, &["pulls", &number.to_string()])?;
+    let what = format!("pull request {number} of {repository}");
     let changed: wire::Pull = calls.write(Method::PATCH, url, &body, &what).await?;
     changed.into_pull_request(calls, &repository.owner, &repository.name)
 }
 
-pub(super) async fn comment(
+/// One pull request as the forge shows it.
+pub(super) async fn find(
     calls: &Calls,
     repository: &RepositoryId,
     number: u64,
-    body: &str,
-) -> Result<u64, ForgeError> {
-    let number = number.to_string();
-    let url = calls.of_repository(repository, &["issues", &number, "comments"])?;
-    let what = format!("pull request {number} of {repository}");
-    let made = calls.write(Method::POST, url, &wire::NewComment { body }, &what).await;
-    match made {
-        Ok(wire::CommentId { id }) => Ok(id),
-        // Gitea 1.26 answers 500 for a number that it does not know.
-        Err(error @ ForgeError::Server { status: 500 }) => {
-            let pull = calls.of_repository(repository, &["pulls", &number])?;
-            match calls.find::<wire::Pull>(pull).await {
-                Ok(None) => Err(ForgeError::NotFound { what }),
-                Ok(Some(_)) | Err(_) => Err(error),
-            }
-        }
-        Err(error) => Err(error),
-    }
+) -> Result<wire::Pull, ForgeError> {
+    let found = calls.find(calls.of_repository(repository, &["pulls", &number.to_string()])?).await?;
+    found.ok_or_else(|| ForgeError::NotFound { what: format!("pull request {number} of {repository}") })
 }
 
 /// The open one with the same head and base, which made the forge refuse a second.
@@ -150,42 +137,4 @@ async fn existing(
 ) -> Result<PullRequest, ForgeError> {
     let open = list(calls, repository, &PullRequestQuery::of_branch(&new.head, StateFilter::Open)).await?;
     open.into_iter().find(|pull| pull.base == new.base).ok_or(ForgeError::Conflict { what })
-}
-
-/// Ids of labels; missing ones are created. A label that may not be created is left out: it is no reason to keep a pull
-/// request back.
-async fn label_ids(
-    calls: &Calls,
-    repository: &RepositoryId,
-    names: &[String],
-) -> Result<Vec<u64>, ForgeError> {
-    let wanted: BTreeSet<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let url = calls.of_repository(repository, &["labels"])?;
-    let mut known: BTreeMap<String, u64> = BTreeMap::new();
-    calls
-        .list(&url, &format!("labels of {repository}"), |page: Vec<wire::Label>| {
-            known.extend(page.into_iter().map(|label| (label.name, label.id)));
-            Paging::More
-        })
-        .await?;
-    let mut ids = Vec::new();
-    for name in wanted {
-        if let Some(id) = known.get(name) {
-            ids.push(*id);
-            continue;
-        }
-        let label = wire::NewLabel { name, color: LABEL_COLOR, description: "opened or changed by kubeopt" };
-        let what = format!("labels of {repository}");
-        match calls.write::<_, wire::Label>(Method::POST, url.clone(), &label, &what).await {
-            Ok(made) => ids.push(made.id),
-            Err(error @ (ForgeError::Forbidden { .. } | ForgeError::Refused { .. })) => {
-                tracing::warn!(%repository, name, %error, "unable to create a label");
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(ids)
 }

@@ -1,5 +1,7 @@
 //! The parts of Gitea's and Forgejo's JSON that are read and written. Everything else is ignored.
 
+use std::collections::BTreeMap;
+
 use kubeopt_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,9 @@ pub(super) struct Repository {
     #[serde(default)]
     pub(super) archived: bool,
     pub(super) permissions: Option<Permissions>,
+    #[serde(default)]
+    pub(super) private: bool,
+    pub(super) owner: Option<User>,
 }
 
 #[derive(Deserialize)]
@@ -188,8 +193,28 @@ pub(super) struct NewComment<'a> {
 }
 
 #[derive(Deserialize)]
-pub(super) struct CommentId {
+pub(super) struct CommentMade {
     pub(super) id: u64,
+    pub(super) user: Option<User>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Comment {
+    pub(super) id: u64,
+    pub(super) user: Option<User>,
+    #[serde(default)]
+    pub(super) body: String,
+    /// Empty for a comment on an issue.
+    #[serde(default)]
+    pub(super) pull_request_url: String,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+/// Anything that has an author.
+#[derive(Deserialize)]
+pub(super) struct Authored {
+    pub(super) user: Option<User>,
 }
 
 #[derive(Deserialize)]
@@ -206,16 +231,106 @@ pub(super) struct Pull {
     merge_commit_sha: Option<String>,
     user: Option<User>,
     #[serde(default)]
-    labels: Option<Vec<Label>>,
+    pub(super) labels: Option<Vec<Label>>,
+    #[serde(default)]
+    pub(super) assignees: Option<Vec<User>>,
+    #[serde(default)]
+    pub(super) requested_reviewers: Option<Vec<User>>,
+    #[serde(default)]
+    pub(super) requested_reviewers_teams: Option<Vec<Team>>,
     base: PullBranch,
     head: PullBranch,
     created_at: Option<Timestamp>,
     pub(super) updated_at: Option<Timestamp>,
 }
 
+#[derive(Deserialize, Debug, Clone, Default)]
+pub(super) struct User {
+    /// Negative for ghosts and for the forge's own programs.
+    #[serde(default)]
+    pub(super) id: i64,
+    pub(super) login: String,
+}
+
 #[derive(Deserialize)]
-struct User {
-    login: String,
+pub(super) struct PermissionOf {
+    pub(super) permission: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Team {
+    pub(super) name: String,
+    #[serde(default)]
+    permission: String,
+    #[serde(default)]
+    units_map: Option<BTreeMap<String, String>>,
+}
+
+impl Team {
+    /// Whether its members may push. Where rights differ by unit, those of the code count.
+    pub(super) fn may_write(&self) -> bool {
+        let code = self.units_map.as_ref().and_then(|units| units.get("repo.code"));
+        let mode = code.map_or(self.permission.as_str(), String::as_str);
+        matches!(mode, "write" | "admin" | "owner")
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Reviewers<'a> {
+    reviewers: Vec<&'a str>,
+    team_reviewers: Vec<&'a str>,
+}
+
+impl<'a> Reviewers<'a> {
+    /// One account, or one team of the repository's own organization: Gitea knows teams of no other.
+    pub(super) fn of(name: &'a str) -> Self {
+        match name.split_once('/') {
+            Some((_organization, team)) => Self { reviewers: Vec::new(), team_reviewers: vec![team] },
+            None => Self { reviewers: vec![name], team_reviewers: Vec::new() },
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Assign<'a> {
+    pub(super) assignees: &'a [String],
+}
+
+#[derive(Serialize)]
+pub(super) struct AddLabels<'a> {
+    pub(super) labels: &'a [u64],
+}
+
+#[derive(Serialize)]
+pub(super) struct NewReaction {
+    pub(super) content: &'static str,
+}
+
+#[derive(Serialize)]
+pub(super) struct NewStatus<'a> {
+    pub(super) context: &'a str,
+    pub(super) state: &'static str,
+    pub(super) description: &'a str,
+    pub(super) target_url: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Status {
+    #[serde(default)]
+    pub(super) context: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    target_url: String,
+}
+
+impl Status {
+    /// Whether the other one would say the same again.
+    pub(super) fn says(&self, new: &NewStatus<'_>) -> bool {
+        self.status == new.state && self.description == new.description && self.target_url == new.target_url
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
-//! Pull requests and comments of a local repository: `refs/kubeopt/pulls/N` points to a chain of commits, each of which
-//! holds the whole record: `pull.json` and `comments/K.json`. The chain is the record's history.
+//! Pull requests of a local repository: `refs/kubeopt/pulls/N` points to a chain of commits, each of which holds the
+//! whole record: `pull.json` and `comments/K.json`. The chain is the record's history.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::OWN_NAME;
 use super::branches;
+use super::comments::{Comment, path_of};
 use super::merge::merge_commit_of;
 use super::storage::{Storage, Swap, empty_tree, failed, signature, tree_with};
 use crate::error::ForgeError;
@@ -19,9 +20,6 @@ use crate::pull_request::{
 /// Most pull requests that are read from one repository.
 const PULLS_MAX: usize = 5_000;
 
-/// Most comments on one pull request.
-const COMMENTS_MAX: u64 = 1_000;
-
 /// Longest body or comment in bytes; four times GitHub's 65,536 characters, since a character has up to four bytes.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
 
@@ -32,19 +30,6 @@ const TRIES_MAX: u32 = 20;
 const TRY_PAUSE: Duration = Duration::from_millis(5);
 
 const PULLS: &str = "refs/kubeopt/pulls/";
-
-/// A comment on a pull request of a local forge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Comment {
-    /// Counted from 1 within its pull request.
-    pub id: u64,
-    /// Who wrote it.
-    pub author: String,
-    /// Its text.
-    pub body: String,
-    /// When, in seconds since the epoch.
-    pub created_unix_s: i64,
-}
 
 /// `pull.json`
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -61,10 +46,15 @@ pub(super) struct Record {
     pub(super) base: String,
     merge_commit: Option<String>,
     author: String,
-    labels: Vec<String>,
+    pub(super) labels: Vec<String>,
+    /// Absent, as the assignees, in records of earlier versions.
+    #[serde(default)]
+    pub(super) reviewers: Vec<String>,
+    #[serde(default)]
+    pub(super) assignees: Vec<String>,
     created_unix_s: i64,
-    updated_unix_s: i64,
-    comments: u64,
+    pub(super) updated_unix_s: i64,
+    pub(super) comments: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,6 +103,8 @@ pub(super) fn open(storage: &Storage, new: &NewPullRequest) -> Result<PullReques
             merge_commit: None,
             author: OWN_NAME.to_owned(),
             labels: labels.clone(),
+            reviewers: Vec::new(),
+            assignees: Vec::new(),
             created_unix_s: now,
             updated_unix_s: now,
             comments: 0,
@@ -204,37 +196,8 @@ pub(super) fn mark_merged(storage: &Storage, number: u64, merge: Oid) -> Result<
     })
 }
 
-pub(super) fn comment(storage: &Storage, number: u64, author: &str, body: &str) -> Result<u64, ForgeError> {
-    check_text("comment", body)?;
-    again("the pull request", || {
-        let (mut record, tip) = load(storage, number)?;
-        if record.comments >= COMMENTS_MAX {
-            let what = format!("the list of comments (more than {COMMENTS_MAX})");
-            return Err(ForgeError::TooLarge { what });
-        }
-        record.comments += 1;
-        record.updated_unix_s = storage.now.as_second();
-        let comment = Comment {
-            id: record.comments,
-            author: author.to_owned(),
-            body: body.to_owned(),
-            created_unix_s: storage.now.as_second(),
-        };
-        let swap = store(storage, &record, Some(&tip), Some(&comment), "comment")?;
-        Ok((swap == Swap::Done).then_some(comment.id))
-    })
-}
-
-pub(super) fn comments(storage: &Storage, number: u64) -> Result<Vec<Comment>, ForgeError> {
-    let (record, tip) = load(storage, number)?;
-    let tree = tip.tree().map_err(failed)?;
-    (1..=record.comments.min(COMMENTS_MAX))
-        .map(|id| read_json(storage, &tree, &format!("comments/{id}.json")))
-        .collect()
-}
-
 /// The numbers of all pull requests, ascending.
-fn numbers(storage: &Storage) -> Result<Vec<u64>, ForgeError> {
+pub(super) fn numbers(storage: &Storage) -> Result<Vec<u64>, ForgeError> {
     let mut numbers = Vec::new();
     for reference in storage.git.references_glob(&format!("{PULLS}*")).map_err(failed)? {
         let reference = reference.map_err(failed)?;
@@ -247,7 +210,7 @@ fn numbers(storage: &Storage) -> Result<Vec<u64>, ForgeError> {
     Ok(numbers)
 }
 
-fn load(storage: &Storage, number: u64) -> Result<(Record, Commit<'_>), ForgeError> {
+pub(super) fn load(storage: &Storage, number: u64) -> Result<(Record, Commit<'_>), ForgeError> {
     let oid = storage
         .target(&format!("{PULLS}{number}"))?
         .ok_or_else(|| storage.missing(&format!("pull request {number}")))?;
@@ -256,7 +219,7 @@ fn load(storage: &Storage, number: u64) -> Result<(Record, Commit<'_>), ForgeErr
     Ok((record, tip))
 }
 
-fn read_json<T: for<'de> Deserialize<'de>>(
+pub(super) fn read_json<T: for<'de> Deserialize<'de>>(
     storage: &Storage,
     tree: &git2::Tree<'_>,
     path: &str,
@@ -268,7 +231,7 @@ fn read_json<T: for<'de> Deserialize<'de>>(
 }
 
 /// Adds a commit with the new state to the chain, if nobody else did meanwhile.
-fn store(
+pub(super) fn store(
     storage: &Storage,
     record: &Record,
     tip: Option<&Commit<'_>>,
@@ -279,7 +242,7 @@ fn store(
     let mut files = vec![("pull.json".to_owned(), serde_json::to_vec_pretty(record).map_err(json)?)];
     if let Some(comment) = comment {
         let content = serde_json::to_vec_pretty(comment).map_err(json)?;
-        files.push((format!("comments/{}.json", comment.id), content));
+        files.push((path_of(comment.id), content));
     }
     let base = match tip {
         Some(tip) => tip.tree().map_err(failed)?,
@@ -329,7 +292,7 @@ fn show(storage: &Storage, record: Record) -> Result<PullRequest, ForgeError> {
     })
 }
 
-fn check_text(what: &str, text: &str) -> Result<(), ForgeError> {
+pub(super) fn check_text(what: &str, text: &str) -> Result<(), ForgeError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(ForgeError::TooLarge { what: format!("the {what} (more than {TEXT_BYTES_MAX} bytes)") });
     }
@@ -337,7 +300,10 @@ fn check_text(what: &str, text: &str) -> Result<(), ForgeError> {
 }
 
 /// Repeats work that lost a race for a reference (`None`); it reads afresh each time.
-fn again<T>(what: &str, mut work: impl FnMut() -> Result<Option<T>, ForgeError>) -> Result<T, ForgeError> {
+pub(super) fn again<T>(
+    what: &str,
+    mut work: impl FnMut() -> Result<Option<T>, ForgeError>,
+) -> Result<T, ForgeError> {
     for _ in 0..TRIES_MAX {
         if let Some(done) = work()? {
             return Ok(done);

@@ -65,6 +65,11 @@ impl Storage {
         format!("/{}/{}/pulls/{number}", self.id.owner, self.id.name)
     }
 
+    /// Where an operator says who may do what.
+    pub(super) fn people_file(&self) -> PathBuf {
+        self.folder.join("kubeopt-people")
+    }
+
     /// The commit that a reference points to; none when there is no such reference.
     pub(super) fn target(&self, reference: &str) -> Result<Option<Oid>, ForgeError> {
         match self.git.refname_to_id(reference) {

@@ -1,8 +1,8 @@
 //! The contract on the local forge.
 
 use async_trait::async_trait;
-use kubeopt_forge::contract::{Fixture, contract};
-use kubeopt_forge::{Forge as _, LocalForge};
+use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
+use kubeopt_forge::{Asked, CommentId, Conversation as _, Forge as _, LocalForge, Status};
 use kubeopt_model::{FileSet, ForgeName, RepositoryId};
 
 struct Folder(LocalForge);
@@ -51,8 +51,52 @@ impl Fixture for Folder {
     }
 
     async fn comments(&self, repository: &RepositoryId, number: u64) -> Vec<String> {
-        let found = self.0.comments(repository, number).await.unwrap();
+        let found = self.0.comments_on(repository, number).await.unwrap();
         found.into_iter().map(|comment| comment.body).collect()
+    }
+
+    async fn comment(&self, repository: &RepositoryId, number: u64, text: &str) -> u64 {
+        self.0.comment_as(repository, number, "writer", text).await.unwrap()
+    }
+
+    async fn edit_comment(&self, repository: &RepositoryId, comment: CommentId, text: &str) {
+        self.0.edit_comment(repository, comment, text).await.unwrap();
+    }
+
+    async fn delete_comment(&self, _repository: &RepositoryId, _comment: CommentId) -> Deleted {
+        Deleted::Never
+    }
+
+    async fn reactions(&self, repository: &RepositoryId, comment: CommentId) -> Vec<String> {
+        let found = self.0.comments_on(repository, comment.pull_request).await.unwrap();
+        let found = found.into_iter().find(|found| found.id == comment.id).unwrap();
+        let mut words: Vec<String> =
+            found.reactions.into_iter().map(|reaction| reaction.word().to_owned()).collect();
+        words.sort();
+        words
+    }
+
+    async fn accounts(&self, repository: &RepositoryId) -> Accounts {
+        let file = self.0.repository_folder(repository).unwrap().join("kubeopt-people");
+        std::fs::write(file, "writer write\nacme admin\nreader read\n").unwrap();
+        let [writer, reader, nobody] = ["writer", "reader", "nobody"].map(str::to_owned);
+        Accounts { writer, reader, nobody }
+    }
+
+    async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Vec<(String, String, String)> {
+        let found = self.0.statuses(repository, oid).await.unwrap();
+        let as_text = |status: Status| (status.context, status.state.word().to_owned(), status.description);
+        found.into_iter().map(as_text).collect()
+    }
+
+    async fn take_off(&self, repository: &RepositoryId, number: u64, what: TakeOff<'_>) {
+        let off = |name: &str| Asked { wanted: Vec::new(), set_before: vec![name.to_owned()] };
+        let done = match what {
+            TakeOff::Label(name) => self.0.labels(repository, number, &off(name)).await,
+            TakeOff::Reviewer(name) => self.0.reviewers(repository, number, &off(name)).await,
+            TakeOff::Assignee(name) => self.0.assignees(repository, number, &off(name)).await,
+        };
+        assert!(done.unwrap().declined.is_empty());
     }
 }
 

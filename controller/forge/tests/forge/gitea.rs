@@ -15,12 +15,12 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
 const PULLS: &str = "/api/v1/repos/acme/gitops/pulls";
 
-fn repository() -> RepositoryId {
+pub(crate) fn repository() -> RepositoryId {
     let forge = ForgeName::new("gitea").unwrap();
     RepositoryId { forge, owner: "acme".to_owned(), name: "gitops".to_owned() }
 }
 
-fn forge_at(url: &str) -> GiteaForge {
+pub(crate) fn forge_at(url: &str) -> GiteaForge {
     let token = SecretSource::Value(Secret::new(TOKEN));
     let retry = RetryPolicy { attempts: 2, first_wait: Duration::ZERO, longest_wait: Duration::from_secs(1) };
     let config =
@@ -28,7 +28,7 @@ fn forge_at(url: &str) -> GiteaForge {
     GiteaForge::new(config).unwrap()
 }
 
-fn pull(number: u64, head: &str) -> Value {
+pub(crate) fn pull(number: u64, head: &str) -> Value {
     json!({
         "number": number, "title": "t", "body": "b", "state": "open", "merged": false, "merge_commit_sha": null,
         "user": {"login": "bot"}, "labels": [], "created_at": "2026-11-20T08:00:00Z",

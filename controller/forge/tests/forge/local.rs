@@ -203,7 +203,7 @@ async fn numbers_and_comments_are_never_given_twice() {
     }
     ids.sort_unstable();
     assert_eq!(ids, (1..=16).collect::<Vec<u64>>());
-    let texts = place.forge.comments(&place.repository, 1).await.unwrap();
+    let texts = place.forge.comments_on(&place.repository, 1).await.unwrap();
     assert_eq!(texts.iter().map(|c| c.body.as_str()).collect::<std::collections::BTreeSet<_>>().len(), 16);
 }
 

@@ -4,3 +4,4 @@
 mod contract;
 mod gitea;
 mod local;
+mod talk;

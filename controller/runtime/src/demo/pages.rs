@@ -53,7 +53,7 @@ impl ForgePages {
         let mut cards = Vec::new();
         for pull in pulls.into_iter().rev() {
             let comments =
-                self.forge().comments(repository, pull.number).await.map_err(|error| error.problem())?;
+                self.forge().comments_on(repository, pull.number).await.map_err(|error| error.problem())?;
             cards.push(PullRequestCard {
                 owner: repository.owner.clone(),
                 name: repository.name.clone(),
@@ -74,7 +74,7 @@ impl ForgePages {
         let forge = self.forge();
         let pull = forge.pull_request(repository, at.number).await.map_err(|error| error.problem())?;
         let files = forge.changed_files(repository, at.number).await.map_err(|error| error.problem())?;
-        let comments = forge.comments(repository, at.number).await.map_err(|error| error.problem())?;
+        let comments = forge.comments_on(repository, at.number).await.map_err(|error| error.problem())?;
         let comments: Vec<PageComment> = comments
             .into_iter()
             .map(|comment| PageComment {

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kubeopt_forge::{
-    BranchHead, BranchWrite, ExpectedHead, Forge, ForgeError, LocalForge, NewPullRequest, PullRequest,
-    PullRequestQuery, PullRequestUpdate, RepositoryFacts,
+    Arranged, Asked, BranchHead, BranchWrite, CommentId, Conversation, ExpectedHead, Forge, ForgeComment,
+    ForgeError, LocalForge, NewPullRequest, Permission, PullRequest, PullRequestQuery, PullRequestUpdate,
+    Reaction, RepositoryFacts, Status,
 };
 use kubeopt_history::{HistoryError, MemoryUsage, Rollup, UsageStore};
 use kubeopt_model::gpu::GpuUse;
@@ -159,6 +160,76 @@ impl TroubledForge {
             Some(Trouble::Answers(other)) => Ok(Arc::clone(other)),
             Some(Trouble::Fails(..)) | None => Ok(Arc::new(self.local.clone())),
         }
+    }
+}
+
+#[async_trait]
+impl Conversation for TroubledForge {
+    async fn comments(
+        &self,
+        repository: &RepositoryId,
+        since: Timestamp,
+    ) -> Result<Vec<ForgeComment>, ForgeError> {
+        self.answering("comments", repository)?.comments(repository, since).await
+    }
+
+    async fn react(
+        &self,
+        repository: &RepositoryId,
+        comment: CommentId,
+        reaction: Reaction,
+    ) -> Result<(), ForgeError> {
+        self.answering("react", repository)?.react(repository, comment, reaction).await
+    }
+
+    async fn permission(&self, repository: &RepositoryId, login: &str) -> Result<Permission, ForgeError> {
+        self.answering("permission", repository)?.permission(repository, login).await
+    }
+
+    async fn ensure_comment(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        key: &str,
+        body: &str,
+    ) -> Result<u64, ForgeError> {
+        self.answering("ensure_comment", repository)?.ensure_comment(repository, number, key, body).await
+    }
+
+    async fn set_status(
+        &self,
+        repository: &RepositoryId,
+        oid: &str,
+        status: &Status,
+    ) -> Result<(), ForgeError> {
+        self.answering("set_status", repository)?.set_status(repository, oid, status).await
+    }
+
+    async fn labels(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        self.answering("labels", repository)?.labels(repository, number, asked).await
+    }
+
+    async fn reviewers(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        self.answering("reviewers", repository)?.reviewers(repository, number, asked).await
+    }
+
+    async fn assignees(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        self.answering("assignees", repository)?.assignees(repository, number, asked).await
     }
 }
 

@@ -115,7 +115,7 @@ async fn a_pull_request_whose_values_are_on_the_base_already_is_closed_as_obsole
     let closed = world.pulls_of(&API).await;
     assert_eq!((closed.len(), closed[0].state), (1, PullRequestState::Closed));
     assert_eq!(world.branch(&API, &pull.head_branch).await, None);
-    let comments = world.forge.comments(&API.repository_id(), pull.number).await.unwrap();
+    let comments = world.forge.comments_on(&API.repository_id(), pull.number).await.unwrap();
     assert!(comments.iter().any(|comment| comment.body.contains("already")), "{comments:?}");
     assert!(report.merge_lines().iter().any(|line| line.contains(&format!("closed #{}", pull.number))));
     world.the_open_one(&WEB).await;

@@ -1,0 +1,165 @@
+//! Comments on pull requests of a local repository, each a file of its pull request's record.
+
+use kubeopt_model::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::OWN_NAME;
+use super::records::{Record, again, check_text, load, numbers, read_json, store};
+use super::storage::{Storage, Swap, failed};
+use crate::conversation::{
+    AuthorKind, CommentAuthor, CommentId, ForgeComment, Reaction, bounded_body, in_order,
+};
+use crate::error::ForgeError;
+use crate::sticky;
+
+/// Most comments on one pull request.
+const COMMENTS_MAX: u64 = 1_000;
+
+/// A comment on a pull request of a local forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Counted from 1 within its pull request.
+    pub id: u64,
+    /// Who wrote it.
+    pub author: String,
+    /// Its text.
+    pub body: String,
+    /// When, in seconds since the epoch.
+    pub created_unix_s: i64,
+    /// Whether its text was changed afterwards.
+    #[serde(default)]
+    pub is_edited: bool,
+    /// kubeopt's reactions to it, sorted.
+    #[serde(default)]
+    pub reactions: Vec<Reaction>,
+}
+
+pub(super) fn add(storage: &Storage, number: u64, author: &str, body: &str) -> Result<u64, ForgeError> {
+    check_text("comment", body)?;
+    again("the pull request", || {
+        let (mut record, tip) = load(storage, number)?;
+        let comment = next(storage, &mut record, author, body)?;
+        let swap = store(storage, &record, Some(&tip), Some(&comment), "comment")?;
+        Ok((swap == Swap::Done).then_some(comment.id))
+    })
+}
+
+pub(super) fn ensure(storage: &Storage, number: u64, key: &str, body: &str) -> Result<u64, ForgeError> {
+    let text = sticky::marked(key, body)?;
+    check_text("comment", &text)?;
+    again("the pull request", || {
+        let (mut record, tip) = load(storage, number)?;
+        let own = all(storage, &record, &tip)?.into_iter().filter(|comment| comment.author == OWN_NAME);
+        let found = own.into_iter().find(|comment| sticky::is_of_key(&comment.body, key));
+        let comment = match found {
+            Some(found) if found.body == text => return Ok(Some(found.id)),
+            Some(found) => Comment { body: text.clone(), is_edited: true, ..found },
+            None => next(storage, &mut record, OWN_NAME, &text)?,
+        };
+        record.updated_unix_s = storage.now.as_second();
+        let swap = store(storage, &record, Some(&tip), Some(&comment), "comment")?;
+        Ok((swap == Swap::Done).then_some(comment.id))
+    })
+}
+
+pub(super) fn react(storage: &Storage, at: CommentId, reaction: Reaction) -> Result<(), ForgeError> {
+    change(storage, at, |comment| {
+        if let Err(place) = comment.reactions.binary_search(&reaction) {
+            comment.reactions.insert(place, reaction);
+        }
+    })
+}
+
+pub(super) fn edit(storage: &Storage, at: CommentId, body: &str) -> Result<(), ForgeError> {
+    check_text("comment", body)?;
+    change(storage, at, |comment| {
+        comment.is_edited = true;
+        body.clone_into(&mut comment.body);
+    })
+}
+
+pub(super) fn on(storage: &Storage, number: u64) -> Result<Vec<Comment>, ForgeError> {
+    let (record, tip) = load(storage, number)?;
+    all(storage, &record, &tip)
+}
+
+pub(super) fn since(storage: &Storage, since: Timestamp) -> Result<Vec<ForgeComment>, ForgeError> {
+    let begin_unix_s = since.as_second();
+    let mut found = Vec::new();
+    for number in numbers(storage)? {
+        let (record, tip) = load(storage, number)?;
+        if record.updated_unix_s < begin_unix_s {
+            continue;
+        }
+        for comment in all(storage, &record, &tip)? {
+            if comment.created_unix_s >= begin_unix_s {
+                found.push(shown(number, comment)?);
+            }
+        }
+    }
+    Ok(in_order(found))
+}
+
+/// The next comment of a record.
+fn next(storage: &Storage, record: &mut Record, author: &str, body: &str) -> Result<Comment, ForgeError> {
+    if record.comments >= COMMENTS_MAX {
+        let what = format!("the list of comments (more than {COMMENTS_MAX})");
+        return Err(ForgeError::TooLarge { what });
+    }
+    let created_unix_s = storage.now.as_second();
+    record.comments += 1;
+    record.updated_unix_s = created_unix_s;
+    Ok(Comment {
+        id: record.comments,
+        author: author.to_owned(),
+        body: body.to_owned(),
+        created_unix_s,
+        is_edited: false,
+        reactions: Vec::new(),
+    })
+}
+
+/// Changes one comment; nothing is written when it stays as it is.
+fn change(storage: &Storage, at: CommentId, work: impl Fn(&mut Comment)) -> Result<(), ForgeError> {
+    again("the pull request", || {
+        let (mut record, tip) = load(storage, at.pull_request)?;
+        if !(1..=record.comments).contains(&at.id) {
+            return Err(storage.missing(&format!("comment {} on pull request {}", at.id, at.pull_request)));
+        }
+        let tree = tip.tree().map_err(failed)?;
+        let before: Comment = read_json(storage, &tree, &path_of(at.id))?;
+        let mut comment = before.clone();
+        work(&mut comment);
+        if comment == before {
+            return Ok(Some(()));
+        }
+        record.updated_unix_s = storage.now.as_second();
+        let swap = store(storage, &record, Some(&tip), Some(&comment), "comment")?;
+        Ok((swap == Swap::Done).then_some(()))
+    })
+}
+
+fn all(storage: &Storage, record: &Record, tip: &git2::Commit<'_>) -> Result<Vec<Comment>, ForgeError> {
+    let tree = tip.tree().map_err(failed)?;
+    (1..=record.comments.min(COMMENTS_MAX)).map(|id| read_json(storage, &tree, &path_of(id))).collect()
+}
+
+/// Where a comment lies in its record.
+pub(super) fn path_of(id: u64) -> String {
+    format!("comments/{id}.json")
+}
+
+fn shown(number: u64, comment: Comment) -> Result<ForgeComment, ForgeError> {
+    let created_at = Timestamp::from_second(comment.created_unix_s)
+        .map_err(|error| ForgeError::Malformed { why: format!("the time of a comment: {error}") })?;
+    let kind = if comment.author == OWN_NAME { AuthorKind::Own } else { AuthorKind::Person };
+    let (body, is_cut) = bounded_body(comment.body);
+    Ok(ForgeComment {
+        id: CommentId { pull_request: number, id: comment.id },
+        author: CommentAuthor { id: comment.author.clone(), login: comment.author, kind },
+        body,
+        is_cut,
+        created_at,
+        is_edited: comment.is_edited,
+    })
+}
