@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_api::policy::policy_paths;
-use kubeopt_api::{Layer, PolicyFile};
+use kubeopt_api::Layer;
+pub use kubeopt_api::policy::{ExplainedKey, PolicyFile, Said, Standing, keys_named};
+use kubeopt_api::policy::{OPERATOR_LAYER, POLICY_FILE_NAME, not_allowed, policy_paths};
 use kubeopt_model::{Problem, RepoPath, RepositoryId};
 
 use crate::located::Sites;
@@ -19,11 +20,6 @@ pub struct PolicyFiles {
 /// The policy files of one branch; an error is everything that is wrong with a file.
 type ReadFiles = BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>;
 
-/// The name under which the operator's layer is shown.
-const OPERATOR_LAYER: &str = "kubeopt.yaml";
-/// The name of a policy file.
-const FILE_NAME: &str = ".kubeopt.yaml";
-
 impl PolicyFiles {
     /// Reads the policy files of every traced branch.
     pub fn read(operator: Option<&PolicyFile>, sites: &Sites) -> Self {
@@ -32,7 +28,7 @@ impl PolicyFiles {
             let snapshot = &trace.snapshot;
             let found = snapshot
                 .paths()
-                .filter(|path| path.file_name() == FILE_NAME)
+                .filter(|path| path.file_name() == POLICY_FILE_NAME)
                 .map(|path| (path.clone(), parse(path, snapshot.read(path).ok().flatten())))
                 .collect();
             files.read.insert((snapshot.repository.clone(), snapshot.branch.clone()), found);
@@ -51,11 +47,7 @@ impl PolicyFiles {
         base: &str,
         path: &RepoPath,
     ) -> Result<Vec<Layer>, Problem> {
-        let mut layers: Vec<Layer> = self
-            .operator
-            .iter()
-            .map(|file| Layer { name: OPERATOR_LAYER.to_owned(), file: file.clone() })
-            .collect();
+        let mut layers = self.operators();
         let Some(read) = self.read.get(&(repository.clone(), base.to_owned())) else { return Ok(layers) };
         for place in policy_paths(path) {
             if let Some(file) = read.get(&place) {
@@ -66,15 +58,26 @@ impl PolicyFiles {
         Ok(layers)
     }
 
-    /// Errors and warnings of all files that were read.
+    /// Errors and warnings of all files that were read, and the keys that the operator does not allow them to set.
     pub fn problems(&self) -> Vec<Problem> {
-        let files = self.read.values().flat_map(BTreeMap::values);
+        let operators = self.operators();
+        let files = self.read.values().flatten();
         files
-            .flat_map(|file| match file {
-                Ok(file) => file.warnings().to_vec(),
+            .flat_map(|(path, file)| match file {
+                Ok(file) => {
+                    let layer = Layer { name: path.to_string(), file: file.clone() };
+                    let mut told = file.warnings().to_vec();
+                    told.extend(not_allowed(&operators, &layer));
+                    told
+                }
                 Err(problems) => problems.clone(),
             })
             .collect()
+    }
+
+    fn operators(&self) -> Vec<Layer> {
+        let operator = self.operator.iter();
+        operator.map(|file| Layer { name: OPERATOR_LAYER.to_owned(), file: file.clone() }).collect()
     }
 }
 

@@ -290,6 +290,9 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
         manners.per_hour = manners.per_hour.min(with.per_hour);
         manners.reopen_moved_percent = manners.reopen_moved_percent.max(with.reopen_moved_percent);
         manners.reopen_days = manners.reopen_days.max(with.reopen_days);
+        let more = with.schedules.iter().filter(|schedule| !manners.schedules.contains(schedule));
+        let more: Vec<_> = more.cloned().collect();
+        manners.schedules.extend(more);
         add_blackouts(&mut all, other);
         all
     })
@@ -326,7 +329,7 @@ fn add_blackouts(all: &mut EffectivePolicy, other: EffectivePolicy) {
 
 #[cfg(test)]
 mod tests {
-    use kubeopt_model::policy::Blackout;
+    use kubeopt_model::policy::{Blackout, Schedule};
 
     use super::*;
 
@@ -372,5 +375,24 @@ mod tests {
         assert_eq!(strict.blackouts, [blackout("0 1 * * *"), blackout("0 2 * * *")]);
         let by = |index: usize| strict.set_by.get(&format!("blackouts[{index}]")).map(String::as_str);
         assert_eq!((by(0), by(1)), (Some("root:3"), Some("apps:4")));
+    }
+
+    #[test]
+    fn schedules_of_both_must_be_open() {
+        let with = |cron: &str| {
+            let mut policy = EffectivePolicy::default();
+            let schedule = Schedule { crons: vec![cron.to_owned()], timezone: "UTC".to_owned() };
+            policy.pull_requests.schedules.push(schedule);
+            policy
+        };
+        let crons = |policies: [EffectivePolicy; 3]| {
+            let schedules = strictest(policies).unwrap().pull_requests.schedules;
+            schedules.into_iter().flat_map(|schedule| schedule.crons).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            crons([with("* 8 * * *"), EffectivePolicy::default(), with("* 9 * * *")]),
+            ["* 8 * * *", "* 9 * * *"]
+        );
+        assert_eq!(crons([with("* 8 * * *"), with("* 8 * * *"), EffectivePolicy::default()]), ["* 8 * * *"]);
     }
 }

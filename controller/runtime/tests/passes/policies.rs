@@ -66,3 +66,26 @@ async fn a_floor_of_a_subfolder_is_not_that_of_its_neighbour() {
     assert_eq!(proposed(&API).await, "300m");
     assert_ne!(proposed(&WEB).await, "300m");
 }
+
+#[tokio::test]
+async fn a_preference_that_the_operator_keeps_is_told_by_its_line_and_a_guardrail_beside_it_counts() {
+    let policy = "sizing:\n  strategy: quantile\n  cpu: {floor: 300m}\n";
+    let world = World::with(&[API], &[("shop", "apps/api/.kubeopt.yaml", policy)]).await;
+    let mut kubeopt = world.controller("a").await;
+    let operator = "policy:\n  allowedOverrides: [pullRequests]\n";
+    let config = kubeopt_api::Config::parse(operator, "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap();
+    kubeopt.operator_policy = config.policy;
+
+    let report = world.pass(&kubeopt).await;
+    told(&report, "E-POL-011");
+    let kept: Vec<_> = report.problems().into_iter().filter(|problem| problem.code == "E-POL-011").collect();
+    assert_eq!(kept.len(), 1, "{kept:#?}");
+    assert_eq!(kept[0].place.as_ref().unwrap().to_string(), "apps/api/.kubeopt.yaml:2");
+    assert!(kept[0].text.contains("`allowedOverrides` of kubeopt.yaml:2"), "{kept:#?}");
+    let body = world.the_open_one(&API).await.body;
+    let fields = kubeopt_model::pull_request::Marker::find(&body).unwrap().fields;
+    assert!(
+        fields.iter().any(|field| field.field == "requests.cpu" && field.value.after == "300m"),
+        "{fields:?}"
+    );
+}
