@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Savings(crate::costs::Savings),
     /// Write the usage history to a file, or take one over.
     History(crate::history::History),
+    /// Check policy files; show which policy holds for a path, and who set each key; offline.
+    Policy(crate::policy::Policy),
     /// Print a completion script for a shell.
     Completion {
         /// The shell.

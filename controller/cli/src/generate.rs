@@ -53,18 +53,18 @@ fn command_line() -> String {
     let mut command = Args::command().term_width(100);
     command.build();
     section(&mut page, &mut command, "kubeopt");
-    let names: Vec<String> = command
-        .get_subcommands()
-        .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
-        .map(|sub| sub.get_name().to_owned())
-        .collect();
-    for name in names {
-        if let Some(sub) = command.find_subcommand_mut(&name) {
-            let mut sub = sub.clone().term_width(100);
-            section(&mut page, &mut sub, &format!("kubeopt {name}"));
-        }
-    }
+    subcommands(&mut page, &command, "kubeopt");
     page
+}
+
+/// The help of every command below one, at any depth.
+fn subcommands(page: &mut String, command: &clap::Command, parent: &str) {
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        let mut sub = sub.clone().term_width(100);
+        let title = format!("{parent} {}", sub.get_name());
+        section(page, &mut sub, &title);
+        subcommands(page, &sub, &title);
+    }
 }
 
 fn section(page: &mut String, command: &mut clap::Command, title: &str) {

@@ -12,6 +12,7 @@ mod get;
 mod history;
 mod offline;
 mod out;
+mod policy;
 mod progress;
 mod published;
 mod run;

@@ -47,6 +47,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Get(get) => in_runtime(crate::get::run(get, common)),
         Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
         Command::History(history) => in_runtime(crate::history::run(history, common)),
+        Command::Policy(policy) => crate::policy::run(policy, &common),
         Command::Backtest(args) => backtest::run(&args, &common),
         Command::Set(set) => in_runtime(offline::set(set, common)),
     };
