@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
-use kubeopt_forge::{CommentId, Forge as _, GiteaConfig, GiteaForge};
+use kubeopt_forge::{AuthorKind, CommentId, Conversation as _, Forge as _, GiteaConfig, GiteaForge};
 use kubeopt_model::{FileSet, ForgeName, RepositoryId, Timestamp};
 use kubeopt_net::{Secret, SecretSource, Url};
 use kubeopt_tests::gitea::{Account, Gitea, Repository};
@@ -173,11 +173,22 @@ async fn gitea_keeps_the_contract() {
             SecretSource::Value(Secret::new(token)),
         )
     };
-    let forge = GiteaForge::new(config).expect("the client is set up");
+    let forge = GiteaForge::new(config.clone()).expect("the client is set up");
     let writer = gitea.user("writer").await;
     let reader = gitea.user("reader").await;
     let people = People { gitea, owner, bot, writer, reader };
     contract(&forge, &people).await;
+
+    // Another process with the same token, which may not read users and has written nothing yet.
+    let anew = GiteaForge::new(config).expect("the client is set up");
+    let replies = RepositoryId {
+        forge: ForgeName::new("gitea").expect("a valid name"),
+        owner: "person".to_owned(),
+        name: "forged".to_owned(),
+    };
+    let heard = anew.comments(&replies, Timestamp::UNIX_EPOCH).await.expect("the comments are read");
+    let kinds: Vec<_> = heard.into_iter().map(|comment| comment.author.kind).collect();
+    assert_eq!(kinds, [AuthorKind::Person, AuthorKind::Own], "it knows its own comments");
 
     let last = RepositoryId {
         forge: ForgeName::new("gitea").expect("a valid name"),

@@ -123,7 +123,7 @@ impl ForgeError {
                 "write a valid token of kubeopt's account into the forge's token file; it is read again at once"
             }
             Self::Forbidden { .. } => {
-                "give kubeopt's account write access to code, issues and pull requests of the repository, and leave branches under `kubeopt/` unprotected"
+                "give kubeopt's account write access to code, issues and pull requests of the repository, and leave branches under `kubeopt/` unprotected; where it is not told what others may do, make it an administrator of the repository"
             }
             Self::NotFound { .. } => {
                 "check owner and name in the bindings, and that kubeopt's account may read the repository"
