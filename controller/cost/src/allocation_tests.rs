@@ -39,7 +39,7 @@ pub(crate) fn usage(of: &ContainerId, cpu: f64, mebi: f64, replica_hours: f64) -
     let json = serde_json::json!({
         "container": of, "window": DAY, "seen": DAY, "cpu": used(cpu), "memory": used(mebi * 1_048_576.0),
         "oom_kills": [], "throttled_ratio": null, "pods": 1, "replica_hours": replica_hours,
-        "cpu_hours": [], "memory_hours": [], "partial": null,
+        "pod_peaks": [], "cpu_hours": [], "memory_hours": [], "partial": null,
         "strain": {"restarts": 0}, "startup": {},
     });
     serde_json::from_value(json).unwrap()
@@ -120,6 +120,7 @@ fn the_unknown_is_counted_and_in_no_sum() {
     let mut bare = workload(id(WorkloadKind::Deployment, "bare"));
     bare.containers[0].resources = Resources::default();
     facts.workloads.extend([bare, workload(id(WorkloadKind::CronJob, "report"))]);
+    facts.workloads.sort_by(|a, b| a.id.cmp(&b.id));
     let report = allocated(&facts, &BTreeMap::new(), "all");
     assert_eq!((report.total.containers, report.total.unknown_containers), (1, 2));
     facts.nodes[0].machine.provider_id = Some("digitalocean://1".to_owned());
