@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use kubeopt_model::Problem;
 use kubeopt_model::edit::Verification;
 use kubeopt_runtime::offline::{
-    EntryLines, FieldLine, FieldState, Place, ProvenEdit, TraceReport, Wanted, prove_set, read_selection, report,
-    to_json, trace_place, write_files,
+    EntryLines, FieldLine, FieldState, Place, ProvenEdit, TraceReport, Wanted, prove_set, read_selection,
+    report, to_json, trace_place, write_files,
 };
 use kubeopt_runtime::tracing::{Charts, Origins};
 use kubeopt_runtime::wiring::{Options, read_config, renderer, sandbox};
