@@ -1,6 +1,6 @@
 //! A line as a command, or as what is wrong with it.
 
-use kubeopt_model::selection::Selection;
+use kubeopt_model::selection::{InvalidSelection, Selection};
 use kubeopt_model::{Amount, Field};
 
 use crate::verb::Verb;
@@ -85,10 +85,8 @@ pub enum Misread {
         verb: Verb,
     },
     /// A selector that is none.
-    #[error(
-        "it does not name a workload; write [NAMESPACE/]KIND/NAME[/CONTAINER] or NAME, such as `payments/deploy/api/api`"
-    )]
-    Selection,
+    #[error(transparent)]
+    Selection(InvalidSelection),
     /// A value that is none.
     #[error("a value is not understood; write FIELD=VALUE, such as `cpu.request=250m` or `memory.limit=1Gi`")]
     Value,
@@ -213,7 +211,7 @@ impl<'a> Arguments<'a> {
 
     fn selection(&mut self) -> Result<Selection, Misread> {
         let Some(word) = self.next() else { return Err(self.misfit()) };
-        word.text.parse().map_err(|_| Misread::Selection)
+        word.text.parse().map_err(Misread::Selection)
     }
 
     fn values(&mut self) -> Result<Vec<(Field, Amount)>, Misread> {

@@ -155,10 +155,11 @@ impl Weighted {
 
     /// The value and weight of each bin that has samples, lowest first.
     fn filled(&self) -> impl DoubleEndedIterator<Item = (f64, f64)> + '_ {
-        let bins = (i32::from(self.first)..).zip(&self.bins).map(|(bin, weight)| (bin, *weight));
-        let bins: Vec<(i32, f64)> = bins.filter(|(_, weight)| *weight > 0.0).collect();
-        bins.into_iter()
-            .map(|(bin, weight)| (Sketch::value_of(i16::try_from(bin).unwrap_or(i16::MAX)), weight))
+        let filled = self.bins.iter().enumerate().filter(|(_, weight)| **weight > 0.0);
+        filled.map(|(at, weight)| {
+            let bin = i16::try_from(i32::from(self.first) + at as i32).unwrap_or(i16::MAX);
+            (Sketch::value_of(bin), *weight)
+        })
     }
 
     fn highest(&self) -> Option<f64> {

@@ -465,6 +465,13 @@ fn layers_of(operators: &[Choice], repositories: &[Choice], allowed: Option<&[&s
     operators.chain(repositories).collect()
 }
 
+/// What a key comes to where a repository's file sets it alone, to the choice of this place.
+fn value_alone(key: &str, index: usize, chosen: usize) -> Value {
+    let mut alone: Choice = vec![None; VALUES.len()];
+    alone[index] = Some(chosen);
+    self::key(&[repository(".kubeopt.yaml", &file_of(&alone))], key).value
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
@@ -482,11 +489,7 @@ proptest! {
             let most_careful = all.iter().filter_map(|choice| choice[index]).min();
             let expected = most_careful.map_or_else(
                 || key.default.clone(),
-                |chosen| {
-                    let mut alone: Choice = vec![None; VALUES.len()];
-                    alone[index] = Some(chosen);
-                    self::key(&[repository(".kubeopt.yaml", &file_of(&alone))], &key.key).value
-                },
+                |chosen| value_alone(&key.key, index, chosen),
             );
             prop_assert_eq!(&key.value, &expected, "{}", key.key);
         }
@@ -513,11 +516,7 @@ proptest! {
             let nearest = operators.iter().chain(heard).rev().find_map(|choice| choice[index]);
             let expected = nearest.map_or_else(
                 || key.default.clone(),
-                |chosen| {
-                    let mut alone: Choice = vec![None; VALUES.len()];
-                    alone[index] = Some(chosen);
-                    self::key(&[repository(".kubeopt.yaml", &file_of(&alone))], &key.key).value
-                },
+                |chosen| value_alone(&key.key, index, chosen),
             );
             prop_assert_eq!(&key.value, &expected, "{}", key.key);
         }

@@ -119,10 +119,10 @@ impl<S: Shelf> UsageStore for UsageFiles<S> {
     ) -> Result<Vec<ContainerUsage>, HistoryError> {
         let mut summary = Summary::new(window, containers);
         for day in self.days_of(window) {
-            let Some(ledger) = self.ledger(cluster, day).await? else { continue };
+            let Some(ledger) = self.ledger(cluster, day).await?.map(Arc::new) else { continue };
             let is_whole = ledger.hours.keys().all(|hour| summary.counts(*hour));
             if is_whole {
-                let (back, added) = self.add_digest(summary, cluster, day, &ledger).await?;
+                let (back, added) = self.add_digest(summary, cluster, day, Arc::clone(&ledger)).await?;
                 summary = back;
                 if added {
                     continue;
@@ -194,18 +194,19 @@ impl<S: Shelf> UsageFiles<S> {
         let old = self.ledger(cluster, day).await?;
         let mut ledger = old.clone().unwrap_or_default();
         ledger.replace(day, slice);
-        let part = Arc::clone(slice);
-        let (mut tables, mut points, added) = computed(move || {
-            let (tables, points) = within_day(day, &part)?;
-            let digest = Digest::of(&tables, &|_| true)?;
-            Ok((tables, points, digest))
-        })
-        .await?;
         let known = match old {
             None => Some(Digest::default()),
             Some(old) if hours_of(day, slice).any(|hour| old.hours.contains_key(&hour)) => None,
             Some(old) => self.digest(cluster, day, &old).await?,
         };
+        let part = Arc::clone(slice);
+        let (mut tables, mut points, digest) = computed(move || {
+            let (tables, points) = within_day(day, &part)?;
+            let joined = |known: Digest| Ok::<_, HistoryError>(known.joined(Digest::of(&tables, &|_| true)?));
+            let digest = known.map(joined).transpose()?;
+            Ok((tables, points, digest))
+        })
+        .await?;
         if ledger.is_scattered(day) {
             let Some(rest) = self.tables(cluster, day, &ledger, Some(ledger.writes)).await? else {
                 // The day was damaged and is set aside: the slice is all that there is of it.
@@ -217,7 +218,6 @@ impl<S: Shelf> UsageFiles<S> {
             }
             ledger.put_all_in(ledger.writes);
         }
-        let digest = known.map(|known| known.joined(added));
         self.write_segment(&FileNames::of(cluster, day), ledger, tables, Some(points), digest).await
     }
 
@@ -227,10 +227,9 @@ impl<S: Shelf> UsageFiles<S> {
         mut summary: Summary,
         cluster: &ClusterName,
         day: i64,
-        ledger: &Ledger,
+        ledger: Arc<Ledger>,
     ) -> Result<(Summary, bool), HistoryError> {
         let Some(table) = self.digest_table(cluster, day).await? else { return Ok((summary, false)) };
-        let ledger = ledger.clone();
         computed(move || {
             summary.add_names(&ledger);
             let digest = Digest::from_table(&table, ledger.writes, &|series| summary.wants(series));
@@ -248,7 +247,7 @@ impl<S: Shelf> UsageFiles<S> {
         mut summary: Summary,
         cluster: &ClusterName,
         day: i64,
-        ledger: Ledger,
+        ledger: Arc<Ledger>,
         is_whole: bool,
     ) -> Result<Summary, HistoryError> {
         let Some(tables) = self.tables(cluster, day, &ledger, None).await? else { return Ok(summary) };
