@@ -35,3 +35,4 @@ pub use pull_request::{
     StateFilter, WantedState,
 };
 pub use status::{Status, StatusState};
+pub use sticky::reply_key;

@@ -1,5 +1,6 @@
 //! The pull request as a value: what it says, what it changes, and the hidden marker that makes it idempotent.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -114,21 +115,31 @@ impl Marker {
         if self.requests.is_empty() { requests_of(&self.fields) } else { self.requests.clone() }
     }
 
-    /// As it stands in the body: one line of HTML comment. `<`, `>` and `-` within the JSON are escaped, so that no
-    /// text can close it.
+    /// As it stands in the body: one line of HTML comment that no text within can close.
     pub fn to_html_comment(&self) -> String {
-        let json = serde_json::to_string(self)
-            .expect("a marker holds only strings and lists, which are always JSON");
-        let safe = json.replace('<', "\\u003c").replace('>', "\\u003e").replace("--", "-\\u002d");
-        format!("{MARKER_OPEN}{safe} -->")
+        hidden(MARKER_OPEN, self)
     }
 
     /// Finds the last marker in a body. None where there is none or it cannot be read.
     pub fn find(body: &str) -> Option<Self> {
-        let start = body.rfind(MARKER_OPEN)? + MARKER_OPEN.len();
-        let end = start + body[start..].find(" -->")?;
-        serde_json::from_str(&body[start..end]).ok()
+        find_hidden(MARKER_OPEN, body)
     }
+}
+
+/// A value as one line of HTML comment, which pages do not show: `<`, `>` and `--` within its JSON are escaped, so that no
+/// text can close it. `open` begins with `<!-- ` and ends with a space.
+pub fn hidden(open: &str, value: &impl Serialize) -> String {
+    let json =
+        serde_json::to_string(value).expect("what is hidden holds only strings, numbers and lists of them");
+    let safe = json.replace('<', "\\u003c").replace('>', "\\u003e").replace("--", "-\\u002d");
+    format!("{open}{safe} -->")
+}
+
+/// The last value in a text that was hidden with this opening. None where there is none or it cannot be read.
+pub fn find_hidden<T: DeserializeOwned>(open: &str, text: &str) -> Option<T> {
+    let start = text.rfind(open)? + open.len();
+    let end = start + text[start..].find(" -->")?;
+    serde_json::from_str(&text[start..end]).ok()
 }
 
 /// The requests among fields.
