@@ -46,6 +46,9 @@ pub struct Reason {
     pub text: String,
 }
 
+/// The rule of values that a person gave: guardrails hold for them, what is too small to bother anyone does not.
+pub const SET_BY_HAND: &str = "set-by-hand";
+
 /// Why nothing is recommended, and what would cure it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", rename_all_fields = "camelCase")]

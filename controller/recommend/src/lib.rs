@@ -6,6 +6,7 @@
 mod by_hour;
 mod evidence;
 mod fleet;
+mod given;
 mod past;
 mod rules;
 mod scale_point;
@@ -16,6 +17,7 @@ mod what_if;
 pub use by_hour::{tell_hours, timed_requests};
 pub use evidence::{EarlierDays, Evidence};
 pub use fleet::fleet_of;
+pub use given::GivenValue;
 pub use kubeopt_strategies::Fleet;
 pub use rules::{RULES, Rule};
 pub use scale_point::{TARGET_PERCENT_MAX, move_targets, scale_point};

@@ -7,6 +7,7 @@ use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Re
 use kubeopt_strategies::History;
 
 use crate::evidence::Evidence;
+use crate::given::give;
 use crate::past::Past;
 use crate::rules::{RULES, Say};
 
@@ -160,6 +161,7 @@ fn finish(draft: Draft, evidence: &Evidence, policy: &EffectivePolicy) -> Sizing
             sizing.resources.set(Bound::Request, value);
         }
     }
+    give(&mut sizing, &evidence.given);
     sizing
 }
 
