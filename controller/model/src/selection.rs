@@ -45,6 +45,17 @@ impl Selection {
             && self.container.as_ref().is_none_or(|name| name == &container.container)
     }
 
+    /// Whether the container of these names is meant, in any cluster.
+    pub fn means_named(
+        &self,
+        (namespace, kind, name, container): &(Namespace, WorkloadKind, ObjectName, ContainerName),
+    ) -> bool {
+        self.namespace.as_ref().is_none_or(|own| own == namespace)
+            && self.kind.is_none_or(|own| own == *kind)
+            && self.name.as_ref().is_none_or(|own| own == name)
+            && self.container.as_ref().is_none_or(|own| own == container)
+    }
+
     /// Exactly this workload, or this container of it.
     pub fn of(workload: &WorkloadId, container: Option<&ContainerName>) -> Self {
         Self {

@@ -19,6 +19,7 @@ use kubeopt_observe::MetricsSource;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
+use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 
 /// Where the facts of one cluster come from.
@@ -137,6 +138,8 @@ pub struct Edges {
     pub history_seconds: i64,
     /// Traces of earlier passes.
     pub traces: TraceCache,
+    /// What is remembered of comments.
+    pub talk: Memory,
     /// May it write?
     pub permit: Box<dyn Permit>,
     /// Who is told how far a pass is.
@@ -182,6 +185,7 @@ impl Edges {
             shown: Selection::default(),
             history_seconds: DEFAULT_HISTORY_SECONDS,
             traces: TraceCache::default(),
+            talk: Memory::default(),
             permit: Box::new(Alone),
             progress: Box::new(Quiet),
         }

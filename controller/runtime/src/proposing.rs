@@ -34,3 +34,4 @@ pub use wanted::{Left, Wanted};
 pub use weigh::Weighed;
 
 pub(crate) use prove::compare_entry;
+pub(crate) use wanted::IGNORED;

@@ -7,10 +7,12 @@
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
 mod manners;
+mod marked;
 mod merges;
 mod publish;
+mod withdrawn;
 
-pub(crate) use merges::selector;
+pub(crate) use marked::selector;
 pub use merges::{Merge, Merges, Sync};
 pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};

@@ -54,5 +54,8 @@ fn events(report: &PassReport) -> Vec<Event> {
     for (repository, number, reason) in &report.merges.closed {
         events.push(event("closed", format!("{repository} #{number}"), reason.clone()));
     }
+    for (subject, text) in &report.answers.given {
+        events.push(event("command", subject.clone(), text.clone()));
+    }
     events
 }

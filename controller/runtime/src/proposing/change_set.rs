@@ -16,6 +16,7 @@ use super::kept_limits::keep_limits;
 use super::not_created::leave_out;
 use super::overlay::{beside, container_patches};
 use super::scaled::leave_scaled;
+use crate::orders::AllOrders;
 use crate::pricing::PricesByCluster;
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
@@ -52,6 +53,9 @@ pub struct ChangeSet {
     pub files: Vec<EditedFile>,
 }
 
+/// Between a group that was split and the workload; no path that is read has it.
+const SPLIT: &str = " :: ";
+
 /// The result of editing: change sets, and what could not be edited.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edited {
@@ -65,10 +69,15 @@ pub(crate) struct Edited {
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>;
 
 /// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
-pub(crate) fn edit_all(admitted: Vec<Admitted>, read: ReadFile<'_>, prices: &PricesByCluster) -> Edited {
+pub(crate) fn edit_all(
+    admitted: Vec<Admitted>,
+    read: ReadFile<'_>,
+    prices: &PricesByCluster,
+    orders: &AllOrders,
+) -> Edited {
     let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
     for each in admitted {
-        let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each));
+        let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each, orders));
         groups.entry(key).or_default().push(each);
     }
     let mut edited = Edited::default();
@@ -351,7 +360,18 @@ fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {
 }
 
 /// What makes a pull request one. A scalar that feeds several entry points belongs to the folder of its file.
-fn group_key(admitted: &Admitted) -> String {
+fn group_key(admitted: &Admitted, orders: &AllOrders) -> String {
+    let recommendation = &admitted.recommendation;
+    let group = whole_group(admitted);
+    let first = recommendation.members.first().map(|member| &member.container.workload);
+    match first.filter(|_| orders.is_split(&recommendation.repository, &admitted.base, &group)) {
+        Some(workload) => format!("{group}{SPLIT}{workload}"),
+        None => group,
+    }
+}
+
+/// The group where nobody asked for smaller ones.
+fn whole_group(admitted: &Admitted) -> String {
     let recommendation = &admitted.recommendation;
     match admitted.policy.pull_requests.group_by {
         GroupBy::Single => "all".to_owned(),
@@ -376,8 +396,11 @@ fn group_key(admitted: &Admitted) -> String {
     }
 }
 
-/// A namespace where all containers are of one, else the group.
+/// The workload of a group that was split, a namespace where all containers are of one, else the group.
 fn label(group: &str, recommendations: &[Recommendation], policy: &EffectivePolicy) -> String {
+    if let Some((_, workload)) = group.rsplit_once(SPLIT) {
+        return workload.to_owned();
+    }
     let namespaces: BTreeSet<&str> = recommendations
         .iter()
         .flat_map(|each| &each.members)

@@ -21,10 +21,13 @@ use super::change_set::{
 use super::described::Beside;
 use super::filled_in::PodsOf;
 use super::prove::prove;
-use super::wanted::{Governed, Ground, Left, UsageByWindow, Wanted, govern, live_units, locate, want};
+use super::wanted::{
+    Governed, Ground, Left, UsageByWindow, Wanted, govern, leave_ignored, live_units, locate, want,
+};
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
+use crate::orders::AllOrders;
 use crate::policy_files::PolicyFiles;
 use crate::pricing::PricesByCluster;
 use crate::seen::Seen;
@@ -69,19 +72,39 @@ pub struct Decided {
     pub problems: Vec<Problem>,
 }
 
+/// What sizing is told from outside.
+pub(super) struct Given<'a> {
+    /// Facts and usage.
+    pub(super) seen: &'a Seen,
+    /// The repositories.
+    pub(super) sites: &'a Sites,
+    /// What people asked for.
+    pub(super) orders: &'a AllOrders,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
 impl Edges {
     /// Sizes every container that Git describes.
     ///
     /// # Errors
     /// When usage history cannot be read.
-    pub async fn want(&self, seen: &Seen, sites: &Sites, now: Timestamp) -> Result<Wanted, Problem> {
+    pub async fn want(
+        &self,
+        seen: &Seen,
+        sites: &Sites,
+        orders: &AllOrders,
+        now: Timestamp,
+    ) -> Result<Wanted, Problem> {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let (units, mut left) = locate(&facts, sites, &self.bindings);
         let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
         let (governed, refused) = govern(units, &files);
         left.extend(refused);
+        let (governed, ignored) = leave_ignored(governed, orders);
+        left.extend(ignored);
         let governed = self.find_scale_targets(governed, sites, &files).await;
-        let mut wanted = self.size(governed, seen, sites, now).await?;
+        let mut wanted = self.on_ground(governed, &Given { seen, sites, orders, now }, want).await?;
         wanted.left.extend(left);
         wanted.problems.extend(files.problems());
         Ok(wanted)
@@ -101,28 +124,18 @@ impl Edges {
         let no_sites = Sites::default();
         let files = PolicyFiles::read(self.operator_policy.as_ref(), &no_sites);
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
-        self.size(governed, seen, &no_sites, now).await
-    }
-
-    async fn size(
-        &self,
-        governed: Vec<Governed>,
-        seen: &Seen,
-        sites: &Sites,
-        now: Timestamp,
-    ) -> Result<Wanted, Problem> {
-        self.on_ground(governed, seen, sites, now, want).await
+        let none = AllOrders::default();
+        self.on_ground(governed, &Given { seen, sites: &no_sites, orders: &none, now }, want).await
     }
 
     /// Reads what sizing needs, and works on it.
     pub(super) async fn on_ground<T>(
         &self,
         governed: Vec<Governed>,
-        seen: &Seen,
-        sites: &Sites,
-        now: Timestamp,
+        given: &Given<'_>,
         work: impl FnOnce(Vec<Governed>, &Ground<'_>) -> T,
     ) -> Result<T, Problem> {
+        let Given { seen, sites, orders, now } = *given;
         self.progress.stage("sizing", None);
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
@@ -143,6 +156,7 @@ impl Edges {
             prices: &seen.prices,
             sites,
             bindings: &self.bindings,
+            orders,
         };
         Ok(work(governed, &ground))
     }
@@ -193,12 +207,19 @@ impl Edges {
     }
 
     /// Edits, proves and describes. A change set that fails a step is left with the reason; the others go on.
-    pub async fn decide(&self, wanted: Wanted, seen: &Seen, sites: &Sites, now: Timestamp) -> Decided {
+    pub async fn decide(
+        &self,
+        wanted: Wanted,
+        seen: &Seen,
+        sites: &Sites,
+        orders: &AllOrders,
+        now: Timestamp,
+    ) -> Decided {
         let Wanted { admitted, left, problems } = wanted;
         let mut decided = Decided { admitted: admitted.clone(), left, problems, ..Decided::default() };
         let read =
             |repository: &RepositoryId, base: &str, path: &RepoPath| sites.read(repository, base, path);
-        let edited = edit_all(admitted, &read, &seen.prices);
+        let edited = edit_all(admitted, &read, &seen.prices, orders);
         for (recommendation, why) in edited.left {
             decided.left.extend(leave(&recommendation, &why));
         }

@@ -11,7 +11,7 @@ use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
     RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload,
 };
-use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, SitedField};
+use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, GivenValue, SitedField};
 
 use crate::codes;
 
@@ -181,6 +181,8 @@ pub(crate) struct Known<'a> {
     pub(crate) fleet: Option<Fleet>,
     /// What pods run with although their template does not say it.
     pub(crate) filled_in: &'a dyn Fn(&Candidate) -> Resources,
+    /// What people gave.
+    pub(crate) given: &'a dyn Fn(&ContainerId) -> Vec<GivenValue>,
 }
 
 /// The demand of a unit under its policy, with what is known of its containers.
@@ -237,6 +239,7 @@ pub(crate) fn demand(
             gpu: (known.gpu)(&candidate.id()),
             fleet: known.fleet,
             scale_targets: candidate.scale_targets.clone(),
+            given: (known.given)(&candidate.id()),
         })
         .collect();
     let sites = sites.into_values().collect();

@@ -22,5 +22,6 @@ mod said;
 mod sampled;
 mod scaled;
 mod sources;
+mod talk;
 mod unrendered;
 mod world;

@@ -1,0 +1,77 @@
+//! What people asked for by comment, as the stages of a pass obey it. Knows nothing of comments or of who may say what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kubeopt_commands::Standing;
+use kubeopt_model::{ContainerId, RepositoryId};
+use kubeopt_recommend::GivenValue;
+
+/// How a pull request is to be made anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Redo {
+    /// Whether or not its values moved.
+    Anew,
+    /// The same, and what people committed to its branch goes.
+    Over,
+}
+
+/// What people asked for in one repository.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// What stands.
+    pub standing: Standing,
+    /// Pull requests that are to be made anew in this pass.
+    pub redo: BTreeMap<u64, Redo>,
+    /// Base branches and groups that have a pull request for each workload.
+    pub split: BTreeSet<(String, String)>,
+}
+
+/// What people asked for, by repository.
+#[derive(Debug, Clone, Default)]
+pub struct AllOrders(pub BTreeMap<RepositoryId, Orders>);
+
+impl AllOrders {
+    /// Those of a repository, where people said anything.
+    pub fn of(&self, repository: &RepositoryId) -> Option<&Orders> {
+        self.0.get(repository)
+    }
+
+    /// The values that people gave to a container whose scalars are in this repository.
+    pub(crate) fn given(&self, repository: &RepositoryId, container: &ContainerId) -> Vec<GivenValue> {
+        let standing = self.of(repository).map(|orders| &orders.standing);
+        let given = standing.into_iter().flat_map(|standing| standing.given_to(container));
+        given
+            .map(|given| GivenValue {
+                field: given.field,
+                value: given.value,
+                text: format!("set to {} by `{}` in #{}", given.value, given.by, given.pull_request),
+            })
+            .collect()
+    }
+
+    /// Why a container is to be left alone, if somebody asked for it: a sentence without a full stop.
+    pub(crate) fn ignored(&self, repository: &RepositoryId, container: &ContainerId) -> Option<String> {
+        let ignored = self.of(repository)?.standing.ignores(container)?;
+        let until = ignored.until_unix_s.and_then(date).map(|date| format!(" until {date}"));
+        let because = ignored.because.as_ref().map(|because| format!(": {because}"));
+        Some(format!(
+            "ignored by `{}` in #{}{}{}",
+            ignored.by,
+            ignored.pull_request,
+            until.unwrap_or_default(),
+            because.unwrap_or_default()
+        ))
+    }
+
+    /// Whether a group has a pull request for each workload.
+    pub(crate) fn is_split(&self, repository: &RepositoryId, base: &str, group: &str) -> bool {
+        let key = (base.to_owned(), group.to_owned());
+        self.of(repository).is_some_and(|orders| orders.split.contains(&key))
+    }
+}
+
+/// `2026-12-24`
+pub(crate) fn date(unix_s: i64) -> Option<String> {
+    let at = kubeopt_model::Timestamp::from_second(unix_s).ok()?;
+    Some(at.to_string().chars().take(10).collect())
+}
