@@ -142,6 +142,19 @@ pub fn find_hidden<T: DeserializeOwned>(open: &str, text: &str) -> Option<T> {
     serde_json::from_str(&text[start..end]).ok()
 }
 
+/// The group of the pull request that takes another one back.
+pub fn rollback_group(number: u64) -> String {
+    format!("{ROLLBACK_OF}{number}")
+}
+
+/// The pull request that a group's takes back, if it is one that does.
+pub fn rollback_of(group: &str) -> Option<u64> {
+    group.strip_prefix(ROLLBACK_OF)?.parse().ok()
+}
+
+/// Begins the groups of pull requests that take others back.
+const ROLLBACK_OF: &str = "rollback of #";
+
 /// The requests among fields.
 pub fn requests_of(fields: &[MarkedField]) -> Vec<MarkedRequest> {
     let request = |field: &MarkedField| {
@@ -299,6 +312,14 @@ mod tests {
         assert_ne!(hash(&[]), Marker::proposal_hash(&[changed], &[]));
         assert_ne!(hash(&[target(80)]), hash(&[target(84)]));
         assert_ne!(hash(&[target(80)]), hash(&[]));
+    }
+
+    #[test]
+    fn what_takes_another_back_is_known_by_its_group() {
+        assert_eq!(rollback_of(&rollback_group(12)), Some(12));
+        for group in ["", "rollback of #", "rollback of #x", "apps/rollback of #12"] {
+            assert_eq!(rollback_of(group), None, "{group}");
+        }
     }
 
     #[test]

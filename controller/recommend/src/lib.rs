@@ -21,6 +21,6 @@ pub use given::GivenValue;
 pub use kubeopt_strategies::Fleet;
 pub use rules::{RULES, Rule};
 pub use scale_point::{TARGET_PERCENT_MAX, move_targets, scale_point};
-pub use settle::{CREATE_REQUEST, Demand, SitedField, recommend};
+pub use settle::{Back, CREATE_REQUEST, Demand, SitedField, TAKEN_BACK, give_back, recommend};
 pub use sizing::{Sizing, size};
 pub use what_if::{Outcome, what_if};

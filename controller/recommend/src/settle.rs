@@ -6,8 +6,10 @@
 //! that suits all that would get it.
 
 mod additions;
+mod back;
 
 pub use additions::CREATE_REQUEST;
+pub use back::{Back, TAKEN_BACK, give_back};
 
 use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
@@ -169,6 +171,7 @@ fn changes(demand: &Demand, values: &Values) -> Vec<SiteChange> {
             site: site.site.clone(),
             value,
             feeds: site.feeds.clone(),
+            written: None,
         })
         .collect();
     changes.sort_by(|a, b| (&a.site.file, a.site.line, a.field).cmp(&(&b.site.file, b.site.line, b.field)));

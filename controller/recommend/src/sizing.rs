@@ -12,7 +12,7 @@ use crate::past::Past;
 use crate::rules::{RULES, Say};
 
 /// What one container should have, and why.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sizing {
     /// Requests and limits that are wanted; a field that stays has its present value, one that should go the value for
     /// where it has to stay. A request that is not set has the value that should be created.

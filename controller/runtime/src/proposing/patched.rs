@@ -83,7 +83,7 @@ struct Value {
 }
 
 fn values(changes: Vec<SiteChange>, additions: Vec<SiteAddition>) -> impl Iterator<Item = Value> {
-    let changed = changes.into_iter().map(|SiteChange { field, site, value, feeds }| Value {
+    let changed = changes.into_iter().map(|SiteChange { field, site, value, feeds, .. }| Value {
         field,
         site,
         value: value.map(Some),
