@@ -6,7 +6,7 @@ use kubeopt_model::{EffectivePolicy, Namespace, ObjectName, RepoPath, WorkloadKi
 
 use crate::policy::environment::environment_of;
 use crate::policy::file::PolicyFile;
-use crate::policy::keys::KEYS;
+use crate::policy::keys::keys;
 use crate::policy::layered::Layered;
 
 /// One layer, with the name under which it is shown: `kubeopt.yaml`, `.kubeopt.yaml`, `apps/.kubeopt.yaml`.
@@ -80,7 +80,7 @@ pub(crate) fn speaking<'a>(layers: &'a [Layer], asked: Asked<'_>) -> Vec<Layered
 /// All keys of all layers, and what is merged as a whole.
 pub(crate) fn combine(layered: &[Layered<'_>], asked: Asked<'_>) -> EffectivePolicy {
     let mut policy = EffectivePolicy::default();
-    for key in KEYS {
+    for key in keys() {
         key.apply(layered, &mut policy);
     }
     for layer in layered {

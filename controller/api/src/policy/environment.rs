@@ -12,34 +12,12 @@
 //! ```
 
 use kubeopt_model::RepoPath;
+use kubeopt_model::policy::Environment;
 use serde::Serialize;
 
 use crate::policy::document::EnvironmentOf;
 use crate::policy::effective::{Asked, Layer};
 use crate::policy::selector::{below, given};
-
-/// An environment, the most careful last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Environment {
-    /// Where people try things on.
-    Dev,
-    /// Where a release is tried on.
-    Staging,
-    /// What customers use.
-    Prod,
-}
-
-impl Environment {
-    /// As policies write it: `prod`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dev => "dev",
-            Self::Staging => "staging",
-            Self::Prod => "prod",
-        }
-    }
-}
 
 /// An environment, and how it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

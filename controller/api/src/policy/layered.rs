@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use kubeopt_model::policy::Environment;
 use kubeopt_model::{EffectivePolicy, Problem};
 
 use crate::policy::document::{Override, Selectors};
 use crate::policy::effective::{Asked, Layer};
-use crate::policy::environment::Environment;
 use crate::policy::file::Rules;
 use crate::policy::keys::covers;
 use crate::text::At;
@@ -195,6 +195,9 @@ fn rules_of(each: &Override) -> Rules {
         enabled: each.enabled.clone(),
         sizing: each.sizing.clone(),
         changes: each.changes.clone(),
+        approval: each.approval.clone(),
+        auto_merge: each.auto_merge.clone(),
+        watch: each.watch.clone(),
         ..Rules::default()
     }
 }

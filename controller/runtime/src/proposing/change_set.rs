@@ -383,7 +383,8 @@ fn whole_group(admitted: &Admitted) -> String {
                 .collect();
             namespaces.into_iter().collect::<Vec<_>>().join("+")
         }
-        GroupBy::Source => {
+        // What no team owns is grouped by entry point.
+        GroupBy::Source | GroupBy::Team => {
             let feeds: BTreeSet<&RepoPath> = recommendation.feeds().collect();
             match feeds.into_iter().collect::<Vec<_>>().as_slice() {
                 [entry] => entry.to_string(),
@@ -409,6 +410,6 @@ fn label(group: &str, recommendations: &[Recommendation], policy: &EffectivePoli
     match (policy.pull_requests.group_by, namespaces.into_iter().collect::<Vec<_>>().as_slice()) {
         (_, [namespace]) => (*namespace).to_owned(),
         (GroupBy::Single, _) => "all namespaces".to_owned(),
-        (GroupBy::Namespace | GroupBy::Source, _) => group.to_owned(),
+        (GroupBy::Namespace | GroupBy::Source | GroupBy::Team, _) => group.to_owned(),
     }
 }

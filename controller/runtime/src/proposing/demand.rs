@@ -288,14 +288,15 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
         changes.ignore_below_cpu = changes.ignore_below_cpu.max(with.ignore_below_cpu);
         changes.ignore_below_memory = changes.ignore_below_memory.max(with.ignore_below_memory);
         changes.shared_base = changes.shared_base.max(with.shared_base);
-        let (manners, with) = (&mut all.pull_requests, &other.pull_requests);
-        manners.max_open = manners.max_open.min(with.max_open);
-        manners.per_hour = manners.per_hour.min(with.per_hour);
-        manners.reopen_moved_percent = manners.reopen_moved_percent.max(with.reopen_moved_percent);
-        manners.reopen_days = manners.reopen_days.max(with.reopen_days);
-        let more = with.schedules.iter().filter(|schedule| !manners.schedules.contains(schedule));
-        let more: Vec<_> = more.cloned().collect();
-        manners.schedules.extend(more);
+        changes.min_confidence = changes.min_confidence.max(with.min_confidence);
+        all.pull_requests = all.pull_requests.and(&other.pull_requests);
+        all.commits = all.commits.and(other.commits);
+        all.approval = all.approval.and(&other.approval);
+        all.auto_merge = all.auto_merge.and(&other.auto_merge);
+        all.rollout = all.rollout.and(&other.rollout);
+        all.watch = all.watch.and(&other.watch);
+        all.notifications = all.notifications.and(&other.notifications);
+        all.reasoning &= other.reasoning;
         add_blackouts(&mut all, other);
         all
     })
