@@ -58,6 +58,8 @@ pub struct PullRequestInput<'a> {
     pub reopen_moved_percent: u32,
     /// A closed pull request is forgotten after so many days.
     pub reopen_days: u32,
+    /// For so long nothing is proposed for what was taken back, in days.
+    pub freeze_days: i64,
     /// Labels that kubeopt sets itself.
     pub labels: &'a [String],
     /// Now.
@@ -229,6 +231,7 @@ fn commit_message(
         days: crate::body::days_seen(input),
         changes,
         changes_left_out,
+        takes_back: rollback_of(input.group),
         proposal: &marker.proposal,
     };
     let text = templates.render("pull-request/commit.txt.tera", &view)?;

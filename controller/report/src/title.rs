@@ -98,7 +98,7 @@ mod tests {
         let templates = Templates::embedded();
         let money = |text: &str| Some(Money(text.parse().unwrap()));
         let of = |conventional, label, workloads, monthly| {
-            title(&templates, conventional, label, workloads, monthly).unwrap()
+            title(&templates, conventional, label, workloads, monthly, None).unwrap()
         };
         assert_eq!(
             of(true, "payments", 2, money("-110.10")),

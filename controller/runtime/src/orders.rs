@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_commands::Standing;
+use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{ContainerId, RepositoryId};
 use kubeopt_recommend::GivenValue;
 
@@ -15,6 +16,30 @@ pub enum Redo {
     Over,
 }
 
+/// A merged pull request that is to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeBack {
+    /// Its number.
+    pub number: u64,
+    /// What it changed.
+    pub marker: Marker,
+    /// Why, as a sentence without a full stop.
+    pub why: String,
+}
+
+/// Containers whose values were taken back by a merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The pull request that took them back.
+    pub by: u64,
+    /// The one that was taken back.
+    pub number: u64,
+    /// `namespace/kind/name/container`, sorted.
+    pub containers: BTreeSet<String>,
+    /// When that was merged, in seconds since the epoch.
+    pub at_unix_s: i64,
+}
+
 /// What people asked for in one repository.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
@@ -22,6 +47,10 @@ pub struct Orders {
     pub standing: Standing,
     /// Pull requests that are to be made anew in this pass.
     pub redo: BTreeMap<u64, Redo>,
+    /// Merged pull requests that are to be taken back.
+    pub back: Vec<TakeBack>,
+    /// What was taken back by a merge.
+    pub taken_back: Vec<TakenBack>,
     /// Base branches and groups that have a pull request for each workload.
     pub split: BTreeSet<(String, String)>,
 }
@@ -61,6 +90,22 @@ impl AllOrders {
             until.unwrap_or_default(),
             because.unwrap_or_default()
         ))
+    }
+
+    /// Why a container stays as it is because its values were taken back less than `seconds` ago: a sentence without a full
+    /// stop.
+    pub(crate) fn frozen(
+        &self,
+        repository: &RepositoryId,
+        container: &ContainerId,
+        seconds: i64,
+        now_unix_s: i64,
+    ) -> Option<String> {
+        let name = container.to_string();
+        let mut own = self.of(repository)?.taken_back.iter();
+        let frozen = own.find(|it| it.at_unix_s + seconds > now_unix_s && it.containers.contains(&name))?;
+        let until = date(frozen.at_unix_s + seconds).unwrap_or_default();
+        Some(format!("#{} took #{} back, and nothing is proposed before {until}", frozen.by, frozen.number))
     }
 
     /// Whether a group has a pull request for each workload.

@@ -428,6 +428,7 @@ impl Sample {
             delivered_by: Some("Flux"),
             reopen_moved_percent: 25,
             reopen_days: 60,
+            freeze_days: 14,
             labels: &self.labels,
             now: now(),
         }

@@ -4,12 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::{Creation, create, edit, edit_targets, extend_patch, register_patch, remove};
+use kubeopt_manifest::{
+    Creation, create, edit, edit_as_written, edit_targets, extend_patch, register_patch, remove, take_out,
+};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
 use kubeopt_model::recommendation::{SiteAddition, SitePatch, SiteRemoval};
 use kubeopt_model::{
-    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation,
-    RepoPath, RepositoryId, TargetEdit,
+    Bound, Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem,
+    Recommendation, RepoPath, RepositoryId, TargetEdit,
 };
 
 use super::kept_limits::keep_limits;
@@ -30,6 +32,8 @@ pub struct Admitted {
     pub base: String,
     /// The entry point of its first container.
     pub entry: RepoPath,
+    /// What makes its pull request one, where the policy does not say it.
+    pub group: Option<String>,
 }
 
 /// One pull request's worth of changes.
@@ -269,10 +273,18 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
     let mut by_file: BTreeMap<&RepoPath, OfFile<'_>> = BTreeMap::new();
     for change in &recommendation.changes {
         let edit = FieldEdit { site: change.site.clone(), after: change.value.after };
-        by_file.entry(&change.site.file).or_default().edits.push(edit);
+        let of_file = by_file.entry(&change.site.file).or_default();
+        match &change.written {
+            Some(text) => of_file.edits_as_written.push((edit, text.clone())),
+            None => of_file.edits.push(edit),
+        }
     }
     for removal in &recommendation.removals {
-        by_file.entry(&removal.site.file).or_default().removals.push(removal.site.clone());
+        let of_file = by_file.entry(&removal.site.file).or_default();
+        match removal.field.bound {
+            Bound::Limit => of_file.removals.push(removal.site.clone()),
+            Bound::Request => of_file.taken_out.push(removal.site.clone()),
+        }
     }
     for addition in &recommendation.additions {
         let creation = Creation { site: addition.site.clone(), after: addition.after };
@@ -311,7 +323,11 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
 struct OfFile<'r> {
     edits: Vec<FieldEdit>,
     targets: Vec<TargetEdit>,
+    /// Edits of values that stood there before, as they were written.
+    edits_as_written: Vec<(FieldEdit, String)>,
     removals: Vec<EditSite>,
+    /// Requests that were created and go again.
+    taken_out: Vec<EditSite>,
     creations: Vec<Creation>,
     /// What the file, a patch, comes to set.
     patches: Vec<&'r SitePatch>,
@@ -324,7 +340,9 @@ impl OfFile<'_> {
     fn may_be_new(&self) -> bool {
         self.edits.is_empty()
             && self.targets.is_empty()
+            && self.edits_as_written.is_empty()
             && self.removals.is_empty()
+            && self.taken_out.is_empty()
             && self.creations.is_empty()
             && self.named.is_empty()
     }
@@ -332,11 +350,17 @@ impl OfFile<'_> {
     fn apply(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         // Edits first: they move no line, so that removals find their places. Creations look for paths, not for lines.
         let mut bytes = if self.edits.is_empty() { bytes.to_vec() } else { edit(path, bytes, &self.edits)? };
+        if !self.edits_as_written.is_empty() {
+            bytes = edit_as_written(path, &bytes, &self.edits_as_written)?;
+        }
         if !self.targets.is_empty() {
             bytes = edit_targets(path, &bytes, &self.targets)?;
         }
         if !self.removals.is_empty() {
             bytes = remove(path, &bytes, &self.removals)?;
+        }
+        if !self.taken_out.is_empty() {
+            bytes = take_out(path, &bytes, &self.taken_out)?;
         }
         if !self.creations.is_empty() {
             bytes = create(path, &bytes, &self.creations)?;
@@ -361,6 +385,9 @@ fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {
 
 /// What makes a pull request one. A scalar that feeds several entry points belongs to the folder of its file.
 fn group_key(admitted: &Admitted, orders: &AllOrders) -> String {
+    if let Some(group) = &admitted.group {
+        return group.clone();
+    }
     let recommendation = &admitted.recommendation;
     let group = whole_group(admitted);
     let first = recommendation.members.first().map(|member| &member.container.workload);

@@ -21,8 +21,10 @@ use super::change_set::{
 use super::described::Beside;
 use super::filled_in::PodsOf;
 use super::prove::prove;
+use super::taken_back::{leave_frozen, taken_back, want_back};
 use super::wanted::{
-    Governed, Ground, Left, UsageByWindow, Wanted, govern, leave_ignored, live_units, locate, want,
+    Governed, Ground, Left, UsageByWindow, Wanted, govern, govern_back, leave_ignored, live_units, locate,
+    want,
 };
 use crate::codes;
 use crate::edges::Edges;
@@ -99,12 +101,25 @@ impl Edges {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let (units, mut left) = locate(&facts, sites, &self.bindings);
         let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
+        let (backs, units, stays) = taken_back(units, orders);
+        left.extend(stays);
         let (governed, refused) = govern(units, &files);
         left.extend(refused);
+        let (governed, frozen) = leave_frozen(governed, orders, now.as_second());
+        left.extend(frozen);
         let (governed, ignored) = leave_ignored(governed, orders);
         left.extend(ignored);
         let governed = self.find_scale_targets(governed, sites, &files).await;
-        let mut wanted = self.on_ground(governed, &Given { seen, sites, orders, now }, want).await?;
+        let given = Given { seen, sites, orders, now };
+        let mut wanted = self.on_ground(governed, &given, want).await?;
+        if !backs.is_empty() {
+            let governed = backs.iter().map(|back| govern_back(&back.unit, &files)).collect();
+            let back =
+                self.on_ground(governed, &given, |governed, ground| want_back(&backs, &governed, ground));
+            let back = back.await?;
+            wanted.admitted.extend(back.admitted);
+            wanted.left.extend(back.left);
+        }
         wanted.left.extend(left);
         wanted.problems.extend(files.problems());
         Ok(wanted)

@@ -13,6 +13,7 @@ use kubeopt_model::{
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, GivenValue, SitedField};
 
+use super::taken_back::OpenLimit;
 use crate::codes;
 
 /// A live workload with the traced fields of its entry point.
@@ -41,6 +42,8 @@ pub(crate) struct Candidate {
     pub(crate) sites: Vec<(Field, EditSite, Vec<RepoPath>)>,
     /// Fields that are set and may not, and requests that may not be created.
     pub(crate) refused: Vec<(Field, Problem)>,
+    /// Places where limits that nothing sets could be written; only what is taken back is written there.
+    pub(crate) open_limits: Vec<OpenLimit>,
     /// The lines of its workload's targets of autoscalers, or why one does not move; empty where nobody looked.
     pub(crate) scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
     /// The repository.
@@ -82,13 +85,19 @@ fn candidate(
     container: &Container,
     allowed: &dyn Fn(&RepoPath) -> Result<(), Problem>,
 ) -> Candidate {
-    let (mut sites, mut refused) = (Vec::new(), Vec::new());
+    let (mut sites, mut refused, mut open_limits) = (Vec::new(), Vec::new(), Vec::new());
     for field in Field::ALL {
         let traced = located.fields.iter().find(|traced| {
             traced.field == field
                 && traced.container == container.name
                 && traced.workload.describes(&located.workload.id)
         });
+        if let Some(TracedField { site: Ok(site), feeds, .. }) =
+            traced.filter(|traced| field.bound == Bound::Limit && is_open(traced))
+            && allowed(&site.file).is_ok()
+        {
+            open_limits.push((field, site.clone(), feeds.clone()));
+        }
         // Limits are never created: the places where they could be are of no use here.
         let traced = traced.filter(|traced| field.bound == Bound::Request || !is_open(traced));
         let is_set = container.resources.get(field).is_some();
@@ -111,6 +120,7 @@ fn candidate(
         container: container.clone(),
         sites,
         refused,
+        open_limits,
         scale_targets: Vec::new(),
         repository: located.repository.clone(),
         base: located.base.to_owned(),
@@ -200,7 +210,8 @@ pub(crate) fn demand(
     for (index, candidate) in unit.candidates.iter().enumerate() {
         for (field, site, feeds) in &candidate.sites {
             let value = match site.text.as_str() {
-                "" if field.bound == Bound::Request => None,
+                // A request that could be created, or a limit that is given back.
+                "" => None,
                 text => match Amount::parse(field.resource, text) {
                     Ok(value) => Some(value),
                     Err(_) => continue,

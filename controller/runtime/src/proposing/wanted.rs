@@ -182,6 +182,7 @@ pub(super) fn live_unit(workload: &Workload, container: &Container, repository: 
         container: container.clone(),
         sites: Field::ALL.into_iter().filter_map(site).collect(),
         refused: Vec::new(),
+        open_limits: Vec::new(),
         scale_targets: live_targets(workload),
         repository: repository.clone(),
         base: String::new(),
@@ -203,6 +204,13 @@ pub(crate) fn govern(units: Vec<Unit>, files: &PolicyFiles) -> (Vec<Governed>, V
         }
     }
     (governed, left)
+}
+
+/// The same for a unit of which something is taken back: a policy file that is wrong, or that says no, keeps nothing from
+/// getting back what it had.
+pub(crate) fn govern_back(unit: &Unit, files: &PolicyFiles) -> Governed {
+    let policy = policy_of(unit, &[], files).unwrap_or_default();
+    Governed { unit: unit.clone(), policy, overlays: BTreeMap::new() }
 }
 
 /// Takes out the units of which somebody wants a container left alone: what is written for one is written for all that
@@ -389,7 +397,8 @@ fn want_scaled(
             Ok(with_targets(recommendation, &demand, &context).map(|mut recommendation| {
                 tell_hours(&mut recommendation, &demand, &windows_of);
                 let entry = recommendation.feeds().next().cloned().unwrap_or_default();
-                Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry }
+                let (policy, base) = (policy.clone(), unit.base.clone());
+                Admitted { recommendation, policy, base, entry, group: None }
             }))
         }
         Admission::Nothing(why) => Err(why),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use kubeopt_commands::Paused;
 use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::policy::{ChangePolicy, EffectivePolicy, PullRequestPolicy};
-use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft};
+use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft, rollback_of};
 use kubeopt_model::{Amount, Field, Problem, RepoPath, Resource, Timestamp};
 
 use kubeopt_policy::{Publishing, hold};
@@ -65,6 +65,10 @@ pub(crate) fn judge(
         && let Some(problem) = remembered(closed, &draft.marker, &policy.pull_requests, now)
     {
         return Verdict::Wait(problem);
+    }
+    // What does harm is taken back at any time.
+    if rollback_of(&draft.marker.group).is_some() {
+        return Verdict::Open;
     }
     if let Some(paused) = &orders.standing.paused {
         return Verdict::Wait(paused_by(paused));

@@ -2,6 +2,7 @@
 
 use kubeopt_commands::{Wish, help};
 use kubeopt_forge::{PullRequest, Reaction};
+use kubeopt_model::pull_request::rollback_group;
 use kubeopt_model::selection::Selection;
 use kubeopt_model::{Amount, Field, Problem, RepositoryId};
 use kubeopt_report::{Answer, reply_text};
@@ -55,9 +56,15 @@ impl Edges {
         let told: Vec<(Answer, Reaction)> =
             request.tasks.iter().map(|task| self.told(task, request, done)).collect();
         let (answers, reactions): (Vec<Answer>, Vec<Reaction>) = told.into_iter().unzip();
-        let own: Vec<u64> = done.pulls.iter().map(|pull| pull.number).collect();
+        let opened = done.published.iter().filter_map(number_of);
+        let own: Vec<u64> = done.pulls.iter().map(|pull| pull.number).chain(opened).collect();
         let mut text = reply_text(&self.templates, &answers, &own).map_err(|error| error.problem())?;
-        if let Some(carried) = request.carried() {
+        // A rollback of which nothing stands any more must not take back the same values of another day.
+        let lasts = |wish: &Wish| {
+            !matches!(wish, Wish::Rollback { .. })
+                || done.rollback_of(request.comment.id.pull_request).is_some()
+        };
+        if let Some(carried) = request.carried(lasts) {
             text.push_str("\n\n");
             text.push_str(&carried.to_html_comment());
         }
@@ -99,6 +106,10 @@ impl Edges {
                 let (sentences, reaction) = done.set(selection, values);
                 (Answer { sentences, ..Answer::default() }, reaction)
             }
+            Taken::Keep(Wish::Rollback { .. }) => {
+                let (sentence, reaction) = done.rollback(number);
+                (said(sentence), reaction)
+            }
             Taken::Keep(wish) => (said(kept(wish, number)), Reaction::Done),
         };
         (Answer { said: task.text.clone(), ..answer }, reaction)
@@ -136,6 +147,35 @@ impl Done<'_> {
                 Reaction::Done,
             ),
         }
+    }
+
+    /// What became of a pull request that is to be taken back.
+    fn rollback(&self, number: u64) -> (String, Reaction) {
+        match self.rollback_of(number) {
+            Some(Published::Opened(pull) | Published::Updated(pull) | Published::Unchanged(pull)) => (
+                format!("#{} takes #{number} back: merge it to have the values of before.", pull.number),
+                Reaction::Done,
+            ),
+            Some(Published::Waiting(problem) | Published::Failed(problem)) => {
+                (format!("Not yet: {}; {}.", problem.text, problem.help), Reaction::Refused)
+            }
+            None => (
+                format!(
+                    "Nothing of #{number} still stands in the repository as it set it, so there is nothing to take back."
+                ),
+                Reaction::Refused,
+            ),
+        }
+    }
+
+    /// What became of the proposal that takes a pull request back; none where there is nothing to take back.
+    fn rollback_of(&self, number: u64) -> Option<&Published> {
+        let group = rollback_group(number);
+        let mut both = self.decided.proposals.iter().zip(self.published);
+        let own = both.find(|(proposal, _)| {
+            &proposal.draft.repository == self.repository && proposal.draft.marker.group == group
+        });
+        own.map(|(_, published)| published)
     }
 
     /// What became of values that a person set.
@@ -189,13 +229,16 @@ impl Done<'_> {
             let mut members = recommendations.iter().flat_map(|one| &one.members);
             let speaks = &proposal.draft.repository == self.repository
                 && members.any(|member| selection.means_live(&member.container));
-            match published {
-                Published::Opened(pull) | Published::Updated(pull) | Published::Unchanged(pull) if speaks => {
-                    Some(pull.number)
-                }
-                _ => None,
-            }
+            if speaks { number_of(published) } else { None }
         })
+    }
+}
+
+/// The number of a pull request that is open now.
+fn number_of(published: &Published) -> Option<u64> {
+    match published {
+        Published::Opened(pull) | Published::Updated(pull) | Published::Unchanged(pull) => Some(pull.number),
+        Published::Waiting(_) | Published::Failed(_) => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_commands::{Carried, Command, Heard, Misread, Needs, Standing, Verb, Wish, hear};
 use kubeopt_forge::{Forge, ForgeComment, ForgeError, Permission, PullRequest, PullRequestState, Reaction};
-use kubeopt_model::pull_request::Marker;
+use kubeopt_model::pull_request::{Marker, rollback_group, rollback_of};
 use kubeopt_model::selection::Selection;
 use kubeopt_model::{Amount, Field, Problem, RepositoryId, Timestamp};
 
@@ -13,7 +13,7 @@ use super::resolve::Workloads;
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
-use crate::orders::{AllOrders, Orders, Redo};
+use crate::orders::{AllOrders, Orders, Redo, TakeBack, TakenBack};
 use crate::proposing::Decided;
 use crate::publishing::Merges;
 use crate::seen::Seen;
@@ -45,8 +45,8 @@ pub struct Request {
 
 impl Request {
     /// What lasts of it, for kubeopt's own reply to keep.
-    pub(super) fn carried(&self) -> Option<Carried> {
-        let wishes: Vec<Wish> = self.tasks.iter().filter_map(Task::wish).collect();
+    pub(super) fn carried(&self, lasts: impl Fn(&Wish) -> bool) -> Option<Carried> {
+        let wishes: Vec<Wish> = self.tasks.iter().filter_map(Task::wish).filter(lasts).collect();
         (!wishes.is_empty()).then(|| Carried {
             pull_request: self.comment.id.pull_request,
             by: self.comment.author.login.clone(),
@@ -137,7 +137,7 @@ impl Edges {
                     Err(problem) => talk.problems.push(problem),
                 }
             }
-            let carried = requests.iter().filter_map(Request::carried);
+            let carried = requests.iter().filter_map(|request| request.carried(|_| true));
             let all: Vec<Carried> = said.carried.into_iter().chain(carried).collect();
             let mut orders = orders(&said.pulls, &all, now);
             for task in requests.iter().flat_map(|request| &request.tasks) {
@@ -327,5 +327,37 @@ fn orders(pulls: &[PullRequest], carried: &[Carried], now: Timestamp) -> Orders 
         Some((marker.base, marker.group))
     };
     let split = standing.split.iter().filter_map(group).collect();
-    Orders { standing, redo: BTreeMap::new(), split }
+    let asked = standing.rolled_back.iter().filter_map(|(number, (by, because))| {
+        let pull =
+            pulls.iter().find(|pull| pull.number == *number && pull.state == PullRequestState::Merged)?;
+        let because = because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+        take_back(pull, pulls, format!("`{by}` asked for it{because}"))
+    });
+    let back = asked.collect();
+    Orders { standing, redo: BTreeMap::new(), back, taken_back: taken_back(pulls), split }
+}
+
+/// None where that was done already, or a person said no to it.
+fn take_back(pull: &PullRequest, pulls: &[PullRequest], why: String) -> Option<TakeBack> {
+    let group = rollback_group(pull.number);
+    let is_of_it =
+        |other: &PullRequest| Marker::find(&other.body).is_some_and(|marker| marker.group == group);
+    let is_over = pulls.iter().any(|other| other.state != PullRequestState::Open && is_of_it(other));
+    let marker = Marker::find(&pull.body).filter(|_| !is_over)?;
+    Some(TakeBack { number: pull.number, marker, why })
+}
+
+/// What merged pull requests of kubeopt's own took back.
+fn taken_back(pulls: &[PullRequest]) -> Vec<TakenBack> {
+    let merged = pulls.iter().filter(|pull| pull.state == PullRequestState::Merged);
+    let taken = merged.filter_map(|pull| {
+        let marker = Marker::find(&pull.body)?;
+        Some(TakenBack {
+            by: pull.number,
+            number: rollback_of(&marker.group)?,
+            containers: marker.fields.into_iter().map(|field| field.container).collect(),
+            at_unix_s: pull.updated_unix_s,
+        })
+    });
+    taken.collect()
 }

@@ -18,6 +18,7 @@ mod overlays;
 mod policies;
 mod prometheus;
 mod published;
+mod rollback;
 mod said;
 mod sampled;
 mod scaled;
