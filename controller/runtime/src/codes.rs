@@ -81,6 +81,9 @@ pub const PAUSED: &str = "E-RUN-018";
 /// Comments could not be read or answered.
 pub const CONVERSATION: &str = "E-RUN-019";
 
+/// A label, a reviewer or a status could not be put on a pull request.
+pub const NOT_ARRANGED: &str = "E-RUN-020";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -137,6 +140,10 @@ pub const CODES: &[(&str, &str)] = &[
     (HELD, "Somebody asked kubeopt in a comment not to touch a pull request."),
     (PAUSED, "Somebody asked kubeopt in a comment to open no new pull request in a repository."),
     (CONVERSATION, "Comments on pull requests could not all be read or answered."),
+    (
+        NOT_ARRANGED,
+        "A label, reviewer, assignee or status could not be put on a pull request, which is there all the same.",
+    ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),
     (NOTHING_TO_COMPARE, "No series of the traces is long enough for a backtest."),

@@ -16,6 +16,7 @@ use kubeopt_model::{
 };
 use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
+use kubeopt_policy::codeowners::Dialect;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
@@ -70,6 +71,8 @@ pub struct ForgeEdge {
     pub host: String,
     /// How Git reaches its repositories.
     pub git: GitAccess,
+    /// How CODEOWNERS is written there.
+    pub code_owners: Dialect,
 }
 
 /// How Git reaches the repositories of a forge.

@@ -42,7 +42,8 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let mut merges = edges.follow_merges(&seen, &sites, orders, now).await; // IO: what became of earlier pull requests
     let wanted = edges.want(&seen, &sites, orders, now).await?; //         recommend, then guardrails, per scalar in Git
     let decided = edges.decide(wanted, &seen, &sites, orders, now).await; // edit, prove (IO: render again), bill, describe
-    let published = edges.publish(&decided.proposals, orders, now).await; // IO out
+    let (published, not_arranged) = edges.publish(&decided.proposals, orders, now).await; // IO out
+    merges.problems.extend(not_arranged);
     edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
     let answers = edges.answer(&talk, &decided, &published).await; //        IO out: replies to comments
     let mut report = PassReport { at: now, seen, sites, talk, merges, decided, published, answers };

@@ -20,6 +20,7 @@ mod filled_in;
 mod kept_limits;
 mod not_created;
 mod overlay;
+mod owners;
 mod patched;
 mod prove;
 mod prove_targets;

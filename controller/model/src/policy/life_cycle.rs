@@ -70,6 +70,12 @@ impl Default for ApprovalPolicy {
 }
 
 impl ApprovalPolicy {
+    /// Whether any change could need an approval.
+    pub fn may_ask(&self) -> bool {
+        let shares = [self.above_ratio, self.above_increase, self.above_decrease];
+        self.above_monthly.is_some() || shares.iter().any(Option::is_some)
+    }
+
     /// The lower thresholds and the more approvers of both; the label is of `self`.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {

@@ -72,16 +72,16 @@ pub(crate) struct Edited {
 /// Gives the bytes of a file on a base branch.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>;
 
-/// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
+/// Groups recommendations by `group_of` and edits their files. `read` gives the bytes of a file on the base branch.
 pub(crate) fn edit_all(
     admitted: Vec<Admitted>,
     read: ReadFile<'_>,
     prices: &PricesByCluster,
-    orders: &AllOrders,
+    group_of: &dyn Fn(&Admitted) -> String,
 ) -> Edited {
     let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
     for each in admitted {
-        let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each, orders));
+        let key = (each.recommendation.repository.clone(), each.base.clone(), group_of(&each));
         groups.entry(key).or_default().push(each);
     }
     let mut edited = Edited::default();
@@ -383,13 +383,13 @@ fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {
         .min()
 }
 
-/// What makes a pull request one. A scalar that feeds several entry points belongs to the folder of its file.
-fn group_key(admitted: &Admitted, orders: &AllOrders) -> String {
+/// What makes a pull request one; `team` owns all its files, where that counts. A scalar that feeds several entry points belongs to the folder of its file.
+pub(crate) fn group_key(admitted: &Admitted, orders: &AllOrders, team: Option<String>) -> String {
     if let Some(group) = &admitted.group {
         return group.clone();
     }
     let recommendation = &admitted.recommendation;
-    let group = whole_group(admitted);
+    let group = team.unwrap_or_else(|| whole_group(admitted));
     let first = recommendation.members.first().map(|member| &member.container.workload);
     match first.filter(|_| orders.is_split(&recommendation.repository, &admitted.base, &group)) {
         Some(workload) => format!("{group}{SPLIT}{workload}"),

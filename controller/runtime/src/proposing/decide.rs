@@ -16,10 +16,11 @@ use kubeopt_recommend::{Fleet, fleet_of};
 use super::apart::{Apart, unrendered_apart};
 use super::billing::{bill_of, bills};
 use super::change_set::{
-    Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_targets, leave_uncreated,
+    Admitted, ChangeSet, edit_all, group_key, keep_limit, leave_patched, leave_targets, leave_uncreated,
 };
 use super::described::Beside;
 use super::filled_in::PodsOf;
+use super::owners::AllOwners;
 use super::prove::prove;
 use super::taken_back::{leave_frozen, taken_back, want_back};
 use super::wanted::{
@@ -57,6 +58,8 @@ pub struct Proposal {
     pub bill: ProposedBill,
     /// The words.
     pub draft: PullRequestDraft,
+    /// Owners of its files, who are asked for a review.
+    pub owners: Vec<String>,
 }
 
 /// All that a pass decided.
@@ -234,7 +237,10 @@ impl Edges {
         let mut decided = Decided { admitted: admitted.clone(), left, problems, ..Decided::default() };
         let read =
             |repository: &RepositoryId, base: &str, path: &RepoPath| sites.read(repository, base, path);
-        let edited = edit_all(admitted, &read, &seen.prices, orders);
+        let (owners, unread) = AllOwners::read(self, sites);
+        decided.problems.extend(unread);
+        let group = |admitted: &Admitted| group_key(admitted, orders, owners.team(admitted));
+        let edited = edit_all(admitted, &read, &seen.prices, &group);
         for (recommendation, why) in edited.left {
             decided.left.extend(leave(&recommendation, &why));
         }
@@ -255,7 +261,11 @@ impl Edges {
             match self.describe(&one, &bill, &Beside { seen, sites, left: &decided.left, now }) {
                 Ok(draft) => {
                     let Proven { change_set, verifications } = one;
-                    decided.proposals.push(Proposal { change_set, verifications, bill, draft });
+                    let owners = owners.reviewers(&change_set).unwrap_or_else(|problem| {
+                        decided.problems.push(problem);
+                        Vec::new()
+                    });
+                    decided.proposals.push(Proposal { change_set, verifications, bill, draft, owners });
                 }
                 Err(problem) => decided.give_up(&one.change_set, problem),
             }

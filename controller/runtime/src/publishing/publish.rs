@@ -9,6 +9,7 @@ use kubeopt_history::{OutboxEntry, OutboxStep};
 use kubeopt_model::pull_request::{Marker, PullRequestDraft};
 use kubeopt_model::{Problem, RepositoryId, Timestamp};
 
+use super::arrange::Written;
 use super::manners::{Verdict, judge};
 use crate::codes;
 use crate::edges::Edges;
@@ -39,21 +40,22 @@ pub enum Published {
 }
 
 impl Edges {
-    /// Publishes proposals, one after the other. A forge that fails leaves a problem; the others go on.
+    /// Publishes proposals, one after the other. A forge that fails leaves a problem; the others go on. The problems are of
+    /// what stands beside pull requests that are there.
     pub async fn publish(
         &self,
         proposals: &[Proposal],
         orders: &AllOrders,
         now: Timestamp,
-    ) -> Vec<Published> {
+    ) -> (Vec<Published>, Vec<Problem>) {
         self.progress.stage("publishing", Some(proposals.len() as u64));
-        let mut published = Vec::new();
+        let (mut published, mut problems) = (Vec::new(), Vec::new());
         for proposal in proposals {
-            let one = self.publish_one(proposal, orders, now).await.unwrap_or_else(Published::Failed);
-            published.push(one);
+            let one = self.publish_one(proposal, orders, now, &mut problems).await;
+            published.push(one.unwrap_or_else(Published::Failed));
             self.progress.step();
         }
-        published
+        (published, problems)
     }
 
     async fn publish_one(
@@ -61,6 +63,7 @@ impl Edges {
         proposal: &Proposal,
         orders: &AllOrders,
         now: Timestamp,
+        problems: &mut Vec<Problem>,
     ) -> Result<Published, Problem> {
         let draft = &proposal.draft;
         let forge = self.forge(&draft.repository)?.forge.as_ref();
@@ -71,10 +74,15 @@ impl Edges {
         let verdict = judge(draft, &pulls, policy, orders, now);
         let find = |number: u64| pulls.iter().find(|pull| pull.number == number).cloned();
         let mut redo = Redo::Anew;
+        let is_unfinished = self.is_unfinished(draft).await?;
         let existing = match verdict {
             Verdict::Wait(problem) => return Ok(Published::Waiting(problem)),
-            Verdict::Unchanged(number) if !self.is_unfinished(draft).await? => {
-                return find(number).map(Published::Unchanged).ok_or_else(|| gone(number));
+            Verdict::Unchanged(number) if !is_unfinished => {
+                let pull = find(number).ok_or_else(|| gone(number))?;
+                if policy.approval.may_ask() {
+                    problems.extend(self.judge_policy(forge, proposal, &pull, orders).await);
+                }
+                return Ok(Published::Unchanged(pull));
             }
             Verdict::Redo(number, how) => {
                 redo = how;
@@ -83,7 +91,15 @@ impl Edges {
             Verdict::Unchanged(number) | Verdict::Update(number) => find(number),
             Verdict::Open => None,
         };
-        self.write(forge, draft, existing, redo, now).await
+        let before = existing.clone();
+        let published = self.write(forge, draft, existing, redo, now).await?;
+        if let Published::Opened(pull) | Published::Updated(pull) = &published {
+            let is_new = before.is_none() || is_unfinished;
+            let written = Written { proposal, pull, before: before.as_ref(), is_new, orders };
+            problems.extend(self.arrange(forge, &written).await);
+            self.note(draft, OutboxStep::Announced, now).await?;
+        }
+        Ok(published)
     }
 
     /// An earlier run began this very proposal and did not note its end.
@@ -127,7 +143,6 @@ impl Edges {
         };
         let pull = pull.map_err(|error| error.problem())?;
         self.note(draft, OutboxStep::Opened { number: pull.number }, now).await?;
-        self.note(draft, OutboxStep::Announced, now).await?;
         Ok(if was_open { Published::Updated(pull) } else { Published::Opened(pull) })
     }
 

@@ -36,6 +36,8 @@ struct Known {
     answered: BTreeSet<(u64, String)>,
     /// Comments with commands that have no reply.
     open: BTreeMap<CommentId, ForgeComment>,
+    /// Those of them that a pass has seen, answered or not: for them none comes early.
+    waiting: BTreeSet<CommentId>,
 }
 
 /// What is said in one repository.
@@ -63,10 +65,32 @@ impl Edges {
         let mut known = self.talk.of(repository);
         read_on(forge, repository, &mut known, begun).await?;
         known.forget_before(now.as_second() - HEARD_WITHIN_S);
+        known.waiting = known.open.keys().copied().collect();
         self.talk.keep(repository, known.clone());
         let mut open: Vec<ForgeComment> = known.open.into_values().collect();
         open.sort_by_key(|comment| (comment.created_at, comment.id));
         Ok(Said { pulls, carried: known.carried.into_values().collect(), open })
+    }
+
+    /// Whether people asked for something since the last pass, where kubeopt has pull requests. A forge that does not answer
+    /// is asked again by the next pass, which tells it.
+    pub(crate) async fn is_asked(&self, now: Timestamp) -> bool {
+        for repository in self.talk.repositories() {
+            let mut known = self.talk.of(&repository);
+            let Ok(edge) = self.forge(&repository) else { continue };
+            let begun = known.since.unwrap_or(now).as_second();
+            if let Err(problem) = read_on(edge.forge.as_ref(), &repository, &mut known, begun).await {
+                tracing::debug!(%repository, "comments were not read: {}", problem.text);
+                continue;
+            }
+            let is_asked = known.open.values().any(|comment| !known.waiting.contains(&comment.id));
+            known.waiting = known.open.keys().copied().collect();
+            self.talk.keep(&repository, known);
+            if is_asked {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -96,6 +120,11 @@ impl Memory {
     fn of(&self, repository: &RepositoryId) -> Known {
         let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.get(repository).cloned().unwrap_or_default()
+    }
+
+    fn repositories(&self) -> Vec<RepositoryId> {
+        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.keys().cloned().collect()
     }
 
     fn keep(&self, repository: &RepositoryId, known: Known) {

@@ -4,6 +4,7 @@
 
 mod applications;
 mod apps;
+mod arranged;
 mod charts;
 mod controllers;
 mod costs;
