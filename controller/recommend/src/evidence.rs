@@ -1,6 +1,7 @@
 //! What is known about one container when its size is decided.
 
 use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries};
 use kubeopt_model::{
     Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
@@ -58,6 +59,8 @@ pub struct Evidence {
     /// The lines that set the targets of its workload's HorizontalPodAutoscaler, or why one cannot be edited; empty where
     /// nobody looked.
     pub scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
+    /// What reverts of its workload taught, of any of its containers.
+    pub lessons: Vec<Lesson>,
 }
 
 impl Evidence {

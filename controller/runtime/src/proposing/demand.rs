@@ -237,6 +237,7 @@ pub(crate) fn demand(
             gpu: (known.gpu)(&candidate.id()),
             fleet: known.fleet,
             scale_targets: candidate.scale_targets.clone(),
+            lessons: Vec::new(),
         })
         .collect();
     let sites = sites.into_values().collect();
