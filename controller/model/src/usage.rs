@@ -15,7 +15,7 @@ use crate::workload::ContainerId;
 pub use hours::HourSeries;
 
 /// A half-open span of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Window {
     /// First instant within, in seconds since the epoch.
     pub from_unix_s: i64,

@@ -1,6 +1,7 @@
 //! What is known about one container when its size is decided.
 
 use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries};
 use kubeopt_model::{
     Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
@@ -62,6 +63,8 @@ pub struct Evidence {
     pub scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
     /// Values that people gave; each field once.
     pub given: Vec<GivenValue>,
+    /// What reverts of its workload taught, of any of its containers.
+    pub lessons: Vec<Lesson>,
 }
 
 impl Evidence {

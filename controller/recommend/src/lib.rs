@@ -3,6 +3,7 @@
 //! Pure: usage, policy and `now` come in, values with reasons go out. It does not know Git, clusters or forges; how far
 //! a single pull request may go is the business of the guardrails (`controller/policy`). See README.md of this folder.
 
+mod aftermath;
 mod by_hour;
 mod evidence;
 mod fleet;
@@ -14,6 +15,7 @@ mod settle;
 mod sizing;
 mod what_if;
 
+pub use aftermath::{ERROR_MAX, LESSON_DAYS, bound_from, measured_saving, settle_outcome};
 pub use by_hour::{tell_hours, timed_requests};
 pub use evidence::{EarlierDays, Evidence};
 pub use fleet::fleet_of;

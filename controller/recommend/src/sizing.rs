@@ -60,6 +60,11 @@ impl Draft {
         self.sizing.left_because(field).is_none()
     }
 
+    /// Whether a value so far cures OOM kills.
+    pub(crate) fn cures_oom(&self) -> bool {
+        self.sizing.cures_oom
+    }
+
     fn apply(&mut self, rule: &'static str, say: Say) {
         match say {
             Say::Prefer(field, amount, text) => {

@@ -141,6 +141,7 @@ fn bare() -> Evidence {
         fleet: None,
         scale_targets: Vec::new(),
         given: Vec::new(),
+        lessons: Vec::new(),
     }
 }
 

@@ -114,6 +114,7 @@ impl Case {
             fleet: None,
             scale_targets: Vec::new(),
             given: Vec::new(),
+            lessons: Vec::new(),
         }
     }
 }

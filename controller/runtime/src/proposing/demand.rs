@@ -251,6 +251,7 @@ pub(crate) fn demand(
             fleet: known.fleet,
             scale_targets: candidate.scale_targets.clone(),
             given: (known.given)(&candidate.id()),
+            lessons: Vec::new(),
         })
         .collect();
     let sites = sites.into_values().collect();
