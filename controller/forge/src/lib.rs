@@ -19,10 +19,14 @@ pub mod local;
 pub mod pull_request;
 pub mod status;
 
+mod git_object;
+mod pacing;
+mod signing;
 mod sticky;
+mod transport;
 
 pub use asked::{Arranged, Asked, Declined};
-pub use branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+pub use branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person, Signing};
 pub use conversation::{
     AuthorKind, CommentAuthor, CommentId, Conversation, ForgeComment, Permission, Reaction,
 };
