@@ -1,4 +1,4 @@
-//! Pull requests on a forge: one trait, Gitea (with Forgejo) and the local forge behind it.
+//! Pull requests on a forge: one trait; GitHub, GitLab, Gitea (with Forgejo) and the local forge behind it.
 //!
 //! A forge is where branches are pushed to and pull requests live. What a pull request says and when one is opened is
 //! decided elsewhere: this crate carries out finished drafts and reads back what people did with them. It knows nothing
@@ -15,6 +15,7 @@ pub mod conversation;
 pub mod error;
 pub mod forge;
 pub mod gitea;
+pub mod github;
 pub mod local;
 pub mod pull_request;
 pub mod status;
@@ -33,6 +34,7 @@ pub use conversation::{
 pub use error::ForgeError;
 pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
+pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
 pub use local::{Comment, LocalForge, MergeCommit};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its forge up has failed")]
 
 mod contract;
+mod fake;
 mod gitea;
+mod github;
 mod local;
 mod talk;
