@@ -123,7 +123,8 @@ impl BranchWrite {
         if !self.options.sign_off {
             return message.to_owned();
         }
-        let trailer = format!("Signed-off-by: {} <{}>", of_trailer(&self.by.name), of_trailer(&self.by.email));
+        let trailer =
+            format!("Signed-off-by: {} <{}>", of_trailer(&self.by.name), of_trailer(&self.by.email));
         match message.lines().next_back() {
             Some(last) if last == trailer => message.to_owned(),
             // One block of trailers; a blank line would begin another, and only the last one counts.

@@ -155,7 +155,8 @@ impl Places {
             return Ok(Self { web: web.clone(), rest: rest?, graphql: graphql? });
         }
         let mut rest = web.clone();
-        rest.set_host(Some(&format!("api.{host}"))).map_err(|_| invalid("it has no host that could be one"))?;
+        rest.set_host(Some(&format!("api.{host}")))
+            .map_err(|_| invalid("it has no host that could be one"))?;
         rest.set_path("/");
         Ok(Self { web: web.clone(), graphql: address(&rest, &["graphql"])?, rest })
     }
@@ -302,7 +303,11 @@ mod tests {
             ("https://github.com", "https://api.github.com/", "https://api.github.com/graphql"),
             ("https://GitHub.com/", "https://api.github.com/", "https://api.github.com/graphql"),
             ("https://acme.ghe.com", "https://api.acme.ghe.com/", "https://api.acme.ghe.com/graphql"),
-            ("https://git.acme.example", "https://git.acme.example/api/v3", "https://git.acme.example/api/graphql"),
+            (
+                "https://git.acme.example",
+                "https://git.acme.example/api/v3",
+                "https://git.acme.example/api/graphql",
+            ),
             ("http://[::1]:8080/x/", "http://[::1]:8080/x/api/v3", "http://[::1]:8080/x/api/graphql"),
         ] {
             let places = Places::of(&Url::parse(web).unwrap()).unwrap();
@@ -316,6 +321,9 @@ mod tests {
         let auth = GithubAuth::Token(SecretSource::Value(Secret::new("ghp_secret")));
         let config = GithubConfig::new(Url::parse("https://169.254.169.254/").unwrap(), auth);
         assert!(!format!("{config:?}").contains("ghp_secret"));
-        assert!(matches!(GithubForge::new(config), Err(ForgeError::Network(NetError::AddressRefused { .. }))));
+        assert!(matches!(
+            GithubForge::new(config),
+            Err(ForgeError::Network(NetError::AddressRefused { .. }))
+        ));
     }
 }

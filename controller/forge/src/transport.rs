@@ -103,10 +103,7 @@ struct Said {
 
 impl Said {
     fn text(self) -> Option<String> {
-        let text = |value: serde_json::Value| match value {
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
-        };
+        let text = |value: serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let message = self.message.or(self.error).map(text)?;
         // GitHub's message is "Validation Failed"; what failed stands beside it.
         match self.errors.map(text) {
@@ -137,8 +134,7 @@ fn until_reset(headers: &HeaderMap) -> Option<Duration> {
     if !is_used_up("x-ratelimit-remaining") || !is_used_up("ratelimit-remaining") {
         return None;
     }
-    let reset =
-        number(headers, "x-ratelimit-reset").or_else(|| number(headers, "ratelimit-reset"))?;
+    let reset = number(headers, "x-ratelimit-reset").or_else(|| number(headers, "ratelimit-reset"))?;
     let date = headers.get(DATE).and_then(|value| value.to_str().ok());
     let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
     let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
@@ -156,7 +152,10 @@ mod tests {
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> Answer {
         Answer {
             status: StatusCode::from_u16(status).unwrap(),
-            headers: headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                .collect(),
             url: Url::parse("https://forge.example/").unwrap(),
             body: body.into(),
         }
@@ -170,12 +169,31 @@ mod tests {
             (429, vec![], "", Some(None)),
             (429, vec![("retry-after", "7")], "", seconds(7)),
             (403, vec![("retry-after", "7"), ("x-ratelimit-reset", "1")], "", seconds(7)),
-            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795161630"), at_eight], "", seconds(30)),
-            (429, vec![("ratelimit-remaining", "0"), ("ratelimit-reset", "1795161630"), at_eight], "", seconds(30)),
-            (403, vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "12"), at_eight], "", seconds(0)),
+            (
+                403,
+                vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1795161630"), at_eight],
+                "",
+                seconds(30),
+            ),
+            (
+                429,
+                vec![("ratelimit-remaining", "0"), ("ratelimit-reset", "1795161630"), at_eight],
+                "",
+                seconds(30),
+            ),
+            (
+                403,
+                vec![("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "12"), at_eight],
+                "",
+                seconds(0),
+            ),
             // A secondary limit, long before the count is used up: its end is not that of the count.
-            (403, vec![("x-ratelimit-remaining", "4000"), ("x-ratelimit-reset", "1795161630"), at_eight],
-                r#"{"message": "You have exceeded a secondary rate limit."}"#, Some(None)),
+            (
+                403,
+                vec![("x-ratelimit-remaining", "4000"), ("x-ratelimit-reset", "1795161630"), at_eight],
+                r#"{"message": "You have exceeded a secondary rate limit."}"#,
+                Some(None),
+            ),
             (403, vec![("x-ratelimit-remaining", "4000")], r#"{"message": "Resource not accessible"}"#, None),
             (403, vec![("x-ratelimit-remaining", "many")], "", None),
             (200, vec![("x-ratelimit-remaining", "0")], "", None),
@@ -190,7 +208,10 @@ mod tests {
             (r#"{"message": "no\nway\u001b[31m"}"#, "no way [31m"),
             (r#"{"message": {"base": ["is bad"]}}"#, r#"{"base":["is bad"]}"#),
             (r#"{"error": "insufficient_scope"}"#, "insufficient_scope"),
-            (r#"{"message": "Validation Failed", "errors": [{"field": "head"}]}"#, r#"Validation Failed: [{"field":"head"}]"#),
+            (
+                r#"{"message": "Validation Failed", "errors": [{"field": "head"}]}"#,
+                r#"Validation Failed: [{"field":"head"}]"#,
+            ),
             ("<html>", "<html>"),
             ("", ""),
         ] {

@@ -138,7 +138,8 @@ impl Access {
         let answer = self.transport.read(request.idempotent()).await?;
         let what = format!("installation {installation} of the GitHub App");
         let found: InstallationToken = read(&self.transport.judge(answer, &what)?)?;
-        let may = |what| found.permissions.get(what).is_some_and(|word| matches!(word.as_str(), "write" | "admin"));
+        let may =
+            |what| found.permissions.get(what).is_some_and(|word| matches!(word.as_str(), "write" | "admin"));
         let may_write = Some(may("contents") && may("pull_requests"));
         let granted = Granted { token: Secret::new(found.token), may_write };
         Ok(Held { granted, renew_at: renew_at(Timestamp::now(), found.expires_at) })

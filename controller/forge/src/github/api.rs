@@ -32,6 +32,9 @@ pub(super) struct Api {
     pub(super) repository: String,
 }
 
+/// What a 404 is about, until the caller names it; an installation that is not there has a name of its own.
+pub(super) const ASKED: &str = "what was asked for";
+
 type Sent = Result<http::Response<Full<Bytes>>, ForgeError>;
 
 impl tower::Service<http::Request<OctoBody>> for Api {
@@ -111,7 +114,7 @@ impl Api {
     }
 
     fn taken(&self, answer: Answer, url: &Url) -> Sent {
-        let answer = self.transport.judge(answer, "what was asked for")?;
+        let answer = self.transport.judge(answer, ASKED)?;
         if *url == self.places.graphql {
             self.judge_query(&answer)?;
         }
@@ -129,7 +132,7 @@ impl Api {
         let why: String = error.message.chars().filter(|c| !c.is_control()).take(300).collect();
         Err(match error.kind.as_deref() {
             Some("RATE_LIMITED") => self.transport.limited(answer.retry_after()),
-            Some("NOT_FOUND") => ForgeError::NotFound { what: "what was asked for".to_owned() },
+            Some("NOT_FOUND") => ForgeError::NotFound { what: ASKED.to_owned() },
             Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => ForgeError::Forbidden { why },
             Some(_) | None => ForgeError::Refused { why },
         })

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::Places;
 use super::access::{Access, Own};
-use super::api::Api;
+use super::api::{ASKED, Api};
 use crate::error::ForgeError;
 use crate::transport::{Transport, address};
 
@@ -99,9 +99,9 @@ impl InRepository<'_> {
         query: &[(&str, &str)],
     ) -> Result<Option<T>, ForgeError> {
         let url = self.url(parts, query)?;
-        match self.octocrab.get(url.as_str(), None::<&()>).await.map_err(|error| taken(error, "it")) {
+        match self.octocrab.get(url.as_str(), None::<&()>).await.map_err(|error| taken(error, ASKED)) {
             Ok(found) => Ok(Some(found)),
-            Err(ForgeError::NotFound { .. }) => Ok(None),
+            Err(ForgeError::NotFound { what }) if what == ASKED => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -127,7 +127,8 @@ impl InRepository<'_> {
                 Some(next) => url = next.to_string(),
                 // The first page told how many there are.
                 None if pages_told.is_some_and(|told| read < told) => {
-                    let why = format!("{what}: the list ends after {read} of {} pages", pages_told.unwrap_or(read));
+                    let why =
+                        format!("{what}: the list ends after {read} of {} pages", pages_told.unwrap_or(read));
                     return Err(ForgeError::Malformed { why });
                 }
                 None => return Ok(()),
@@ -195,19 +196,24 @@ impl InRepository<'_> {
 /// octocrab's errors: what the service judged, or an answer that is not what was promised.
 fn taken(error: octocrab::Error, what: &str) -> ForgeError {
     if let octocrab::Error::Service { source, .. } = error {
-        return match source.downcast::<ForgeError>() {
-            Ok(judged) => match *judged {
-                ForgeError::NotFound { .. } => ForgeError::NotFound { what: what.to_owned() },
-                other => other,
-            },
-            Err(other) => ForgeError::Malformed { why: format!("{what}: {other}") },
-        };
+        return judged(source, what);
     }
-    let why = match &error {
-        octocrab::Error::Json { source, .. } => source.to_string(),
-        octocrab::Error::Serde { source, .. } => source.to_string(),
-        octocrab::Error::Uri { source, .. } => source.to_string(),
-        _ => "the answer is not one of GitHub's API".to_owned(),
+    let why = if let octocrab::Error::Json { source, .. } = &error {
+        source.to_string()
+    } else if let octocrab::Error::Serde { source, .. } = &error {
+        source.to_string()
+    } else {
+        "the answer is not one of GitHub's API".to_owned()
     };
     ForgeError::Malformed { why: format!("{what}: {why}") }
+}
+
+fn judged(source: tower::BoxError, what: &str) -> ForgeError {
+    match source.downcast::<ForgeError>().map(|judged| *judged) {
+        Ok(ForgeError::NotFound { what: asked }) if asked == ASKED => {
+            ForgeError::NotFound { what: what.to_owned() }
+        }
+        Ok(judged) => judged,
+        Err(other) => ForgeError::Malformed { why: format!("{what}: {other}") },
+    }
 }

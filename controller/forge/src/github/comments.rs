@@ -23,7 +23,8 @@ pub(super) async fn since(
     // Whole seconds: GitHub's clock of comments knows no others.
     let begin = Timestamp::from_second(since.as_second()).unwrap_or(since);
     let text = begin.to_string();
-    let asked = [("since", text.as_str()), ("sort", "created"), ("direction", "asc"), ("per_page", PAGE_ITEMS)];
+    let asked =
+        [("since", text.as_str()), ("sort", "created"), ("direction", "asc"), ("per_page", PAGE_ITEMS)];
     let mut found = Vec::new();
     let what = format!("the list of comments of {repository}");
     let read = at

@@ -47,7 +47,9 @@ mod tests {
 
     #[test]
     fn what_is_no_key_makes_no_claim() {
-        for text in ["", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----", "ssh-rsa AAAA"] {
+        for text in
+            ["", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----", "ssh-rsa AAAA"]
+        {
             assert!(claim("1", &Secret::new(text), Timestamp::UNIX_EPOCH).is_none(), "{text}");
         }
     }

@@ -42,8 +42,7 @@ pub(super) async fn write(
         tree.push(wire::NewEntry { path, mode, kind: "blob", content: text, sha });
     }
     let body = wire::NewTree { base_tree, tree };
-    let made: wire::Tree =
-        at.post(&["git", "trees"], &body, &format!("a tree of {}", at.repository)).await?;
+    let made: wire::Tree = at.post(&["git", "trees"], &body, &format!("a tree of {}", at.repository)).await?;
     Ok(made.sha)
 }
 

@@ -32,8 +32,13 @@ impl Place {
     }
 
     fn forge_as(&self, auth: GithubAuth) -> GithubForge {
-        let retry = RetryPolicy { attempts: 2, first_wait: Duration::ZERO, longest_wait: Duration::from_secs(1) };
-        let config = GithubConfig { write_gap: Duration::ZERO, retry, ..GithubConfig::new(self.server.url.clone(), auth) };
+        let retry =
+            RetryPolicy { attempts: 2, first_wait: Duration::ZERO, longest_wait: Duration::from_secs(1) };
+        let config = GithubConfig {
+            write_gap: Duration::ZERO,
+            retry,
+            ..GithubConfig::new(self.server.url.clone(), auth)
+        };
         GithubForge::new(config).unwrap()
     }
 }
@@ -120,7 +125,8 @@ impl Fixture for Place {
     async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Vec<(String, String, String)> {
         let mut github = self.server.forge.lock().unwrap();
         let put = github.of(&name_of(repository)).statuses.get(oid).cloned().unwrap_or_default();
-        let text = |status: &serde_json::Value, name: &str| status[name].as_str().unwrap_or_default().to_owned();
+        let text =
+            |status: &serde_json::Value, name: &str| status[name].as_str().unwrap_or_default().to_owned();
         let last: std::collections::BTreeMap<String, (String, String)> = put
             .iter()
             .map(|status| (text(status, "context"), (text(status, "state"), text(status, "description"))))

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kubeopt_forge::{
-    BranchWrite, CommitOptions, ExpectedHead, Forge as _, ForgeError, LocalForge, NewPullRequest, Person, PullRequestQuery,
-    PullRequestState, PullRequestUpdate, StateFilter,
+    BranchWrite, CommitOptions, ExpectedHead, Forge as _, ForgeError, LocalForge, NewPullRequest, Person,
+    PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
 };
 use kubeopt_model::{Change, EditedFile, FileSet, ForgeName, RepoPath, RepositoryId, Timestamp};
 use tempfile::TempDir;

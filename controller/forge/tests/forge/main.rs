@@ -5,5 +5,7 @@ mod contract;
 mod fake;
 mod gitea;
 mod github;
+mod github_access;
+mod github_faults;
 mod local;
 mod talk;

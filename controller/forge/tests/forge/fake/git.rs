@@ -108,16 +108,18 @@ impl Git {
     pub(crate) fn changed(&self, oid: &str) -> Vec<Changed> {
         let commit = self.find(oid).unwrap();
         let before = commit.parent(0).ok().map(|parent| parent.tree().unwrap());
-        let diff = self
-            .repository
-            .diff_tree_to_tree(before.as_ref(), Some(&commit.tree().unwrap()), None)
-            .unwrap();
+        let diff =
+            self.repository.diff_tree_to_tree(before.as_ref(), Some(&commit.tree().unwrap()), None).unwrap();
         diff.deltas()
             .map(|delta| {
-                let status = match delta.status() {
-                    git2::Delta::Added => "added",
-                    git2::Delta::Deleted => "removed",
-                    _ => "modified",
+                let made = delta.status();
+                let gone = made == git2::Delta::Deleted;
+                let status = if gone {
+                    "removed"
+                } else if made == git2::Delta::Added {
+                    "added"
+                } else {
+                    "modified"
                 };
                 let path = delta.new_file().path().unwrap().to_str().unwrap().to_owned();
                 Changed { path, status, oid: delta.new_file().id().to_string() }

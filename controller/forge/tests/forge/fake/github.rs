@@ -79,8 +79,8 @@ pub(crate) struct Pull {
     pub(crate) assignees: BTreeSet<String>,
     pub(crate) created: i64,
     pub(crate) updated: i64,
-    /// Of the repository that it comes from; none where that is gone.
-    pub(crate) from: Option<u64>,
+    /// Of the repository that it comes from.
+    pub(crate) from: u64,
 }
 
 pub(crate) struct Comment {
@@ -104,7 +104,8 @@ impl Forge for GitHub {
     fn answer(&mut self, asked: &Asked) -> Reply {
         let bearer = asked.header("authorization").strip_prefix("Bearer ").unwrap_or_default().to_owned();
         match asked.operation.as_str() {
-            "GET /app" | "GET /repos/{owner}/{repo}/installation"
+            "GET /app"
+            | "GET /repos/{owner}/{repo}/installation"
             | "POST /app/installations/{installation_id}/access_tokens" => {
                 return if is_claim(&bearer) { self.app(asked) } else { bad_credentials() };
             }
@@ -116,7 +117,8 @@ impl Forge for GitHub {
             "POST /api/graphql" => return self.graphql(asked),
             _ => {}
         }
-        if let Some((id, rest)) = asked.operation.strip_prefix("GET /api/v3/repositories/").and_then(|rest| rest.split_once('/')) {
+        if let Some((_, place)) = asked.operation.split_once(" /api/v3/repositories/") {
+            let (id, rest) = place.split_once('/').unwrap_or((place, ""));
             return self.by_id(id, rest, asked);
         }
         let full_name = format!("{}/{}", asked.names[0], asked.names[1]);
@@ -145,7 +147,8 @@ impl GitHub {
 
     pub(crate) fn create(&mut self, owner: &str, name: &str, files: &FileSet) {
         let files = files.iter().map(|(path, content)| (path.as_str(), content.as_slice()));
-        let people = [(owner, "admin"), ("writer", "write"), ("reader", "read"), (ACCOUNT, "write"), (APP, "write")];
+        let people =
+            [(owner, "admin"), ("writer", "write"), ("reader", "read"), (ACCOUNT, "write"), (APP, "write")];
         let repository = Repository {
             id: self.next_id(),
             owner: owner.to_owned(),
@@ -206,10 +209,13 @@ impl GitHub {
                 let token = format!("ghs_{:036}", self.minted);
                 self.installation_tokens.insert(token.clone());
                 let end = jiff::Timestamp::now().as_second() + self.token_life_s;
-                Reply::new(201, json!({
-                    "token": token, "expires_at": shapes::time(end),
-                    "permissions": {"contents": "write", "pull_requests": "write", "metadata": "read"},
-                }))
+                Reply::new(
+                    201,
+                    json!({
+                        "token": token, "expires_at": shapes::time(end),
+                        "permissions": {"contents": "write", "pull_requests": "write", "metadata": "read"},
+                    }),
+                )
             }
             _ => not_found(),
         }
@@ -261,14 +267,20 @@ impl GitHub {
         let (method, path) = asked.operation.split_once(" /repos/{owner}/{repo}").unwrap();
         match (method, path) {
             ("GET", "") => Reply::ok(shapes::repository(at, who)),
-            (_, path) if path.starts_with("/git/") || path.starts_with("/commits/{ref}") && !path.ends_with("statuses") => {
+            (_, path)
+                if path.starts_with("/git/")
+                    || path.starts_with("/commits/{ref}") && !path.ends_with("statuses") =>
+            {
                 self.git(at, who, method, path, asked)
             }
             (_, path) if path.starts_with("/pulls") => self.pulls(at, who, method, path, asked),
             ("GET", "/collaborators/{username}/permission") => talk::permission(at, &asked.names[2]),
-            (_, "/issues/{issue_number}/labels" | "/issues/{issue_number}/labels/{name}" | "/issues/{issue_number}/assignees") => {
-                self.arranged(at, method, path, asked)
-            }
+            (
+                _,
+                "/issues/{issue_number}/labels"
+                | "/issues/{issue_number}/labels/{name}"
+                | "/issues/{issue_number}/assignees",
+            ) => self.arranged(at, method, path, asked),
             (_, _) => self.talk(at, who, method, path, asked),
         }
     }
@@ -277,11 +289,15 @@ impl GitHub {
     fn listed(&self, asked: &Asked, at: &Repository, items: Vec<Value>) -> Reply {
         let path = asked.operation.split_once("{repo}").map_or("", |(_, rest)| rest);
         let mut names = asked.names[2..].iter();
-        let path: Vec<String> =
-            path.split('/').map(|part| if part.starts_with('{') { names.next().unwrap().clone() } else { part.to_owned() }).collect();
+        let path: Vec<String> = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { names.next().unwrap().clone() } else { part.to_owned() })
+            .collect();
         let (part, page, pages) = page_of(asked, items, 30);
         let link = |page: usize, rel: &str| {
-            let mut url = Url::parse(&format!("{}api/v3/repos/{}/{}{}", self.url, at.owner, at.name, path.join("/"))).unwrap();
+            let mut url =
+                Url::parse(&format!("{}api/v3/repos/{}/{}{}", self.url, at.owner, at.name, path.join("/")))
+                    .unwrap();
             let others = asked.query.iter().filter(|(name, _)| name != "page");
             url.query_pairs_mut().extend_pairs(others).append_pair("page", &page.to_string());
             format!("<{url}>; rel=\"{rel}\"")
@@ -308,7 +324,10 @@ pub(crate) fn id_of(login: &str) -> u64 {
 }
 
 fn not_found() -> Reply {
-    Reply::new(404, json!({"message": "Not Found", "documentation_url": "https://docs.example/", "status": "404"}))
+    Reply::new(
+        404,
+        json!({"message": "Not Found", "documentation_url": "https://docs.example/", "status": "404"}),
+    )
 }
 
 fn invalid(message: &str) -> Reply {

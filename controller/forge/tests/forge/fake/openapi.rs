@@ -27,7 +27,9 @@ impl Operation {
         }
         let pairs = self.parts.iter().zip(parts);
         let is_it = pairs.clone().all(|(wanted, part)| wanted.starts_with('{') || wanted == part);
-        is_it.then(|| pairs.filter(|(wanted, _)| wanted.starts_with('{')).map(|(_, part)| part.clone()).collect())
+        is_it.then(|| {
+            pairs.filter(|(wanted, _)| wanted.starts_with('{')).map(|(_, part)| part.clone()).collect()
+        })
     }
 }
 
@@ -49,12 +51,14 @@ impl Document {
         let exact = of_method().find_map(|operation| Some((operation, operation.names(parts)?)));
         // A reference has slashes of its own: a `{ref}` at the end takes the rest.
         exact.or_else(|| {
-            of_method().filter(|operation| operation.parts.last().is_some_and(|last| last == "{ref}")).find_map(|operation| {
-                let (start, rest) = parts.split_at_checked(operation.parts.len() - 1)?;
-                let mut short = start.to_vec();
-                short.push(rest.join("/"));
-                Some((operation, operation.names(&short)?))
-            })
+            of_method()
+                .filter(|operation| operation.parts.last().is_some_and(|last| last == "{ref}"))
+                .find_map(|operation| {
+                    let (start, rest) = parts.split_at_checked(operation.parts.len() - 1)?;
+                    let mut short = start.to_vec();
+                    short.push(rest.join("/"));
+                    Some((operation, operation.names(&short)?))
+                })
         })
     }
 
@@ -68,7 +72,9 @@ impl Document {
         let definition = &self.document["operations"][&operation.name];
         for (name, text) in query {
             let name = name.trim_end_matches("[]");
-            let Some(schema) = definition["query"].get(name).or_else(|| definition["query"].get(format!("{name}[]"))) else {
+            let Some(schema) =
+                definition["query"].get(name).or_else(|| definition["query"].get(format!("{name}[]")))
+            else {
                 return Err(format!("{}: no query parameter `{name}`", operation.name));
             };
             let value = match schema["type"].as_str() {
@@ -94,14 +100,22 @@ impl Document {
     pub(crate) fn answer(&self, operation: &Operation, status: u16, answer: Value) -> Result<Value, String> {
         let answers = &self.document["operations"][&operation.name]["answers"];
         let Some(schema) = answers.get(status.to_string()) else {
-            // Documents leave out many of the ways to fail, and none of those to succeed.
-            return if status < 400 { Err(format!("{}: no answer {status}", operation.name)) } else { Ok(answer) };
+            // Documents leave out many of the ways to fail and to lead elsewhere, and none of those to succeed.
+            return if status < 300 {
+                Err(format!("{}: no answer {status}", operation.name))
+            } else {
+                Ok(answer)
+            };
         };
         if status >= 400 {
             return Ok(answer);
         }
         if schema.is_null() {
-            return if answer.is_null() { Ok(answer) } else { Err(format!("{}: {status} has no body", operation.name)) };
+            return if answer.is_null() {
+                Ok(answer)
+            } else {
+                Err(format!("{}: {status} has no body", operation.name))
+            };
         }
         let whole = self
             .complete(schema, Some(answer))
@@ -121,15 +135,19 @@ impl Document {
             self.validators.lock().unwrap().insert(name.to_owned(), Arc::clone(&made));
             made
         });
-        let wrong: Vec<String> =
-            validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).take(3).collect();
+        let wrong: Vec<String> = validator
+            .iter_errors(value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .take(3)
+            .collect();
         if wrong.is_empty() { Ok(()) } else { Err(format!("{name}: {}", wrong.join("; "))) }
     }
 
     /// Adds what is required and missing; refuses properties that the schema does not have.
     fn complete(&self, schema: &Value, given: Option<Value>) -> Result<Value, String> {
         let schema = self.resolved(schema);
-        if let Some(variants) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
+        if let Some(variants) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array)
+        {
             return self.one_of(variants, given);
         }
         if let Some(all) = schema.get("allOf").and_then(Value::as_array) {
@@ -164,7 +182,9 @@ impl Document {
                 Value::Null => allows(resolved, "null"),
                 Value::Object(_) => allows(resolved, "object") || resolved.get("allOf").is_some(),
                 Value::Array(_) => allows(resolved, "array"),
-                Value::Bool(_) | Value::Number(_) | Value::String(_) => !allows(resolved, "object") && !allows(resolved, "array"),
+                Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    !allows(resolved, "object") && !allows(resolved, "array")
+                }
             };
             if fits {
                 match self.complete(variant, Some(value.clone())) {
@@ -179,10 +199,13 @@ impl Document {
     fn object(&self, schema: &Value, mut object: Map<String, Value>) -> Result<Value, String> {
         let none = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-        let others = schema.get("additionalProperties").filter(|others| others.is_object() || **others == json!(true));
+        let others =
+            schema.get("additionalProperties").filter(|others| others.is_object() || **others == json!(true));
         for (name, value) in &mut object {
             match properties.get(name).or(others) {
-                Some(of) => *value = self.complete(of, Some(value.take())).map_err(|why| format!("{name}.{why}"))?,
+                Some(of) => {
+                    *value = self.complete(of, Some(value.take())).map_err(|why| format!("{name}.{why}"))?
+                }
                 None if properties.is_empty() => {}
                 None => return Err(format!("no property `{name}`")),
             }

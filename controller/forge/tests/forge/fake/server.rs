@@ -70,8 +70,6 @@ pub(crate) enum Wrong {
     DoneBut(u16),
     /// Its answer has this header.
     Header(&'static str, String),
-    /// Its answer has no such header.
-    Without(&'static str),
     /// Its answer ends in the middle.
     Cut,
 }
@@ -189,8 +187,11 @@ fn take<F: Forge>(
         true => Value::Null,
         false => parsed(&headers, body)?,
     };
-    let query: Vec<(String, String)> =
-        Url::parse(&format!("http://x/?{}", uri.query().unwrap_or_default())).unwrap().query_pairs().into_owned().collect();
+    let query: Vec<(String, String)> = Url::parse(&format!("http://x/?{}", uri.query().unwrap_or_default()))
+        .unwrap()
+        .query_pairs()
+        .into_owned()
+        .collect();
     let mut asked = Asked {
         method: method.to_string(),
         operation: format!("{method} {}", uri.path()),
@@ -202,13 +203,18 @@ fn take<F: Forge>(
     let found = if forge.undocumented(uri.path()) {
         None
     } else {
-        let rest = uri.path().strip_prefix(prefix).ok_or_else(|| format!("{}: not below the API", uri.path()))?;
+        let rest =
+            uri.path().strip_prefix(prefix).ok_or_else(|| format!("{}: not below the API", uri.path()))?;
         let parts: Vec<String> = rest.trim_start_matches('/').split('/').map(decoded).collect();
         match document.operation(method.as_str(), &parts) {
             None => return Err(format!("{method} {rest}: the document has no such operation")),
             Some((operation, names)) => {
                 (asked.operation, asked.names) = (operation.name.clone(), names);
-                document.check_request(operation, &asked.query, Some(&asked.body).filter(|body| !body.is_null()))?;
+                document.check_request(
+                    operation,
+                    &asked.query,
+                    Some(&asked.body).filter(|body| !body.is_null()),
+                )?;
                 Some(operation)
             }
         }
@@ -229,7 +235,6 @@ fn take<F: Forge>(
             reply.headers.retain(|(other, _)| *other != name);
             reply.headers.push((name, value));
         }
-        Some(Wrong::Without(name)) => reply.headers.retain(|(other, _)| *other != name),
         Some(Wrong::Instead(..)) | None => {}
     }
     if asked.method == "GET" && reply.status == 200 {
@@ -249,7 +254,8 @@ impl Watch {
         self.seen.push(asked.operation.clone());
         let token = asked.header("authorization").to_owned() + asked.header("private-token");
         self.tokens.push(token);
-        let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && asked.operation == fault.operation)?;
+        let fault =
+            self.faults.iter_mut().find(|fault| fault.times > 0 && asked.operation == fault.operation)?;
         fault.times -= 1;
         Some(fault.wrong.clone())
     }
@@ -305,7 +311,8 @@ fn written(status: u16, headers: &[(&'static str, String)], body: Vec<u8>) -> Re
 /// Part of a list, by `page` and `per_page`, and how many pages there are.
 pub(crate) fn page_of(asked: &Asked, items: Vec<Value>, by_default: usize) -> (Vec<Value>, usize, usize) {
     let number = |name: &str| asked.of(name).and_then(|text| text.parse::<usize>().ok());
-    let (page, items_per_page) = (number("page").unwrap_or(1), number("per_page").unwrap_or(by_default).min(100));
+    let (page, items_per_page) =
+        (number("page").unwrap_or(1), number("per_page").unwrap_or(by_default).min(100));
     let pages = items.len().div_ceil(items_per_page);
     let part = items.into_iter().skip((page - 1) * items_per_page).take(items_per_page).collect();
     (part, page, pages)

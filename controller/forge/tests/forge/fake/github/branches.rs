@@ -10,12 +10,21 @@ use crate::fake::git::Who;
 use crate::fake::server::{Asked, Reply};
 
 impl GitHub {
-    pub(super) fn git(&mut self, at: &mut Repository, who: &str, method: &str, path: &str, asked: &Asked) -> Reply {
+    pub(super) fn git(
+        &mut self,
+        at: &mut Repository,
+        who: &str,
+        method: &str,
+        path: &str,
+        asked: &Asked,
+    ) -> Reply {
         match (method, path) {
-            ("GET", "/git/ref/{ref}") => match branch(&asked.names[2]).and_then(|name| Some((name, at.git.head(name)?))) {
-                Some((name, oid)) => Reply::ok(shapes::reference(name, &oid)),
-                None => not_found(),
-            },
+            ("GET", "/git/ref/{ref}") => {
+                match branch(&asked.names[2]).and_then(|name| Some((name, at.git.head(name)?))) {
+                    Some((name, oid)) => Reply::ok(shapes::reference(name, &oid)),
+                    None => not_found(),
+                }
+            }
             ("GET", "/git/commits/{commit_sha}") => {
                 shapes::git_commit(at, &asked.names[2]).map_or_else(not_found, Reply::ok)
             }
@@ -24,7 +33,9 @@ impl GitHub {
                 found["files"] = json!([]);
                 Reply::ok(found)
             }
-            ("GET", "/commits/{ref}") => shapes::commit(at, &asked.names[2]).map_or_else(not_found, Reply::ok),
+            ("GET", "/commits/{ref}") => {
+                shapes::commit(at, &asked.names[2]).map_or_else(not_found, Reply::ok)
+            }
             ("GET", "/git/trees/{tree_sha}") => self.tree(at, asked),
             ("POST", "/git/blobs") => {
                 let content = BASE64_STANDARD.decode(asked.body["content"].as_str().unwrap()).unwrap();
@@ -56,16 +67,27 @@ impl GitHub {
         let is_named = asked.body.get("author").is_some() || asked.body.get("committer").is_some();
         let is_signed = !is_named && who == APP && self.signs;
         let now = self.now();
-        let own = Who { name: who.to_owned(), email: format!("{}+{who}@users.noreply.github.example", id_of(who)), at_unix_s: now };
-        let github = Who { name: "GitHub".to_owned(), email: "noreply@github.example".to_owned(), at_unix_s: now };
+        let own = Who {
+            name: who.to_owned(),
+            email: format!("{}+{who}@users.noreply.github.example", id_of(who)),
+            at_unix_s: now,
+        };
+        let github =
+            Who { name: "GitHub".to_owned(), email: "noreply@github.example".to_owned(), at_unix_s: now };
         let (author, committer) = match is_signed {
             true => (own, github),
             false => (given("author").unwrap_or(own), given("committer").unwrap_or(github)),
         };
-        let parents: Vec<String> =
-            asked.body["parents"].as_array().unwrap().iter().map(|oid| oid.as_str().unwrap().to_owned()).collect();
+        let parents: Vec<String> = asked.body["parents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|oid| oid.as_str().unwrap().to_owned())
+            .collect();
         let (tree, message) = (asked.body["tree"].as_str().unwrap(), asked.body["message"].as_str().unwrap());
-        let Some(oid) = at.git.commit(tree, &parents, message, &author, &committer) else { return not_found() };
+        let Some(oid) = at.git.commit(tree, &parents, message, &author, &committer) else {
+            return not_found();
+        };
         if is_signed {
             at.signed.insert(oid.clone());
         }

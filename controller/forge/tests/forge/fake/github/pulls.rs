@@ -8,7 +8,14 @@ use super::{GitHub, Pull, Repository, invalid, not_found, shapes};
 use crate::fake::server::{Asked, Reply};
 
 impl GitHub {
-    pub(super) fn pulls(&mut self, at: &mut Repository, who: &str, method: &str, path: &str, asked: &Asked) -> Reply {
+    pub(super) fn pulls(
+        &mut self,
+        at: &mut Repository,
+        who: &str,
+        method: &str,
+        path: &str,
+        asked: &Asked,
+    ) -> Reply {
         match (method, path) {
             ("GET", "/pulls") => self.list(at, asked),
             ("POST", "/pulls") => self.open(at, who, asked),
@@ -17,7 +24,9 @@ impl GitHub {
                 let number = asked.names[2].parse().unwrap_or(0);
                 let now = self.now();
                 let Some(pull) = at.pulls.get_mut(&number) else { return not_found() };
-                if method == "PATCH" && let Err(refused) = edit(pull, &asked.body, now) {
+                if method == "PATCH"
+                    && let Err(refused) = edit(pull, &asked.body, now)
+                {
                     return refused;
                 }
                 Reply::ok(shapes::pull(at, number, &at.pulls[&number], true))
@@ -70,7 +79,7 @@ impl GitHub {
             assignees: BTreeSet::new(),
             created: now,
             updated: now,
-            from: Some(at.id),
+            from: at.id,
         };
         let number = at.next_number();
         at.pulls.insert(number, pull);
@@ -131,7 +140,10 @@ impl GitHub {
     pub(super) fn graphql(&mut self, asked: &Asked) -> Reply {
         let query = asked.body["query"].as_str().unwrap();
         let is_draft = query.contains("convertPullRequestToDraft(input: {pullRequestId: $id})");
-        assert!(is_draft || query.contains("markPullRequestReadyForReview(input: {pullRequestId: $id})"), "{query}");
+        assert!(
+            is_draft || query.contains("markPullRequestReadyForReview(input: {pullRequestId: $id})"),
+            "{query}"
+        );
         let node = asked.body["variables"]["id"].as_str().unwrap();
         let now = self.now();
         for at in self.repositories.values_mut() {

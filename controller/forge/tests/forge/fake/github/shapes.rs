@@ -30,9 +30,7 @@ pub(super) fn reference(branch: &str, oid: &str) -> Value {
 /// A commit as Git has it.
 pub(super) fn git_commit(at: &Repository, oid: &str) -> Option<Value> {
     let commit = at.git.find(oid)?;
-    let who = |who: git2::Signature<'_>| {
-        json!({"name": who.name().unwrap(), "email": who.email().unwrap(), "date": time(who.when().seconds())})
-    };
+    let who = |who: git2::Signature<'_>| json!({"name": who.name().unwrap(), "email": who.email().unwrap(), "date": time(who.when().seconds())});
     let is_signed = at.signed.contains(oid);
     let reason = if is_signed { "valid" } else { "unsigned" };
     Some(json!({
@@ -61,13 +59,12 @@ pub(super) fn commit(at: &Repository, oid: &str) -> Option<Value> {
 
 /// A pull request; of those in a list less is told.
 pub(super) fn pull(at: &Repository, number: u64, pull: &Pull, is_whole: bool) -> Value {
-    let branch = |name: &str, oid: &str, from: Option<u64>| {
-        let repository = from.map(|id| {
-            json!({"id": id, "name": at.name, "full_name": format!("{}/{}", at.owner, at.name), "owner": user(&at.owner)})
-        });
+    let branch = |name: &str, oid: &str, from: u64| {
+        let repository = json!({"id": from, "name": at.name, "full_name": format!("{}/{}", at.owner, at.name), "owner": user(&at.owner)});
         json!({"ref": name, "sha": oid, "label": format!("{}:{name}", at.owner), "user": user(&at.owner), "repo": repository})
     };
-    let people = |names: &std::collections::BTreeSet<String>| names.iter().map(|name| user(name)).collect::<Vec<_>>();
+    let people =
+        |names: &std::collections::BTreeSet<String>| names.iter().map(|name| user(name)).collect::<Vec<_>>();
     let base_oid = at.git.head(&pull.base).unwrap_or_default();
     let mut found = json!({
         "number": number, "id": at.id * 1000 + number, "node_id": format!("PR_{}_{number}", at.id), "title": pull.title,
@@ -79,7 +76,7 @@ pub(super) fn pull(at: &Repository, number: u64, pull: &Pull, is_whole: bool) ->
         "labels": pull.labels.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
         "assignees": people(&pull.assignees), "requested_reviewers": people(&pull.reviewers),
         "requested_teams": pull.teams.iter().map(|slug| json!({"slug": slug, "name": slug})).collect::<Vec<_>>(),
-        "head": branch(&pull.head, &pull.head_oid, pull.from), "base": branch(&pull.base, &base_oid, Some(at.id)),
+        "head": branch(&pull.head, &pull.head_oid, pull.from), "base": branch(&pull.base, &base_oid, at.id),
         "html_url": "https://elsewhere.invalid/",
     });
     if is_whole {

@@ -17,7 +17,14 @@ pub(super) fn permission(at: &Repository, login: &str) -> Reply {
 }
 
 impl GitHub {
-    pub(super) fn talk(&mut self, at: &mut Repository, who: &str, method: &str, path: &str, asked: &Asked) -> Reply {
+    pub(super) fn talk(
+        &mut self,
+        at: &mut Repository,
+        who: &str,
+        method: &str,
+        path: &str,
+        asked: &Asked,
+    ) -> Reply {
         match (method, path) {
             ("GET", "/issues/comments") => {
                 let since: Option<jiff::Timestamp> = asked.of("since").map(|text| text.parse().unwrap());
@@ -48,7 +55,9 @@ impl GitHub {
                 Reply::ok(shapes::comment(at, id, &at.comments[&id]))
             }
             ("POST", "/issues/comments/{comment_id}/reactions") => {
-                let Some(comment) = at.comments.get_mut(&asked.names[2].parse().unwrap()) else { return not_found() };
+                let Some(comment) = at.comments.get_mut(&asked.names[2].parse().unwrap()) else {
+                    return not_found();
+                };
                 let word = asked.body["content"].as_str().unwrap().to_owned();
                 let is_new = comment.reactions.entry(who.to_owned()).or_default().insert(word.clone());
                 let body = json!({"id": 1, "user": shapes::user(who), "content": word});
