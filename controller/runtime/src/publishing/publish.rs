@@ -2,8 +2,8 @@
 //! next. Every step can be repeated: after a kill at any point, the next pass finds on the forge what is done.
 
 use kubeopt_forge::{
-    BranchHead, BranchWrite, ExpectedHead, Forge, NewPullRequest, Person, PullRequest, PullRequestQuery,
-    PullRequestUpdate, StateFilter,
+    BranchHead, BranchWrite, CommitOptions, ExpectedHead, Forge, NewPullRequest, Person, PullRequest,
+    PullRequestQuery, PullRequestUpdate, StateFilter,
 };
 use kubeopt_history::{OutboxEntry, OutboxStep};
 use kubeopt_model::pull_request::{Marker, PullRequestDraft};
@@ -183,8 +183,7 @@ pub(crate) async fn own_pull_requests(
 
 /// Whether the commit at the head of a branch is kubeopt's.
 pub(crate) fn is_own(head: &BranchHead) -> bool {
-    let own = author().email;
-    head.author_email == own && head.committer_email == own
+    head.is_by(&author().email)
 }
 
 fn branch_write(draft: &PullRequestDraft, head: Option<&BranchHead>, now: Timestamp) -> BranchWrite {
@@ -197,6 +196,7 @@ fn branch_write(draft: &PullRequestDraft, head: Option<&BranchHead>, now: Timest
         by: author(),
         at_unix_s: now.as_second(),
         expected: head.map_or(ExpectedHead::Absent, |head| ExpectedHead::At(head.oid.clone())),
+        options: CommitOptions::default(),
     }
 }
 

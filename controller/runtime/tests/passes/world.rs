@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kubeopt_forge::{
-    BranchHead, BranchWrite, ExpectedHead, Forge, LocalForge, NewPullRequest, Person, PullRequest,
-    PullRequestQuery, PullRequestState, StateFilter,
+    BranchHead, BranchWrite, CommitOptions, ExpectedHead, Forge, LocalForge, NewPullRequest, Person,
+    PullRequest, PullRequestQuery, PullRequestState, StateFilter,
 };
 use kubeopt_gitops::render::Renderer;
 use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
@@ -266,6 +266,7 @@ impl World {
             by: Person { name: "Alice".to_owned(), email: "alice@example.com".to_owned() },
             at_unix_s: self.now().as_second(),
             expected,
+            options: CommitOptions::default(),
         };
         self.forge.regenerate_branch(&repository_id(repository), &write).await.unwrap();
     }
