@@ -192,6 +192,9 @@ fn memory_request(facts: &Facts, way: Way) -> Option<String> {
             format!("{base}, and without a request its pods are the first to go when a node runs short")
         }
         (_, Way::Raised) if facts.cures_oom => killed(facts),
+        (_, Way::Raised) if memory.highest > before => {
+            format!("{base}, more than it asked for: its pods go early when a node runs short")
+        }
         (_, Way::Raised) => {
             format!(
                 "{base}, too near to what it asked for: beyond it, its pods go early when a node runs short"
