@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 mod life_cycle;
 mod manners;
+mod object;
 
 pub use life_cycle::{
     ApprovalPolicy, AutoMergePolicy, Environment, NotificationPolicy, RevertMode, RolloutPolicy, Severity,
     WatchPolicy,
 };
 pub use manners::{CodeOwners, CommitPolicy, GroupBy, PullRequestPolicy, Schedule, TitleStyle};
+pub use object::PolicyObject;
 
 use crate::quantity::{Amount, Bytes, MilliCores};
 

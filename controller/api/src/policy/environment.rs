@@ -96,7 +96,7 @@ fn mapped(layer: &Layer, asked: Asked<'_>) -> Option<KnownEnvironment> {
         layer.file.environments.iter().filter(|entry| entry.value.speaks_of(asked, &layer.file.folder));
     let entries = entries.filter_map(|entry| {
         let environment = entry.value.name.as_ref()?.value.into();
-        Some(KnownEnvironment { environment, by: format!("`environments` of {}:{}", layer.name, entry.line) })
+        Some(KnownEnvironment { environment, by: format!("`environments` of {}", layer.at(entry.line)) })
     });
     entries.max_by_key(|known| known.environment)
 }

@@ -165,11 +165,19 @@ fn shown_blackout(blackout: &kubeopt_model::policy::Blackout) -> Value {
     shown
 }
 
+/// An object of the cluster that speaks of some workloads only: what it allows holds for these.
+fn is_for_some(layer: &Layer) -> bool {
+    layer.file.is_object() && layer.file.selectors.is_some()
+}
+
 /// The keys of a repository's layer that its operators do not allow, each at its line: they have no effect. Those of a
 /// preset are told together, at the line that extends it.
 pub fn not_allowed(operators: &[Layer], layer: &Layer) -> Vec<Problem> {
-    let all: Vec<Layered<'_>> =
-        operators.iter().filter(|each| each.file.is_operators()).map(Layered::of_all).collect();
+    let all: Vec<Layered<'_>> = operators
+        .iter()
+        .filter(|each| each.file.is_operators() && !is_for_some(each))
+        .map(Layered::of_all)
+        .collect();
     let own = Layered::of_all(layer);
     let mut problems = Vec::new();
     let mut of_preset: Option<(Origin<'_>, Ban<'_>, Vec<&str>)> = None;

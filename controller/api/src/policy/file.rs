@@ -59,6 +59,8 @@ pub struct PolicyFile {
     pub(crate) environments: Vec<At<EnvironmentOf>>,
     /// Whose file it is.
     owner: Owner,
+    /// It is an object of the cluster: it has no lines that somebody counts, and its selectors say what it speaks of.
+    is_object: bool,
     warnings: Vec<Problem>,
 }
 
@@ -85,6 +87,34 @@ impl PolicyFile {
     /// Keys that are known but have no effect in this version.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// The same as an object of the cluster.
+    pub(crate) fn into_object(self, warnings: Vec<Problem>) -> Self {
+        Self { is_object: true, warnings, ..self }
+    }
+
+    /// An operator's object that lets nothing be proposed in what it selects.
+    pub(crate) fn forbidding(selectors: Option<At<Selectors>>) -> Self {
+        let enabled = Some(At { value: false, line: 1 });
+        Self {
+            folder: RepoPath::root(),
+            preset: None,
+            rules: Rules { enabled, ..Rules::default() },
+            selectors,
+            exclude: None,
+            overrides: Vec::new(),
+            allowed_overrides: None,
+            environments: Vec::new(),
+            owner: Owner::Operator,
+            is_object: true,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// It is an object of the cluster.
+    pub(crate) fn is_object(&self) -> bool {
+        self.is_object
     }
 
     /// The operator wrote it.
@@ -155,6 +185,7 @@ pub(crate) fn check_layer(
         allowed_overrides,
         environments,
         owner,
+        is_object: false,
         warnings: Vec::new(),
     })
 }

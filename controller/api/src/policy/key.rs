@@ -61,7 +61,8 @@ impl<T: Clone> AnyKey for Key<T> {
 
     fn apply(&self, layers: &[Layered<'_>], policy: &mut EffectivePolicy) {
         let weighed = self.weigh(layers);
-        let counting: Vec<_> = weighed.iter().filter(|weighed| weighed.fate == Fate::Counts).collect();
+        let counting: Vec<_> =
+            weighed.iter().filter(|weighed| matches!(weighed.fate, Fate::Counts)).collect();
         let Some((first, others)) = counting.split_first() else { return };
         let value = match self.merge {
             Merge::Together(join) => {
@@ -107,7 +108,7 @@ struct Weighed<'s, T> {
 }
 
 /// What becomes of a statement.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Fate<'s> {
     Counts,
     Nearer(Origin<'s>),

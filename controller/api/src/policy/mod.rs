@@ -11,6 +11,7 @@ pub(crate) mod keys;
 mod layered;
 pub(crate) mod life_cycle;
 pub(crate) mod manner_words;
+mod objects;
 mod selector;
 pub(crate) mod words;
 
@@ -21,3 +22,4 @@ pub use file::{OPERATOR_LAYER, POLICY_FILE_NAME, PolicyFile, policy_paths};
 pub(crate) use file::{Owner, check_layer};
 pub use keys::{EffectiveKey, effective_keys};
 pub use kubeopt_model::policy::Environment;
+pub use objects::{ClusterPolicies, POLICY_KIND};
