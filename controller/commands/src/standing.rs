@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::selection::Selection;
 use kubeopt_model::{Amount, ContainerId, Field};
 
@@ -70,6 +71,10 @@ pub struct Standing {
     pub approved: BTreeMap<(u64, String), BTreeSet<String>>,
     /// Merged pull requests that are to be taken back: who said so, and why.
     pub rolled_back: BTreeMap<u64, (String, Option<String>)>,
+    /// Merged pull requests that did harm and are to be taken back, and what was seen.
+    pub harmed: BTreeMap<u64, String>,
+    /// What harm taught.
+    pub lessons: Vec<Lesson>,
     /// When ignoring was taken back, in seconds since the epoch, of what: closed pull requests of before are forgotten.
     pub unignored: Vec<(Selection, i64)>,
 }
@@ -129,6 +134,12 @@ impl Standing {
                 self.paused = Some(Paused { until_unix_s, because, by, pull_request });
             }
             Wish::Resume => self.paused = None,
+            Wish::Harm { why, lessons, takes_back } => {
+                if takes_back {
+                    self.harmed.entry(pull_request).or_insert(why);
+                }
+                self.lessons.extend(lessons);
+            }
             Wish::Rollback { because } => {
                 self.rolled_back.entry(pull_request).or_insert((by, because));
             }

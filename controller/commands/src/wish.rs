@@ -1,6 +1,7 @@
 //! What lasts of a command that was carried out: kubeopt's own reply to the comment keeps it, hidden, so that the forge
 //! alone can tell what people asked for.
 
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::pull_request::{find_hidden, hidden};
 use kubeopt_model::selection::Selection;
 use kubeopt_model::{Amount, Field};
@@ -60,6 +61,15 @@ pub enum Wish {
     },
     /// Take that back.
     Resume,
+    /// This merged pull request did harm: kubeopt's own finding, never a person's. It is to be taken back.
+    Harm {
+        /// What was seen, as a sentence without a full stop.
+        why: String,
+        /// What it taught.
+        lessons: Vec<Lesson>,
+        /// Whether kubeopt opens a pull request that takes it back.
+        takes_back: bool,
+    },
     /// Take this merged pull request back.
     Rollback {
         /// Why; hostile text.
@@ -108,10 +118,7 @@ mod tests {
         let wishes = vec![
             Wish::Ignore { selection: selection.clone(), until_unix_s: Some(7), because },
             Wish::Unignore { selection: Selection::default() },
-            Wish::Set {
-                selection,
-                values: vec![(Field::MEMORY_REQUEST, Amount::Memory(Bytes::mebi(512)))],
-            },
+            Wish::Set { selection, values: vec![(Field::MEMORY_REQUEST, Amount::Memory(Bytes::mebi(512)))] },
             Wish::Pause { until_unix_s: None, because: None },
             Wish::Approve { proposal: "4f2a".to_owned() },
             Wish::Hold,

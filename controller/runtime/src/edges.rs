@@ -22,6 +22,7 @@ use kubeopt_report::Templates;
 use crate::progress::{Progress, Quiet};
 use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
+use crate::watching::Watches;
 
 /// Where the facts of one cluster come from.
 #[async_trait]
@@ -143,6 +144,8 @@ pub struct Edges {
     pub traces: TraceCache,
     /// What is remembered of comments.
     pub talk: Memory,
+    /// When watches are looked at next.
+    pub watches: Watches,
     /// May it write?
     pub permit: Box<dyn Permit>,
     /// Who is told how far a pass is.
@@ -189,6 +192,7 @@ impl Edges {
             history_seconds: DEFAULT_HISTORY_SECONDS,
             traces: TraceCache::default(),
             talk: Memory::default(),
+            watches: Watches::default(),
             permit: Box::new(Alone),
             progress: Box::new(Quiet),
         }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_commands::Standing;
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::pull_request::Marker;
-use kubeopt_model::{ContainerId, RepositoryId};
+use kubeopt_model::{ContainerId, RepositoryId, WorkloadId};
 use kubeopt_recommend::GivenValue;
 
 /// How a pull request is to be made anew.
@@ -76,6 +77,12 @@ impl AllOrders {
                 text: format!("set to {} by `{}` in #{}", given.value, given.by, given.pull_request),
             })
             .collect()
+    }
+
+    /// What harm taught of the containers of a workload.
+    pub(crate) fn lessons(&self, repository: &RepositoryId, workload: &WorkloadId) -> Vec<Lesson> {
+        let lessons = self.of(repository).into_iter().flat_map(|orders| &orders.standing.lessons);
+        lessons.filter(|lesson| &lesson.container.workload == workload).cloned().collect()
     }
 
     /// Why a container is to be left alone, if somebody asked for it: a sentence without a full stop.

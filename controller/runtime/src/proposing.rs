@@ -36,5 +36,6 @@ pub use decide::{Decided, Proposal};
 pub use wanted::{Left, Wanted};
 pub use weigh::Weighed;
 
+pub(crate) use demand::strictest;
 pub(crate) use prove::compare_entry;
 pub(crate) use wanted::IGNORED;

@@ -14,4 +14,5 @@ mod told;
 
 pub use answer::Answers;
 pub use listen::{Memory, Said};
+pub(crate) use take_up::take_back;
 pub use take_up::{Request, Talk};

@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
-    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload,
+    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, GivenValue, SitedField};
 
@@ -193,6 +194,8 @@ pub(crate) struct Known<'a> {
     pub(crate) filled_in: &'a dyn Fn(&Candidate) -> Resources,
     /// What people gave.
     pub(crate) given: &'a dyn Fn(&ContainerId) -> Vec<GivenValue>,
+    /// What harm taught of a workload.
+    pub(crate) lessons: &'a dyn Fn(&WorkloadId) -> Vec<Lesson>,
 }
 
 /// The demand of a unit under its policy, with what is known of its containers.
@@ -251,7 +254,7 @@ pub(crate) fn demand(
             fleet: known.fleet,
             scale_targets: candidate.scale_targets.clone(),
             given: (known.given)(&candidate.id()),
-            lessons: Vec::new(),
+            lessons: (known.lessons)(&candidate.workload.id),
         })
         .collect();
     let sites = sites.into_values().collect();

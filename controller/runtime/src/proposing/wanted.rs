@@ -340,15 +340,10 @@ pub(super) fn demand_of(
     let (fleet, filled_in) = (ground.fleet, &filled_in);
     let gpu = |id: &ContainerId| ground.gpus.get(id).cloned();
     let given = |id: &ContainerId| ground.orders.given(&unit.repository, id);
-    let known = Known {
-        usage: &usage,
-        earlier: &earlier,
-        points: &points,
-        gpu: &gpu,
-        fleet,
-        filled_in,
-        given: &given,
-    };
+    let lessons = |id: &WorkloadId| ground.orders.lessons(&unit.repository, id);
+    let (given, lessons) = (&given, &lessons);
+    let (usage, earlier, points, gpu) = (&usage, &earlier, &points, &gpu);
+    let known = Known { usage, earlier, points, gpu, fleet, filled_in, given, lessons };
     demand(unit, policy.clone(), &known)
 }
 

@@ -47,6 +47,8 @@ pub struct Merge {
     pub marker: Marker,
     /// Whether the cluster follows.
     pub sync: Sync,
+    /// When the cluster was first seen to show all values, in seconds since the epoch; none while it does not.
+    pub synced_unix_s: Option<i64>,
     /// This pass is the first that sees it so.
     pub is_news: bool,
 }
@@ -127,7 +129,7 @@ impl Edges {
             known.iter().find(|record| record.repository == *repository && record.number == pull.number);
         match pull.state {
             PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
-                let merge = follow_merge(repository, pull, marker, record, seen);
+                let merge = follow_merge(repository, pull, marker, record, seen, now);
                 merges.problems.extend(not_synced(&merge, now));
                 let remembered = self.remember_merge(&merge, now).await;
                 merges.merges.push(merge);
@@ -257,10 +259,21 @@ fn follow_merge(
     marker: Marker,
     record: Option<&PullRequestRecord>,
     seen: &Seen,
+    now: Timestamp,
 ) -> Merge {
-    let sync = sync_of(&marker, seen.clusters.values());
+    // What the cluster showed once was rolled out; what comes after is another change.
+    let was_synced = record.filter(|record| record.state == RecordedState::Synced);
+    let sync = match was_synced {
+        Some(_) => Sync::Synced,
+        None => sync_of(&marker, seen.clusters.values()),
+    };
     let is_news = record.is_none_or(|record| record.state < recorded_state(sync));
-    Merge { repository: repository.clone(), pull, marker, sync, is_news }
+    let synced_unix_s = match (sync, was_synced) {
+        (Sync::Synced, Some(record)) => Some(record.at_unix_s),
+        (Sync::Synced, None) => Some(now.as_second()),
+        (Sync::Waiting { .. }, _) => None,
+    };
+    Merge { repository: repository.clone(), pull, marker, sync, synced_unix_s, is_news }
 }
 
 fn recorded_state(sync: Sync) -> RecordedState {

@@ -268,6 +268,8 @@ fn kept(wish: &Wish, number: u64) -> String {
             until(until_unix_s)
         ),
         Wish::Resume => "kubeopt opens pull requests again.".to_owned(),
-        Wish::Rollback { .. } => format!("kubeopt takes #{number} back with a pull request of its own."),
+        Wish::Rollback { .. } | Wish::Harm { .. } => {
+            format!("kubeopt takes #{number} back with a pull request of its own.")
+        }
     }
 }

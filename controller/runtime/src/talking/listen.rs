@@ -49,6 +49,8 @@ pub struct Said {
     pub carried: Vec<Carried>,
     /// Comments with commands that were not answered, oldest first.
     pub open: Vec<ForgeComment>,
+    /// The keys of what kubeopt said itself, by pull request.
+    pub told: BTreeSet<(u64, String)>,
 }
 
 impl Edges {
@@ -60,7 +62,7 @@ impl Edges {
         let forge = self.forge(repository)?.forge.as_ref();
         let pulls = own_pull_requests(forge, repository).await?;
         let Some(begun) = pulls.iter().map(|pull| pull.created_unix_s).min() else {
-            return Ok(Said { pulls, carried: Vec::new(), open: Vec::new() });
+            return Ok(Said { pulls, carried: Vec::new(), open: Vec::new(), told: BTreeSet::new() });
         };
         let mut known = self.talk.of(repository);
         read_on(forge, repository, &mut known, begun).await?;
@@ -69,7 +71,8 @@ impl Edges {
         self.talk.keep(repository, known.clone());
         let mut open: Vec<ForgeComment> = known.open.into_values().collect();
         open.sort_by_key(|comment| (comment.created_at, comment.id));
-        Ok(Said { pulls, carried: known.carried.into_values().collect(), open })
+        let carried = known.carried.into_values().collect();
+        Ok(Said { pulls, carried, open, told: known.answered })
     }
 
     /// Whether people asked for something since the last pass, where kubeopt has pull requests. A forge that does not answer

@@ -30,6 +30,8 @@ pub struct Talk {
     pub requests: BTreeMap<RepositoryId, Vec<Request>>,
     /// kubeopt's pull requests, all states, by repository.
     pub pulls: BTreeMap<RepositoryId, Vec<PullRequest>>,
+    /// The keys of what kubeopt said itself, by repository and pull request.
+    pub told: BTreeMap<RepositoryId, BTreeSet<(u64, String)>>,
     /// What could not be read or asked.
     pub problems: Vec<Problem>,
 }
@@ -108,6 +110,7 @@ impl Edges {
                 Ok(one) => {
                     talk.orders.0.insert(repository.clone(), orders(&one.pulls, &one.carried, now));
                     talk.pulls.insert(repository.clone(), one.pulls.clone());
+                    talk.told.insert(repository.clone(), one.told.clone());
                     said.insert(repository.clone(), one);
                 }
                 Err(problem) => talk.problems.push(problem),
@@ -333,12 +336,17 @@ fn orders(pulls: &[PullRequest], carried: &[Carried], now: Timestamp) -> Orders 
         let because = because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
         take_back(pull, pulls, format!("`{by}` asked for it{because}"))
     });
-    let back = asked.collect();
+    let harmed = standing.harmed.iter().filter_map(|(number, why)| {
+        let pull =
+            pulls.iter().find(|pull| pull.number == *number && pull.state == PullRequestState::Merged)?;
+        take_back(pull, pulls, why.clone())
+    });
+    let back = asked.chain(harmed).collect();
     Orders { standing, redo: BTreeMap::new(), back, taken_back: taken_back(pulls), split }
 }
 
 /// None where that was done already, or a person said no to it.
-fn take_back(pull: &PullRequest, pulls: &[PullRequest], why: String) -> Option<TakeBack> {
+pub(crate) fn take_back(pull: &PullRequest, pulls: &[PullRequest], why: String) -> Option<TakeBack> {
     let group = rollback_group(pull.number);
     let is_of_it =
         |other: &PullRequest| Marker::find(&other.body).is_some_and(|marker| marker.group == group);

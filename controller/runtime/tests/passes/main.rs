@@ -15,6 +15,7 @@ mod forges;
 mod life_cycle;
 mod limits;
 mod metrics;
+mod outcomes;
 mod overlays;
 mod policies;
 mod prometheus;
