@@ -231,7 +231,7 @@ impl ModelExplainer {
             }
             Err(error) => {
                 state.breaker.failed(&error, now);
-                if let ReasonError::Unfit(_) | ReasonError::Declined { .. } = error {
+                if is_of_the_text(&error) {
                     state.cache.keep(question.key.clone(), Kept::Unfit, now);
                 }
                 tracing::debug!(question = key, code = error.code(), "a model's words are not used");
@@ -253,5 +253,25 @@ impl Explainer for ModelExplainer {
                 Explained { explanation: question.draft.explanation(), why_not: Some(error.problem()) }
             }
         }
+    }
+}
+
+/// Whether the same question would most likely end the same way, while its server works.
+fn is_of_the_text(error: &ReasonError) -> bool {
+    match error {
+        ReasonError::Unfit(_)
+        | ReasonError::NotTheShape { .. }
+        | ReasonError::Declined { .. }
+        | ReasonError::CutOff { .. } => true,
+        ReasonError::Net(_)
+        | ReasonError::Busy { .. }
+        | ReasonError::TooSlow { .. }
+        | ReasonError::Malformed
+        | ReasonError::UnfitBefore
+        | ReasonError::PullRequestBudget { .. }
+        | ReasonError::DayBudget { .. }
+        | ReasonError::NamespaceBudget { .. }
+        | ReasonError::Resting { .. }
+        | ReasonError::Settings { .. } => false,
     }
 }

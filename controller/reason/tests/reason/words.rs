@@ -111,7 +111,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_a_model_says_the_numbers_are_kubeopt_s(said in said(), at in 0..13_usize) {
+    fn whatever_a_model_says_the_numbers_are_kubeopt_s(said in said(), at in 0..16_usize) {
         let facts = all()[at].facts();
         let (own, shown) = (explain(&facts), outcome(&said, &facts));
         prop_assert_eq!(&shown.figures, &own.figures);
