@@ -68,6 +68,14 @@ pub(crate) struct Server {
     provider: Provider,
 }
 
+/// What came of a question.
+pub(crate) struct Asked {
+    /// Of the last attempt.
+    pub(crate) reply: Result<Reply, ReasonError>,
+    /// Tokens of the attempts before it; none where nobody tells.
+    pub(crate) spent_before: Option<u64>,
+}
+
 /// What came of one attempt.
 enum Attempt {
     /// An answer, or an error that a second attempt would not change.
@@ -108,25 +116,30 @@ impl Server {
     }
 
     /// Asks, at most twice.
-    pub(crate) async fn ask(&self, model: &str, prompt: &Prompt) -> Result<Reply, ReasonError> {
+    pub(crate) async fn ask(&self, model: &str, prompt: &Prompt) -> Asked {
         let slow = ReasonError::TooSlow { limit_s: TOTAL.as_secs() };
-        tokio::time::timeout(TOTAL, self.attempts(model, prompt)).await.unwrap_or(Err(slow))
+        let asked = tokio::time::timeout(TOTAL, self.attempts(model, prompt)).await;
+        // What was spent until then nobody tells.
+        asked.unwrap_or(Asked { reply: Err(slow), spent_before: None })
     }
 
-    async fn attempts(&self, model: &str, prompt: &Prompt) -> Result<Reply, ReasonError> {
-        let form = match self.attempt(model, prompt, Form::Schema).await {
-            Attempt::Over(result) => return result,
-            Attempt::Later(Some(asked), error) if asked > WAIT_MAX => return Err(error),
-            Attempt::Later(asked, _) => {
-                tokio::time::sleep(asked.unwrap_or_else(|| jittered(WAIT))).await;
-                Form::Schema
+    async fn attempts(&self, model: &str, prompt: &Prompt) -> Asked {
+        let (form, first) = match self.attempt(model, prompt, Form::Schema).await {
+            Attempt::Over(reply) => return Asked { reply, spent_before: Some(0) },
+            Attempt::Later(Some(asked), error) if asked > WAIT_MAX => {
+                return Asked { reply: Err(error), spent_before: Some(0) };
             }
-            Attempt::Plainer(_) => Form::Object,
+            Attempt::Later(asked, error) => {
+                tokio::time::sleep(asked.unwrap_or_else(|| jittered(WAIT))).await;
+                (Form::Schema, error)
+            }
+            Attempt::Plainer(error) => (Form::Object, error),
         };
-        match self.attempt(model, prompt, form).await {
+        let reply = match self.attempt(model, prompt, form).await {
             Attempt::Over(result) => result,
             Attempt::Later(_, error) | Attempt::Plainer(error) => Err(error),
-        }
+        };
+        Asked { reply, spent_before: first.tokens() }
     }
 
     async fn attempt(&self, model: &str, prompt: &Prompt, form: Form) -> Attempt {

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use kubeopt_model::{Explanation, Field, Problem};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::asked::{Endpoint, Server};
+use crate::asked::{Asked, Endpoint, Server};
 use crate::breaker::Breaker;
 use crate::budget::{Spender, Spent, TokenBudget};
 use crate::cache::{Cache, Kept};
@@ -210,11 +211,13 @@ impl ModelExplainer {
     ) -> Result<Explanation, ReasonError> {
         let key = &question.key[..16];
         tracing::debug!(question = key, model = self.settings.model, "asking a model to word an explanation");
-        let reply = self.server.ask(&self.settings.model, &question.prompt).await;
-        let tokens = match &reply {
+        let Asked { reply, spent_before } = self.server.ask(&self.settings.model, &question.prompt).await;
+        let spent_last = match &reply {
             Ok(reply) => reply.tokens,
             Err(error) => error.tokens(),
         };
+        // What is not told is taken for what was set aside.
+        let spent = [spent_before, spent_last].map(|spent| spent.unwrap_or(reserved / ATTEMPTS)).iter().sum();
         let outcome = reply.and_then(|reply| {
             let wording = reply.text.as_deref().and_then(Wording::read);
             let wording = wording.ok_or(ReasonError::NotTheShape { tokens: 0 })?;
@@ -222,7 +225,7 @@ impl ModelExplainer {
         });
         let now = (self.clock)();
         let mut state = self.state();
-        state.spent.settle(spender, reserved, tokens.unwrap_or(reserved), now);
+        state.spent.settle(spender, reserved, spent, now);
         match outcome {
             Ok((explanation, wording)) => {
                 state.breaker.succeeded();
@@ -231,7 +234,7 @@ impl ModelExplainer {
             }
             Err(error) => {
                 state.breaker.failed(&error, now);
-                if let ReasonError::Unfit(_) | ReasonError::Declined { .. } = error {
+                if is_of_the_text(&error) {
                     state.cache.keep(question.key.clone(), Kept::Unfit, now);
                 }
                 tracing::debug!(question = key, code = error.code(), "a model's words are not used");
@@ -246,7 +249,8 @@ impl Explainer for ModelExplainer {
     async fn explain(&self, subject: Subject<'_>) -> Explained {
         let question = self.question(subject.facts);
         let namespace = subject.facts.container.workload.namespace.as_str();
-        let spender = Spender { pull_request: subject.pull_request, namespace };
+        let pull_request = digest(subject.pull_request);
+        let spender = Spender { pull_request: &pull_request, namespace };
         match self.words(&question, spender).await {
             Ok(explanation) => Explained { explanation, why_not: None },
             Err(error) => {
@@ -254,4 +258,29 @@ impl Explainer for ModelExplainer {
             }
         }
     }
+}
+
+/// Whether the same question would most likely end the same way, while its server works.
+fn is_of_the_text(error: &ReasonError) -> bool {
+    match error {
+        ReasonError::Unfit(_)
+        | ReasonError::NotTheShape { .. }
+        | ReasonError::Declined { .. }
+        | ReasonError::CutOff { .. } => true,
+        ReasonError::Net(_)
+        | ReasonError::Busy { .. }
+        | ReasonError::TooSlow { .. }
+        | ReasonError::Malformed
+        | ReasonError::UnfitBefore
+        | ReasonError::PullRequestBudget { .. }
+        | ReasonError::DayBudget { .. }
+        | ReasonError::NamespaceBudget { .. }
+        | ReasonError::Resting { .. }
+        | ReasonError::Settings { .. } => false,
+    }
+}
+
+/// What a pull request is remembered by: as short for any text, and no name.
+fn digest(text: &str) -> String {
+    hex::encode(&Sha256::digest(text.as_bytes())[..8])
 }

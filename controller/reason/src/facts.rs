@@ -3,12 +3,14 @@
 //! Values only. Nothing here holds an image, an annotation, an environment variable, an argument, a node's name or a line
 //! of a log.
 
+use kubeopt_model::java::JavaFlags;
 use kubeopt_model::load::LoadWindows;
 use kubeopt_model::recommendation::Risk;
 use kubeopt_model::usage::{Startup, Strain};
 use kubeopt_model::workload::Scaler;
 use kubeopt_model::{
-    Bytes, Change, ContainerId, ContainerRole, Coverage, Field, MilliCores, Resources, TargetChange,
+    Bytes, Change, Container, ContainerId, ContainerRole, Coverage, Field, MilliCores, Resources,
+    TargetChange, Workload,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +118,15 @@ pub struct OomFacts {
     pub limit: Option<Bytes>,
 }
 
+/// The heap of a JVM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeapFacts {
+    /// What it may take with the proposed limit.
+    pub max: Bytes,
+    /// It is a share of the limit, and so changes with it.
+    pub follows_limit: bool,
+}
+
 /// After how long a load comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -183,10 +194,8 @@ pub struct Circumstances {
     pub role: ContainerRole,
     /// What others, who have seen its image and its usage, take it for.
     pub told: Option<Profile>,
-    /// Flags of a JVM were found.
-    pub is_java: bool,
-    /// The highest heap of that JVM.
-    pub heap_max: Option<Bytes>,
+    /// Flags of its JVM, if it runs on one.
+    pub java: Option<JavaFlags>,
     /// Its HorizontalPodAutoscaler.
     pub scaler: Option<Scaler>,
     /// Seasons of its CPU that were tested, the strongest first.
@@ -201,13 +210,24 @@ pub struct Circumstances {
     pub cpu_quantile: f64,
 }
 
+impl Circumstances {
+    /// What the cluster shows of a container. What others find out, such as seasons, is added to it.
+    pub fn seen(workload: &Workload, container: &Container) -> Self {
+        Self {
+            role: container.role,
+            java: container.java.clone(),
+            scaler: workload.scaler.clone(),
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for Circumstances {
     fn default() -> Self {
         Self {
             role: ContainerRole::Main,
             told: None,
-            is_java: false,
-            heap_max: None,
+            java: None,
             scaler: None,
             seasons: Vec::new(),
             windows: None,
@@ -266,8 +286,8 @@ pub struct Facts {
     pub forecast: Option<Forecast>,
     /// How the rule did before.
     pub track_record: Option<TrackRecord>,
-    /// The highest heap of its JVM.
-    pub heap_max: Option<Bytes>,
+    /// The heap of its JVM, as far as its flags tell.
+    pub heap: Option<HeapFacts>,
     /// Risk by rule.
     pub risk: Risk,
 }

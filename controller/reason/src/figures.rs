@@ -136,8 +136,8 @@ fn memory_figures(facts: &Facts, figures: &mut Figures) {
             figures.insert("oom_limit", shown_amount(Amount::Memory(limit)));
         }
     }
-    if let Some(heap) = facts.heap_max {
-        figures.insert("heap", shown_amount(Amount::Memory(heap)));
+    if let Some(heap) = facts.heap {
+        figures.insert("heap", shown_amount(Amount::Memory(heap.max)));
     }
 }
 

@@ -6,7 +6,7 @@ use kubeopt_model::usage::{HourSeries, ResourceUsage};
 use kubeopt_model::{Amount, Bytes, ContainerUsage, Coverage, Field, MilliCores, WorkloadKind};
 
 use crate::facts::{
-    Circumstances, CpuFacts, Decider, Facts, HpaAdvice, MemoryFacts, OomFacts, Profile, Rhythm,
+    Circumstances, CpuFacts, Decider, Facts, HeapFacts, HpaAdvice, MemoryFacts, OomFacts, Profile, Rhythm,
 };
 use crate::profile::profile;
 
@@ -40,6 +40,7 @@ impl Facts {
         let (usage, known) = (&member.usage, known(member));
         let profile = profile(&member.container, &known);
         let rhythm = rhythm(&known);
+        let heap = heap(&known, member);
         let hpa_advice = advise(member, profile, &known, rhythm.as_ref());
         Some(Self {
             container: member.container.clone(),
@@ -68,10 +69,17 @@ impl Facts {
             targets: recommendation.targets.clone(),
             forecast: known.forecast,
             track_record: known.track_record.filter(|record| record.windows > 0),
-            heap_max: known.heap_max,
+            heap,
             risk: recommendation.risk,
         })
     }
+}
+
+/// What the heap may take with the proposed limit.
+fn heap(known: &Circumstances, member: &Member) -> Option<HeapFacts> {
+    let java = known.java.as_ref()?;
+    let max = java.heap_within(member.resources.after.limits.memory)?;
+    Some(HeapFacts { max, follows_limit: java.heap_follows_limit() })
 }
 
 /// Of the members that share values, the one that needs most memory, and of those most CPU.

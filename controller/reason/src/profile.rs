@@ -78,7 +78,7 @@ pub(crate) fn profile(container: &ContainerId, known: &Circumstances) -> Profile
     }
     match (known.told, kind) {
         (Some(profile), _) if profile != Profile::Serving => profile,
-        _ if known.is_java => Profile::Jvm,
+        _ if known.java.is_some() => Profile::Jvm,
         (_, WorkloadKind::StatefulSet) => Profile::Stateful,
         (
             _,
@@ -98,6 +98,7 @@ fn by_words(name: &str) -> Option<Profile> {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_model::java::JavaFlags;
     use kubeopt_model::{ClusterName, ContainerName, Namespace, ObjectName, WorkloadId};
 
     use super::*;
@@ -142,7 +143,11 @@ mod tests {
 
     #[test]
     fn what_others_know_counts_where_names_say_nothing() {
-        let told = |told| Circumstances { told: Some(told), is_java: true, ..Circumstances::default() };
+        let told = |told| Circumstances {
+            told: Some(told),
+            java: Some(JavaFlags::default()),
+            ..Circumstances::default()
+        };
         let api = id(WorkloadKind::Deployment, "api", "api");
         assert_eq!(profile(&api, &told(Profile::Database)), Profile::Database);
         assert_eq!(profile(&api, &told(Profile::Serving)), Profile::Jvm);

@@ -78,11 +78,18 @@ fn lowers(facts: &Facts, resource: Resource) -> bool {
 
 fn oom_again(facts: &Facts) -> Option<&'static str> {
     facts.oom?;
-    Some(if facts.cures_oom {
-        "How much it needed when it was killed nobody has seen: if it is killed again, raise the limit further."
-    } else {
-        "It was killed for memory {{oom_kills}}, last on {{oom_last_day}}, and this change does not give it more: look into \
-         the cause first."
+    let raised = matches!(facts.way(Field::MEMORY_LIMIT), Way::Raised | Way::Removed);
+    Some(match (facts.cures_oom || raised, facts.resources.after.limits.memory) {
+        (true, _) => {
+            "How much it needed when it was killed nobody has seen: if it is killed again, raise the limit further."
+        }
+        (false, Some(_)) => {
+            "It was killed for memory {{oom_kills}}, last on {{oom_last_day}}, and its memory limit is not raised: look into \
+             the cause first."
+        }
+        (false, None) => {
+            "It was killed for memory {{oom_kills}}, last on {{oom_last_day}}, without a limit of its own: its node ran short."
+        }
     })
 }
 
@@ -129,13 +136,17 @@ fn heap(facts: &Facts) -> Option<&'static str> {
     if facts.profile != Profile::Jvm || !facts.changed().any(|field| field.resource == Resource::Memory) {
         return None;
     }
-    Some(match facts.heap_max {
+    Some(match facts.heap {
+        Some(heap) if heap.follows_limit => {
+            "Its heap follows the memory limit and may take {{heap}} with this change: look at how often its garbage \
+             collector runs."
+        }
         Some(_) => {
             "Its heap may take {{heap}} whatever the request says, and metaspace, threads and buffers come on top: size \
              both together."
         }
         None => {
-            "How large its heap may become is not known: a heap that follows the memory limit shrinks or grows with it."
+            "How large its heap may become is not known: one that follows the memory limit changes with it."
         }
     })
 }

@@ -129,9 +129,7 @@ fn cpu_request(facts: &Facts, way: Way) -> Option<String> {
         (Some(Decider::Floor), _) => format!("{base}, and the floor of the policy is what decides"),
         (Some(Decider::Ceiling), _) => format!("{base}, but the policy's ceiling or a limit stops it there"),
         (Some(Decider::ScalePoint), _) => {
-            format!(
-                "{base}; its autoscaler's target moves along, so that replicas are added at the same load"
-            )
+            format!("{base}; with less, its autoscaler's target would have to be too near to all of it")
         }
         (Some(Decider::Vpa), _) => {
             "this is what its VerticalPodAutoscaler sets already, so Git says what runs".to_owned()
@@ -169,7 +167,7 @@ fn memory_request(facts: &Facts, way: Way) -> Option<String> {
     let bound = facts.decider(Field::MEMORY_REQUEST);
     Some(match (bound, way) {
         (Some(Decider::OomKill), _) => killed(facts),
-        (Some(Decider::JavaHeap), _) if facts.heap_max.is_some() => {
+        (Some(Decider::JavaHeap), _) if facts.heap.is_some() => {
             "the heap may grow to {{heap}}, and a JVM needs room beside it".to_owned()
         }
         (Some(Decider::JavaHeap), _) => format!("{base}, and a JVM needs room beside its heap"),
@@ -184,7 +182,9 @@ fn memory_request(facts: &Facts, way: Way) -> Option<String> {
         (Some(Decider::Vpa), _) => {
             "this is what its VerticalPodAutoscaler sets already, so Git says what runs".to_owned()
         }
-        (Some(Decider::ScalePoint), _) => format!("{base}; its autoscaler's target moves along"),
+        (Some(Decider::ScalePoint), _) => {
+            format!("{base}; with less, its autoscaler's target would have to be too near to all of it")
+        }
         (Some(Decider::Namespace), _) => {
             format!("{base}; a quota, a range or the size of the nodes bounds it")
         }

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use kubeopt_model::WordedBy;
-use kubeopt_reason::Provider::Anthropic;
+use kubeopt_reason::Provider::{Anthropic, OpenAiCompatible};
 use kubeopt_reason::{
     ComputedExplainer, Explainer as _, ModelExplainer, Remembered, Subject, TokenBudget, explain,
 };
@@ -90,6 +90,23 @@ async fn budgets_are_hard_and_say_so() {
         }
         assert_eq!(last, code);
         assert!(asked(&server).await.len() - before < 4, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn every_attempt_is_counted() {
+    let facts = named("api-with-office-hours").facts();
+    for (first, spent) in [
+        (answer(OpenAiCompatible, "Sure! Here it is:"), 2400),
+        (ResponseTemplate::new(503).insert_header("retry-after", "0"), 1200),
+    ] {
+        let server = server(vec![first, answer(OpenAiCompatible, &worded(FIT, json!([])))]).await;
+        let explainer =
+            ModelExplainer::new(settings(OpenAiCompatible, &server.uri()), Hands::new().clock()).unwrap();
+        assert_eq!(ask(&explainer, &facts).await.why_not, None);
+        let remembered = serde_json::to_value(explainer.remembered()).unwrap();
+        assert_eq!(remembered["spent"]["today"], spent);
+        assert_eq!(remembered["spent"]["namespaces"]["payments"], spent);
     }
 }
 

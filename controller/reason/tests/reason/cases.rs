@@ -1,5 +1,6 @@
 //! Typical workloads, made as the earlier stages hand them over.
 
+use kubeopt_model::java::JavaFlags;
 use kubeopt_model::load::{HourSpan, LoadWindows};
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::recommendation::{Effect, Member, Recommendation, Risk};
@@ -7,8 +8,8 @@ use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage, Startup,
 use kubeopt_model::workload::{Scaler, ScalerTarget};
 use kubeopt_model::{
     Amount, Bytes, Change, ClusterName, ContainerId, ContainerName, ContainerRole, ContainerUsage, Coverage,
-    Field, ForgeName, MilliCores, Namespace, ObjectName, Reason, RepositoryId, Resource, Resources, Window,
-    WorkloadId, WorkloadKind,
+    EditSite, Field, ForgeName, MilliCores, Namespace, ObjectName, Reason, RepositoryId, Resource, Resources,
+    ScaleTarget, TargetChange, Window, WorkloadId, WorkloadKind,
 };
 use kubeopt_reason::facts::{Forecast, Period, Season, TrackRecord};
 use kubeopt_reason::{Circumstances, Facts};
@@ -39,6 +40,7 @@ pub(crate) struct Case {
     risk: Risk,
     cures_oom: bool,
     others: usize,
+    targets: Vec<TargetChange>,
     edit: fn(&mut ContainerUsage),
     pub(crate) known: Circumstances,
 }
@@ -61,6 +63,7 @@ impl Case {
             risk: Risk::Low,
             cures_oom: false,
             others: 0,
+            targets: vec![],
             edit: |_| {},
             known: Circumstances::default(),
         }
@@ -91,7 +94,7 @@ impl Case {
             removals: vec![],
             additions: vec![],
             patches: vec![],
-            targets: vec![],
+            targets: self.targets.clone(),
             reasons: self.reasons.iter().map(reason).collect(),
             left: vec![],
             risk: self.risk,
@@ -207,6 +210,21 @@ fn scaler(resource: Resource, utilization_percent: Option<u32>) -> Option<Scaler
     Some(Scaler { name: "web".to_owned(), min_replicas: 2, max_replicas: 9, targets })
 }
 
+/// A target that moves from one share to another.
+fn target(percent: u32, after: u32) -> TargetChange {
+    let point = Amount::Cpu(MilliCores(700));
+    TargetChange {
+        target: ScaleTarget {
+            scaler: "web".to_owned(),
+            resource: Resource::Cpu,
+            percent,
+            site: EditSite::live_only(percent.to_string()),
+        },
+        after,
+        scale_point: Change { before: point, after: point },
+    }
+}
+
 /// Reads four quantities in the order of [`Field::ALL`]; an empty text leaves the field unset.
 fn resources(texts: [&str; 4]) -> Resources {
     let mut resources = Resources::default();
@@ -260,8 +278,7 @@ pub(crate) fn all() -> Vec<Case> {
         },
         Case {
             known: Circumstances {
-                is_java: true,
-                heap_max: Some(Bytes::mebi(1024)),
+                java: Some(JavaFlags { heap_max: Some(Bytes::mebi(1024)), ..JavaFlags::default() }),
                 ..Circumstances::default()
             },
             reasons: vec![("cpu-cost", Field::CPU_REQUEST), ("java-heap", Field::MEMORY_REQUEST)],
@@ -343,6 +360,50 @@ pub(crate) fn all() -> Vec<Case> {
             cpu: vec![(20.0, 9000)],
             cpu_max: 90.0,
             ..Case::new("sidecar", Deployment, ("api", "istio-proxy"))
+        },
+        Case {
+            known: Circumstances {
+                scaler: scaler(Resource::Cpu, Some(70)),
+                forecast: Some(Forecast {
+                    days: 7,
+                    peak: MilliCores(291),
+                    band: (MilliCores(240), MilliCores(305)),
+                }),
+                ..daily(&[(9, 8)])
+            },
+            before: ["1", "", "1Gi", "1Gi"],
+            after: ["840m", "", "1Gi", "1Gi"],
+            targets: vec![target(70, 84)],
+            reasons: vec![("cpu-cost", Field::CPU_REQUEST), ("scaler", Field::CPU_REQUEST)],
+            ..Case::new("shop-whose-target-moves", Deployment, ("shop", "web"))
+        },
+        Case {
+            known: Circumstances {
+                java: Some(JavaFlags { max_ram_basis_points: Some(7500), ..JavaFlags::default() }),
+                ..Circumstances::default()
+            },
+            reasons: vec![("memory-cost", Field::MEMORY_REQUEST), ("java-heap", Field::MEMORY_REQUEST)],
+            before: ["310m", "", "4Gi", "4Gi"],
+            after: ["310m", "", "2Gi", "2Gi"],
+            memory: vec![1500.0, 1620.0, 1590.0],
+            ..Case::new("jvm-whose-heap-follows", Deployment, ("invoices", "app"))
+        },
+        Case {
+            reasons: vec![
+                ("cpu-cost", Field::CPU_REQUEST),
+                ("vpa", Field::CPU_REQUEST),
+                ("quota", Field::MEMORY_REQUEST),
+            ],
+            before: ["200m", "", "512Mi", "1Gi"],
+            after: ["420m", "", "640Mi", "1Gi"],
+            memory: vec![700.0, 720.0, 690.0],
+            cpu: vec![(380.0, 4000)],
+            cpu_max: 400.0,
+            edit: |usage| {
+                usage.oom_kills =
+                    vec![OomKill { container: usage.container.clone(), at_unix_s: FROM, limit: None }]
+            },
+            ..Case::new("service-beside-a-vpa", Deployment, ("search", "app"))
         },
         Case {
             replicas: 3,

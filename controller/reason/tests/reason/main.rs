@@ -5,6 +5,7 @@
 mod budgets;
 mod cases;
 mod explained;
+mod gathered;
 mod servers;
 mod wire;
 mod words;
