@@ -197,6 +197,15 @@ fn what_cannot_be_seen_is_kept_and_where_nothing_ever_was_nothing_is_proposed() 
 }
 
 #[test]
+fn the_example_is_a_manifest_without_a_fault() {
+    let text = include_str!("../../../../examples/rightsizing-policy.yaml");
+    assert!(PolicyFile::is_manifest(text));
+    let file = PolicyFile::parse_manifest(text, "rightsizing-policy.yaml", PRESETS).unwrap();
+    let policy = ask(&[Layer { name: "example".to_owned(), file }], "payments-eu");
+    assert_eq!((policy.changes.max_decrease, policy.approval.approvers), (0.4, 2));
+}
+
+#[test]
 fn a_manifest_is_checked_before_somebody_applies_it() {
     let manifest = |spec: &str| {
         format!(
