@@ -142,6 +142,9 @@ pub fn find_hidden<T: DeserializeOwned>(open: &str, text: &str) -> Option<T> {
     serde_json::from_str(&text[start..end]).ok()
 }
 
+/// The group of the first pull request of a repository, which changes no value.
+pub const ONBOARDING: &str = "onboarding";
+
 /// The group of the pull request that takes another one back.
 pub fn rollback_group(number: u64) -> String {
     format!("{ROLLBACK_OF}{number}")

@@ -171,6 +171,19 @@ pub enum KnownFrom {
     Configured,
 }
 
+impl KnownFrom {
+    /// Who rolls out what is merged, where the cluster tells it.
+    pub fn delivered_by(&self) -> Option<&'static str> {
+        match self {
+            Self::Applied(AppliedBy::FluxKustomization { .. } | AppliedBy::FluxHelmRelease { .. }) => {
+                Some("Flux")
+            }
+            Self::Applied(AppliedBy::ArgoApplication { .. }) => Some("Argo CD"),
+            Self::Applied(AppliedBy::Object { .. }) | Self::Annotated | Self::Configured => None,
+        }
+    }
+}
+
 /// Which files of a plain folder are manifests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

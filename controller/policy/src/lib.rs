@@ -26,7 +26,7 @@ pub use codes::CODES;
 pub use guardrails::{GUARDRAILS, Guardrail, Outcome, Verdict};
 pub use hold::{Hold, Publishing, hold};
 pub use merging::{Hindrance, Merging, may_merge, may_merge_revert, unsure_value};
-pub use presets::{PRESETS, preset};
+pub use presets::{FIRST_POLICY, PRESETS, preset};
 pub use promised::Promised;
 pub use rollout::{RolloutStep, Stage, next_environment, rollout_hold, wave_of};
 pub use size::ChangeSize;

@@ -32,3 +32,6 @@ mod tests {
         assert!(preset("balanced").is_some() && preset("reckless").is_none());
     }
 }
+
+/// The policy file that a repository gets in its first pull request.
+pub const FIRST_POLICY: &str = include_str!("../../../policies/first.kubeopt.yaml");

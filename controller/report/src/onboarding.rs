@@ -1,7 +1,7 @@
 //! The first pull request of a repository: what was found, what to expect, and the policy file that it adds. Knows nothing
 //! of forges.
 
-use kubeopt_model::pull_request::{Marker, hidden};
+use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{ClusterName, Money};
 use serde::Serialize;
 

@@ -36,6 +36,7 @@ embedded![
     "pull-request/body.md.tera",
     "pull-request/commit.txt.tera",
     "pull-request/details.md.tera",
+    "pull-request/onboarding.md.tera",
     "pull-request/title.txt.tera",
     "reports/scan.html.tera",
 ];

@@ -84,6 +84,9 @@ pub const CONVERSATION: &str = "E-RUN-019";
 /// A label, a reviewer or a status could not be put on a pull request.
 pub const NOT_ARRANGED: &str = "E-RUN-020";
 
+/// A repository was asked whether kubeopt may work there.
+pub const ONBOARDING: &str = "E-RUN-023";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -143,6 +146,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         NOT_ARRANGED,
         "A label, reviewer, assignee or status could not be put on a pull request, which is there all the same.",
+    ),
+    (
+        ONBOARDING,
+        "A repository was asked in its first pull request whether kubeopt may work there, and has not said yes.",
     ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),

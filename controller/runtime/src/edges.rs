@@ -1,9 +1,11 @@
 //! Where the world begins: clusters, metrics, stores, repositories and forges, as one value that a pass is given.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use kubeopt_api::PolicyFile;
+use kubeopt_api::policy::ClusterPolicies;
 use kubeopt_cost::Terms;
 use kubeopt_forge::Forge;
 use kubeopt_gitops::render::Renderer;
@@ -96,6 +98,10 @@ pub enum GitAccess {
     Local,
 }
 
+/// The policies of each cluster, as they were seen last: a broken one never loosens what it said before.
+#[derive(Debug, Default)]
+pub struct KnownPolicies(pub(crate) Mutex<BTreeMap<ClusterName, ClusterPolicies>>);
+
 /// Which workloads are looked at.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -142,6 +148,8 @@ pub struct Edges {
     pub history_seconds: i64,
     /// Traces of earlier passes.
     pub traces: TraceCache,
+    /// Policies of clusters, as they were seen last.
+    pub policies: KnownPolicies,
     /// What is remembered of comments.
     pub talk: Memory,
     /// When watches are looked at next.
@@ -191,6 +199,7 @@ impl Edges {
             shown: Selection::default(),
             history_seconds: DEFAULT_HISTORY_SECONDS,
             traces: TraceCache::default(),
+            policies: KnownPolicies::default(),
             talk: Memory::default(),
             watches: Watches::default(),
             permit: Box::new(Alone),

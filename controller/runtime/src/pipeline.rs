@@ -1,5 +1,6 @@
 //! The whole pass on one screen. Data flows one way; what a pass learns returns through the journal and the forge.
 
+use kubeopt_model::pull_request::PullRequestDraft;
 use kubeopt_model::{Problem, Timestamp};
 
 use crate::edges::Edges;
@@ -25,6 +26,8 @@ pub struct PassReport {
     pub merges: Merges,
     /// What became of merges that are watched.
     pub watching: Watching,
+    /// First contacts with repositories.
+    pub first_contacts: Vec<(PullRequestDraft, Published)>,
     /// What is proposed, what is left, and why.
     pub decided: Decided,
     /// What became of each proposal, in the order of `decided.proposals`; empty for a plan.
@@ -46,12 +49,24 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let orders = &talk.orders;
     let wanted = edges.want(&seen, &sites, orders, now).await?; //         recommend, then guardrails, per scalar in Git
     let decided = edges.decide(wanted, &seen, &sites, orders, now).await; // edit, prove (IO: render again), bill, describe
-    let (published, not_arranged) = edges.publish(&decided.proposals, orders, now).await; // IO out
-    merges.problems.extend(not_arranged);
+    let first = edges.onboard(&talk.pulls, &seen, &sites, &decided, now).await; // IO out: first contacts
+    let (published, not_arranged) = edges.publish(&decided.proposals, orders, &first.waiting, now).await; // IO out
+    merges.problems.extend(not_arranged.into_iter().chain(first.problems));
     edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
     merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
     let answers = edges.answer(&talk, &decided, &published).await; //        IO out: replies to comments
-    let mut report = PassReport { at: now, seen, sites, talk, merges, watching, decided, published, answers };
+    let mut report = PassReport {
+        at: now,
+        seen,
+        sites,
+        talk,
+        merges,
+        watching,
+        first_contacts: first.published,
+        decided,
+        published,
+        answers,
+    };
     edges.record(&mut report).await; //                            IO state: the audit, for people and the next pass
     Ok(report)
 }
@@ -67,7 +82,18 @@ pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let wanted = edges.want(&seen, &sites, &talk.orders, now).await?;
     let decided = edges.decide(wanted, &seen, &sites, &talk.orders, now).await;
     let (merges, watching, answers) = (Merges::default(), Watching::default(), Answers::default());
-    Ok(PassReport { at: now, seen, sites, talk, merges, watching, decided, published: Vec::new(), answers })
+    Ok(PassReport {
+        at: now,
+        seen,
+        sites,
+        talk,
+        merges,
+        watching,
+        first_contacts: Vec::new(),
+        decided,
+        published: Vec::new(),
+        answers,
+    })
 }
 
 impl PassReport {

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use kubeopt_api::Layer;
+use kubeopt_api::policy::{ClusterPolicies, OPERATOR_LAYER, POLICY_FILE_NAME, not_allowed, policy_paths};
 pub use kubeopt_api::policy::{ExplainedKey, PolicyFile, Said, Standing, keys_named};
-use kubeopt_api::policy::{OPERATOR_LAYER, POLICY_FILE_NAME, not_allowed, policy_paths};
-use kubeopt_model::{Problem, RepoPath, RepositoryId};
+use kubeopt_model::{ClusterName, Problem, RepoPath, RepositoryId};
 
 use crate::located::Sites;
 
@@ -14,6 +14,7 @@ use crate::located::Sites;
 #[derive(Debug, Default)]
 pub struct PolicyFiles {
     operator: Option<PolicyFile>,
+    clusters: BTreeMap<ClusterName, ClusterPolicies>,
     read: BTreeMap<(RepositoryId, String), ReadFiles>,
 }
 
@@ -21,9 +22,14 @@ pub struct PolicyFiles {
 type ReadFiles = BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>;
 
 impl PolicyFiles {
-    /// Reads the policy files of every traced branch.
-    pub fn read(operator: Option<&PolicyFile>, sites: &Sites) -> Self {
-        let mut files = Self { operator: operator.cloned(), read: BTreeMap::new() };
+    /// Reads the policy files of every traced branch; `clusters` are the policies that stand in clusters.
+    pub fn read(
+        operator: Option<&PolicyFile>,
+        clusters: &BTreeMap<ClusterName, ClusterPolicies>,
+        sites: &Sites,
+    ) -> Self {
+        let (operator, clusters) = (operator.cloned(), clusters.clone());
+        let mut files = Self { operator, clusters, read: BTreeMap::new() };
         for trace in sites.traces.values().flatten() {
             let snapshot = &trace.snapshot;
             let found = snapshot
@@ -36,18 +42,21 @@ impl PolicyFiles {
         files
     }
 
-    /// The layers that speak of a path, the farthest first.
+    /// The layers that speak of a path for workloads of a cluster, the farthest first: the configuration, the cluster's
+    /// objects, the repository's files.
     ///
     /// # Errors
     /// When one of them cannot be read, its first problem: nothing below it is edited until it is mended. The others are
     /// in [`PolicyFiles::problems`].
     pub fn layers(
         &self,
+        cluster: &ClusterName,
         repository: &RepositoryId,
         base: &str,
         path: &RepoPath,
     ) -> Result<Vec<Layer>, Problem> {
         let mut layers = self.operators();
+        layers.extend(self.clusters.get(cluster).map(ClusterPolicies::layers).unwrap_or_default());
         let Some(read) = self.read.get(&(repository.clone(), base.to_owned())) else { return Ok(layers) };
         for place in policy_paths(path) {
             if let Some(file) = read.get(&place) {
@@ -60,7 +69,9 @@ impl PolicyFiles {
 
     /// Errors and warnings of all files that were read, and the keys that the operator does not allow them to set.
     pub fn problems(&self) -> Vec<Problem> {
-        let operators = self.operators();
+        let mut operators = self.operators();
+        operators.extend(self.clusters.values().flat_map(ClusterPolicies::layers));
+        let objects = self.clusters.values().flat_map(ClusterPolicies::problems);
         let files = self.read.values().flatten();
         files
             .flat_map(|(path, file)| match file {
@@ -72,6 +83,7 @@ impl PolicyFiles {
                 }
                 Err(problems) => problems.clone(),
             })
+            .chain(objects)
             .collect()
     }
 

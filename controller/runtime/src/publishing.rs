@@ -2,7 +2,8 @@
 //! what they merged.
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
-//! statuses, `withdrawn` closes what nothing stands behind, and `merges` looks after what was
+//! statuses, `withdrawn` closes what nothing stands behind,
+//! `onboard` asks a new repository whether kubeopt may work there, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
@@ -11,6 +12,7 @@ mod arrange;
 mod manners;
 mod marked;
 mod merges;
+mod onboard;
 mod publish;
 mod withdrawn;
 

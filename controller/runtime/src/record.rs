@@ -31,7 +31,9 @@ fn events(report: &PassReport) -> Vec<Event> {
         detail: serde_json::json!({ "text": text }),
     };
     let mut events = Vec::new();
-    for (proposal, published) in report.decided.proposals.iter().zip(&report.published) {
+    let proposed = report.decided.proposals.iter().map(|proposal| &proposal.draft).zip(&report.published);
+    let first = report.first_contacts.iter().map(|(draft, published)| (draft, published));
+    for (draft, published) in first.chain(proposed) {
         let (kind, text) = match published {
             Published::Opened(pull) => ("opened", format!("#{} {}", pull.number, pull.title)),
             Published::Updated(pull) => ("updated", format!("#{} {}", pull.number, pull.title)),
@@ -40,7 +42,7 @@ fn events(report: &PassReport) -> Vec<Event> {
             Published::Waiting(problem) => ("waiting", problem.text.clone()),
             Published::Failed(problem) => ("failed", problem.text.clone()),
         };
-        events.push(event(kind, format!("{} {}", proposal.draft.repository, proposal.draft.branch), text));
+        events.push(event(kind, format!("{} {}", draft.repository, draft.branch), text));
     }
     for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
         let (kind, text) = match merge.sync {

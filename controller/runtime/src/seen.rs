@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use kubeopt_api::policy::ClusterPolicies;
+use kubeopt_cluster::Watched;
 use kubeopt_history::{missing, pod_id};
 use kubeopt_model::cluster::Pod;
 use kubeopt_model::gpu::GpuUse;
@@ -9,6 +11,7 @@ use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window, WorkloadKind,
 };
 use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, Reach, SliceReport};
+use kubeopt_policy::PRESETS;
 
 use crate::edges::{ClusterEdge, Edges};
 use crate::pricing::{ClusterPrices, PricesByCluster};
@@ -18,6 +21,8 @@ use crate::pricing::{ClusterPrices, PricesByCluster};
 pub struct Seen {
     /// Facts by cluster; a cluster that could not be reached is missing.
     pub clusters: BTreeMap<ClusterName, ClusterFacts>,
+    /// Policies that stand in them.
+    pub policies: BTreeMap<ClusterName, ClusterPolicies>,
     /// What their capacity costs.
     pub prices: PricesByCluster,
     /// What reading usage took, by cluster.
@@ -58,6 +63,7 @@ impl Edges {
                     seen.problems.extend(facts.unseen.iter().filter(missing).cloned());
                     self.read_usage(cluster, &facts, now, &mut seen).await;
                     seen.prices.insert(cluster.name.clone(), ClusterPrices::of(&facts, &cluster.terms));
+                    seen.policies.insert(cluster.name.clone(), self.cluster_policies(&facts));
                     seen.gpus.extend(gpus(cluster, &facts).await);
                     seen.clusters.insert(cluster.name.clone(), facts);
                 }
@@ -77,6 +83,16 @@ impl Edges {
                 tracing::debug!(cluster = %cluster.name, "usage was not sampled: {error}");
             }
         }
+    }
+
+    /// The policies of a cluster, as far as they are known. Where nothing is published, ones that nobody may see hold nothing
+    /// back: who scans from a laptop has few rights, and no cluster tells them whether there is such a kind.
+    fn cluster_policies(&self, facts: &ClusterFacts) -> ClusterPolicies {
+        let mut known = self.policies.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let policies = known.entry(facts.cluster.clone()).or_default();
+        let unknown = Watched::Policies.unknown_in(facts).filter(|_| !self.forges.is_empty());
+        policies.take(&facts.policies, unknown, PRESETS);
+        policies.clone()
     }
 
     async fn read_usage(&self, cluster: &ClusterEdge, facts: &ClusterFacts, now: Timestamp, seen: &mut Seen) {

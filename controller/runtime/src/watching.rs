@@ -97,7 +97,7 @@ impl Edges {
         now: Timestamp,
     ) -> Result<(Vec<Outcome>, EffectivePolicy), Problem> {
         let changed = changed(&merge.marker, seen);
-        let policy = policy_of(self.operator_policy.as_ref(), merge, &changed, sites);
+        let policy = policy_of(self.operator_policy.as_ref(), merge, &changed, seen, sites);
         let synced_unix_s = merge.synced_unix_s.unwrap_or(now.as_second());
         let soak_s = policy.watch.soak_seconds;
         let windows = Watched::windows(synced_unix_s, soak_s, now.as_second());

@@ -103,7 +103,7 @@ impl Edges {
     ) -> Result<Wanted, Problem> {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let (units, mut left) = locate(&facts, sites, &self.bindings);
-        let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &seen.policies, sites);
         let (backs, units, stays) = taken_back(units, orders);
         left.extend(stays);
         let (governed, refused) = govern(units, &files);
@@ -140,7 +140,7 @@ impl Edges {
     ) -> Result<Wanted, Problem> {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let no_sites = Sites::default();
-        let files = PolicyFiles::read(self.operator_policy.as_ref(), &no_sites);
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &seen.policies, &no_sites);
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
         let none = AllOrders::default();
         self.on_ground(governed, &Given { seen, sites: &no_sites, orders: &none, now }, want).await

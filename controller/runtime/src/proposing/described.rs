@@ -6,8 +6,6 @@ use std::collections::BTreeSet;
 
 use kubeopt_model::cost::ProposedBill;
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
-use kubeopt_model::source::KnownFrom;
-use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{NoRecommendation, Problem, Timestamp};
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
@@ -90,13 +88,7 @@ impl Edges {
 fn delivered_by(change_set: &ChangeSet, sites: &Sites) -> Option<&'static str> {
     let members = change_set.recommendations.iter().flat_map(|recommendation| &recommendation.members);
     let applied = members.filter_map(|member| sites.sources.get(&member.container.workload)?.as_ref().ok());
-    applied.map(|source| &source.known_from).find_map(|known_from| match known_from {
-        KnownFrom::Applied(AppliedBy::FluxKustomization { .. } | AppliedBy::FluxHelmRelease { .. }) => {
-            Some("Flux")
-        }
-        KnownFrom::Applied(AppliedBy::ArgoApplication { .. }) => Some("Argo CD"),
-        KnownFrom::Applied(AppliedBy::Object { .. }) | KnownFrom::Annotated | KnownFrom::Configured => None,
-    })
+    applied.into_iter().find_map(|source| source.known_from.delivered_by())
 }
 
 /// What was looked at in the same namespaces and left, once per workload and reason.

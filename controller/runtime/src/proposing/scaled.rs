@@ -90,7 +90,7 @@ impl Edges {
     fn may_edit(&self, candidate: &Candidate, site: &EditSite, files: &PolicyFiles) -> Result<(), Problem> {
         let (id, repository) = (&candidate.workload.id, &candidate.repository);
         path_allowed(&self.bindings, &id.cluster, &id.namespace, repository, &site.file)?;
-        let layers = files.layers(repository, &candidate.base, &site.file)?;
+        let layers = files.layers(&candidate.workload.id.cluster, repository, &candidate.base, &site.file)?;
         let labels = &candidate.workload.labels;
         let subject =
             Subject { path: &site.file, namespace: &id.namespace, kind: id.kind, name: &id.name, labels };

@@ -242,7 +242,8 @@ fn policy_of(unit: &Unit, more: &[RepoPath], files: &PolicyFiles) -> Result<Effe
             paths.push(RepoPath::root());
         }
         for path in paths {
-            let layers: Vec<Layer> = files.layers(&unit.repository, &unit.base, &path)?;
+            let layers: Vec<Layer> =
+                files.layers(&candidate.workload.id.cluster, &unit.repository, &unit.base, &path)?;
             let id = &candidate.workload.id;
             let subject = Subject {
                 path: &path,

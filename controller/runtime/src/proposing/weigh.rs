@@ -50,7 +50,7 @@ impl Edges {
     ) -> Result<(Wanted, Vec<Weighed>), Problem> {
         let facts: Vec<_> = seen.clusters.values().collect();
         let no_sites = Sites::default();
-        let files = PolicyFiles::read(self.operator_policy.as_ref(), &no_sites);
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &seen.policies, &no_sites);
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
         let is_own = |each: &&Governed| {
             each.unit.candidates.iter().any(|candidate| &candidate.workload.id == workload)

@@ -5,7 +5,7 @@ use kubeopt_forge::{Asked, Declined, Forge, ForgeError, Permission, PullRequest,
 use kubeopt_model::policy::PullRequestPolicy;
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{Problem, RepositoryId};
-use kubeopt_policy::{ChangeSize, Says, Voice, approval_missing, approval_needed, count_voices};
+use kubeopt_policy::{ChangeSize, Says, Voice, Voices, count_voices, policy_status};
 
 use crate::codes;
 use crate::edges::Edges;
@@ -58,7 +58,7 @@ impl Edges {
         orders: &Orders,
     ) -> Vec<Problem> {
         let repository = &proposal.draft.repository;
-        match policy_status(forge, proposal, pull, orders).await {
+        match status_of_policy(forge, proposal, pull, orders).await {
             Ok(status) => self.put(forge, repository, &pull.head_oid, &status).await.into_iter().collect(),
             Err(error) => vec![untold(repository, "who approved", &error)],
         }
@@ -149,18 +149,21 @@ fn verify_status(proposal: &Proposal) -> Status {
 }
 
 /// Whether enough people approve these values.
-async fn policy_status(
+async fn status_of_policy(
     forge: &dyn Forge,
     proposal: &Proposal,
     pull: &PullRequest,
     orders: &Orders,
 ) -> Result<Status, ForgeError> {
     let policy = &proposal.change_set.policy;
-    let needed = approval_needed(&ChangeSize::of(&proposal.change_set.recommendations), policy);
-    let status =
-        |state, description: String| Status { context: POLICY.to_owned(), state, description, url: None };
-    if needed.is_none() {
-        return Ok(status(StatusState::Success, "no approval is needed beside the merge".to_owned()));
+    let size = ChangeSize::of(&proposal.change_set.recommendations);
+    let status = |voices: &Voices| {
+        let judged = policy_status(&size, voices, policy);
+        let state = if judged.is_green { StatusState::Success } else { StatusState::Pending };
+        Status { context: POLICY.to_owned(), state, description: judged.text, url: None }
+    };
+    if !policy.approval.may_ask() {
+        return Ok(status(&Voices::default()));
     }
     let repository = &proposal.draft.repository;
     let key = (pull.number, proposal.draft.marker.proposal.clone());
@@ -184,14 +187,7 @@ async fn policy_status(
         is_bot: false,
         is_current: true,
     });
-    let voices = count_voices(voices);
-    Ok(match approval_missing(needed.as_ref(), &voices) {
-        Some(missing) => status(StatusState::Pending, missing),
-        None => {
-            let names: Vec<&str> = voices.approving.iter().map(String::as_str).collect();
-            status(StatusState::Success, format!("approved by {}", names.join(", ")))
-        }
-    })
+    Ok(status(&count_voices(voices)))
 }
 
 fn declined(repository: &RepositoryId, number: u64, what: &str, declined: Vec<Declined>) -> Vec<Problem> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpdate, WantedState};
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
-use kubeopt_model::pull_request::{MarkedField, MarkedTarget, Marker};
+use kubeopt_model::pull_request::{MarkedField, MarkedTarget, Marker, ONBOARDING};
 use kubeopt_model::{Amount, ClusterFacts, Field, Problem, RepositoryId, Timestamp, TracedField, WorkloadId};
 use kubeopt_report::{Comment, comment_text};
 
@@ -124,6 +124,9 @@ impl Edges {
         merges: &mut Merges,
     ) -> Result<(), Problem> {
         let Some(marker) = Marker::find(&pull.body) else { return Ok(()) };
+        if marker.group == ONBOARDING {
+            return Ok(());
+        }
         let Look { seen, sites, known, held, now } = *look;
         let record =
             known.iter().find(|record| record.repository == *repository && record.number == pull.number);

@@ -11,6 +11,7 @@ use kubeopt_model::{Problem, RepositoryId, Timestamp};
 
 use super::arrange::Written;
 use super::manners::{Verdict, judge};
+use super::onboard::Waiting;
 use crate::codes;
 use crate::edges::Edges;
 use crate::orders::{AllOrders, Orders, Redo};
@@ -46,11 +47,17 @@ impl Edges {
         &self,
         proposals: &[Proposal],
         orders: &AllOrders,
+        waiting: &Waiting,
         now: Timestamp,
     ) -> (Vec<Published>, Vec<Problem>) {
         self.progress.stage("publishing", Some(proposals.len() as u64));
         let (mut published, mut problems) = (Vec::new(), Vec::new());
         for proposal in proposals {
+            let key = (proposal.draft.repository.clone(), proposal.draft.base.clone());
+            if let Some(problem) = waiting.get(&key) {
+                published.push(Published::Waiting(problem.clone()));
+                continue;
+            }
             let one = self.publish_one(proposal, orders, now, &mut problems).await;
             published.push(one.unwrap_or_else(Published::Failed));
             self.progress.step();
@@ -112,7 +119,7 @@ impl Edges {
         }))
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         forge: &dyn Forge,
         draft: &PullRequestDraft,
@@ -155,7 +162,12 @@ impl Edges {
         Err(Problem::new(codes::NOT_LEADER, "another controller has taken the lead", help))
     }
 
-    async fn note(&self, draft: &PullRequestDraft, step: OutboxStep, now: Timestamp) -> Result<(), Problem> {
+    pub(super) async fn note(
+        &self,
+        draft: &PullRequestDraft,
+        step: OutboxStep,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
         let entry = OutboxEntry {
             repository: draft.repository.clone(),
             base: draft.base.clone(),

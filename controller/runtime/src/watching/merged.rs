@@ -66,14 +66,15 @@ pub(super) fn policy_of(
     operator: Option<&PolicyFile>,
     merge: &Merge,
     changed: &[Changed],
+    seen: &Seen,
     sites: &Sites,
 ) -> EffectivePolicy {
-    let files = PolicyFiles::read(operator, sites);
+    let files = PolicyFiles::read(operator, &seen.policies, sites);
     let nothing = BTreeMap::new();
     let paths = merge.marker.fields.iter().map(|field| (&field.container, &field.file));
     let policies = paths.filter_map(|(container, file): (&String, &RepoPath)| {
-        let layers = files.layers(&merge.repository, &merge.marker.base, file).ok()?;
         let id = &changed.iter().find(|one| one.container.to_string() == *container)?.container.workload;
+        let layers = files.layers(&id.cluster, &merge.repository, &merge.marker.base, file).ok()?;
         let subject =
             Subject { path: file, namespace: &id.namespace, kind: id.kind, name: &id.name, labels: &nothing };
         Some(effective_policy(&layers, &subject))

@@ -15,6 +15,7 @@ mod forges;
 mod life_cycle;
 mod limits;
 mod metrics;
+mod onboarding;
 mod outcomes;
 mod overlays;
 mod policies;

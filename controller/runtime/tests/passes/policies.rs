@@ -1,6 +1,7 @@
 //! Policy files of repositories: wrong ones, warned of ones, those of a subfolder.
 
 use kubeopt_model::NoRecommendation;
+use kubeopt_model::policy::PolicyObject;
 
 use crate::apps::{API, WEB};
 use crate::said::{left, left_code, told};
@@ -88,4 +89,32 @@ async fn a_preference_that_the_operator_keeps_is_told_by_its_line_and_a_guardrai
         fields.iter().any(|field| field.field == "requests.cpu" && field.value.after == "300m"),
         "{fields:?}"
     );
+}
+
+#[tokio::test]
+async fn a_policy_of_the_cluster_binds_every_repository_and_a_broken_one_loosens_nothing() {
+    let world = World::of(&[API, WEB]).await;
+    let kubeopt = world.controller("a").await;
+    let put = |spec: &str| {
+        let mut shown = world.shown.lock().unwrap();
+        let policy = PolicyObject { name: "guard".to_owned(), generation: 1, spec: Ok(spec.to_owned()) };
+        shown.values_mut().for_each(|facts| facts.policies = vec![policy.clone()]);
+    };
+    let payments = "selectors: {namespaces: [payments]}\n";
+    put(&format!("{payments}enabled: false\n"));
+    let report = world.pass(&kubeopt).await;
+    assert!(left(&report, &API).sentence().contains("guard"), "{:?}", left(&report, &API));
+    let web = world.the_open_one(&WEB).await;
+    put(&format!("{payments}enabeld: true\n"));
+    let report = world.pass(&kubeopt).await;
+    assert!(world.pulls_of(&API).await.is_empty(), "the last good version counts");
+    assert!(
+        report.problems().iter().any(|problem| problem.text.contains("enabeld")),
+        "{:?}",
+        report.problems()
+    );
+    assert_eq!(world.the_open_one(&WEB).await, web);
+    world.shown.lock().unwrap().values_mut().for_each(|facts| facts.policies.clear());
+    world.pass(&kubeopt).await;
+    world.the_open_one(&API).await;
 }

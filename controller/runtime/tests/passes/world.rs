@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use kubeopt_api::PolicyFile;
 use kubeopt_forge::{
     BranchHead, BranchWrite, CommitOptions, ExpectedHead, Forge, LocalForge, NewPullRequest, Person,
     PullRequest, PullRequestQuery, PullRequestState, StateFilter,
@@ -116,6 +117,7 @@ impl World {
             mappings: self.apps.iter().map(App::mapping).collect(),
             history_seconds: HISTORY_S,
             permit: Box::new(self.leave.clone()),
+            operator_policy: Some(at_home()),
             ..Edges::of(kept)
         }
     }
@@ -285,6 +287,12 @@ impl World {
             }
         }
     }
+}
+
+/// What a policy says where kubeopt needs no first contact.
+pub(crate) fn at_home() -> PolicyFile {
+    let text = "pullRequests: {onboarding: false}\n";
+    PolicyFile::parse(text, "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap()
 }
 
 fn file(repository: &str, path: &str) -> (String, RepoPath) {
