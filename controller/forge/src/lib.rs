@@ -16,10 +16,12 @@ pub mod error;
 pub mod forge;
 pub mod gitea;
 pub mod github;
+pub mod gitlab;
 pub mod local;
 pub mod pull_request;
 pub mod status;
 
+mod draft_title;
 mod git_object;
 mod pacing;
 mod signing;
@@ -27,7 +29,7 @@ mod sticky;
 mod transport;
 
 pub use asked::{Arranged, Asked, Declined};
-pub use branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person, Signing};
+pub use branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Made, Person, Signing};
 pub use conversation::{
     AuthorKind, CommentAuthor, CommentId, Conversation, ForgeComment, Permission, Reaction,
 };
@@ -35,6 +37,7 @@ pub use error::ForgeError;
 pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
 pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
+pub use gitlab::{GitlabConfig, GitlabForge};
 pub use local::{Comment, LocalForge, MergeCommit};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,

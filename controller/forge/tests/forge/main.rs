@@ -7,5 +7,7 @@ mod gitea;
 mod github;
 mod github_access;
 mod github_faults;
+mod gitlab;
+mod gitlab_faults;
 mod local;
 mod talk;
