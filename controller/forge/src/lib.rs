@@ -20,6 +20,7 @@ pub mod gitlab;
 pub mod local;
 pub mod pull_request;
 pub mod status;
+pub mod webhook;
 
 mod draft_title;
 mod git_object;
