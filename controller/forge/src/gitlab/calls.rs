@@ -19,6 +19,9 @@ use crate::transport::{Transport, address};
 /// Items that are asked for per page; GitLab gives no more.
 const PAGE_ITEMS: usize = 100;
 
+/// Most projects whose id is remembered; what is cleared is asked for again.
+const IDS_MAX: usize = 1_000;
+
 /// Most pages of one list: 10,000 items.
 const PAGES_MAX: usize = 100;
 
@@ -74,7 +77,11 @@ impl Calls {
         let path = format!("{}/{}", repository.owner, repository.name);
         let endpoint = built(Project::builder().project(path).build())?;
         let found: wire::Project = self.take(&endpoint, &format!("repository {repository}")).await?;
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).insert(repository.clone(), found.id);
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() >= IDS_MAX {
+            ids.clear();
+        }
+        ids.insert(repository.clone(), found.id);
         Ok(found)
     }
 

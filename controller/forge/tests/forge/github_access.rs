@@ -142,3 +142,14 @@ async fn a_commit_that_github_did_not_sign_is_told_before_anybody_sees_it() {
     let written = forge.regenerate_branch(&repository, &write).await.unwrap();
     assert!(written.made == Made::AsNamed);
 }
+
+#[tokio::test]
+async fn an_app_that_was_installed_anew_is_found_again() {
+    let place = Place::start().await;
+    let (forge, repository) = (place.app(), repository(&place).await);
+    forge.repository(&repository).await.unwrap();
+    place.server.forge.lock().unwrap().install_anew();
+    // The token of before does not hold, and neither does what was known of the installation.
+    assert!(forge.repository(&repository).await.is_err());
+    assert!(forge.repository(&repository).await.unwrap().may_write);
+}
