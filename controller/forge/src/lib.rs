@@ -39,9 +39,10 @@ pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
 pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
 pub use gitlab::{GitlabConfig, GitlabForge};
-pub use local::{Comment, LocalForge, MergeCommit};
+pub use local::{Comment, LocalForge, MergeCommit, People};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
     StateFilter, WantedState,
 };
 pub use status::{Status, StatusState};
+pub use sticky::reply_key;

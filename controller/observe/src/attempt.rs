@@ -29,6 +29,9 @@ const OUTAGES_IN_A_ROW_MAX: u32 = 3;
 /// Longest wait between attempts.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// How much longer than the server is waited.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Largest answer: two days of 50,000 containers. The limit guards against endless bodies, not against memory use.
 pub(crate) const ANSWER_BYTES_MAX: u64 = 1 << 30;
 
@@ -69,6 +72,34 @@ pub(crate) struct Tally {
     pub(crate) bytes: u64,
     pub(crate) duplicates: u64,
     pub(crate) warnings: Vec<String>,
+}
+
+impl Tally {
+    /// Adds what another query took.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.queries += other.queries;
+        self.bytes += other.bytes;
+        self.duplicates += other.duplicates;
+        let room = WARNINGS_MAX.saturating_sub(self.warnings.len());
+        self.warnings.extend(other.warnings.into_iter().take(room));
+    }
+}
+
+/// How much one query may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Time, by the server's limit.
+    pub(crate) timeout: Duration,
+    /// Bytes of the answer.
+    pub(crate) bytes_max: u64,
+}
+
+/// One request.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    endpoint: &'a str,
+    form: &'a [(&'a str, String)],
+    bounds: Bounds,
 }
 
 /// Takes the series of an answer.
@@ -112,7 +143,7 @@ impl Api {
             headers: Vec::new(),
             parameters: Vec::new(),
             timeout,
-            patience: timeout + Duration::from_secs(5),
+            patience: timeout + PATIENCE,
             first_wait,
             gate: Semaphore::new(CONCURRENCY),
             get_only: AtomicBool::new(false),
@@ -163,7 +194,8 @@ impl Api {
         while let Some((steps, mut done)) = todo.pop() {
             let mut form: Vec<(&str, String)> = vec![("query", query.to_owned())];
             form.extend(steps.form());
-            let Err(failure) = self.once("query_range", &form, &mut done, each, &mut tally).await else {
+            let call = Call { endpoint: "query_range", form: &form, bounds: self.bounds() };
+            let Err(failure) = self.once(call, &mut done, each, &mut tally).await else {
                 failures = 0;
                 continue;
             };
@@ -187,6 +219,32 @@ impl Api {
         Ok(tally)
     }
 
+    /// A range query within bounds of its own, for what is not made here: sent once, neither halved nor repeated. Bounds are
+    /// at most those of all queries.
+    pub(crate) async fn range_once(
+        &self,
+        query: &str,
+        steps: Steps,
+        bounds: Bounds,
+        each: Each<'_>,
+    ) -> Result<Tally, ObserveError> {
+        let mut form: Vec<(&str, String)> = vec![("query", query.to_owned())];
+        form.extend(steps.form());
+        let bounds = Bounds { timeout: bounds.timeout.min(self.timeout), ..bounds };
+        let call = Call { endpoint: "query_range", form: &form, bounds };
+        let (mut tally, mut done) = (Tally::default(), HashSet::new());
+        loop {
+            match self.once(call, &mut done, each, &mut tally).await {
+                Ok(()) => return Ok(tally),
+                Err(Failure::GetOnly) => {}
+                Err(Failure::Outage { error, .. } | Failure::Final(error)) => return Err(error),
+                Err(Failure::TooMuch(excerpt)) => {
+                    return Err(ObserveError::TooMuch { seconds: steps.seconds(), excerpt });
+                }
+            }
+        }
+    }
+
     /// An instant query; without a time it asks for now, by the server's clock.
     pub(crate) async fn instant(
         &self,
@@ -196,10 +254,11 @@ impl Api {
     ) -> Result<Tally, ObserveError> {
         let mut form = vec![("query", query.to_owned())];
         form.extend(at.map(|at| ("time", at.to_string())));
+        let call = Call { endpoint: "query", form: &form, bounds: self.bounds() };
         let (mut tally, mut done) = (Tally::default(), HashSet::new());
         let mut failures = 0;
         loop {
-            match self.once("query", &form, &mut done, each, &mut tally).await {
+            match self.once(call, &mut done, each, &mut tally).await {
                 Ok(()) => return Ok(tally),
                 Err(Failure::TooMuch(excerpt)) => return Err(ObserveError::TooMuch { seconds: 0, excerpt }),
                 Err(failure) => {
@@ -232,8 +291,7 @@ impl Api {
 
     async fn once(
         &self,
-        endpoint: &str,
-        form: &[(&str, String)],
+        call: Call<'_>,
         done: &mut HashSet<u64>,
         each: Each<'_>,
         tally: &mut Tally,
@@ -243,7 +301,7 @@ impl Api {
         tally.queries += 1;
         self.queries.fetch_add(1, Ordering::Relaxed);
         let as_get = self.get_only.load(Ordering::Relaxed);
-        let request = self.request(endpoint, form, as_get).map_err(Failure::from)?;
+        let request = self.request(call, as_get).map_err(Failure::from)?;
         let response = self.client.send(request).await.map_err(Failure::from)?;
         if response.status == StatusCode::METHOD_NOT_ALLOWED && !as_get {
             self.get_only.store(true, Ordering::Relaxed);
@@ -303,10 +361,17 @@ impl Api {
         Ok(())
     }
 
-    fn request(&self, endpoint: &str, form: &[(&str, String)], as_get: bool) -> Result<Request, NetError> {
+    fn bounds(&self) -> Bounds {
+        Bounds { timeout: self.timeout, bytes_max: ANSWER_BYTES_MAX }
+    }
+
+    fn request(&self, call: Call<'_>, as_get: bool) -> Result<Request, NetError> {
+        let Call { endpoint, form, bounds } = call;
         let mut url = self.base.clone();
         url.set_path(&format!("{}api/v1/{endpoint}", self.base.path()));
-        let timeout = format!("{}s", self.timeout.as_secs().max(1));
+        let timeout = format!("{}s", bounds.timeout.as_secs().max(1));
+        // A little longer than the server's own limit; see `patience`.
+        let patience = self.patience.min(bounds.timeout + PATIENCE);
         let mut pairs: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         pairs.push(("timeout", &timeout));
         pairs.extend(self.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
@@ -323,7 +388,7 @@ impl Api {
         // time that it saves on the wire.
         request = request.header("accept-encoding", "identity")?;
         // Repeating is done here, where halving and skipping are known.
-        Ok(request.once().timeout(self.patience).max_body_bytes(ANSWER_BYTES_MAX))
+        Ok(request.once().timeout(patience).max_body_bytes(bounds.bytes_max))
     }
 }
 

@@ -1,5 +1,8 @@
 //! The codes of this crate's errors, for docs/errors.md.
 
+/// A merge has more containers than are watched at once.
+pub(crate) const TOO_MANY_WATCHED: &str = "E-OBS-010";
+
 /// Code and meaning of each error, sorted by code.
 pub const CODES: &[(&str, &str)] = &[
     ("E-OBS-001", "Prometheus cannot be reached or the connection broke."),
@@ -10,4 +13,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-OBS-006", "A setting of the metrics source cannot be used."),
     ("E-OBS-007", "The slice of time to read is not one that can be read."),
     ("E-OBS-008", "metrics-server answers, and tells of no container."),
+    (
+        "E-OBS-009",
+        "The objective by which a merge is judged cannot be used: wrong, too expensive, or no ratio.",
+    ),
+    ("E-OBS-010", "A merge has more containers than are watched at once."),
 ];

@@ -51,6 +51,12 @@ pub enum ObserveError {
         /// The slice.
         window: Window,
     },
+    /// The expression of an objective is wrong, too expensive, or gives no ratio.
+    #[error("the objective of the policy cannot be used: {why}")]
+    Objective {
+        /// What is wrong with it.
+        why: String,
+    },
     /// The cluster does not tell what containers use at this moment.
     #[error("{text}")]
     Moment {
@@ -79,6 +85,7 @@ impl ObserveError {
             Self::Slice { .. } => "E-OBS-007",
             Self::Moment { code, .. } => code,
             Self::NothingMeasured => "E-OBS-008",
+            Self::Objective { .. } => "E-OBS-009",
         }
     }
 
@@ -88,7 +95,11 @@ impl ObserveError {
             Self::Unreachable(error) => error.is_transient(),
             Self::Refused { status, .. } => *status >= 500 || *status == 429,
             Self::TooMuch { .. } | Self::Moment { .. } | Self::NothingMeasured => true,
-            Self::Malformed { .. } | Self::Query { .. } | Self::Setting { .. } | Self::Slice { .. } => false,
+            Self::Malformed { .. }
+            | Self::Query { .. }
+            | Self::Setting { .. }
+            | Self::Slice { .. }
+            | Self::Objective { .. } => false,
         }
     }
 
@@ -117,6 +128,9 @@ impl ObserveError {
             Self::Slice { .. } => {
                 "report this as a fault of kubeopt: slices are at most a day of whole hours"
             }
+            Self::Objective { .. } => {
+                "try the expression in Prometheus: it must give one series between 0 and 1 within 20 seconds; until then merges are judged without it"
+            }
             Self::Moment { help, .. } => help,
             Self::NothingMeasured => {
                 "look into the log of metrics-server (`kubectl -n kube-system logs deploy/metrics-server`): it was started a moment ago, does not reach the kubelets, or does not trust their certificates"
@@ -134,6 +148,7 @@ impl ObserveError {
             | Self::Query { .. }
             | Self::Setting { .. }
             | Self::Slice { .. }
+            | Self::Objective { .. }
             | Self::Moment { .. }
             | Self::NothingMeasured => self.to_string(),
         };

@@ -4,6 +4,7 @@
 //! This crate knows nothing of storage, recommendations or repositories. Queries do not grow with the number of
 //! containers: each asks for all containers of the selected namespaces at once, `by (namespace, pod, container)`.
 
+pub mod aftermath;
 pub mod codes;
 pub mod error;
 pub mod metrics_server;
@@ -26,6 +27,7 @@ mod scanner;
 #[cfg(test)]
 mod tests;
 
+pub use aftermath::{SignsAsked, SignsRead};
 pub use error::ObserveError;
 pub use metrics_server::{MetricsServer, MomentReader};
 pub use owners::PodOwners;

@@ -11,6 +11,7 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{Moment, OomKill, Signal, UsageSeries, Window};
 use kubeopt_model::{ContainerId, Timestamp};
 
+use crate::aftermath::{SignsAsked, SignsRead};
 use crate::error::ObserveError;
 use crate::intake::told_apart;
 use crate::moments::{Moments, Place, SampledStep};
@@ -94,6 +95,14 @@ impl<R: MomentReader> MetricsSource for MetricsServer<R> {
     async fn oom_kills(&self, _window: Window, _owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         // metrics-server tells of none; those of live pods are seen in the cluster.
         Ok(Vec::new())
+    }
+
+    async fn window_signs(&self, asked: &SignsAsked, _owners: &PodOwners) -> Result<SignsRead, ObserveError> {
+        let wanted = asked.containers.len();
+        let why = "metrics-server tells of no kill, no restart and no throttling";
+        let mut read = SignsRead::nothing(&asked.checked()?, why);
+        read.tell_left_out(wanted);
+        Ok(read)
     }
 
     async fn gpu_use(&self, _owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {

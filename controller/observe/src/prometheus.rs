@@ -15,6 +15,7 @@ use kubeopt_model::{Bytes, ContainerId, ContainerName, Timestamp};
 use kubeopt_net::{Client, Request, Url};
 use tokio::sync::OnceCell;
 
+use crate::aftermath::{SignsAsked, SignsRead};
 use crate::attempt::{Api, CONCURRENCY, Steps, Tally};
 use crate::error::ObserveError;
 use crate::intake::{Asked, Intake, Starts};
@@ -209,13 +210,54 @@ impl Prometheus {
         Ok(number)
     }
 
+    /// OOM kills among the selected series, oldest first.
+    pub(crate) async fn kills_of(
+        &self,
+        selector: &Selector,
+        window: Window,
+        owners: &PodOwners,
+    ) -> Result<(Vec<OomKill>, Tally), ObserveError> {
+        let (mut found, mut tally) = (Vec::new(), Tally::default());
+        let mut from = window.from_unix_s.div_euclid(STEP_S) * STEP_S;
+        while from < window.to_unix_s {
+            let to = window.to_unix_s.min(from + OOM_RANGE_S);
+            // One step before, to tell what was already so.
+            let steps =
+                Steps { first: from - STEP_S, last: (to - 1).div_euclid(STEP_S) * STEP_S, step: STEP_S };
+            let mut signs = Signs {
+                terminated: self.signs(&selector.oom_terminated(), steps, &mut tally).await?,
+                ..Signs::default()
+            };
+            if !signs.terminated.is_empty() {
+                signs.restarts = self.signs(&selector.oom_restarts(), steps, &mut tally).await?;
+                signs.limits = self.signs(&selector.oom_limits(), steps, &mut tally).await?;
+            }
+            signs.events = self.signs(&selector.oom_events(), steps, &mut tally).await?;
+            for kill in signs.kills(from, STEP_S) {
+                let (namespace, pod, container) = &kill.key;
+                if let (Owner::Shown(id) | Owner::Named(id), Ok(container)) =
+                    (owners.owner(namespace, pod), ContainerName::new(container.as_str()))
+                {
+                    let container = ContainerId { workload: id.clone(), container };
+                    let limit = kill.limit_bytes.map(|bytes| Bytes(bytes as u64));
+                    found.push(OomKill { container, at_unix_s: kill.at_unix_s, limit });
+                }
+            }
+            from = to;
+        }
+        found.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
+        Ok((found, tally))
+    }
+
     async fn signs(
         &self,
         query: &str,
         steps: Steps,
+        sum: &mut Tally,
     ) -> Result<std::collections::HashMap<Key, Points>, ObserveError> {
         let mut signs: std::collections::HashMap<Key, Points> = std::collections::HashMap::new();
-        self.api
+        let tally = self
+            .api
             .range(query, steps, &mut |labels, points| {
                 if let Some(key) = key_of(labels) {
                     signs
@@ -225,6 +267,7 @@ impl Prometheus {
                 }
             })
             .await?;
+        sum.absorb(tally);
         // A halved query gives its parts in the order of time, but nothing promises it.
         signs.values_mut().for_each(|points| points.sort_by_key(|(at, _)| *at));
         Ok(signs)
@@ -292,37 +335,13 @@ impl MetricsSource for Prometheus {
     }
 
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
-        let mut found = Vec::new();
-        let mut from = window.from_unix_s.div_euclid(STEP_S) * STEP_S;
-        while from < window.to_unix_s {
-            let to = window.to_unix_s.min(from + OOM_RANGE_S);
-            // One step before, to tell what was already so.
-            let steps =
-                Steps { first: from - STEP_S, last: (to - 1).div_euclid(STEP_S) * STEP_S, step: STEP_S };
-            let mut signs = Signs {
-                terminated: self.signs(&self.selector.oom_terminated(), steps).await?,
-                ..Signs::default()
-            };
-            if !signs.terminated.is_empty() {
-                signs.restarts = self.signs(&self.selector.oom_restarts(), steps).await?;
-                signs.limits = self.signs(&self.selector.oom_limits(), steps).await?;
-            }
-            signs.events = self.signs(&self.selector.oom_events(), steps).await?;
-            for kill in signs.kills(from, STEP_S) {
-                let (namespace, pod, container) = &kill.key;
-                if let (Owner::Shown(id) | Owner::Named(id), Ok(container)) =
-                    (owners.owner(namespace, pod), ContainerName::new(container.as_str()))
-                {
-                    let container = ContainerId { workload: id.clone(), container };
-                    let limit = kill.limit_bytes.map(|bytes| Bytes(bytes as u64));
-                    found.push(OomKill { container, at_unix_s: kill.at_unix_s, limit });
-                }
-            }
-            from = to;
-        }
-        found.sort_by(|a, b| (a.at_unix_s, &a.container).cmp(&(b.at_unix_s, &b.container)));
+        let (mut found, _) = self.kills_of(&self.selector, window, owners).await?;
         found.dedup();
         Ok(found)
+    }
+
+    async fn window_signs(&self, asked: &SignsAsked, owners: &PodOwners) -> Result<SignsRead, ObserveError> {
+        self.read_window_signs(asked, owners).await
     }
 
     async fn gpu_use(&self, owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {

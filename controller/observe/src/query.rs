@@ -68,7 +68,7 @@ pub struct Selector {
 
 impl Selector {
     /// The matchers as they stand between braces, after those given.
-    fn within(&self, first: &str) -> String {
+    pub(crate) fn within(&self, first: &str) -> String {
         let mut parts: Vec<String> = Vec::new();
         if !first.is_empty() {
             parts.push(first.to_owned());
@@ -267,7 +267,7 @@ fn matcher(compare: Compare, name: &str, value: &str) -> Matcher {
 }
 
 /// A string literal of PromQL, which follows Go's rules.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -284,7 +284,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A regular expression that matches exactly this text.
-fn literal_regex(text: &str) -> String {
+pub(crate) fn literal_regex(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if !c.is_ascii_alphanumeric() && c != '-' && c != '_' {

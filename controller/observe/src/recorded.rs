@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use kubeopt_model::Timestamp;
 use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::outcome::{HOUR_S, HourSigns};
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries, Window};
 
+use crate::aftermath::{Gathering, SignsAsked, SignsRead};
 use crate::error::ObserveError;
 use crate::owners::PodOwners;
-use crate::source::{Emptiness, MetricsSource, Reach, Sink, SliceReport, SourceFacts, checked};
+use crate::source::{Emptiness, MetricsSource, Reach, STEP_S, Sink, SliceReport, SourceFacts, checked};
 
 /// Series and OOM kills held in memory. Their containers are taken as they are; owners are not asked.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +61,27 @@ impl MetricsSource for RecordedMetrics {
         Ok(kills)
     }
 
+    async fn window_signs(&self, asked: &SignsAsked, owners: &PodOwners) -> Result<SignsRead, ObserveError> {
+        let wanted = asked.containers.len();
+        let asked = asked.checked()?;
+        let mut gathering = Gathering::new(&asked, owners);
+        for series in &self.series {
+            for (at, value) in &series.points {
+                gathering.add_recorded(&series.container, *at, |hour| tell(hour, series.signal, *value));
+            }
+        }
+        let Window { from_unix_s, to_unix_s } = asked.window;
+        let shown = Window { from_unix_s: from_unix_s + 1, to_unix_s: to_unix_s + 1 };
+        let kills: Vec<OomKill> = self.oom_kills(shown, owners).await?;
+        let mut read = gathering.finish(&kills, &[]);
+        if asked.objective.is_some() {
+            let why = "recorded usage holds no other series".to_owned();
+            read.problems.push(ObserveError::Objective { why }.problem());
+        }
+        read.tell_left_out(wanted);
+        Ok(read)
+    }
+
     async fn gpu_use(&self, _owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {
         // Recordings hold CPU and memory.
         Ok(Vec::new())
@@ -75,5 +98,18 @@ impl MetricsSource for RecordedMetrics {
             scrape_interval_s: None,
             only_now: false,
         })
+    }
+}
+
+/// A sample as a part of its hour. A step with memory is a step in which the container ran.
+fn tell(hour: &mut HourSigns, signal: Signal, value: f64) {
+    match signal {
+        Signal::CpuMillicores => hour.cpu_millicores = Some(value),
+        Signal::MemoryBytes => hour.replica_hours = STEP_S as f64 / HOUR_S as f64,
+        Signal::ThrottledRatio => hour.throttled = Some(value),
+        Signal::CpuPressure => hour.cpu_pressure = Some(value),
+        // A recording holds no more of them than can be counted.
+        Signal::Restarts => hour.restarts = Some(value.max(0.0) as u32),
+        Signal::CpuStartupMillicores | Signal::MemoryStartupBytes | Signal::MemoryPressure => {}
     }
 }

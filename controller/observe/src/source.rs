@@ -6,6 +6,7 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, UsageSeries, Window};
 use serde::{Deserialize, Serialize};
 
+use crate::aftermath::{SignsAsked, SignsRead};
 use crate::error::ObserveError;
 use crate::owners::PodOwners;
 
@@ -64,6 +65,13 @@ pub trait MetricsSource: Send + Sync {
     /// # Errors
     /// Any [`ObserveError`].
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError>;
+
+    /// The signs by which a merge is judged, of some containers over a window of whole hours: kills, restarts, throttling,
+    /// pressure, an objective, and what else may have changed. What is not told is none.
+    ///
+    /// # Errors
+    /// Any [`ObserveError`]. An objective that cannot be used is a problem in the answer and no error.
+    async fn window_signs(&self, asked: &SignsAsked, owners: &PodOwners) -> Result<SignsRead, ObserveError>;
 
     /// How busy GPUs were in the last days, by container with a known owner; empty where nothing tells.
     ///

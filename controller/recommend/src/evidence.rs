@@ -1,11 +1,14 @@
 //! What is known about one container when its size is decided.
 
 use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries};
 use kubeopt_model::{
     Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
 };
 use kubeopt_strategies::Fleet;
+
+use crate::given::GivenValue;
 
 /// Days before the policy's window, for a rule that looks further back. Bounds, such as the highest sample, know nothing of
 /// them.
@@ -58,6 +61,10 @@ pub struct Evidence {
     /// The lines that set the targets of its workload's HorizontalPodAutoscaler, or why one cannot be edited; empty where
     /// nobody looked.
     pub scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
+    /// Values that people gave; each field once.
+    pub given: Vec<GivenValue>,
+    /// What reverts of its workload taught, of any of its containers.
+    pub lessons: Vec<Lesson>,
 }
 
 impl Evidence {

@@ -8,6 +8,7 @@ mod gpu;
 mod highest_sample;
 mod history;
 pub(crate) mod java_heap;
+mod lesson;
 mod limits;
 mod memory_cost;
 mod memory_max;
@@ -87,5 +88,6 @@ pub const RULES: &[Rule] = &[
     nodes_alike::RULE,
     gpu::RULE,
     partial_data::RULE,
+    lesson::RULE,
     limits::RULE,
 ];

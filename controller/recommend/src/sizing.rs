@@ -7,11 +7,12 @@ use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Re
 use kubeopt_strategies::History;
 
 use crate::evidence::Evidence;
+use crate::given::give;
 use crate::past::Past;
 use crate::rules::{RULES, Say};
 
 /// What one container should have, and why.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sizing {
     /// Requests and limits that are wanted; a field that stays has its present value, one that should go the value for
     /// where it has to stay. A request that is not set has the value that should be created.
@@ -57,6 +58,11 @@ impl Draft {
     /// Whether the field may still move.
     pub(crate) fn may_move(&self, field: Field) -> bool {
         self.sizing.left_because(field).is_none()
+    }
+
+    /// Whether a value so far cures OOM kills.
+    pub(crate) fn cures_oom(&self) -> bool {
+        self.sizing.cures_oom
     }
 
     fn apply(&mut self, rule: &'static str, say: Say) {
@@ -160,6 +166,7 @@ fn finish(draft: Draft, evidence: &Evidence, policy: &EffectivePolicy) -> Sizing
             sizing.resources.set(Bound::Request, value);
         }
     }
+    give(&mut sizing, &evidence.given);
     sizing
 }
 

@@ -5,4 +5,6 @@
 mod config;
 mod explain;
 mod layers;
+mod merging;
+mod objects;
 mod policy;

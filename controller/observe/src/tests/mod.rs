@@ -15,6 +15,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use super::*;
 
+mod aftermath;
 mod failures;
 mod raw;
 mod sampled;

@@ -125,3 +125,17 @@ async fn check_says_that_there_is_only_the_moment_and_silence_is_an_error() {
     assert_eq!((facts.cpu_containers, facts.memory_containers, facts.scrape_interval_s), (1, 1, Some(15)));
     assert!(facts.only_now && !facts.kube_state_metrics);
 }
+
+#[tokio::test]
+async fn a_merge_cannot_be_judged_by_it_and_that_is_said() {
+    let told = Told::default();
+    let container = kubeopt_model::ContainerId {
+        workload: id(WorkloadKind::Deployment, "api"),
+        container: ContainerName::new("main").unwrap(),
+    };
+    let asked = SignsAsked { window: HOUR, containers: [container.clone()].into(), objective: None };
+    let read = MetricsServer::new(&told).window_signs(&asked, &owners()).await.unwrap();
+    let signs = &read.containers[&container];
+    assert_eq!((signs.window, signs.hours.len()), (HOUR, 0));
+    assert!(signs.partial.as_ref().is_some_and(|why| why.starts_with("metrics-server tells of no kill")));
+}

@@ -33,6 +33,11 @@ pub(crate) fn that_count(usage: &ContainerUsage) -> &[OomKill] {
     &usage.oom_kills[usage.oom_kills.len() - counts.count()..]
 }
 
+/// The least that a kill at this limit asks for, both in bytes.
+pub(crate) fn least_above(limit_bytes: u64) -> u64 {
+    ((limit_bytes as f64 * FACTOR).ceil() as u64).max(limit_bytes.saturating_add(HEADROOM.base()))
+}
+
 fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
     let limit_now = evidence.container.resources.limits.memory;
@@ -48,8 +53,7 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
             vec![Say::Note(Field::MEMORY_REQUEST, text)]
         });
     };
-    let least = Bytes(((limit.0 as f64 * FACTOR).ceil() as u64).max(limit.base() + HEADROOM.base()));
-    let bound = least.amount().rounded_up();
+    let bound = Bytes(least_above(limit.base())).amount().rounded_up();
     let kills = kills.len();
     let text = format!(
         "{kills} OOM kill{} at a limit of {limit}: not below {bound}",

@@ -17,7 +17,9 @@ use kubeopt_model::usage::{ContainerPoints, OomKill, UsageSeries};
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, RepositoryId, Timestamp, Window,
 };
-use kubeopt_observe::{MetricsSource, ObserveError, PodOwners, Reach, SliceReport, SourceFacts};
+use kubeopt_observe::{
+    MetricsSource, ObserveError, PodOwners, Reach, SignsAsked, SignsRead, SliceReport, SourceFacts,
+};
 use kubeopt_runtime::edges::{FactsSource, Permit};
 
 /// What the clusters show.
@@ -68,6 +70,10 @@ impl MetricsSource for Switch {
 
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         self.now().oom_kills(window, owners).await
+    }
+
+    async fn window_signs(&self, asked: &SignsAsked, owners: &PodOwners) -> Result<SignsRead, ObserveError> {
+        self.now().window_signs(asked, owners).await
     }
 
     async fn gpu_use(&self, owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {

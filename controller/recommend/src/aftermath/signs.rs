@@ -1,0 +1,184 @@
+//! All signs of one container at one look: what was seen, which test says what, and the correction for looking at several.
+//!
+//! A sign is worse if it is worse by enough ([`RevertOn`]) and a test proves it. The proof must hold for all signs
+//! together: the smallest of m chances is compared with the level of the look over m, the next with that over m - 1, and so
+//! on to the first that does not hold (Holm, 1979), so that five signs find no more by chance than one would.
+//!
+//! One rule needs no test. A memory limit kills what exceeds it: that is how it works and not a coincidence. Two OOM kills
+//! after memory was lowered, where there was none in as much time before, are proof enough, although two events alone are
+//! never significant. Waiting for a number that is would mean to watch a service die.
+
+use kubeopt_model::Change;
+use kubeopt_model::outcome::{
+    HourSigns, RevertOn, Seen, Sign, SignOutcome, SignTest, SignVerdict, TestMethod,
+};
+
+use super::View;
+use super::rates::{self, EventHour};
+use super::shares;
+
+/// The pods' time before, in hours, that rates are compared with at least: a day of one replica.
+const EXPOSED_BEFORE_MIN: f64 = 24.0;
+
+/// The pods' time after, in hours, that rates are made of at least.
+const EXPOSED_AFTER_MIN: f64 = 1.0;
+
+/// How many times as frequent events must be. What is a little more frequent is a little more load.
+const RATE_RATIO_MIN: f64 = 2.0;
+
+/// What is known of one sign before the correction.
+struct Compared {
+    sign: Sign,
+    seen: Change<Option<Seen>>,
+    test: Option<(TestMethod, u64, f64)>,
+    /// By enough to matter.
+    matters: bool,
+    /// By the rule that needs no test.
+    is_clear: bool,
+}
+
+/// Every sign. Without a level, what was seen is told and nothing is tested.
+pub(super) fn compare(
+    view: &View<'_>,
+    relevant: &[Sign],
+    on: &RevertOn,
+    level: Option<f64>,
+) -> Vec<SignOutcome> {
+    let compared: Vec<Compared> = Sign::ALL.into_iter().map(|sign| of_sign(view, sign, on)).collect();
+    let is_tested = |one: &Compared| level.is_some() && relevant.contains(&one.sign) && one.test.is_some();
+    let mut chances: Vec<f64> =
+        compared.iter().filter(|one| is_tested(one)).filter_map(|one| Some(one.test?.2)).collect();
+    chances.sort_by(f64::total_cmp);
+    compared
+        .iter()
+        .map(|one| {
+            let test = one.test.filter(|_| is_tested(one)).map(|(method, n, p)| {
+                let (level, proves) = corrected(&chances, p, level.unwrap_or(0.0));
+                (SignTest { method, n, p, level }, proves)
+            });
+            let verdict = verdict(one, relevant, level.is_some(), test.map(|(_, proves)| proves));
+            SignOutcome { sign: one.sign, seen: one.seen, test: test.map(|(test, _)| test), verdict }
+        })
+        .collect()
+}
+
+fn verdict(one: &Compared, relevant: &[Sign], is_look: bool, proves: Option<bool>) -> SignVerdict {
+    if !relevant.contains(&one.sign) {
+        return SignVerdict::NotItsDoing;
+    }
+    if one.seen.before.is_none() || one.seen.after.is_none() {
+        return SignVerdict::NotTold;
+    }
+    if is_look && one.is_clear {
+        return SignVerdict::Worse;
+    }
+    match proves {
+        Some(true) if one.matters => SignVerdict::Worse,
+        Some(_) => SignVerdict::NotWorse,
+        None => SignVerdict::TooFew,
+    }
+}
+
+/// The level that this chance is compared with among all of the look's, and whether it and all smaller ones hold.
+fn corrected(sorted: &[f64], p: f64, level: f64) -> (f64, bool) {
+    let at = |index: usize| level / (sorted.len() - index) as f64;
+    let index = sorted.partition_point(|other| *other < p).min(sorted.len().saturating_sub(1));
+    let holds = sorted.iter().take(index + 1).enumerate().all(|(index, p)| *p <= at(index));
+    (at(index), holds)
+}
+
+fn of_sign(view: &View<'_>, sign: Sign, on: &RevertOn) -> Compared {
+    match sign {
+        Sign::OomKills | Sign::Restarts => of_count(view, sign, on),
+        Sign::Throttling => of_share(view, sign, on.throttled),
+        Sign::CpuPressure => of_share(view, sign, on.cpu_pressure),
+        Sign::Objective => of_share(view, sign, on.objective),
+    }
+}
+
+fn of_count(view: &View<'_>, sign: Sign, on: &RevertOn) -> Compared {
+    let (before, after) = (event_hours(&view.before, sign), event_hours(&view.after, sign));
+    let seen = Change { before: count(&view.before, sign), after: count(&view.after, sign) };
+    let (Some((kills_before, ran_before)), Some((kills_after, ran_after))) = (seen.before, seen.after) else {
+        return Compared { sign, seen: seen.map(told), test: None, matters: false, is_clear: false };
+    };
+    let is_enough = ran_before >= EXPOSED_BEFORE_MIN && ran_after >= EXPOSED_AFTER_MIN;
+    let (hours_before, hours_after) = (rates::count(&before), rates::count(&after));
+    let (events, least) = match sign {
+        Sign::OomKills => (kills_after, u64::from(on.oom_kills)),
+        Sign::Restarts | Sign::Throttling | Sign::CpuPressure | Sign::Objective => {
+            (hours_after, u64::from(on.restart_hours))
+        }
+    };
+    let is_frequent = hours_after as f64 * ran_before >= RATE_RATIO_MIN * hours_before as f64 * ran_after;
+    let is_clear = sign == Sign::OomKills
+        && is_enough
+        && kills_before == 0
+        && kills_after >= least.max(1)
+        && ran_before >= ran_after;
+    let test =
+        is_enough.then(|| (TestMethod::TwoRates, hours_before + hours_after, rates::chance(&before, &after)));
+    let seen = Change {
+        before: Some(Seen::Count { events: kills_before, hours: hours_before, replica_hours: ran_before }),
+        after: Some(Seen::Count { events: kills_after, hours: hours_after, replica_hours: ran_after }),
+    };
+    Compared { sign, seen, test, matters: events >= least.max(1) && is_frequent, is_clear }
+}
+
+/// Events and the pods' time in which they could have come; none where nothing tells.
+fn count(hours: &[&HourSigns], sign: Sign) -> Option<(u64, f64)> {
+    hours
+        .iter()
+        .filter_map(|hour| Some((u64::from(hour.count(sign)?), hour.replica_hours)))
+        .reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+fn told(count: Option<(u64, f64)>) -> Option<Seen> {
+    count.map(|(events, replica_hours)| Seen::Count { events, hours: 0, replica_hours })
+}
+
+fn event_hours(hours: &[&HourSigns], sign: Sign) -> Vec<EventHour> {
+    let event = |hour: &&HourSigns| {
+        Some(EventHour { replica_hours: hour.replica_hours, has_event: hour.count(sign)? > 0 })
+    };
+    hours.iter().filter_map(event).collect()
+}
+
+fn of_share(view: &View<'_>, sign: Sign, rise_min: f64) -> Compared {
+    let of = |hours: &[&HourSigns]| -> Vec<shares::HourShare> {
+        let told = hours.iter().filter_map(|hour| Some((hour.at_unix_s, hour.share(sign)?)));
+        told.filter(|(_, share)| (0.0..=1.0).contains(share)).collect()
+    };
+    let (before, after) = (of(&view.before), of(&view.after));
+    let seen = |shares: &[shares::HourShare], hours: &[&HourSigns]| {
+        let mean = shares.iter().map(|(_, share)| share).sum::<f64>() / shares.len() as f64;
+        let ran = hours.iter().filter(|hour| hour.share(sign).is_some());
+        let replica_hours = ran.map(|hour| hour.replica_hours).sum();
+        mean.is_finite().then_some(Seen::Share { mean, hours: shares.len() as u64, replica_hours })
+    };
+    let seen = Change { before: seen(&before, &view.before), after: seen(&after, &view.after) };
+    let shifted = shares::compare(&before, &after);
+    Compared {
+        sign,
+        seen,
+        test: shifted.map(|shifted| (TestMethod::ShiftedWindows, shifted.n, shifted.p)),
+        matters: shifted.is_some_and(|shifted| shifted.rise >= rise_min),
+        is_clear: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_chance_meets_the_hardest_level_and_one_that_fails_ends_it() {
+        let sorted = [0.001, 0.004, 0.02];
+        assert_eq!(corrected(&sorted, 0.001, 0.01), (0.01 / 3.0, true));
+        assert_eq!(corrected(&sorted, 0.004, 0.01), (0.005, true));
+        assert_eq!(corrected(&sorted, 0.02, 0.01), (0.01, false));
+        let fails_first = [0.006, 0.006, 0.007];
+        assert_eq!(corrected(&fails_first, 0.007, 0.01), (0.01, false), "smaller ones do not hold");
+        assert_eq!(corrected(&[0.009], 0.009, 0.01), (0.01, true));
+    }
+}
