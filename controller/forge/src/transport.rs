@@ -50,6 +50,9 @@ impl Transport {
         self.pacing.check()?;
         let answer = self.client.fetch(request.once()).await?;
         self.compare_clocks(&answer);
+        if answer.status.is_success() {
+            self.pacing.went_well();
+        }
         Ok(answer)
     }
 

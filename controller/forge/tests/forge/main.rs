@@ -10,6 +10,7 @@ mod github_access;
 mod github_faults;
 mod gitlab;
 mod gitlab_faults;
+mod hostile;
 mod local;
 mod signing;
 mod talk;
