@@ -15,8 +15,8 @@ pub(crate) const WRITE_GAP_DEFAULT: Duration = Duration::from_secs(1);
 /// has a wrong clock.
 const SILENCE_MAX: Duration = Duration::from_secs(3600);
 
-/// Silence after a limit without a stated time, as GitHub asks of its clients; Gitea itself sets no limits, but the
-/// proxies before it do.
+/// Silence after a limit without a stated time, as GitHub asks of its clients; it doubles each time until a write went
+/// well. Gitea itself sets no limits, but the proxies before it do.
 const SILENCE_DEFAULT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -24,7 +24,14 @@ pub(crate) struct Pacing {
     gap: Duration,
     /// When the last write ended; the lock is the queue.
     writer: tokio::sync::Mutex<Option<Instant>>,
-    silent_until: Mutex<Option<Instant>>,
+    silence: Mutex<Silence>,
+}
+
+#[derive(Debug, Default)]
+struct Silence {
+    until: Option<Instant>,
+    /// Limits without a stated time since a write went well.
+    unstated: u32,
 }
 
 /// The right to write; the gap starts when it ends.
@@ -40,7 +47,7 @@ impl Drop for Turn<'_> {
 
 impl Pacing {
     pub(crate) fn new(gap: Duration) -> Self {
-        Self { gap, writer: tokio::sync::Mutex::new(None), silent_until: Mutex::new(None) }
+        Self { gap, writer: tokio::sync::Mutex::new(None), silence: Mutex::default() }
     }
 
     /// Waits for the turn to write.
@@ -63,8 +70,13 @@ impl Pacing {
         self.be_silent_from(Instant::now(), asked);
     }
 
+    /// A write was taken: whatever limit there was is over.
+    pub(crate) fn went_well(&self) {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner).unstated = 0;
+    }
+
     fn check_at(&self, now: Instant) -> Result<(), ForgeError> {
-        let until = *self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = self.silence.lock().unwrap_or_else(PoisonError::into_inner).until;
         match until.map(|until| until.saturating_duration_since(now)) {
             Some(left) if !left.is_zero() => Err(ForgeError::RateLimited { retry_after: Some(left) }),
             Some(_) | None => Ok(()),
@@ -72,9 +84,13 @@ impl Pacing {
     }
 
     fn be_silent_from(&self, now: Instant, asked: Option<Duration>) {
-        let pause = asked.unwrap_or(SILENCE_DEFAULT).min(SILENCE_MAX);
-        let mut until = self.silent_until.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = Some(now + pause);
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = asked.unwrap_or_else(|| {
+            let doubled = SILENCE_DEFAULT.saturating_mul(1 << silence.unstated.min(10));
+            silence.unstated = silence.unstated.saturating_add(1);
+            doubled
+        });
+        silence.until = Some(now + pause.min(SILENCE_MAX));
     }
 }
 
@@ -95,6 +111,23 @@ mod tests {
         assert_eq!(gap_left(last(0), gap, now), gap);
         assert_eq!(gap_left(last(300), gap, now), Duration::from_millis(700));
         assert_eq!(gap_left(last(5000), gap, now), Duration::ZERO);
+    }
+
+    #[test]
+    fn silence_doubles_while_no_time_is_stated_and_nothing_goes_well() {
+        let (pacing, now) = (Pacing::new(Duration::ZERO), Instant::now());
+        let mut pauses = Vec::new();
+        for turn in 0..9 {
+            if turn == 8 {
+                pacing.went_well();
+            }
+            pacing.be_silent_from(now, None);
+            let Err(ForgeError::RateLimited { retry_after: Some(left) }) = pacing.check_at(now) else {
+                panic!("there is silence")
+            };
+            pauses.push(left.as_secs());
+        }
+        assert_eq!(pauses, [60, 120, 240, 480, 960, 1920, 3600, 3600, 60]);
     }
 
     #[test]

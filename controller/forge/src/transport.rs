@@ -3,6 +3,7 @@
 //! Every request to a forge goes through here, also where a library builds it: so the hosts are those of the allow-list,
 //! and limits hold for all of it. Knows nothing of any forge's API.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kubeopt_model::Timestamp;
@@ -12,6 +13,10 @@ use kubeopt_net::{Answer, Client, Request, StatusCode, Url};
 use crate::error::ForgeError;
 use crate::pacing::Pacing;
 
+/// Difference of the forge's clock and ours that is told, in seconds. Claims of a GitHub App are dated back by a minute,
+/// and answers take their time.
+const SKEW_S_MAX: u64 = 30;
+
 /// Characters of what a forge says that are quoted.
 const SAID_CHARS_MAX: usize = 300;
 
@@ -19,11 +24,13 @@ const SAID_CHARS_MAX: usize = 300;
 pub(crate) struct Transport {
     client: Client,
     pacing: Pacing,
+    /// Whether it was told that the clocks differ.
+    is_skew_told: AtomicBool,
 }
 
 impl Transport {
     pub(crate) fn new(client: Client, pacing: Pacing) -> Self {
-        Self { client, pacing }
+        Self { client, pacing, is_skew_told: AtomicBool::new(false) }
     }
 
     /// What came of requests since the last call.
@@ -41,7 +48,26 @@ impl Transport {
     pub(crate) async fn write(&self, request: Request) -> Result<Answer, ForgeError> {
         let _turn = self.pacing.turn().await;
         self.pacing.check()?;
-        Ok(self.client.fetch(request.once()).await?)
+        let answer = self.client.fetch(request.once()).await?;
+        self.compare_clocks(&answer);
+        if answer.status.is_success() {
+            self.pacing.went_well();
+        }
+        Ok(answer)
+    }
+
+    /// Tells, once, that the clocks differ: tokens then end before their time, and limits seem to end at another. Not for
+    /// answers that may be remembered ones.
+    pub(crate) fn compare_clocks(&self, answer: &Answer) {
+        let Some(theirs) = date(&answer.headers) else { return };
+        let skew_s = Timestamp::now().as_second().saturating_sub(theirs.as_second());
+        let is_off = skew_s.unsigned_abs() > SKEW_S_MAX;
+        if is_off && !self.is_skew_told.swap(is_off, Ordering::Relaxed) {
+            let host = answer.url.host_str().unwrap_or_default();
+            tracing::warn!(host, skew_s, "the clock of the forge is not ours; one of them needs to be set");
+        } else if !is_off {
+            self.is_skew_told.store(false, Ordering::Relaxed);
+        }
     }
 
     /// What a status means. `what` is named when it is not there. A limit silences all further calls.
@@ -135,10 +161,14 @@ fn until_reset(headers: &HeaderMap) -> Option<Duration> {
         return None;
     }
     let reset = number(headers, "x-ratelimit-reset").or_else(|| number(headers, "ratelimit-reset"))?;
-    let date = headers.get(DATE).and_then(|value| value.to_str().ok());
-    let date = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
-    let now = date.map_or_else(Timestamp::now, |date| date.timestamp());
+    let now = date(headers).unwrap_or_else(Timestamp::now);
     Some(Duration::from_secs(reset.saturating_sub(now.as_second()).max(0).unsigned_abs()))
+}
+
+/// When the server says that it is.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<i64> {
@@ -200,6 +230,21 @@ mod tests {
         ] {
             assert_eq!(limit(&answer(status, &headers, body)), expected, "{status} {headers:?} {body}");
         }
+    }
+
+    #[test]
+    fn clocks_that_differ_are_told_once_until_they_agree() {
+        let client = Client::new(kubeopt_net::ClientPolicy::new(Vec::new())).unwrap();
+        let transport = Transport::new(client, Pacing::new(Duration::ZERO));
+        let zoned =
+            |at: Timestamp| jiff::fmt::rfc2822::to_string(&at.to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
+        let (now, long_ago) = (zoned(Timestamp::now()), zoned(Timestamp::UNIX_EPOCH));
+        for (date, is_told) in [(&now, false), (&long_ago, true), (&long_ago, true), (&now, false)] {
+            transport.compare_clocks(&answer(200, &[("date", date)], ""));
+            assert_eq!(transport.is_skew_told.load(Ordering::Relaxed), is_told, "{date}");
+        }
+        transport.compare_clocks(&answer(200, &[], ""));
+        assert!(!transport.is_skew_told.load(Ordering::Relaxed), "a server without a clock tells nothing");
     }
 
     #[test]

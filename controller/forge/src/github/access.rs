@@ -18,6 +18,9 @@ use crate::transport::{Transport, address};
 /// Share of a token's life after which it is asked for anew: the rest of it, 12 minutes, is longer than any pass needs.
 const RENEWED_AT_PERCENT: i64 = 80;
 
+/// Most owners whose installation is remembered; forgetting all costs one more question for each.
+const OWNERS_MAX: usize = 1_000;
+
 #[derive(Debug)]
 pub(super) struct Access {
     auth: GithubAuth,
@@ -90,9 +93,18 @@ impl Access {
         if let Some(held) = tokens.get(&installation).filter(is_good) {
             return Ok(held.granted.clone());
         }
-        let held = self.ask(app, installation).await?;
-        tokens.insert(installation, held.clone());
-        Ok(held.granted)
+        match self.ask(app, installation).await {
+            Ok(held) => {
+                tokens.insert(installation, held.clone());
+                Ok(held.granted)
+            }
+            Err(error) => {
+                // Installed anew it has another id, which is found out the next time.
+                tokens.remove(&installation);
+                self.installations.lock().await.retain(|_, id| *id != installation);
+                Err(error)
+            }
+        }
     }
 
     /// kubeopt's own account, asked for once.
@@ -127,6 +139,9 @@ impl Access {
         let url = address(&self.api, &["repos", owner, repository, "installation"])?;
         let what = format!("an installation of the GitHub App for {owner}/{repository}");
         let found: Installation = self.answer(Request::get(url).bearer(&claim(app).await?)?, &what).await?;
+        if known.len() >= OWNERS_MAX {
+            known.clear();
+        }
         known.insert(key, found.id);
         Ok(found.id)
     }
@@ -136,6 +151,7 @@ impl Access {
         let request = accepting(Request::new(Method::POST, url).bearer(&claim(app).await?)?)?;
         // Nothing is said by it to anybody, so that it needs no turn among the writes; and it may be repeated.
         let answer = self.transport.read(request.idempotent()).await?;
+        self.transport.compare_clocks(&answer);
         let what = format!("installation {installation} of the GitHub App");
         let found: InstallationToken = read(&self.transport.judge(answer, &what)?)?;
         let may =

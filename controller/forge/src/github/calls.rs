@@ -15,6 +15,9 @@ use super::api::{ASKED, Api};
 use crate::error::ForgeError;
 use crate::transport::{Transport, address};
 
+/// Most repositories whose client is kept: a few kilobytes each. What is cleared is made again.
+const CLIENTS_MAX: usize = 1_000;
+
 /// Most pages of one list: 10,000 items of 100.
 const PAGES_MAX: u32 = 100;
 
@@ -74,6 +77,9 @@ impl Calls {
     /// Calls within a repository. Must be called within the runtime.
     pub(super) fn of<'a>(&'a self, repository: &'a RepositoryId) -> InRepository<'a> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= CLIENTS_MAX && !clients.contains_key(repository) {
+            clients.clear();
+        }
         let octocrab = clients.entry(repository.clone()).or_insert_with(|| self.client(repository)).clone();
         InRepository { octocrab, rest: &self.places.rest, repository }
     }

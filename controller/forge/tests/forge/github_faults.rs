@@ -396,3 +396,22 @@ async fn a_status_that_stands_is_not_put_again() {
         .filter(|operation| operation.starts_with("POST /repos/{owner}/{repo}/statuses"));
     assert_eq!(put.count(), 1);
 }
+
+#[tokio::test]
+async fn of_two_that_write_the_same_branch_at_once_one_is_told_that_it_was_slower() {
+    let place = Place::start().await;
+    let (one, other, repository) = (place.forge(), place.app(), repository(&place).await);
+    let write = sizing(&one, &repository, Signing::Never).await;
+    let first = BranchWrite { expected: ExpectedHead::Absent, ..write };
+    let second = BranchWrite { message: "another".to_owned(), ..first.clone() };
+    let outcomes = tokio::join!(
+        one.regenerate_branch(&repository, &first),
+        other.regenerate_branch(&repository, &second)
+    );
+    let (won, lost) = match outcomes {
+        (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost),
+        both => panic!("{both:?}"),
+    };
+    assert!(matches!(lost, ForgeError::Conflict { .. }), "{lost}");
+    assert_eq!(one.branch(&repository, BRANCH).await.unwrap().map(|head| head.oid), Some(won.oid));
+}

@@ -58,6 +58,27 @@ async fn sends_credentials_to_their_origin_and_drops_them_on_a_redirect_elsewher
 }
 
 #[tokio::test]
+async fn a_token_of_the_callers_own_stays_at_its_origin_and_is_not_shown() {
+    let (home, other) = (MockServer::start().await, MockServer::start().await);
+    let away = ResponseTemplate::new(302).insert_header("location", format!("{}/end", other.uri()));
+    Mock::given(path("/start"))
+        .and(header("authorization", format!("Bearer {TOKEN}")))
+        .respond_with(away)
+        .mount(&home)
+        .await;
+    Mock::given(path("/end")).respond_with(ResponseTemplate::new(200)).mount(&other).await;
+    let rules = [&home, &other].map(|server| HostRule::for_url(&url(&server.uri())).unwrap());
+    let client = Client::new(quick(rules.to_vec())).unwrap();
+    let request = Request::get(url(&format!("{}/start", home.uri()))).bearer(&Secret::new(TOKEN)).unwrap();
+    assert!(!format!("{request:?}").contains(TOKEN));
+    assert_eq!(client.fetch(request.clone()).await.unwrap().status, StatusCode::OK);
+    let seen = other.received_requests().await.unwrap();
+    assert!(!seen[0].headers.contains_key("authorization"));
+    let error = request.bearer(&Secret::new("two\nlines")).unwrap_err();
+    assert!(!error.to_string().contains("lines"), "{error}");
+}
+
+#[tokio::test]
 async fn keeps_credentials_on_a_redirect_within_the_origin() {
     let home = MockServer::start().await;
     Mock::given(path("/old"))

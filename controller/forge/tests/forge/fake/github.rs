@@ -39,6 +39,7 @@ pub(crate) struct GitHub {
     /// Installation tokens that hold, and how long new ones say to hold.
     pub(crate) installation_tokens: BTreeSet<String>,
     pub(crate) token_life_s: i64,
+    installation: u64,
     /// Whether commits of the App are signed.
     pub(crate) signs: bool,
     /// Trees with more entries are cut.
@@ -137,6 +138,7 @@ impl GitHub {
             moved: HashMap::new(),
             installation_tokens: BTreeSet::new(),
             token_life_s: 3600,
+            installation: 77,
             signs: true,
             tree_entries_max: 100_000,
             minted: 0,
@@ -188,6 +190,12 @@ impl GitHub {
         self.repositories.insert(to.to_owned(), repository);
     }
 
+    /// The App is taken away and installed again.
+    pub(crate) fn install_anew(&mut self) {
+        self.installation += 1;
+        self.installation_tokens.clear();
+    }
+
     fn who(&self, bearer: &str) -> Option<String> {
         if bearer == TOKEN {
             return Some(ACCOUNT.to_owned());
@@ -200,11 +208,11 @@ impl GitHub {
             "GET /app" => Reply::ok(json!({"id": 1234, "slug": "kubeopt"})),
             "GET /repos/{owner}/{repo}/installation" => {
                 match self.repositories.contains_key(&format!("{}/{}", asked.names[0], asked.names[1])) {
-                    true => Reply::ok(json!({"id": 77})),
+                    true => Reply::ok(json!({"id": self.installation})),
                     false => not_found(),
                 }
             }
-            _ if asked.names[0] == "77" => {
+            _ if asked.names[0] == self.installation.to_string() => {
                 self.minted += 1;
                 let token = format!("ghs_{:036}", self.minted);
                 self.installation_tokens.insert(token.clone());
