@@ -44,6 +44,14 @@ impl Transport {
         Ok(self.client.fetch(request.conditional()).await?)
     }
 
+    /// A read whose answer is not one of before, however alike.
+    pub(crate) async fn read_afresh(&self, request: Request) -> Result<Answer, ForgeError> {
+        self.pacing.check()?;
+        let answer = self.client.fetch(request).await?;
+        self.compare_clocks(&answer);
+        Ok(answer)
+    }
+
     /// A write: waits for its turn and is never repeated, since its first attempt may have succeeded.
     pub(crate) async fn write(&self, request: Request) -> Result<Answer, ForgeError> {
         let _turn = self.pacing.turn().await;
@@ -58,7 +66,7 @@ impl Transport {
 
     /// Tells, once, that the clocks differ: tokens then end before their time, and limits seem to end at another. Not for
     /// answers that may be remembered ones.
-    pub(crate) fn compare_clocks(&self, answer: &Answer) {
+    fn compare_clocks(&self, answer: &Answer) {
         let Some(theirs) = date(&answer.headers) else { return };
         let skew_s = Timestamp::now().as_second().saturating_sub(theirs.as_second());
         let is_off = skew_s.unsigned_abs() > SKEW_S_MAX;
@@ -165,8 +173,8 @@ fn until_reset(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(reset.saturating_sub(now.as_second()).max(0).unsigned_abs()))
 }
 
-/// When the server says that it is.
-fn date(headers: &HeaderMap) -> Option<Timestamp> {
+/// What time the server has.
+pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     let text = headers.get(DATE)?.to_str().ok()?;
     jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kubeopt_model::Timestamp;
-use kubeopt_net::{Answer, Method, NetError, Request, Secret, Url};
+use kubeopt_net::{Answer, Method, NetError, Request, Secret, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, OnceCell};
@@ -13,10 +13,14 @@ use tokio::sync::{Mutex, OnceCell};
 use super::jwt;
 use super::{GithubApp, GithubAuth};
 use crate::error::ForgeError;
-use crate::transport::{Transport, address};
+use crate::transport::{Transport, address, date};
 
 /// Share of a token's life after which it is asked for anew: the rest of it, 12 minutes, is longer than any pass needs.
 const RENEWED_AT_PERCENT: i64 = 80;
+
+/// Difference of the clocks, in seconds, beyond which a claim is made again with GitHub's: less than that of a claim that
+/// it does not accept.
+const SKEW_S: u64 = 30;
 
 /// Most owners whose installation is remembered; forgetting all costs one more question for each.
 const OWNERS_MAX: usize = 1_000;
@@ -79,9 +83,15 @@ impl Access {
         refused: Option<&Secret>,
     ) -> Result<Granted, ForgeError> {
         let app = match &self.auth {
-            GithubAuth::Token(_) if refused.is_some() => return Err(ForgeError::Unauthorized),
             GithubAuth::Token(source) => {
-                return Ok(Granted { token: source.read().await?, may_write: None });
+                // Its file may have been written anew since.
+                let token = source.read().await?;
+                let is_refused = refused == Some(&token);
+                return if is_refused {
+                    Err(ForgeError::Unauthorized)
+                } else {
+                    Ok(Granted { token, may_write: None })
+                };
             }
             GithubAuth::App(app) => app,
         };
@@ -120,8 +130,8 @@ impl Access {
                 Ok(Own { login: user.login, id: Some(user.id), email: user.email })
             }
             GithubAuth::App(app) => {
-                let request = Request::get(address(&self.api, &["app"])?).bearer(&claim(app).await?)?;
-                let found: AppFacts = self.answer(request, "the GitHub App").await?;
+                let request = Request::get(address(&self.api, &["app"])?);
+                let found: AppFacts = self.as_app(app, request, "the GitHub App").await?;
                 Ok(Own { login: format!("{}[bot]", found.slug), id: None, email: None })
             }
         }
@@ -138,7 +148,7 @@ impl Access {
         }
         let url = address(&self.api, &["repos", owner, repository, "installation"])?;
         let what = format!("an installation of the GitHub App for {owner}/{repository}");
-        let found: Installation = self.answer(Request::get(url).bearer(&claim(app).await?)?, &what).await?;
+        let found: Installation = self.as_app(app, Request::get(url), &what).await?;
         if known.len() >= OWNERS_MAX {
             known.clear();
         }
@@ -148,12 +158,10 @@ impl Access {
 
     async fn ask(&self, app: &GithubApp, installation: u64) -> Result<Held, ForgeError> {
         let url = address(&self.api, &["app", "installations", &installation.to_string(), "access_tokens"])?;
-        let request = accepting(Request::new(Method::POST, url).bearer(&claim(app).await?)?)?;
-        // Nothing is said by it to anybody, so that it needs no turn among the writes; and it may be repeated.
-        let answer = self.transport.read(request.idempotent()).await?;
-        self.transport.compare_clocks(&answer);
         let what = format!("installation {installation} of the GitHub App");
-        let found: InstallationToken = read(&self.transport.judge(answer, &what)?)?;
+        // Nothing is said by it to anybody, so that it needs no turn among the writes; and it may be repeated.
+        let request = Request::new(Method::POST, url).idempotent();
+        let found: InstallationToken = self.as_app(app, request, &what).await?;
         let may =
             |what| found.permissions.get(what).is_some_and(|word| matches!(word.as_str(), "write" | "admin"));
         let may_write = Some(may("contents") && may("pull_requests"));
@@ -163,6 +171,25 @@ impl Access {
 
     async fn answer<T: DeserializeOwned>(&self, request: Request, what: &str) -> Result<T, ForgeError> {
         read(&self.transport.judge(self.transport.read(accepting(request)?).await?, what)?)
+    }
+
+    /// Asks as the App itself. Where GitHub does not accept its claim, and has another time than we, once more with
+    /// GitHub's: a claim that is minutes off counts for nothing there.
+    async fn as_app<T: DeserializeOwned>(
+        &self,
+        app: &GithubApp,
+        request: Request,
+        what: &str,
+    ) -> Result<T, ForgeError> {
+        let request = accepting(request)?;
+        let now = Timestamp::now();
+        let mut answer = self.transport.read_afresh(request.clone().bearer(&claim(app, now).await?)?).await?;
+        let theirs =
+            date(&answer.headers).filter(|theirs| theirs.as_second().abs_diff(now.as_second()) > SKEW_S);
+        if let (StatusCode::UNAUTHORIZED, Some(theirs)) = (answer.status, theirs) {
+            answer = self.transport.read_afresh(request.bearer(&claim(app, theirs).await?)?).await?;
+        }
+        read(&self.transport.judge(answer, what)?)
     }
 }
 
@@ -174,7 +201,7 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ForgeError> {
     answer.json().map_err(|error| ForgeError::Malformed { why: error.to_string() })
 }
 
-async fn claim(app: &GithubApp) -> Result<Secret, ForgeError> {
+async fn claim(app: &GithubApp, now: Timestamp) -> Result<Secret, ForgeError> {
     let key = app.private_key.read().await?;
     let unusable = || NetError::SecretUnusable {
         path: match &app.private_key {
@@ -183,7 +210,7 @@ async fn claim(app: &GithubApp) -> Result<Secret, ForgeError> {
         },
         why: "it is no RSA private key in PEM".to_owned(),
     };
-    Ok(jwt::claim(&app.id, &key, Timestamp::now()).ok_or_else(unusable)?)
+    Ok(jwt::claim(&app.id, &key, now).ok_or_else(unusable)?)
 }
 
 /// When a token is asked for anew. One that has ended already, by a clock that is wrong, is at once.

@@ -153,3 +153,28 @@ async fn an_app_that_was_installed_anew_is_found_again() {
     assert!(forge.repository(&repository).await.is_err());
     assert!(forge.repository(&repository).await.unwrap().may_write);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_off_keeps_no_app_out() {
+    for off_s in [-20 * 60, -45, 45, 3 * 3600] {
+        let place = Place::start().await;
+        let repository = repository(&place).await;
+        place.server.forge.lock().unwrap().clock_off_s = off_s;
+        assert!(place.app().repository(&repository).await.unwrap().may_write, "{off_s} seconds");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_written_anew_is_taken_at_once() {
+    let place = Place::start().await;
+    let repository = repository(&place).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "ghp_of_yesterday\n").unwrap();
+    let config =
+        GithubConfig::new(place.server.url.clone(), GithubAuth::Token(SecretSource::File(file.clone())));
+    let forge = GithubForge::new(config).unwrap();
+    assert_eq!(forge.repository(&repository).await, Err(ForgeError::Unauthorized));
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    assert!(forge.repository(&repository).await.unwrap().may_write);
+}
