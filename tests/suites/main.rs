@@ -7,6 +7,7 @@ mod cluster;
 mod costs;
 mod demo;
 mod end_to_end;
+mod faults;
 mod forge_contract;
 mod house;
 mod installation;
