@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write;
 
-use kubeopt_model::outcome::{BadSide, HourSigns, NodeSize, Objective, SeenImage, WindowSigns};
+use kubeopt_model::outcome::{
+    BadSide, HourSigns, NodeSize, Objective, RevertOn, SeenImage, Settled, Sign, Watched, WindowSigns,
+};
 use kubeopt_model::{
-    ClusterFacts, ClusterName, ContainerId, ContainerName, Namespace, ObjectName, Window, Workload,
-    WorkloadId, WorkloadKind,
+    Amount, Bytes, Change, ClusterFacts, ClusterName, ContainerId, ContainerName, Field, MilliCores,
+    Namespace, ObjectName, Resources, Window, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_net::{Client, ClientPolicy, HostRule, Url};
 use kubeopt_observe::{
     LabelMatcher, MetricsSource, PodOwners, Prometheus as Source, PrometheusOptions, Selector, SignsAsked,
     SignsRead,
 };
+use kubeopt_recommend::{FREEZE_DAYS, bound_from, settle_outcome};
 use kubeopt_tests::prometheus::Prometheus;
 use kubeopt_tests::servers_enabled;
 
@@ -125,9 +128,9 @@ fn history() -> Vec<Family> {
     ]
 }
 
-async fn prometheus() -> Prometheus {
-    let write = |out: &mut dyn Write| {
-        for family in history() {
+async fn prometheus(history: Vec<Family>) -> Prometheus {
+    let write = move |out: &mut dyn Write| {
+        for family in &history {
             out.write_all(family.1.as_bytes()).expect("write the history");
         }
     };
@@ -154,14 +157,18 @@ fn workload(name: &str) -> WorkloadId {
     }
 }
 
+fn container(name: &str) -> ContainerId {
+    ContainerId { workload: workload(name), container: ContainerName::new("main").expect("a name") }
+}
+
 fn api() -> ContainerId {
-    ContainerId { workload: workload("api"), container: ContainerName::new("main").expect("a name") }
+    container("api")
 }
 
 /// The pods are gone; their names tell whose they were.
 fn owners() -> PodOwners {
     let mut facts = ClusterFacts::empty(ClusterName::new("eu").expect("a name"));
-    facts.workloads.extend(["api", "api-gateway"].map(|name| Workload {
+    facts.workloads.extend(["api", "api-gateway", "web"].map(|name| Workload {
         id: workload(name),
         labels: BTreeMap::new(),
         annotations: BTreeMap::new(),
@@ -193,7 +200,7 @@ async fn the_signs_of_a_merge_are_told_by_the_hour_and_what_is_not_measured_is_u
     if !servers_enabled() {
         return;
     }
-    let prometheus = prometheus().await;
+    let prometheus = prometheus(history()).await;
     let read = read(&source(&prometheus), None).await;
     assert!(read.problems.is_empty(), "{:?}", read.problems);
     let WindowSigns { hours, images, nodes, partial, .. } = &read.containers[&api()];
@@ -228,7 +235,7 @@ async fn an_objective_is_read_by_the_hour_or_refused_with_what_prometheus_says()
     if !servers_enabled() {
         return;
     }
-    let prometheus = prometheus().await;
+    let prometheus = prometheus(history()).await;
     let source = source(&prometheus);
     let ratio = "sum(rate(errors_total[1h])) / sum(rate(requests_total[1h]))";
     for (query, bad) in [(ratio.to_owned(), BadSide::Ratio), (format!("1 - {ratio}"), BadSide::Rest)] {
@@ -258,4 +265,78 @@ async fn an_objective_is_read_by_the_hour_or_refused_with_what_prometheus_says()
             (why, problems) => panic!("{query}: {why}: {problems:?}"),
         }
     }
+}
+
+/// Ten days and an hour of two alike workloads; what was merged after nine of them starves `api` and not `web`.
+fn nine_days_and_a_merge() -> Vec<Family> {
+    let merge = 9 * 24 * 60;
+    let end = merge + 25 * 60;
+    let labels = |name: &str| format!(r#"cluster="eu",namespace="shop",container="main",pod="{name}-0""#);
+    let (api, web) = (labels("api"), labels("web"));
+    let both = |family: Family, of: &dyn Fn(&str, i64) -> f64| {
+        family
+            .series(&api, 0..end, |minute| of("api", minute))
+            .series(&web, 0..end, |minute| of("web", minute))
+    };
+    let counter = |name| Family::new("counter", name);
+    // A tenth of the periods is throttled, and of api half of them from the merge on.
+    let throttled = |name: &str, minute: i64| {
+        let more = if name == "api" { (minute - merge).max(0) as f64 * 240.0 } else { 0.0 };
+        minute as f64 * 60.0 + more
+    };
+    let killed = |name: &str, minute: i64| {
+        let kills = [100, 400, 700].iter().filter(|after| minute >= merge + **after).count();
+        if name == "api" { kills as f64 } else { 0.0 }
+    };
+    vec![
+        both(Family::new("gauge", "container_memory_working_set_bytes"), &|_, _| GIB),
+        both(counter("container_cpu_cfs_periods_total"), &|_, minute| minute as f64 * 600.0),
+        both(counter("container_cpu_cfs_throttled_periods_total"), &throttled),
+        both(Family::new("gauge", "container_oom_events_total"), &killed),
+    ]
+}
+
+#[tokio::test]
+async fn a_merge_that_starves_one_container_is_reverted_for_that_one_and_kept_for_the_other() {
+    if !servers_enabled() {
+        return;
+    }
+    let prometheus = prometheus(nine_days_and_a_merge()).await;
+    let source = source(&prometheus);
+    let synced_unix_s = START + 9 * 24 * HOUR;
+    let now_unix_s = synced_unix_s + 25 * HOUR;
+    let windows = Watched::windows(synced_unix_s, 24 * HOUR, now_unix_s);
+    let containers = [api(), container("web")];
+    let mut sides = Vec::new();
+    for window in [windows.before, windows.after] {
+        let asked = SignsAsked { window, containers: containers.clone().into(), objective: None };
+        sides.push(source.window_signs(&asked, &owners()).await.expect("Prometheus answers").containers);
+    }
+    let resources = |cpu: u64, memory: u64| {
+        let mut resources = Resources::default();
+        resources.limits.cpu = Some(MilliCores(cpu));
+        resources.limits.memory = Some(Bytes::mebi(memory));
+        resources
+    };
+    let outcome = |id: &ContainerId| {
+        let watched = Watched {
+            container: id.clone(),
+            resources: Change { before: resources(2000, 2048), after: resources(1000, 1024) },
+            synced_unix_s,
+            soak_s: 24 * HOUR,
+            sides: Change { before: sides[0][id].clone(), after: sides[1][id].clone() },
+            others: Vec::new(),
+        };
+        settle_outcome(&watched, &RevertOn::default(), now_unix_s)
+    };
+    let kept = outcome(&containers[1]);
+    assert_eq!(kept.settled, Settled::Keep, "{}", kept.text);
+    let reverted = outcome(&containers[0]);
+    assert_eq!(reverted.settled, Settled::Revert { why: vec![Sign::OomKills] }, "{}", reverted.text);
+    let told = "OOM kills 2 in 6.0 replica-hours, before 0 in 216";
+    assert!(reverted.text.contains(told), "{}", reverted.text);
+    let lessons = bound_from(&reverted, FREEZE_DAYS, now_unix_s);
+    let floors: Vec<(Field, Amount)> = lessons.iter().map(|lesson| (lesson.field, lesson.floor)).collect();
+    // Without a request the limit stands for it; what is written in Git is the limit.
+    assert_eq!(floors, [(Field::MEMORY_LIMIT, Amount::Memory(Bytes::mebi(1536)))]);
 }
