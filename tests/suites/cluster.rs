@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, PostParams};
+use kubeopt_api::policy::{Asked, ClusterPolicies, explain_policy};
 use kubeopt_cluster::{Leadership, LeaseTiming, Watched, Watches};
-use kubeopt_model::{Bytes, ClusterFacts, MilliCores, Namespace, ObjectName, WorkloadId};
+use kubeopt_model::{Bytes, ClusterFacts, MilliCores, Namespace, ObjectName, RepoPath, WorkloadId};
 use kubeopt_tests::kubernetes::Kubernetes;
 use kubeopt_tests::kwok::Kwok;
 use kubeopt_tests::{OrFail, servers_enabled, wait};
@@ -59,6 +61,35 @@ apiVersion: v1
 kind: ResourceQuota
 metadata: {name: quota, namespace: shop}
 spec: {hard: {requests.cpu: "20"}}
+"#;
+
+/// Every way of writing a value, and an object with a key that does not exist.
+const POLICIES: &str = r#"apiVersion: kubeopt.dev/v1alpha1
+kind: RightsizingPolicy
+metadata: {name: all}
+spec:
+  extends: kubeopt:balanced
+  enabled: true
+  exclude: {namespaces: [kube-*], labels: {tier: system}}
+  sizing: {history: 28d, minRuns: 6, minCoverage: 90%, cpu: {quantile: 0.9, floor: 0.5}, memory: {floor: 64Mi}, limits: {cpu: none}}
+  changes: {maxDecrease: 40%, minConfidence: 0.5}
+  blackouts: [{cron: "0 18 * * FRI", duration: 62h, timezone: Europe/Berlin, reason: weekend}]
+  pullRequests: {groupBy: team, maxOpen: 3, reviewers: codeowners, assignees: ["@ann"], draft: true, schedule: ["* 8-16 * * 1-4"]}
+  commits: {signoff: true}
+  approval: {large: {aboveMonthly: 500 USD, aboveRatio: 50%, approvers: 2}, label: approved}
+  autoMerge: {enabled: true, environments: [dev], maxChange: 10%, minConfidence: 0.95, maxRisk: low, requireStatus: [ci]}
+  rollout: {order: [dev, staging, prod], soak: 24h, waves: {clusters: [canary, "{eu,us}-*"]}, revertOn: {oomKills: 1}}
+  watch: {soak: 2d, freeze: 7d, revert: propose, slo: {promql: avg(up), min: 0.99}}
+  notifications: {least: warning, to: [ops]}
+  reasoning: false
+  overrides: [{match: {namespace: payments, kind: sts}, changes: {maxDecrease: 10%}}]
+  allowedOverrides: ["*"]
+  environments: [{name: prod, namespaces: [payments]}]
+---
+apiVersion: kubeopt.dev/v1alpha1
+kind: RightsizingPolicy
+metadata: {name: slip}
+spec: {selectors: {namespaces: [web]}, changes: {maxDecrese: 10%}}
 "#;
 
 fn shop<'a>(facts: &'a ClusterFacts, short: &str) -> &'a kubeopt_model::Workload {
@@ -180,4 +211,58 @@ async fn of_two_controllers_one_acts_and_the_other_takes_over() {
     kubernetes.api_server().kill();
     tokio::time::timeout(wait::RECONCILE, third.lost()).await.or_fail(&within("stop leading"));
     assert!(!third.is_leader());
+}
+
+#[tokio::test]
+async fn policies_of_a_real_cluster_are_read_as_they_are_written_and_a_slip_is_kept_and_told() {
+    if !servers_enabled() {
+        return;
+    }
+    let kubernetes = Kubernetes::start_api_only().await;
+    kubernetes.apply(include_str!("../../charts/kubeopt/crds/rightsizingpolicies.yaml")).await;
+    install(&kubernetes).await;
+    kubernetes.apply(POLICIES).await;
+    let kind = ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk("kubeopt.dev", "v1alpha1", "RightsizingPolicy"),
+        "rightsizingpolicies",
+    );
+    let api = kube::Api::<DynamicObject>::all_with(kubernetes.client().await, &kind);
+    for (spec, told) in [
+        (json!({"enabled": "perhaps"}), "spec.enabled"),
+        (json!({"changes": {"maxDecrease": 0.4}}), "spec.changes.maxDecrease"),
+        (json!({"autoMerge": {"environments": ["qa"]}}), "spec.autoMerge.environments"),
+        (json!({"sizing": {"cpu": {"quantile": 0}}}), "spec.sizing.cpu.quantile"),
+    ] {
+        let wrong = DynamicObject::new("wrong", &kind).data(json!({"spec": spec}));
+        let refused = api.create(&PostParams::default(), &wrong).await.expect_err(told);
+        assert!(refused.to_string().contains(told), "{refused}");
+    }
+
+    let cluster = connect(&kubernetes, NAMESPACE, RELEASE).await;
+    let facts = wait::until("the role of the chart to count", wait::RECONCILE, async || {
+        let facts = cluster.list_once().await.map_err(|error| error.to_string())?;
+        match Watched::Policies.unknown_in(&facts) {
+            Some(problem) => Err(problem.text.clone()),
+            None => Ok(facts),
+        }
+    })
+    .await;
+    let held: Vec<(&str, i64)> =
+        facts.policies.iter().map(|policy| (policy.name.as_str(), policy.generation)).collect();
+    assert_eq!(held, [("all", 1), ("slip", 1)]);
+    let mut policies = ClusterPolicies::default();
+    policies.take(&facts.policies, None, kubeopt_policy::PRESETS);
+    let told: Vec<String> = policies.problems().into_iter().map(|problem| problem.text).collect();
+    assert_eq!(
+        told,
+        [
+            "unknown key `changes.maxDecrese`",
+            "RightsizingPolicy/slip is not read: nothing is proposed in what it selects meanwhile",
+        ]
+    );
+    let path = RepoPath::new("apps/api.yaml").or_fail("a path");
+    let layers: Vec<_> = policies.layers().into_iter().take(1).collect();
+    let policy = explain_policy(&layers, Asked::Path(&path)).policy;
+    assert_eq!((policy.changes.max_decrease, policy.approval.approvers, policy.reasoning), (0.4, 2, false));
+    assert_eq!(policy.set_by["changes.maxDecrease"], "RightsizingPolicy/all");
 }

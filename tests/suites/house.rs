@@ -27,6 +27,8 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-gitops", 1),
     ("kubeopt-report", 1),
     ("kubeopt-forge", 1),
+    ("kubeopt-reason", 1),
+    ("kubeopt-notify", 1),
     ("kubeopt-server", 1),
     ("kubeopt-runtime", 2),
     ("kubeopt", 3),

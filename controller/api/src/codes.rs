@@ -5,6 +5,11 @@ pub(crate) const UNKNOWN_KEY: &str = "E-POL-002";
 /// A repository sets a preference that the operator keeps.
 pub(crate) const NOT_ALLOWED: &str = "E-POL-011";
 
+/// An object of the cluster cannot be read.
+pub(crate) const OBJECT_NOT_READ: &str = "E-POL-012";
+/// Objects of the cluster cannot be seen.
+pub(crate) const OBJECTS_UNKNOWN: &str = "E-POL-013";
+
 /// (code, meaning as one sentence). `E-POL` speaks of a policy file, `E-API` of the controller's configuration.
 pub const CODES: &[(&str, &str)] = &[
     ("E-POL-001", "A policy file is not readable YAML, or larger than kubeopt accepts."),
@@ -23,6 +28,14 @@ pub const CODES: &[(&str, &str)] = &[
     (
         NOT_ALLOWED,
         "A repository's policy file sets a key that `allowedOverrides` of the operator does not hold; it is not taken.",
+    ),
+    (
+        OBJECT_NOT_READ,
+        "A RightsizingPolicy cannot be read: its last good version counts, or else nothing is proposed in what it selects.",
+    ),
+    (
+        OBJECTS_UNKNOWN,
+        "The RightsizingPolicies of a cluster cannot be seen: those that were seen last count, or else nothing is proposed.",
     ),
     ("E-API-001", "The configuration is not readable YAML, or larger than kubeopt accepts."),
     ("E-API-002", "The configuration has a key that does not exist."),

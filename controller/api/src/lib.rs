@@ -14,14 +14,18 @@
 
 mod codes;
 pub mod config;
+mod crd;
+mod generated;
 pub mod policy;
 mod schema;
 mod text;
 
 pub use codes::CODES;
 pub use config::Config;
+pub use crd::policy_crd;
+pub use generated::generated_files;
 pub use policy::{Layer, PolicyFile, Subject, effective_policy};
-pub use schema::{config_schema, generated_files, policy_schema};
+pub use schema::{config_schema, policy_schema};
 pub use text::duration_seconds;
 
 /// Presets that `extends` may name: (name without `kubeopt:`, text). The policy crate embeds them, runtime passes them.

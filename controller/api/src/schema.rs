@@ -26,15 +26,6 @@ pub fn config_schema() -> Value {
     schema
 }
 
-/// Files of the repository that are generated from this crate: (path, content).
-pub fn generated_files() -> Vec<(String, String)> {
-    let file = |path: &str, schema: &Value| (path.to_owned(), format!("{schema:#}\n"));
-    vec![
-        file("docs/schema/policy-v1.json", &policy_schema()),
-        file("docs/schema/config-v1.json", &config_schema()),
-    ]
-}
-
 fn generate<T: JsonSchema>(title: &str, id: &str) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();

@@ -11,6 +11,9 @@ pub(crate) const QUARANTINED: &str = "E-CLU-006";
 /// More objects of a kind than kubeopt holds.
 pub(crate) const TOO_MANY: &str = "E-CLU-007";
 
+/// A policy that cannot be held.
+pub(crate) const POLICY_UNREADABLE: &str = "E-CLU-013";
+
 /// All codes of this crate: code, meaning in one sentence.
 pub const CODES: &[(&str, &str)] = &[
     (
@@ -31,6 +34,7 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     ("E-CLU-011", "kubeopt may not list what pods use, as metrics-server tells it."),
     ("E-CLU-012", "What metrics-server tells cannot be read."),
+    (POLICY_UNREADABLE, "A RightsizingPolicy is larger than kubeopt reads, so nothing is proposed by it."),
 ];
 
 #[cfg(test)]

@@ -86,6 +86,7 @@ pub fn facts_from(objects: &Objects) -> ClusterFacts {
                 object.applied_by = appliers.of_object(&object, hints, labels);
                 facts.gitops_objects.push(object);
             }
+            Seen::Policy(policy) => facts.policies.push(policy.as_ref().clone()),
             Seen::Borrower { .. }
             | Seen::ReplicaSet { .. }
             | Seen::Scaler(..)
@@ -106,6 +107,7 @@ fn sort(facts: &mut ClusterFacts) {
     facts.limit_ranges.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     facts.quotas.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     facts.kustomizations.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    facts.policies.sort();
     facts.git_repositories.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     facts
         .gitops_objects
@@ -182,6 +184,7 @@ impl<'a> Joints<'a> {
             | Seen::Kustomization(_)
             | Seen::GitRepository(_)
             | Seen::GitOps(..)
+            | Seen::Policy(_)
             | Seen::Nothing => {}
         }
     }

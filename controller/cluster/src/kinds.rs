@@ -61,11 +61,13 @@ pub enum Watched {
     ApplicationSets,
     /// `v1` configmaps of the name `argocd-cm`, and no other: they say how Argo CD marks what it applies
     ArgoSettings,
+    /// `kubeopt.dev/v1alpha1` rightsizingpolicies
+    Policies,
 }
 
 impl Watched {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Deployments,
         Self::StatefulSets,
         Self::DaemonSets,
@@ -90,6 +92,7 @@ impl Watched {
         Self::Applications,
         Self::ApplicationSets,
         Self::ArgoSettings,
+        Self::Policies,
     ];
 
     /// The kind that a document's `apiVersion` and `kind` name, whatever its version.
@@ -133,6 +136,7 @@ impl Watched {
             Self::Applications => ("argoproj.io", "v1alpha1", "Application", "applications"),
             Self::ApplicationSets => ("argoproj.io", "v1alpha1", "ApplicationSet", "applicationsets"),
             Self::ArgoSettings => ("", "v1", "ConfigMap", "configmaps"),
+            Self::Policies => ("kubeopt.dev", "v1alpha1", "RightsizingPolicy", "rightsizingpolicies"),
         }
     }
 
@@ -165,6 +169,7 @@ impl Watched {
             || self == Self::VerticalScalers
             || self == Self::Kustomizations
             || self == Self::GitRepositories
+            || self == Self::Policies
             || (self != Self::ArgoSettings && self.gitops().is_some())
     }
 
@@ -194,7 +199,8 @@ impl Watched {
             | Self::Quotas
             | Self::Rollouts
             | Self::Kustomizations
-            | Self::GitRepositories => None,
+            | Self::GitRepositories
+            | Self::Policies => None,
         }
     }
 
@@ -211,7 +217,7 @@ impl Watched {
 
     /// Objects of the kind live in namespaces.
     pub fn is_namespaced(self) -> bool {
-        self != Self::Nodes
+        self != Self::Nodes && self != Self::Policies
     }
 
     /// What a list or a watch of the kind asks for.
@@ -233,6 +239,18 @@ impl Watched {
         let whole = [codes::FORBIDDEN, codes::ABSENT, codes::UNREACHABLE, codes::TOO_MANY];
         facts.unseen.iter().any(|problem| {
             whole.contains(&problem.code.as_str())
+                && problem.place.as_ref().is_some_and(|place| place.file == resource)
+        })
+    }
+
+    /// Why these facts may lack objects of the kind that the cluster has: it may not be listed, is not answered, or there are
+    /// too many. None where all of them are there, and where the cluster does not have the kind. With [`Watched::Policies`],
+    /// for example, a guardrail may be missing that somebody wrote.
+    pub fn unknown_in(self, facts: &ClusterFacts) -> Option<&Problem> {
+        let resource = self.resource();
+        let lost = [codes::FORBIDDEN, codes::UNREACHABLE, codes::TOO_MANY];
+        facts.unseen.iter().find(|problem| {
+            lost.contains(&problem.code.as_str())
                 && problem.place.as_ref().is_some_and(|place| place.file == resource)
         })
     }
@@ -302,5 +320,8 @@ mod tests {
         facts.unseen.push(Watched::Scalers.forbidden());
         assert!(Watched::Scalers.is_unseen_in(&facts));
         assert!(!Watched::Pods.is_unseen_in(&facts));
+        assert!(Watched::Scalers.unknown_in(&facts).is_some());
+        facts.unseen = vec![Watched::Policies.absent()];
+        assert!(Watched::Policies.is_unseen_in(&facts) && Watched::Policies.unknown_in(&facts).is_none());
     }
 }

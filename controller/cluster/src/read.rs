@@ -6,6 +6,7 @@ mod gitops;
 mod java;
 mod nodes;
 mod pods;
+mod policies;
 mod scalers;
 mod template;
 mod vertical_scalers;
@@ -79,6 +80,10 @@ fn quarantined(kind: Watched, namespace: Option<&str>, name: &str, why: &Unreada
 }
 
 fn seen(kind: Watched, cluster: &ClusterName, object: DynamicObject) -> Result<Seen, Unreadable> {
+    if kind == Watched::Policies {
+        // Whatever is wrong with it, it is not left out: it may hold a guardrail.
+        return Ok(policies::read(object));
+    }
     let object = Object::check(kind, cluster, object)?;
     match kind {
         Watched::Deployments
@@ -109,6 +114,7 @@ fn seen(kind: Watched, cluster: &ClusterName, object: DynamicObject) -> Result<S
         | Watched::Applications
         | Watched::ApplicationSets
         | Watched::ArgoSettings => gitops::read(object, kind),
+        Watched::Policies => Ok(Seen::Nothing),
     }
 }
 

@@ -11,6 +11,7 @@ use kube::runtime::reflector::Lookup;
 use kubeopt_model::cluster::{
     FluxGitRepository, FluxKustomization, GitOpsObject, LimitRange, Node, Pod, Quota,
 };
+use kubeopt_model::policy::PolicyObject;
 use kubeopt_model::vpa::Vpa;
 use kubeopt_model::workload::{AppliedBy, Scaler};
 use kubeopt_model::{Namespace, ObjectName, Problem, Workload, WorkloadId};
@@ -87,6 +88,8 @@ pub(crate) enum Seen {
     GitRepository(FluxGitRepository),
     /// Another object of Flux or Argo CD, with its labels; who applied it is joined later.
     GitOps(Box<GitOpsObject>, Box<Hints>, BTreeMap<String, String>),
+    /// A policy.
+    Policy(Box<PolicyObject>),
     /// An object that says nothing about sizing: an HPA of a custom kind, a quota of Services.
     Nothing,
 }

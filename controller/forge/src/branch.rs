@@ -16,6 +16,28 @@ pub struct Person {
     pub email: String,
 }
 
+/// Whether the forge is asked to sign a commit. A forge signs in the name of the account that asked, so that author and
+/// committer are then the forge's choice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Signing {
+    /// It names the person of the write as author and committer, and nobody signs it.
+    #[default]
+    Never,
+    /// Signed where the forge can; that it was not is told in the log.
+    Wanted,
+    /// Not written, or told as refused, where it was not signed.
+    Required,
+}
+
+/// What a repository asks of commits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CommitOptions {
+    /// The message ends with a `Signed-off-by` of the person of the write (Developer Certificate of Origin).
+    pub sign_off: bool,
+    /// Whether the forge signs it.
+    pub signing: Signing,
+}
+
 /// The commit at the head of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchHead {
@@ -29,6 +51,16 @@ pub struct BranchHead {
     pub committer_email: String,
     /// The message, without white space at its end.
     pub message: String,
+    /// The forge made and signed it for kubeopt's own account, whose name and address it then has.
+    pub is_signed_for_own: bool,
+}
+
+impl BranchHead {
+    /// Whether it was made in the name of this address, or signed by the forge for kubeopt's own account: nobody else had
+    /// a hand in it.
+    pub fn is_by(&self, email: &str) -> bool {
+        self.is_signed_for_own || (self.author_email == email && self.committer_email == email)
+    }
 }
 
 /// What a branch must be for a write or a removal to happen.
@@ -80,12 +112,25 @@ pub struct BranchWrite {
     pub at_unix_s: i64,
     /// What the branch must be now.
     pub expected: ExpectedHead,
+    /// What the repository asks of commits.
+    pub options: CommitOptions,
 }
 
 impl BranchWrite {
-    /// The message as it is stored: forges trim it, so that all of them are given the trimmed one.
-    pub(crate) fn stored_message(&self) -> &str {
-        self.message.trim()
+    /// The message as it is stored: forges trim it, so that all of them are given the trimmed one, with its trailer.
+    pub(crate) fn stored_message(&self) -> String {
+        let message = self.message.trim();
+        if !self.options.sign_off {
+            return message.to_owned();
+        }
+        let trailer =
+            format!("Signed-off-by: {} <{}>", of_trailer(&self.by.name), of_trailer(&self.by.email));
+        match message.lines().next_back() {
+            Some(last) if last == trailer => message.to_owned(),
+            // One block of trailers; a blank line would begin another, and only the last one counts.
+            Some(last) if is_trailer(last) && message.lines().count() > 1 => format!("{message}\n{trailer}"),
+            Some(_) | None => format!("{message}\n\n{trailer}"),
+        }
     }
 
     /// Refuses what no forge should be asked for.
@@ -104,7 +149,7 @@ impl BranchWrite {
         if self.files.iter().any(|file| file.path.is_root()) {
             return refused("a file needs a path");
         }
-        if self.stored_message().is_empty() {
+        if self.message.trim().is_empty() {
             return refused("a commit needs a message");
         }
         check_branch_name(&self.branch)
@@ -114,6 +159,19 @@ impl BranchWrite {
     pub(crate) fn changed_files(&self) -> impl Iterator<Item = &EditedFile> {
         self.files.iter().filter(|file| !file.content.is_none())
     }
+}
+
+/// A name or address that cannot end its trailer's line or its brackets.
+fn of_trailer(text: &str) -> String {
+    let plain = |c: &char| !c.is_control() && !matches!(c, '<' | '>');
+    text.chars().filter(plain).collect::<String>().trim().to_owned()
+}
+
+/// Whether a line is a trailer as Git reads them: a word, a colon, a value.
+fn is_trailer(line: &str) -> bool {
+    let Some((word, value)) = line.split_once(": ") else { return false };
+    let is_word = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_word && word.contains('-') && !value.trim().is_empty()
 }
 
 /// Refuses names that Git or a URL would read as something else.
@@ -134,4 +192,47 @@ pub(crate) fn is_branch_name(name: &str) -> bool {
         && !name.starts_with('-')
         && git2::Reference::is_valid_name(&format!("refs/heads/{name}"))
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(message: &str, name: &str, sign_off: bool) -> BranchWrite {
+        BranchWrite {
+            base: "main".to_owned(),
+            base_oid: String::new(),
+            branch: "kubeopt/x".to_owned(),
+            message: message.to_owned(),
+            files: Vec::new(),
+            by: Person { name: name.to_owned(), email: "bot@kubeopt.example".to_owned() },
+            at_unix_s: 0,
+            expected: ExpectedHead::Any,
+            options: CommitOptions { sign_off, signing: Signing::Never },
+        }
+    }
+
+    #[test]
+    fn a_sign_off_is_the_last_trailer_and_stands_there_once() {
+        let own = "Signed-off-by: kubeopt <bot@kubeopt.example>";
+        for (message, stored) in [
+            ("size api\n", format!("size api\n\n{own}")),
+            ("size api\n\nMeasured.", format!("size api\n\nMeasured.\n\n{own}")),
+            ("chore(api): size", format!("chore(api): size\n\n{own}")),
+            ("fix-up: size", format!("fix-up: size\n\n{own}")),
+            ("size api\n\nReviewed-by: Ada <a@x>", format!("size api\n\nReviewed-by: Ada <a@x>\n{own}")),
+            ("size api\n\nNote: it was busy", format!("size api\n\nNote: it was busy\n\n{own}")),
+        ] {
+            let signed = write(message, "kubeopt", true).stored_message();
+            assert_eq!(signed, stored, "{message:?}");
+            assert_eq!(write(&signed, "kubeopt", true).stored_message(), signed, "once");
+            assert_eq!(write(message, "kubeopt", false).stored_message(), message.trim());
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_add_lines_to_a_message() {
+        let stored = write("x", "Eve <e@x>\nSigned-off-by: Ada", true).stored_message();
+        assert_eq!(stored, "x\n\nSigned-off-by: Eve e@xSigned-off-by: Ada <bot@kubeopt.example>");
+    }
 }

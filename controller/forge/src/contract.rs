@@ -10,7 +10,7 @@ mod pulls;
 use async_trait::async_trait;
 use kubeopt_model::{Change, EditedFile, FileSet, RepoPath, RepositoryId};
 
-use crate::branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+use crate::branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person};
 use crate::conversation::CommentId;
 use crate::forge::Forge;
 use crate::pull_request::{NewPullRequest, PullRequest};
@@ -103,6 +103,7 @@ pub async fn contract(forge: &dyn Forge, fixture: &dyn Fixture) {
     branches::a_moved_base_or_file_is_a_conflict(forge, fixture).await;
     branches::a_write_without_change_is_refused(forge, fixture).await;
     branches::new_files_and_awkward_paths_are_written(forge, fixture).await;
+    branches::a_sign_off_stands_in_the_message_once(forge, fixture).await;
     branches::deleting_needs_the_expected_head(forge, fixture).await;
     branches::unknown_repositories_are_not_found(forge, fixture).await;
     pulls::opening_twice_gives_the_same_one(forge, fixture).await;
@@ -159,6 +160,7 @@ async fn sizing(forge: &dyn Forge, repository: &RepositoryId, branch: &str, cpu:
         by: Person { name: "kubeopt".to_owned(), email: "kubeopt@example.org".to_owned() },
         at_unix_s: 1_790_000_000,
         expected: ExpectedHead::Any,
+        options: CommitOptions::default(),
     }
 }
 

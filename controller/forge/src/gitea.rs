@@ -9,7 +9,6 @@ mod calls;
 mod comments;
 mod draft_title;
 mod labels;
-mod pacing;
 mod people;
 mod pulls;
 mod statuses;
@@ -29,14 +28,12 @@ use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
 use crate::conversation::{CommentId, Conversation, ForgeComment, Permission, Reaction};
 use crate::error::ForgeError;
 use crate::forge::{Forge, RepositoryFacts};
+use crate::pacing::{Pacing, WRITE_GAP_DEFAULT};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
 use crate::status::Status;
+use crate::transport::Transport;
 use calls::Calls;
 use comments::OwnAccount;
-use pacing::Pacing;
-
-/// Least time between two writes by default; forges ask bots for at least a second.
-pub const WRITE_GAP_DEFAULT: Duration = Duration::from_secs(1);
 
 /// Largest answer. A page of 50 pull requests with bodies of 58,000 characters of three bytes each is about 9 MB.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -98,7 +95,7 @@ impl GiteaForge {
             retry: config.retry,
             ..ClientPolicy::new(vec![rule])
         })?;
-        let calls = Calls::new(client, config.url, Pacing::new(config.write_gap));
+        let calls = Calls::new(Transport::new(client, Pacing::new(config.write_gap)), config.url);
         Ok(Self { calls, own: OwnAccount::default() })
     }
 }

@@ -1,4 +1,4 @@
-//! Pull requests on a forge: one trait, Gitea (with Forgejo) and the local forge behind it.
+//! Pull requests on a forge: one trait; GitHub, GitLab, Gitea (with Forgejo) and the local forge behind it.
 //!
 //! A forge is where branches are pushed to and pull requests live. What a pull request says and when one is opened is
 //! decided elsewhere: this crate carries out finished drafts and reads back what people did with them. It knows nothing
@@ -15,23 +15,30 @@ pub mod conversation;
 pub mod error;
 pub mod forge;
 pub mod gitea;
+pub mod github;
 pub mod local;
 pub mod pull_request;
 pub mod status;
 
+mod git_object;
+mod pacing;
+mod signing;
 mod sticky;
+mod transport;
 
 pub use asked::{Arranged, Asked, Declined};
-pub use branch::{BranchHead, BranchWrite, ExpectedHead, Person};
+pub use branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person, Signing};
 pub use conversation::{
     AuthorKind, CommentAuthor, CommentId, Conversation, ForgeComment, Permission, Reaction,
 };
 pub use error::ForgeError;
 pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
-pub use local::{Comment, LocalForge, MergeCommit};
+pub use local::{Comment, LocalForge, MergeCommit, People};
+pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
     StateFilter, WantedState,
 };
 pub use status::{Status, StatusState};
+pub use sticky::reply_key;

@@ -31,6 +31,7 @@ use crate::forge::{Forge, RepositoryFacts};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, WantedState};
 use crate::status::Status;
 pub use comments::Comment;
+pub use people::People;
 use storage::Storage;
 
 /// The login name under which kubeopt itself acts on a local forge.
@@ -192,6 +193,28 @@ impl LocalForge {
     pub async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Result<Vec<Status>, ForgeError> {
         let oid = oid.to_owned();
         self.with(repository, move |storage| statuses::of_commit(storage, &oid)).await
+    }
+
+    /// Who is asked for a review of a pull request, and whom it is assigned to.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub async fn people_of(&self, repository: &RepositoryId, number: u64) -> Result<People, ForgeError> {
+        self.with(repository, move |storage| people::of(storage, number)).await
+    }
+
+    /// A person gives a pull request these labels, and no others.
+    ///
+    /// # Errors
+    /// [`ForgeError::NotFound`].
+    pub async fn set_labels(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        labels: &[&str],
+    ) -> Result<(), ForgeError> {
+        let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+        self.with(repository, move |storage| people::set_labels(storage, number, &labels)).await
     }
 
     /// One pull request.

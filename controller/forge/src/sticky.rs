@@ -5,6 +5,9 @@ use crate::error::ForgeError;
 /// Longest key; the id of a comment and a word fit many times.
 const KEY_CHARS_MAX: usize = 64;
 
+const OPEN: &str = "<!-- kubeopt:reply:";
+const CLOSE: &str = " -->";
+
 /// The text with the marker of its key as its last line.
 ///
 /// # Errors
@@ -19,13 +22,18 @@ pub(crate) fn marked(key: &str, body: &str) -> Result<String, ForgeError> {
     Ok(format!("{}\n\n{}", body.trim_end(), marker(key)))
 }
 
+/// The key of a comment of kubeopt's own; none where it has none.
+pub fn reply_key(comment: &str) -> Option<&str> {
+    comment.trim_end().lines().next_back()?.trim_end().strip_prefix(OPEN)?.strip_suffix(CLOSE)
+}
+
 /// Whether a comment of kubeopt's own is the one of this key. A marker that it quotes from elsewhere is not its own.
 pub(crate) fn is_of_key(comment: &str, key: &str) -> bool {
     comment.trim_end().lines().next_back().is_some_and(|line| line.trim_end() == marker(key))
 }
 
 fn marker(key: &str) -> String {
-    format!("<!-- kubeopt:reply:{key} -->")
+    format!("{OPEN}{key}{CLOSE}")
 }
 
 #[cfg(test)]
@@ -46,6 +54,7 @@ mod tests {
             ("", "13", false),
         ] {
             assert_eq!(is_of_key(comment, key), expected, "{comment:?}, {key}");
+            assert_eq!(reply_key(comment) == Some(key), expected, "{comment:?}, {key}");
         }
     }
 

@@ -81,7 +81,7 @@ pub use mark_index::{KnownMarks, MarkIndex};
 pub use patch_file::{ContainerPatch, extend_patch, patch_text};
 pub use read_back::{Arrival, Origin, ReadBack, read_back};
 pub use register::register_patch;
-pub use remove::remove;
+pub use remove::{remove, take_out};
 pub use rendered::{Rendered, RenderedContainer, workloads};
 pub use role::FileRole;
 pub use scalers::{RenderedTarget, read_back_targets, targets};

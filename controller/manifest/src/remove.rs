@@ -23,16 +23,34 @@ use crate::yaml_text::YamlText;
 /// # Errors
 /// The first reason why a limit is not removed, with its line: see [`crate::codes::CODES`].
 pub fn remove(path: &RepoPath, bytes: &[u8], sites: &[EditSite]) -> Result<Vec<u8>, Problem> {
+    remove_bound(path, bytes, sites, Bound::Limit)
+}
+
+/// The same for requests that were created and are taken back; `requests` itself goes where nothing is left below it, and
+/// what holds it stays.
+///
+/// # Errors
+/// As [`remove`].
+pub fn take_out(path: &RepoPath, bytes: &[u8], sites: &[EditSite]) -> Result<Vec<u8>, Problem> {
+    remove_bound(path, bytes, sites, Bound::Request)
+}
+
+fn remove_bound(path: &RepoPath, bytes: &[u8], sites: &[EditSite], bound: Bound) -> Result<Vec<u8>, Problem> {
     guard_file(path, bytes)?;
     let mut after = bytes.to_vec();
-    for (document, place) in steps(path, bytes, sites)? {
+    for (document, place) in steps(path, bytes, sites, bound)? {
         after = without(path, &after, document, &place)?;
     }
     Ok(after)
 }
 
 /// The keys to cut, in an order in which each place stays valid: a mapping that loses all its entries goes whole.
-fn steps(path: &RepoPath, bytes: &[u8], sites: &[EditSite]) -> Result<Vec<(usize, FieldPath)>, Problem> {
+fn steps(
+    path: &RepoPath,
+    bytes: &[u8],
+    sites: &[EditSite],
+    bound: Bound,
+) -> Result<Vec<(usize, FieldPath)>, Problem> {
     let yaml = read(path, bytes)?;
     let candidates = candidates(path, &yaml, FileRole::Values);
     let places = by_place(&candidates);
@@ -44,7 +62,7 @@ fn steps(path: &RepoPath, bytes: &[u8], sites: &[EditSite]) -> Result<Vec<(usize
                 Refusal::Missing { path: shortened(&site.path.to_string()), document: site.document };
             return Err(at(missing, site.line));
         };
-        if let Some(refusal) = refused(&yaml.stream, candidate, site) {
+        if let Some(refusal) = refused(&yaml.stream, candidate, site, bound) {
             return Err(at(refusal, candidate.line));
         }
         let limits = FieldPath(site.path.0[..site.path.0.len().saturating_sub(1)].to_vec());
@@ -67,7 +85,7 @@ fn read<'b>(path: &RepoPath, bytes: &'b [u8]) -> Result<YamlText<'b>, Problem> {
     YamlText::read(bytes).map_err(|unreadable| unreadable.refusal.at(path, unreadable.line, ""))
 }
 
-fn refused(stream: &Stream, candidate: &Candidate, site: &EditSite) -> Option<Refusal> {
+fn refused(stream: &Stream, candidate: &Candidate, site: &EditSite, bound: Bound) -> Option<Refusal> {
     if let Some(refusal) = &candidate.blocked {
         return Some(refusal.clone());
     }
@@ -75,15 +93,18 @@ fn refused(stream: &Stream, candidate: &Candidate, site: &EditSite) -> Option<Re
         let (expected, found) = (shortened(&site.text), shortened(&candidate.text));
         return Some(Refusal::Stale { expected, found });
     }
-    if candidate.field.bound != Bound::Limit {
-        return Some(kept("only limits are ever removed, never requests"));
+    if candidate.field.bound != bound {
+        return Some(kept(match bound {
+            Bound::Limit => "only limits are ever removed, never requests",
+            Bound::Request => "it is no request",
+        }));
     }
     if candidate.node.is_none() {
         return Some(kept(
             "it stands in the text of another value, and without it the value below would show",
         ));
     }
-    if !ends_in_limits(&candidate.path) {
+    if !ends_in(&candidate.path, bound) {
         return Some(kept("its key is a chart's own, and what its absence means is for the chart to say"));
     }
     in_json_patch(stream, candidate.document, &candidate.path)
@@ -94,10 +115,14 @@ fn kept(reason: &'static str) -> Refusal {
     Refusal::NotRemoved { reason }
 }
 
-/// The path ends in `limits` and one resource.
-fn ends_in_limits(path: &FieldPath) -> bool {
-    let [.., Step::Key(limits), Step::Key(_)] = path.0.as_slice() else { return false };
-    limits == "limits"
+/// The path ends in `limits`, or `requests`, and one resource.
+fn ends_in(path: &FieldPath, bound: Bound) -> bool {
+    let [.., Step::Key(bounds), Step::Key(_)] = path.0.as_slice() else { return false };
+    bounds
+        == match bound {
+            Bound::Limit => "limits",
+            Bound::Request => "requests",
+        }
 }
 
 /// Whether a mapping on the way is an operation of a JSON patch (RFC 6902).

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{ClusterName, ContainerName, Namespace, ObjectName};
+use crate::policy::PolicyObject;
 use crate::problem::Problem;
 use crate::quantity::{Bytes, MilliCores};
 use crate::workload::{AppliedBy, ResourceList, Workload, WorkloadId};
@@ -297,6 +298,9 @@ pub struct ClusterFacts {
     /// Other objects of Flux and Argo CD, sorted by kind, namespace and name.
     #[serde(default)]
     pub gitops_objects: Vec<GitOpsObject>,
+    /// Policies that stand in the cluster, sorted by name.
+    #[serde(default)]
+    pub policies: Vec<PolicyObject>,
     /// What could not be seen (a kind that may not be listed, an object that could not be read), with its help.
     pub unseen: Vec<Problem>,
 }
@@ -314,6 +318,7 @@ impl ClusterFacts {
             kustomizations: Vec::new(),
             git_repositories: Vec::new(),
             gitops_objects: Vec::new(),
+            policies: Vec::new(),
             unseen: Vec::new(),
         }
     }

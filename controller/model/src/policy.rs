@@ -5,6 +5,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod life_cycle;
+mod manners;
+mod object;
+
+pub use life_cycle::{
+    ApprovalPolicy, AutoMergePolicy, Environment, NotificationPolicy, RevertMode, RolloutPolicy, Severity,
+    WatchPolicy,
+};
+pub use manners::{CodeOwners, CommitPolicy, GroupBy, PullRequestPolicy, Schedule, TitleStyle};
+pub use object::PolicyObject;
+
 use crate::quantity::{Amount, Bytes, MilliCores};
 
 /// What happens to a limit.
@@ -187,6 +198,8 @@ pub struct ChangePolicy {
     pub ignore_below_memory: Bytes,
     /// What happens to a value that several entry points share.
     pub shared_base: SharedBase,
+    /// Least confidence in a value that is proposed, 0 to 1; 0 asks for none.
+    pub min_confidence: f64,
 }
 
 impl ChangePolicy {
@@ -218,52 +231,6 @@ pub struct Blackout {
     pub reason: Option<String>,
 }
 
-/// When new pull requests are opened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Schedule {
-    /// Five-field cron expressions; a minute that one of them names is open. Without any, every minute is.
-    pub crons: Vec<String>,
-    /// IANA time zone of the expressions.
-    pub timezone: String,
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self { crons: Vec::new(), timezone: "UTC".to_owned() }
-    }
-}
-
-/// What goes into one pull request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GroupBy {
-    /// One per entry point.
-    Source,
-    /// One per namespace.
-    Namespace,
-    /// One per repository and base.
-    Single,
-}
-
-/// Manners.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PullRequestPolicy {
-    /// What goes into one pull request.
-    pub group_by: GroupBy,
-    /// Most open at a time in one repository.
-    pub max_open: u32,
-    /// Most new ones an hour in one repository.
-    pub per_hour: u32,
-    /// When new ones are opened: a minute in which all of these are open.
-    pub schedules: Vec<Schedule>,
-    /// Labels to set when it is opened.
-    pub labels: Vec<String>,
-    /// A closed pull request is forgotten when the numbers moved by this ratio times 100.
-    pub reopen_moved_percent: u32,
-    /// A closed pull request is forgotten after this many days.
-    pub reopen_days: u32,
-}
-
 /// All that applies to one edit site.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EffectivePolicy {
@@ -277,6 +244,20 @@ pub struct EffectivePolicy {
     pub blackouts: Vec<Blackout>,
     /// Manners.
     pub pull_requests: PullRequestPolicy,
+    /// What every commit carries.
+    pub commits: CommitPolicy,
+    /// When people have to approve.
+    pub approval: ApprovalPolicy,
+    /// When kubeopt merges by itself.
+    pub auto_merge: AutoMergePolicy,
+    /// In which order environments and clusters come.
+    pub rollout: RolloutPolicy,
+    /// What happens after a merge.
+    pub watch: WatchPolicy,
+    /// Who is told of what happens.
+    pub notifications: NotificationPolicy,
+    /// May a language model word the texts?
+    pub reasoning: bool,
     /// Which layer set a key: `sizing.cpu.quantile` -> `.kubeopt.yaml:4`. Keys that are not here have their default.
     pub set_by: BTreeMap<String, String>,
 }
@@ -318,17 +299,17 @@ impl Default for EffectivePolicy {
                 ignore_below_cpu: MilliCores(25),
                 ignore_below_memory: Bytes::mebi(32),
                 shared_base: SharedBase::OverlayPatch,
+                min_confidence: 0.0,
             },
             blackouts: Vec::new(),
-            pull_requests: PullRequestPolicy {
-                group_by: GroupBy::Source,
-                max_open: 5,
-                per_hour: 2,
-                schedules: Vec::new(),
-                labels: vec!["kubeopt".to_owned()],
-                reopen_moved_percent: 25,
-                reopen_days: 60,
-            },
+            pull_requests: PullRequestPolicy::default(),
+            commits: CommitPolicy::default(),
+            approval: ApprovalPolicy::default(),
+            auto_merge: AutoMergePolicy::default(),
+            rollout: RolloutPolicy::default(),
+            watch: WatchPolicy::default(),
+            notifications: NotificationPolicy::default(),
+            reasoning: true,
             set_by: BTreeMap::new(),
         }
     }

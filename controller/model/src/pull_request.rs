@@ -1,5 +1,6 @@
 //! The pull request as a value: what it says, what it changes, and the hidden marker that makes it idempotent.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -114,22 +115,45 @@ impl Marker {
         if self.requests.is_empty() { requests_of(&self.fields) } else { self.requests.clone() }
     }
 
-    /// As it stands in the body: one line of HTML comment. `<`, `>` and `-` within the JSON are escaped, so that no
-    /// text can close it.
+    /// As it stands in the body: one line of HTML comment that no text within can close.
     pub fn to_html_comment(&self) -> String {
-        let json = serde_json::to_string(self)
-            .expect("a marker holds only strings and lists, which are always JSON");
-        let safe = json.replace('<', "\\u003c").replace('>', "\\u003e").replace("--", "-\\u002d");
-        format!("{MARKER_OPEN}{safe} -->")
+        hidden(MARKER_OPEN, self)
     }
 
     /// Finds the last marker in a body. None where there is none or it cannot be read.
     pub fn find(body: &str) -> Option<Self> {
-        let start = body.rfind(MARKER_OPEN)? + MARKER_OPEN.len();
-        let end = start + body[start..].find(" -->")?;
-        serde_json::from_str(&body[start..end]).ok()
+        find_hidden(MARKER_OPEN, body)
     }
 }
+
+/// A value as one line of HTML comment, which pages do not show: `<`, `>` and `--` within its JSON are escaped, so that no
+/// text can close it. `open` begins with `<!-- ` and ends with a space.
+pub fn hidden(open: &str, value: &impl Serialize) -> String {
+    let json =
+        serde_json::to_string(value).expect("what is hidden holds only strings, numbers and lists of them");
+    let safe = json.replace('<', "\\u003c").replace('>', "\\u003e").replace("--", "-\\u002d");
+    format!("{open}{safe} -->")
+}
+
+/// The last value in a text that was hidden with this opening. None where there is none or it cannot be read.
+pub fn find_hidden<T: DeserializeOwned>(open: &str, text: &str) -> Option<T> {
+    let start = text.rfind(open)? + open.len();
+    let end = start + text[start..].find(" -->")?;
+    serde_json::from_str(&text[start..end]).ok()
+}
+
+/// The group of the pull request that takes another one back.
+pub fn rollback_group(number: u64) -> String {
+    format!("{ROLLBACK_OF}{number}")
+}
+
+/// The pull request that a group's takes back, if it is one that does.
+pub fn rollback_of(group: &str) -> Option<u64> {
+    group.strip_prefix(ROLLBACK_OF)?.parse().ok()
+}
+
+/// Begins the groups of pull requests that take others back.
+const ROLLBACK_OF: &str = "rollback of #";
 
 /// The requests among fields.
 pub fn requests_of(fields: &[MarkedField]) -> Vec<MarkedRequest> {
@@ -288,6 +312,14 @@ mod tests {
         assert_ne!(hash(&[]), Marker::proposal_hash(&[changed], &[]));
         assert_ne!(hash(&[target(80)]), hash(&[target(84)]));
         assert_ne!(hash(&[target(80)]), hash(&[]));
+    }
+
+    #[test]
+    fn what_takes_another_back_is_known_by_its_group() {
+        assert_eq!(rollback_of(&rollback_group(12)), Some(12));
+        for group in ["", "rollback of #", "rollback of #x", "apps/rollback of #12"] {
+            assert_eq!(rollback_of(group), None, "{group}");
+        }
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct Reason {
     pub text: String,
 }
 
+/// The rule of values that a person gave: guardrails hold for them, what is too small to bother anyone does not.
+pub const SET_BY_HAND: &str = "set-by-hand";
+
 /// Why nothing is recommended, and what would cure it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind", rename_all_fields = "camelCase")]
@@ -207,12 +210,15 @@ pub struct SiteChange {
     pub value: Change<Amount>,
     /// Entry points that it feeds.
     pub feeds: Vec<RepoPath>,
+    /// How the proposed value is to be written, where it stood there before; in the notation of the file where none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
 }
 
-/// A limit that goes out of Git, with its key.
+/// A limit that goes out of Git, with its key; or a request that kubeopt created and takes back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteRemoval {
-    /// The limit.
+    /// The limit, or the request.
     pub field: Field,
     /// The scalar; its key goes with it.
     pub site: EditSite,
@@ -222,10 +228,11 @@ pub struct SiteRemoval {
     pub feeds: Vec<RepoPath>,
 }
 
-/// A request that nothing in Git sets, created with its keys. The API server would take the limit for it, or nothing.
+/// A request that nothing in Git sets, created with its keys: the API server would take the limit for it, or nothing. Or a
+/// limit that kubeopt removed and gives back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteAddition {
-    /// The request.
+    /// The request, or the limit.
     pub field: Field,
     /// Where: the full path, with the keys that are missing; the text is empty.
     pub site: EditSite,

@@ -1,13 +1,17 @@
 //! What people write to mean workloads and containers: `payments/deploy/api/api`, `deploy/api`, `api`, `*`.
 
+use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use crate::names::{ContainerName, Namespace, ObjectName};
 use crate::source::RenderedWorkload;
-use crate::workload::{ContainerId, WorkloadKind};
+use crate::workload::{ContainerId, WorkloadId, WorkloadKind};
 
 /// A pattern: what is not said matches everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Selection {
     namespace: Option<Namespace>,
     kind: Option<WorkloadKind>,
@@ -41,9 +45,64 @@ impl Selection {
             && self.container.as_ref().is_none_or(|name| name == &container.container)
     }
 
+    /// Whether the container of these names is meant, in any cluster.
+    pub fn means_named(
+        &self,
+        (namespace, kind, name, container): &(Namespace, WorkloadKind, ObjectName, ContainerName),
+    ) -> bool {
+        self.namespace.as_ref().is_none_or(|own| own == namespace)
+            && self.kind.is_none_or(|own| own == *kind)
+            && self.name.as_ref().is_none_or(|own| own == name)
+            && self.container.as_ref().is_none_or(|own| own == container)
+    }
+
+    /// Exactly this workload, or this container of it.
+    pub fn of(workload: &WorkloadId, container: Option<&ContainerName>) -> Self {
+        Self {
+            namespace: Some(workload.namespace.clone()),
+            kind: Some(workload.kind),
+            name: Some(workload.name.clone()),
+            container: container.cloned(),
+        }
+    }
+
+    /// The container that it names, if it names one.
+    pub fn container(&self) -> Option<&ContainerName> {
+        self.container.as_ref()
+    }
+
     /// Whether it may mean several workloads.
     pub fn is_wide(&self) -> bool {
         self.name.is_none()
+    }
+}
+
+impl fmt::Display for Selection {
+    /// As it is written: `payments/deploy/api/api`, `*`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(name) = &self.name else { return f.write_str("*") };
+        if let Some(namespace) = &self.namespace {
+            write!(f, "{namespace}/")?;
+        }
+        if let Some(kind) = self.kind {
+            write!(f, "{}/", kind.short())?;
+        }
+        write!(f, "{name}")?;
+        self.container.iter().try_for_each(|container| write!(f, "/{container}"))
+    }
+}
+
+impl From<Selection> for String {
+    fn from(selection: Selection) -> Self {
+        selection.to_string()
+    }
+}
+
+impl TryFrom<String> for Selection {
+    type Error = InvalidSelection;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -105,6 +164,14 @@ mod tests {
             assert!(!means(selection, Some("pay")), "{selection}");
         }
         assert!(means("other/deploy/api", None), "a namespace that is left open");
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for text in ["*", "api", "deploy/api", "deploy/api/envoy", "pay/deploy/api", "pay/deploy/api/envoy"] {
+            let selection: Selection = text.parse().unwrap();
+            assert_eq!(selection.to_string(), text);
+        }
     }
 
     #[test]

@@ -278,6 +278,27 @@ pub struct ContainerUsage {
 }
 
 impl ContainerUsage {
+    /// Of a container that was never seen in this window.
+    pub fn unseen(container: ContainerId, window: Window) -> Self {
+        Self {
+            container,
+            window,
+            seen: Window { from_unix_s: window.to_unix_s, to_unix_s: window.to_unix_s },
+            cpu: None,
+            memory: None,
+            oom_kills: Vec::new(),
+            throttled_ratio: None,
+            strain: Strain::default(),
+            startup: Startup::default(),
+            pods: 0,
+            replica_hours: 0.0,
+            pod_peaks: Vec::new(),
+            cpu_hours: HourSeries::default(),
+            memory_hours: HourSeries::default(),
+            partial: None,
+        }
+    }
+
     /// Usage of one resource.
     pub fn resource(&self, resource: Resource) -> Option<&ResourceUsage> {
         match resource {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use url::Url;
 
 use crate::error::NetError;
+use crate::secret::{Secret, sensitive};
 
 /// Whether sending a request twice does the same as sending it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) enum Repeat {
     Unsafe,
 }
 
-/// One request. Credentials are not part of it: they belong to the origin's rule.
+/// One request. Credentials belong to the origin's rule; only those that a caller renews by itself are part of it.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub(crate) method: Method,
@@ -64,6 +65,19 @@ impl Request {
         let value = HeaderValue::from_str(value)
             .map_err(|_| invalid(format!("the value of header {name} is not printable ASCII")))?;
         self.headers.insert(name, value);
+        Ok(self)
+    }
+
+    /// With a token that the caller renews by itself. Dropped when a redirect leads to another origin, and shown by no
+    /// debug output.
+    ///
+    /// # Errors
+    /// [`NetError::InvalidRequest`] for a token that is not printable ASCII.
+    pub fn bearer(mut self, token: &Secret) -> Result<Self, NetError> {
+        let value = sensitive(&format!("Bearer {}", token.expose())).ok_or_else(|| {
+            NetError::InvalidRequest { host: self.host(), why: "a token is not printable ASCII".to_owned() }
+        })?;
+        self.headers.insert(AUTHORIZATION, value);
         Ok(self)
     }
 

@@ -255,6 +255,7 @@ fn raises(kept: Vec<SiteRemoval>, to: Amount) -> Vec<SiteChange> {
         site: removal.site,
         value: Change { before: removal.before, after: to },
         feeds: removal.feeds,
+        written: None,
     };
     kept.into_iter().map(raise).collect()
 }

@@ -23,7 +23,7 @@ pub struct Publishing {
 /// Why nothing is published now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// The guardrail: `blackout`, `schedule`, `max-open`, `per-hour`.
+    /// The guardrail: `blackout`, `schedule`, `max-open`, `per-hour`, `rollout`.
     pub guardrail: &'static str,
     /// Until when at least; none where that depends on people.
     pub until: Option<Timestamp>,
@@ -34,9 +34,7 @@ pub struct Hold {
 /// Whether publishing has to wait; none if it may go ahead. Blackouts hold new pull requests and updates, schedules and
 /// limits only new ones.
 pub fn hold(policy: &EffectivePolicy, publishing: &Publishing) -> Option<Hold> {
-    let blackouts = policy.blackouts.iter().filter_map(|blackout| blackout_hold(blackout, publishing.now));
-    // Of several windows the one that ends last decides; one that cannot be read never ends.
-    if let Some(hold) = blackouts.max_by_key(|hold| (hold.until.is_none(), hold.until)) {
+    if let Some(hold) = blackout(policy, publishing.now) {
         return Some(hold);
     }
     let limits = &policy.pull_requests;
@@ -62,6 +60,13 @@ pub fn hold(policy: &EffectivePolicy, publishing: &Publishing) -> Option<Hold> {
         return Some(Hold { guardrail: "per-hour", until: None, text });
     }
     None
+}
+
+/// The blackout of this moment, if there is one. Of several windows the one that ends last decides; one that cannot be read
+/// never ends.
+pub(crate) fn blackout(policy: &EffectivePolicy, now: Timestamp) -> Option<Hold> {
+    let blackouts = policy.blackouts.iter().filter_map(|blackout| blackout_hold(blackout, now));
+    blackouts.max_by_key(|hold| (hold.until.is_none(), hold.until))
 }
 
 fn blackout_hold(blackout: &Blackout, now: Timestamp) -> Option<Hold> {

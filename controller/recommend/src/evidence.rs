@@ -8,6 +8,8 @@ use kubeopt_model::{
 };
 use kubeopt_strategies::Fleet;
 
+use crate::given::GivenValue;
+
 /// Days before the policy's window, for a rule that looks further back. Bounds, such as the highest sample, know nothing of
 /// them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,6 +61,8 @@ pub struct Evidence {
     /// The lines that set the targets of its workload's HorizontalPodAutoscaler, or why one cannot be edited; empty where
     /// nobody looked.
     pub scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
+    /// Values that people gave; each field once.
+    pub given: Vec<GivenValue>,
     /// What reverts of its workload taught, of any of its containers.
     pub lessons: Vec<Lesson>,
 }

@@ -6,16 +6,19 @@
 //! that suits all that would get it.
 
 mod additions;
+mod back;
 
 pub use additions::CREATE_REQUEST;
+pub use back::{Back, TAKEN_BACK, give_back};
 
 use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, Change, EditSite, EffectivePolicy, Field, NoRecommendation, Problem, Reason,
-    Recommendation, RepoPath, RepositoryId, Resource, Resources,
+    Amount, Bound, Change, ContainerUsage, EditSite, EffectivePolicy, Field, NoRecommendation, Problem,
+    Reason, Recommendation, RepoPath, RepositoryId, Resource, Resources, Window,
 };
 
 use crate::evidence::Evidence;
+use crate::given::given_at;
 use crate::sizing::{Sizing, size};
 
 /// A scalar, the field that it sets, and the containers that it feeds.
@@ -92,6 +95,9 @@ type Values = Vec<Option<Amount>>;
 
 /// The value that satisfies all containers that the scalar feeds; none if all of them can do without it.
 fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> Option<Amount> {
+    if let Some(given) = given_at(site, members) {
+        return Some(given);
+    }
     if !site.members.is_empty()
         && site.members.iter().all(|index| sizings[*index].removes.contains(&site.field))
     {
@@ -165,6 +171,7 @@ fn changes(demand: &Demand, values: &Values) -> Vec<SiteChange> {
             site: site.site.clone(),
             value,
             feeds: site.feeds.clone(),
+            written: None,
         })
         .collect();
     changes.sort_by(|a, b| (&a.site.file, a.site.line, a.field).cmp(&(&b.site.file, b.site.line, b.field)));
@@ -195,7 +202,7 @@ fn members(demand: &Demand, values: &Values, sizings: &[Sizing]) -> Vec<Member> 
         .iter()
         .enumerate()
         .filter_map(|(index, evidence)| {
-            let usage = evidence.usage.clone()?;
+            let usage = usage_of(demand, evidence)?;
             let mut before = evidence.container.resources;
             for site in demand.sites.iter().filter(|site| site.members.contains(&index)) {
                 if let Some(value) = site.value {
@@ -212,6 +219,15 @@ fn members(demand: &Demand, values: &Values, sizings: &[Sizing]) -> Vec<Member> 
         .collect();
     members.sort_by(|a, b| a.container.cmp(&b.container));
     members
+}
+
+/// What a member's values rest on. One whose values were all given needs no sample.
+fn usage_of(demand: &Demand, evidence: &Evidence) -> Option<ContainerUsage> {
+    let unseen = || {
+        let window = Window { from_unix_s: -demand.policy.sizing.history_seconds, to_unix_s: 0 };
+        ContainerUsage::unseen(evidence.id(), window)
+    };
+    evidence.usage.clone().or_else(|| (!evidence.given.is_empty()).then(unseen))
 }
 
 /// The most telling reason: a refusal to edit before a gate, a gate before "already right".
@@ -318,5 +334,7 @@ fn risk(demand: &Demand, members: &[Member]) -> Risk {
 
 #[cfg(test)]
 mod additions_tests;
+#[cfg(test)]
+mod given_tests;
 #[cfg(test)]
 mod tests;

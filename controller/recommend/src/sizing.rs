@@ -7,11 +7,12 @@ use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Re
 use kubeopt_strategies::History;
 
 use crate::evidence::Evidence;
+use crate::given::give;
 use crate::past::Past;
 use crate::rules::{RULES, Say};
 
 /// What one container should have, and why.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sizing {
     /// Requests and limits that are wanted; a field that stays has its present value, one that should go the value for
     /// where it has to stay. A request that is not set has the value that should be created.
@@ -165,6 +166,7 @@ fn finish(draft: Draft, evidence: &Evidence, policy: &EffectivePolicy) -> Sizing
             sizing.resources.set(Bound::Request, value);
         }
     }
+    give(&mut sizing, &evidence.given);
     sizing
 }
 

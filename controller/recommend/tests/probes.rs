@@ -140,6 +140,7 @@ fn bare() -> Evidence {
         gpu: None,
         fleet: None,
         scale_targets: Vec::new(),
+        given: Vec::new(),
         lessons: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kubeopt_model::pull_request::Marker;
+use kubeopt_model::pull_request::{Marker, rollback_of};
 use kubeopt_model::quantity::Field;
 use kubeopt_model::recommendation::{Member, Recommendation};
 use kubeopt_model::{Change, Resources, Verification};
@@ -27,6 +27,7 @@ const THROTTLED_NOTICED: f64 = 0.25;
 #[derive(Debug, Serialize)]
 pub(crate) struct BodyView {
     label: String,
+    takes_back: Option<TakesBackView>,
     cluster: String,
     days: String,
     containers: String,
@@ -45,6 +46,14 @@ pub(crate) struct BodyView {
     reopen_moved_percent: u32,
     reopen_days: u32,
     marker: String,
+}
+
+/// The pull request that is taken back.
+#[derive(Debug, Serialize)]
+struct TakesBackView {
+    number: u64,
+    why: String,
+    freeze_days: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,6 +136,13 @@ impl<T> List<T> {
 }
 
 /// Collects what the body says; details are added by who knows how many fit.
+fn takes_back(input: &PullRequestInput<'_>) -> Option<TakesBackView> {
+    let number = rollback_of(input.group)?;
+    let mut reasons = input.recommendations.iter().flat_map(|recommendation| &recommendation.reasons);
+    let why = reasons.next().map_or_else(String::new, |reason| reason.text.clone());
+    Some(TakesBackView { number, why, freeze_days: input.freeze_days })
+}
+
 pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &Marker) -> BodyView {
     let members = || input.recommendations.iter().flat_map(|recommendation| &recommendation.members);
     let rows = input
@@ -139,6 +155,7 @@ pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &M
     let proofs = unproven.into_iter().chain(proven).map(proof);
     BodyView {
         label: input.label.to_owned(),
+        takes_back: takes_back(input),
         cluster: input.cluster.to_string(),
         days: days_seen(input),
         containers: figures::counted(members().count(), "container"),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use kubeopt_model::cost::{Prices, ProposedBill};
-use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
+use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker, rollback_of};
 use kubeopt_model::{ClusterName, NoRecommendation, Recommendation, Verification};
 use serde::Serialize;
 
@@ -58,6 +58,8 @@ pub struct PullRequestInput<'a> {
     pub reopen_moved_percent: u32,
     /// A closed pull request is forgotten after so many days.
     pub reopen_days: u32,
+    /// For so long nothing is proposed for what was taken back, in days.
+    pub freeze_days: i64,
     /// Labels that kubeopt sets itself.
     pub labels: &'a [String],
     /// Now.
@@ -88,8 +90,9 @@ pub fn describe(templates: &Templates, input: &PullRequestInput<'_>) -> Result<D
     }
     let marker = marker(input);
     let cost = CostView::of(input);
-    let title =
-        title(templates, input.conventional_title, input.label, workload_count(input), cost.monthly_money)?;
+    let (conventional, workloads) = (input.conventional_title, workload_count(input));
+    let takes_back = rollback_of(input.group);
+    let title = title(templates, conventional, input.label, workloads, cost.monthly_money, takes_back)?;
     let details = details(templates, input.recommendations)?;
     let body = fit(templates, body_view(input, cost, &marker), details)?;
     let commit_message = commit_message(templates, input, &title, &marker)?;
@@ -139,6 +142,7 @@ struct CommitView<'a> {
     days: String,
     changes: Vec<CommitChange>,
     changes_left_out: usize,
+    takes_back: Option<u64>,
     proposal: &'a str,
 }
 
@@ -227,6 +231,7 @@ fn commit_message(
         days: crate::body::days_seen(input),
         changes,
         changes_left_out,
+        takes_back: rollback_of(input.group),
         proposal: &marker.proposal,
     };
     let text = templates.render("pull-request/commit.txt.tera", &view)?;

@@ -26,6 +26,8 @@ embedded![
     "comments/closed.md.tera",
     "comments/edited.md.tera",
     "comments/merged.md.tera",
+    "comments/outcome.md.tera",
+    "comments/reply.md.tera",
     "comments/synced.md.tera",
     "pages/index.html.tera",
     "pages/layout.html.tera",

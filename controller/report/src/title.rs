@@ -43,21 +43,25 @@ struct TitleView<'a> {
     label: &'a str,
     workloads: String,
     monthly: Option<String>,
+    takes_back: Option<u64>,
 }
 
-/// `chore(rightsizing): payments - 2 workloads, -$110/month requested`; without a price the amount is left out.
+/// `chore(rightsizing): payments - 2 workloads, -$110/month requested`; without a price the amount is left out. What takes another one
+/// back says so.
 pub(crate) fn title(
     templates: &Templates,
     conventional: bool,
     label: &str,
     workloads: usize,
     monthly: Option<Money>,
+    takes_back: Option<u64>,
 ) -> Result<String, ReportError> {
     let view = TitleView {
         conventional,
         label,
         workloads: figures::counted(workloads, "workload"),
         monthly: monthly.map(figures::dollars_short),
+        takes_back,
     };
     let text = templates.render("pull-request/title.txt.tera", &view)?;
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -94,7 +98,7 @@ mod tests {
         let templates = Templates::embedded();
         let money = |text: &str| Some(Money(text.parse().unwrap()));
         let of = |conventional, label, workloads, monthly| {
-            title(&templates, conventional, label, workloads, monthly).unwrap()
+            title(&templates, conventional, label, workloads, monthly, None).unwrap()
         };
         assert_eq!(
             of(true, "payments", 2, money("-110.10")),

@@ -74,6 +74,16 @@ pub const NO_SUCH_STRATEGY: &str = "E-RUN-021";
 /// No series of the traces is long enough.
 pub const NOTHING_TO_COMPARE: &str = "E-RUN-022";
 
+/// Somebody asked kubeopt not to touch a pull request.
+pub const HELD: &str = "E-RUN-017";
+/// Somebody asked kubeopt to open nothing new.
+pub const PAUSED: &str = "E-RUN-018";
+/// Comments could not be read or answered.
+pub const CONVERSATION: &str = "E-RUN-019";
+
+/// A label, a reviewer or a status could not be put on a pull request.
+pub const NOT_ARRANGED: &str = "E-RUN-020";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -126,6 +136,13 @@ pub const CODES: &[(&str, &str)] = &[
     (
         MEMORY_REBUILT,
         "The database did not know kubeopt's pull requests; they were read from the forge again.",
+    ),
+    (HELD, "Somebody asked kubeopt in a comment not to touch a pull request."),
+    (PAUSED, "Somebody asked kubeopt in a comment to open no new pull request in a repository."),
+    (CONVERSATION, "Comments on pull requests could not all be read or answered."),
+    (
+        NOT_ARRANGED,
+        "A label, reviewer, assignee or status could not be put on a pull request, which is there all the same.",
     ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),

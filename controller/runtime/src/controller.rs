@@ -21,6 +21,9 @@ use crate::wiring::connect;
 /// The first answer of all watches is expected within this time; kinds that miss it are told as unseen.
 const SYNC_DEADLINE: Duration = Duration::from_secs(60);
 
+/// How often comments are looked for between passes. A list that did not change costs a forge next to nothing.
+const LISTEN_EVERY: Duration = Duration::from_secs(60);
+
 /// Longest pause after a pass that failed as a whole.
 const RETRY_MAX: Duration = Duration::from_secs(300);
 
@@ -162,29 +165,49 @@ async fn passes(
         // From start to start, as `passes.every` says; a pass that took longer is followed by the next at once.
         let rest = every.saturating_sub(begun.elapsed());
         let pause = if outcome.is_ok() { rest } else { back_off(failures).min(every) };
-        sample_while_resting(edges, pause, &mut stop).await;
+        rest_until_needed(edges, pause, &mut stop).await;
     }
     Ok(())
 }
 
-/// Waits for the next pass, and samples meanwhile what only tells of the moment.
-async fn sample_while_resting(edges: &Edges, pause: Duration, stop: &mut watch::Receiver<bool>) {
+/// Waits for the next pass, which comes early when people ask for something, and samples meanwhile what only tells of the
+/// moment.
+async fn rest_until_needed(edges: &Edges, pause: Duration, stop: &mut watch::Receiver<bool>) {
     let until = tokio::time::Instant::now() + pause;
+    let mut listen_at = tokio::time::Instant::now() + LISTEN_EVERY;
     loop {
-        let step = until_next_sample(Timestamp::now());
-        let left = until.saturating_duration_since(tokio::time::Instant::now());
+        let now = tokio::time::Instant::now();
+        let left = until.saturating_duration_since(now);
+        let to_sample = until_next_sample(Timestamp::now());
+        let to_listen = listen_at.saturating_duration_since(now);
         tokio::select! {
-            () = tokio::time::sleep(left.min(step)) => {}
+            () = tokio::time::sleep(left.min(to_sample).min(to_listen)) => {}
             _ = stop.changed() => return,
         }
-        if left <= step {
+        if left <= to_sample.min(to_listen) {
             return;
         }
-        tokio::select! {
-            () = edges.sample(Timestamp::now()) => {}
+        let is_asked = tokio::select! {
+            is_asked = look_around(edges, to_sample <= to_listen) => is_asked,
             _ = stop.changed() => return,
+        };
+        if is_asked {
+            tracing::info!("somebody asks for something: the next pass begins");
+            return;
+        }
+        if to_listen < to_sample {
+            listen_at = tokio::time::Instant::now() + LISTEN_EVERY;
         }
     }
+}
+
+/// Takes a sample, or looks whether people ask for something; gives whether they do.
+async fn look_around(edges: &Edges, samples: bool) -> bool {
+    if samples {
+        edges.sample(Timestamp::now()).await;
+        return false;
+    }
+    edges.is_asked(Timestamp::now()).await
 }
 
 /// Until the middle of the next step: one that comes late by some seconds is then still of its step.
@@ -231,6 +254,9 @@ fn log_report(report: &PassReport) {
     for problem in report.problems() {
         let place = problem.place.as_ref().map(ToString::to_string);
         tracing::warn!(pass, code = problem.code, place, help = problem.help, "{}", problem.text);
+    }
+    for (subject, text) in &report.answers.given {
+        tracing::info!(pass, subject, "answered {text}");
     }
     for published in &report.published {
         match published {

@@ -16,10 +16,13 @@ use kubeopt_model::{
 };
 use kubeopt_net::{Client, Url};
 use kubeopt_observe::MetricsSource;
+use kubeopt_policy::codeowners::Dialect;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
+use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
+use crate::watching::Watches;
 
 /// Where the facts of one cluster come from.
 #[async_trait]
@@ -69,6 +72,8 @@ pub struct ForgeEdge {
     pub host: String,
     /// How Git reaches its repositories.
     pub git: GitAccess,
+    /// How CODEOWNERS is written there.
+    pub code_owners: Dialect,
 }
 
 /// How Git reaches the repositories of a forge.
@@ -137,6 +142,10 @@ pub struct Edges {
     pub history_seconds: i64,
     /// Traces of earlier passes.
     pub traces: TraceCache,
+    /// What is remembered of comments.
+    pub talk: Memory,
+    /// When watches are looked at next.
+    pub watches: Watches,
     /// May it write?
     pub permit: Box<dyn Permit>,
     /// Who is told how far a pass is.
@@ -182,6 +191,8 @@ impl Edges {
             shown: Selection::default(),
             history_seconds: DEFAULT_HISTORY_SECONDS,
             traces: TraceCache::default(),
+            talk: Memory::default(),
+            watches: Watches::default(),
             permit: Box::new(Alone),
             progress: Box::new(Quiet),
         }

@@ -2,10 +2,12 @@
 //!
 //! [`pipeline`] is the pass on one screen. Its stages: [`seen`] observes, [`located`] finds sites through [`tracing`],
 //! [`proposing`] recommends, admits, edits, proves and describes, [`publishing`] talks to the forge and follows what became
-//! of it, and `record` writes it down. [`edges`] is the world that a pass is given, and [`wiring`] makes it. Commands that
+//! of it, [`talking`] hears what people say there and answers,
+//! [`watching`] compares what was before a merge with what came after, and `record` writes it down. [`edges`] is the world that a pass is given, and [`wiring`] makes it. Commands that
 //! need none of it are in [`offline`].
 //!
-//! Folders know each other in one direction: [`tracing`] <- [`proposing`] <- [`publishing`]; [`offline`] uses the first two.
+//! Folders know each other in one direction: [`tracing`] <- [`proposing`] <- [`publishing`] <-
+//! [`talking`] <- [`watching`]; [`offline`] uses the first two. What people asked for reaches the earlier ones as [`orders`].
 //! The only crate that knows all others.
 
 pub mod backtest;
@@ -20,6 +22,7 @@ pub mod get_sources;
 pub mod history;
 pub mod located;
 pub mod offline;
+pub mod orders;
 pub mod outlook;
 pub mod pipeline;
 pub mod policy_files;
@@ -31,7 +34,9 @@ mod record;
 pub mod scan;
 pub mod seen;
 mod shown;
+pub mod talking;
 pub mod tracing;
+pub mod watching;
 pub mod wiring;
 
 pub use kubeopt_gitops::render::Sandbox;

@@ -7,6 +7,8 @@ use crate::located::Sites;
 use crate::proposing::Decided;
 use crate::publishing::{Merges, Published};
 use crate::seen::Seen;
+use crate::talking::{Answers, Talk};
+use crate::watching::Watching;
 
 /// Everything that one pass saw, decided and did.
 #[derive(Debug)]
@@ -17,12 +19,18 @@ pub struct PassReport {
     pub seen: Seen,
     /// Sources and traces.
     pub sites: Sites,
+    /// What people said, and what they asked for.
+    pub talk: Talk,
     /// What became of earlier pull requests.
     pub merges: Merges,
+    /// What became of merges that are watched.
+    pub watching: Watching,
     /// What is proposed, what is left, and why.
     pub decided: Decided,
     /// What became of each proposal, in the order of `decided.proposals`; empty for a plan.
     pub published: Vec<Published>,
+    /// What people were answered.
+    pub answers: Answers,
 }
 
 /// Observes, sizes, edits, proves and publishes. What fails on the way is a problem of the report; the rest goes on.
@@ -32,11 +40,18 @@ pub struct PassReport {
 pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
     let seen = edges.observe(now).await; //                        IO in: clusters, metrics; prices of nodes
     let sites = edges.sites(&seen).await; //                       IO: fetch, mark, render, read back; cached by tree
-    let merges = edges.follow_merges(&seen, &sites, now).await; // IO: what became of earlier pull requests
-    let wanted = edges.want(&seen, &sites, now).await?; //         recommend, then guardrails, per scalar in Git
-    let decided = edges.decide(wanted, &seen, &sites, now).await; // edit, prove (IO: render again), bill, describe
-    let published = edges.publish(&decided.proposals, now).await; // IO out
-    let mut report = PassReport { at: now, seen, sites, merges, decided, published };
+    let mut talk = edges.take_up(&seen, &sites, now).await; //         IO: comments, and who may say what
+    let mut merges = edges.follow_merges(&seen, &sites, &talk.orders, now).await; // IO: what became of earlier pull requests
+    let watching = edges.watch(&seen, &sites, &merges, &mut talk, now).await; // IO in: signs of before and after a merge
+    let orders = &talk.orders;
+    let wanted = edges.want(&seen, &sites, orders, now).await?; //         recommend, then guardrails, per scalar in Git
+    let decided = edges.decide(wanted, &seen, &sites, orders, now).await; // edit, prove (IO: render again), bill, describe
+    let (published, not_arranged) = edges.publish(&decided.proposals, orders, now).await; // IO out
+    merges.problems.extend(not_arranged);
+    edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
+    merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
+    let answers = edges.answer(&talk, &decided, &published).await; //        IO out: replies to comments
+    let mut report = PassReport { at: now, seen, sites, talk, merges, watching, decided, published, answers };
     edges.record(&mut report).await; //                            IO state: the audit, for people and the next pass
     Ok(report)
 }
@@ -48,9 +63,11 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
 pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
     let seen = edges.observe(now).await;
     let sites = edges.sites(&seen).await;
-    let wanted = edges.want(&seen, &sites, now).await?;
-    let decided = edges.decide(wanted, &seen, &sites, now).await;
-    Ok(PassReport { at: now, seen, sites, merges: Merges::default(), decided, published: Vec::new() })
+    let (talk, _) = edges.hear_people(&sites, now).await;
+    let wanted = edges.want(&seen, &sites, &talk.orders, now).await?;
+    let decided = edges.decide(wanted, &seen, &sites, &talk.orders, now).await;
+    let (merges, watching, answers) = (Merges::default(), Watching::default(), Answers::default());
+    Ok(PassReport { at: now, seen, sites, talk, merges, watching, decided, published: Vec::new(), answers })
 }
 
 impl PassReport {
@@ -66,7 +83,10 @@ impl PassReport {
             .problems
             .iter()
             .chain(traces)
+            .chain(&self.talk.problems)
             .chain(&self.merges.problems)
+            .chain(&self.watching.problems)
+            .chain(&self.answers.problems)
             .chain(&self.decided.problems)
             .chain(published)
             .cloned()

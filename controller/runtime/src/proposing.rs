@@ -1,7 +1,8 @@
 //! *Proposing*: from traces, facts and usage to drafts of pull requests whose edits are proven.
 //!
 //! `demand` joins what runs with what files say, `wanted` recommends and admits, `shared_base`, `patched` and `overlay`
-//! settle what several overlays share, `scaled` moves the targets of autoscalers with their requests, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
+//! settle what several overlays share, `scaled` moves the targets of autoscalers with their requests,
+//! `taken_back` gives back what a merged pull request had changed, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
 //! the bill, `described` writes the drafts, and `decide` strings these together. `weigh` decides one workload again with
 //! one thing changed, for people who ask why.
 //!
@@ -19,12 +20,14 @@ mod filled_in;
 mod kept_limits;
 mod not_created;
 mod overlay;
+mod owners;
 mod patched;
 mod prove;
 mod prove_targets;
 mod scaled;
 mod shared_base;
 mod sizes;
+mod taken_back;
 mod wanted;
 mod weigh;
 
@@ -33,4 +36,6 @@ pub use decide::{Decided, Proposal};
 pub use wanted::{Left, Wanted};
 pub use weigh::Weighed;
 
+pub(crate) use demand::strictest;
 pub(crate) use prove::compare_entry;
+pub(crate) use wanted::IGNORED;

@@ -1,16 +1,20 @@
 //! *Publishing*: drafts become branches and pull requests, and earlier pull requests are followed until the cluster shows
 //! what they merged.
 //!
-//! `manners` judges whether a draft may go out now, `publish` writes it step by step, and `merges` looks after what was
+//! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
+//! statuses, `withdrawn` closes what nothing stands behind, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
+mod arrange;
 mod manners;
+mod marked;
 mod merges;
 mod publish;
+mod withdrawn;
 
-pub(crate) use merges::selector;
+pub(crate) use marked::selector;
 pub use merges::{Merge, Merges, Sync};
 pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};

@@ -54,5 +54,16 @@ fn events(report: &PassReport) -> Vec<Event> {
     for (repository, number, reason) in &report.merges.closed {
         events.push(event("closed", format!("{repository} #{number}"), reason.clone()));
     }
+    for judged in &report.watching.judged {
+        for outcome in &judged.outcomes {
+            let text = format!("{}: {}", outcome.container, outcome.text);
+            let detail = serde_json::json!({ "text": text, "outcome": outcome });
+            let subject = format!("{} #{}", judged.repository, judged.number);
+            events.push(Event { detail, ..event("outcome", subject, String::new()) });
+        }
+    }
+    for (subject, text) in &report.answers.given {
+        events.push(event("command", subject.clone(), text.clone()));
+    }
     events
 }

@@ -20,6 +20,7 @@ use kubeopt_history::{
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
 use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Problem};
 use kubeopt_net::{Environment, SecretSource, Url};
+use kubeopt_policy::codeowners::Dialect;
 
 use crate::codes;
 use crate::edges::{ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Kept, Selection};
@@ -271,7 +272,7 @@ fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {
                 Some(ssh) => git::over_ssh(ssh)?,
                 None => git::over_http(url, token)?,
             };
-            Ok(ForgeEdge { forge: Box::new(gitea), host: host(url), git })
+            Ok(ForgeEdge { forge: Box::new(gitea), host: host(url), git, code_owners: Dialect::Gitea })
         }
         ForgeKind::Local { path } => {
             let local = LocalForge::open(path.clone()).map_err(|error| error.problem())?;
@@ -282,7 +283,12 @@ fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {
 
 /// The edge of a local forge.
 pub fn local_edge(forge: LocalForge, name: &ForgeName) -> ForgeEdge {
-    ForgeEdge { forge: Box::new(forge), host: name.to_string(), git: GitAccess::Local }
+    ForgeEdge {
+        forge: Box::new(forge),
+        host: name.to_string(),
+        git: GitAccess::Local,
+        code_owners: Dialect::GitHub,
+    }
 }
 
 /// Host and port, as they stand in clone URLs.

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use crate::policy::layered::DEFAULT_ALLOWED;
+use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
+use crate::policy::manner_words::Chance;
 use crate::policy::words::{
-    BelowMaxWord, Cron, EnvironmentWord, GroupWord, HpaWord, Kind, LimitWord, Pattern, SharedWord,
-    StrategyWord, VpaWord, Zone,
+    BelowMaxWord, Cron, EnvironmentWord, HpaWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord,
+    VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
-use crate::text::{At, Later, section};
+use crate::text::{At, section};
 
 /// 90 days of hours are kept; nothing older can be asked for.
 type HistorySpan = Span<86_400, { 90 * 86_400 }>;
@@ -37,18 +39,26 @@ section! {
         "blackouts" => blackouts: Vec<At<Blackout>> = [],
         /// Manners of pull requests.
         "pullRequests" => pull_requests: PullRequests = {},
+        /// What every commit carries.
+        "commits" => commits: Commits = {},
+        /// When people have to approve.
+        "approval" => approval: Approval = {},
+        /// When kubeopt merges its own pull requests.
+        "autoMerge" => auto_merge: AutoMerge = {},
+        /// In which order environments and clusters come.
+        "rollout" => rollout: Rollout = {},
+        /// What happens after a merge.
+        "watch" => watch: Watch = {},
+        /// Who is told of what happens.
+        "notifications" => notifications: Notifications = {},
+        /// May a language model word the texts, where the operator set one up? It never sees or makes a number. `false` in any layer wins.
+        "reasoning" => reasoning: bool = true,
         /// Other values for some workloads; of several that match, the last one counts.
         "overrides" => overrides: Vec<At<Override>> = [],
         /// Operator only: the preferences that a repository may set, by key or by the mapping that holds it; `*` is all.
         "allowedOverrides" => allowed_overrides: Vec<At<String>> = (DEFAULT_ALLOWED),
         /// Operator only: environments of workloads, where names of namespaces and folders do not tell them. The most careful of several that match counts.
         "environments" => environments: Vec<At<EnvironmentOf>> = [],
-        /// Approvals of large changes. Not used by this version.
-        "approval" => approval: Later = null,
-        /// When kubeopt merges by itself. Not used by this version.
-        "autoMerge" => auto_merge: Later = null,
-        /// The order of environments. Not used by this version.
-        "rollout" => rollout: Later = null,
     }
 }
 
@@ -145,6 +155,8 @@ section! {
         "ignoreBelow" => ignore_below: IgnoreBelow = {},
         /// What happens to a value that several entry points take from one base: `edit-base` (edited there, for all of them), `overlay-patch` (edited there if all agree, else in a patch of each overlay that needs another value) or `ask` (left, and told).
         "sharedBase" => shared_base: SharedWord = "overlay-patch",
+        /// Least confidence in a value that is proposed, from 0 to 1; 0 asks for none.
+        "minConfidence" => min_confidence: Chance = 0.0,
     }
 }
 
@@ -175,40 +187,6 @@ section! {
 }
 
 section! {
-    /// Manners of pull requests.
-    pub(crate) struct PullRequests {
-        /// What goes into one pull request: `source` (one per entry point), `namespace` or `single`. `team` is not used by this version.
-        "groupBy" => group_by: GroupWord = "source",
-        /// Most open at a time in one repository; the lowest of all layers counts.
-        "maxOpen" => max_open: Count<0, 100> = 5,
-        /// Most new ones an hour in one repository; the lowest of all layers counts.
-        "perHour" => per_hour: Count<0, 100> = 2,
-        /// When new pull requests are opened: cron expressions of five fields, of which one must name the minute; those that are open are kept up to date at any time.
-        "schedule" => schedule: Vec<Cron> = [],
-        /// Time zone of the schedule.
-        "timezone" => timezone: Zone = "UTC",
-        /// Labels that a new pull request gets.
-        "labels" => labels: Vec<String> = ["kubeopt"],
-        /// When a closed pull request is forgotten.
-        "reopenAfter" => reopen_after: ReopenAfter = {},
-        /// Who is asked for a review. Not used by this version.
-        "reviewers" => reviewers: Later = null,
-        /// Who is assigned. Not used by this version.
-        "assignees" => assignees: Later = null,
-    }
-}
-
-section! {
-    /// When a closed pull request is forgotten; either is enough.
-    pub(crate) struct ReopenAfter {
-        /// The numbers moved by this much.
-        "moved" => moved: Share<1, 1000> = "25%",
-        /// So many days passed.
-        "days" => days: Count<1, 3650> = 60,
-    }
-}
-
-section! {
     /// Other values for some workloads.
     pub(crate) struct Override {
         /// Which workloads; each key that is given must match.
@@ -219,6 +197,12 @@ section! {
         "sizing" => sizing: Sizing = {},
         /// How far one pull request may go.
         "changes" => changes: Changes = {},
+        /// When people have to approve.
+        "approval" => approval: Approval = {},
+        /// When kubeopt merges its own pull requests.
+        "autoMerge" => auto_merge: AutoMerge = {},
+        /// What happens after a merge.
+        "watch" => watch: Watch = {},
     }
 }
 

@@ -6,16 +6,30 @@ use kubeopt_model::{EffectivePolicy, Namespace, ObjectName, RepoPath, WorkloadKi
 
 use crate::policy::environment::environment_of;
 use crate::policy::file::PolicyFile;
-use crate::policy::keys::KEYS;
+use crate::policy::keys::keys;
 use crate::policy::layered::Layered;
 
 /// One layer, with the name under which it is shown: `kubeopt.yaml`, `.kubeopt.yaml`, `apps/.kubeopt.yaml`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// Shown before the line: `.kubeopt.yaml:4`.
+    /// Shown before the line: `.kubeopt.yaml:4`. An object of the cluster is `RightsizingPolicy/NAME`.
     pub name: String,
     /// What it says.
     pub file: PolicyFile,
+}
+
+impl Layer {
+    /// Where a line of it stands, as it is shown; objects of the cluster have no lines.
+    pub(crate) fn at(&self, line: usize) -> String {
+        if self.file.is_object() { self.name.clone() } else { format!("{}:{line}", self.name) }
+    }
+
+    /// An object of the cluster speaks of what its selectors select; a file speaks of everything in its folder.
+    fn speaks_of(&self, asked: Asked<'_>) -> bool {
+        let file = &self.file;
+        let selected = || file.selectors.as_ref().is_none_or(|at| at.value.all_match(asked, &file.folder));
+        asked.path().is_within(&file.folder) && (!file.is_object() || selected())
+    }
 }
 
 /// The workload that a policy is asked for.
@@ -72,15 +86,15 @@ pub fn effective_policy(layers: &[Layer], subject: &Subject<'_>) -> EffectivePol
 
 /// The layers that speak of what is asked, each reduced to what it says of it.
 pub(crate) fn speaking<'a>(layers: &'a [Layer], asked: Asked<'_>) -> Vec<Layered<'a>> {
-    let holds = |layer: &&Layer| asked.path().is_within(&layer.file.folder);
     let environment = environment_of(layers, asked).map(|known| known.environment);
-    layers.iter().filter(holds).map(|layer| Layered::new(layer, asked, environment)).collect()
+    let speaking = layers.iter().filter(|layer| layer.speaks_of(asked));
+    speaking.map(|layer| Layered::new(layer, asked, environment)).collect()
 }
 
 /// All keys of all layers, and what is merged as a whole.
 pub(crate) fn combine(layered: &[Layered<'_>], asked: Asked<'_>) -> EffectivePolicy {
     let mut policy = EffectivePolicy::default();
-    for key in KEYS {
+    for key in keys() {
         key.apply(layered, &mut policy);
     }
     for layer in layered {

@@ -12,34 +12,12 @@
 //! ```
 
 use kubeopt_model::RepoPath;
+use kubeopt_model::policy::Environment;
 use serde::Serialize;
 
 use crate::policy::document::EnvironmentOf;
 use crate::policy::effective::{Asked, Layer};
 use crate::policy::selector::{below, given};
-
-/// An environment, the most careful last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Environment {
-    /// Where people try things on.
-    Dev,
-    /// Where a release is tried on.
-    Staging,
-    /// What customers use.
-    Prod,
-}
-
-impl Environment {
-    /// As policies write it: `prod`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dev => "dev",
-            Self::Staging => "staging",
-            Self::Prod => "prod",
-        }
-    }
-}
 
 /// An environment, and how it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -118,7 +96,7 @@ fn mapped(layer: &Layer, asked: Asked<'_>) -> Option<KnownEnvironment> {
         layer.file.environments.iter().filter(|entry| entry.value.speaks_of(asked, &layer.file.folder));
     let entries = entries.filter_map(|entry| {
         let environment = entry.value.name.as_ref()?.value.into();
-        Some(KnownEnvironment { environment, by: format!("`environments` of {}:{}", layer.name, entry.line) })
+        Some(KnownEnvironment { environment, by: format!("`environments` of {}", layer.at(entry.line)) })
     });
     entries.max_by_key(|known| known.environment)
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::codes::{NOT_ALLOWED, UNKNOWN_KEY};
 use crate::policy::effective::{Asked, Layer, combine, speaking};
 use crate::policy::environment::{KnownEnvironment, environment_of};
-use crate::policy::keys::{KEYS, covers, effective_keys};
+use crate::policy::keys::{covers, effective_keys, keys};
 use crate::policy::layered::{Ban, Layered, Origin};
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
@@ -93,9 +93,9 @@ pub fn explain_policy(layers: &[Layer], asked: Asked<'_>) -> Explanation {
     let layered = speaking(layers, asked);
     let policy = combine(&layered, asked);
     let defaults = EffectivePolicy::default();
-    let mut keys: Vec<ExplainedKey> = effective_keys(&policy)
+    let mut explained: Vec<ExplainedKey> = effective_keys(&policy)
         .into_iter()
-        .zip(KEYS)
+        .zip(keys())
         .map(|(effective, key)| ExplainedKey {
             key: effective.path.to_owned(),
             merge: if key.is_guardrail() { "guardrail" } else { "preference" },
@@ -105,15 +105,15 @@ pub fn explain_policy(layers: &[Layer], asked: Asked<'_>) -> Explanation {
             said: key.said(&layered),
         })
         .collect();
-    if let Some(enabled) = keys.iter_mut().find(|key| key.key == "enabled") {
+    if let Some(enabled) = explained.iter_mut().find(|key| key.key == "enabled") {
         say_unselected(enabled, &layered, asked);
     }
-    keys.push(blackouts(&policy));
+    explained.push(blackouts(&policy));
     let undecided = match asked {
         Asked::Path(_) => layered.iter().flat_map(Layered::undecided).collect(),
         Asked::Workload(_) => Vec::new(),
     };
-    Explanation { policy, keys, undecided, environment: environment_of(layers, asked) }
+    Explanation { policy, keys: explained, undecided, environment: environment_of(layers, asked) }
 }
 
 /// Selectors and exclusions speak of `enabled` without naming it.
@@ -165,15 +165,23 @@ fn shown_blackout(blackout: &kubeopt_model::policy::Blackout) -> Value {
     shown
 }
 
+/// An object of the cluster that speaks of some workloads only: what it allows holds for these.
+fn is_for_some(layer: &Layer) -> bool {
+    layer.file.is_object() && layer.file.selectors.is_some()
+}
+
 /// The keys of a repository's layer that its operators do not allow, each at its line: they have no effect. Those of a
 /// preset are told together, at the line that extends it.
 pub fn not_allowed(operators: &[Layer], layer: &Layer) -> Vec<Problem> {
-    let all: Vec<Layered<'_>> =
-        operators.iter().filter(|each| each.file.is_operators()).map(Layered::of_all).collect();
+    let all: Vec<Layered<'_>> = operators
+        .iter()
+        .filter(|each| each.file.is_operators() && !is_for_some(each))
+        .map(Layered::of_all)
+        .collect();
     let own = Layered::of_all(layer);
     let mut problems = Vec::new();
     let mut of_preset: Option<(Origin<'_>, Ban<'_>, Vec<&str>)> = None;
-    for key in KEYS.iter().filter(|key| !key.is_guardrail()) {
+    for key in keys().filter(|key| !key.is_guardrail()) {
         let Some(ban) = own.ban(key.path(), &all) else { continue };
         for origin in key.origins(&own) {
             if origin.preset().is_some() {

@@ -1,13 +1,13 @@
 //! One policy file as a layer: its own keys, the preset that it extends, its overrides. Knows no other layer.
 
+use kubeopt_model::policy::Environment;
 use kubeopt_model::{Problem, RepoPath};
 
 use crate::Presets;
 use crate::policy::document::Blackout;
-use crate::policy::document::{
-    Changes, EnvironmentOf, Override, PolicyDocument, PullRequests, Selectors, Sizing,
-};
+use crate::policy::document::{Changes, EnvironmentOf, Override, PolicyDocument, Selectors, Sizing};
 use crate::policy::keys;
+use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
 use crate::text::{At, Fault, FileKind, Reading};
@@ -23,6 +23,13 @@ pub(crate) struct Rules {
     pub(crate) changes: Option<At<Changes>>,
     pub(crate) blackouts: Option<At<Vec<At<Blackout>>>>,
     pub(crate) pull_requests: Option<At<PullRequests>>,
+    pub(crate) commits: Option<At<Commits>>,
+    pub(crate) approval: Option<At<Approval>>,
+    pub(crate) auto_merge: Option<At<AutoMerge>>,
+    pub(crate) rollout: Option<At<Rollout>>,
+    pub(crate) watch: Option<At<Watch>>,
+    pub(crate) notifications: Option<At<Notifications>>,
+    pub(crate) reasoning: Option<At<bool>>,
 }
 
 /// The file that holds the operator's layer under `policy:`, and the name under which that layer is shown.
@@ -52,6 +59,8 @@ pub struct PolicyFile {
     pub(crate) environments: Vec<At<EnvironmentOf>>,
     /// Whose file it is.
     owner: Owner,
+    /// It is an object of the cluster: it has no lines that somebody counts, and its selectors say what it speaks of.
+    is_object: bool,
     warnings: Vec<Problem>,
 }
 
@@ -78,6 +87,34 @@ impl PolicyFile {
     /// Keys that are known but have no effect in this version.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
+    }
+
+    /// The same as an object of the cluster.
+    pub(crate) fn into_object(self, warnings: Vec<Problem>) -> Self {
+        Self { is_object: true, warnings, ..self }
+    }
+
+    /// An operator's object that lets nothing be proposed in what it selects.
+    pub(crate) fn forbidding(selectors: Option<At<Selectors>>) -> Self {
+        let enabled = Some(At { value: false, line: 1 });
+        Self {
+            folder: RepoPath::root(),
+            preset: None,
+            rules: Rules { enabled, ..Rules::default() },
+            selectors,
+            exclude: None,
+            overrides: Vec::new(),
+            allowed_overrides: None,
+            environments: Vec::new(),
+            owner: Owner::Operator,
+            is_object: true,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// It is an object of the cluster.
+    pub(crate) fn is_object(&self) -> bool {
+        self.is_object
     }
 
     /// The operator wrote it.
@@ -111,6 +148,7 @@ pub(crate) fn check_layer(
     };
     check_sizing(document.sizing.as_ref(), reading);
     check_blackouts(document.blackouts.as_ref(), reading);
+    check_order(document.rollout.as_ref(), reading);
     let overrides = document.overrides.map(|at| at.value).unwrap_or_default();
     for each in &overrides {
         check_sizing(each.value.sizing.as_ref(), reading);
@@ -133,6 +171,13 @@ pub(crate) fn check_layer(
             changes: document.changes,
             blackouts: document.blackouts,
             pull_requests: document.pull_requests,
+            commits: document.commits,
+            approval: document.approval,
+            auto_merge: document.auto_merge,
+            rollout: document.rollout,
+            watch: document.watch,
+            notifications: document.notifications,
+            reasoning: document.reasoning,
         },
         selectors: document.selectors,
         exclude: document.exclude,
@@ -140,6 +185,7 @@ pub(crate) fn check_layer(
         allowed_overrides,
         environments,
         owner,
+        is_object: false,
         warnings: Vec::new(),
     })
 }
@@ -214,6 +260,17 @@ fn check_blackouts(blackouts: Option<&At<Vec<At<Blackout>>>>, reading: &mut Read
             let fault = Fault::Missing { path: format!("blackouts[].{key}"), help: format!("say {what}") };
             reading.refuse(blackout.line, fault);
         }
+    }
+}
+
+/// An order that goes backwards would be followed forwards: environments are sorted by care.
+fn check_order(rollout: Option<&At<Rollout>>, reading: &mut Reading<'_>) {
+    let Some(order) = rollout.and_then(|at| at.value.order.as_ref()) else { return };
+    let words: Vec<Environment> = order.value.iter().map(|word| (*word).into()).collect();
+    if !words.is_sorted_by(|a, b| a < b) {
+        let text = "`rollout.order` does not go from the least to the most careful environment".to_owned();
+        let help = "write those that you have in this order: `[dev, staging, prod]`".to_owned();
+        reading.refuse(order.line, Fault::Contradiction { text, help });
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use kubeopt_model::policy::Environment;
 use kubeopt_model::{EffectivePolicy, Problem};
 
 use crate::policy::document::{Override, Selectors};
 use crate::policy::effective::{Asked, Layer};
-use crate::policy::environment::Environment;
 use crate::policy::file::Rules;
 use crate::policy::keys::covers;
 use crate::text::At;
@@ -17,9 +17,9 @@ use crate::text::At;
 pub(crate) const DEFAULT_ALLOWED: [&str; 2] = ["sizing", "pullRequests"];
 
 /// Where a value was said: `apps/.kubeopt.yaml:4`, or `kubeopt:jvm (apps/.kubeopt.yaml:1)` for one of a preset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin<'a> {
-    layer: &'a str,
+    layer: &'a Layer,
     line: usize,
     preset: Option<&'a str>,
 }
@@ -27,8 +27,8 @@ pub(crate) struct Origin<'a> {
 impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.preset {
-            Some(preset) => write!(f, "{preset} ({}:{})", self.layer, self.line),
-            None => write!(f, "{}:{}", self.layer, self.line),
+            Some(preset) => write!(f, "{preset} ({})", self.layer.at(self.line)),
+            None => f.write_str(&self.layer.at(self.line)),
         }
     }
 }
@@ -41,12 +41,12 @@ impl Origin<'_> {
 
     /// A problem at this line.
     pub(crate) fn problem(&self, code: &str, text: String, help: String) -> Problem {
-        Problem::new(code, text, help).at(self.layer, Some(self.line))
+        Problem::new(code, text, help).at(&self.layer.name, Some(self.line))
     }
 }
 
 /// The `allowedOverrides` that does not hold a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Ban<'a> {
     /// A list of the operator.
     List(Origin<'a>),
@@ -115,7 +115,7 @@ impl<'a> Layered<'a> {
 
     fn origin<'s>(&'s self, preset: Option<&'s At<String>>, line: usize) -> Origin<'s> {
         Origin {
-            layer: &self.layer.name,
+            layer: self.layer,
             line: preset.map_or(line, |extends| extends.line),
             preset: preset.map(|extends| extends.value.as_str()),
         }
@@ -158,14 +158,11 @@ impl<'a> Layered<'a> {
             at.as_ref().filter(|at| at.value.depends_on_workload()).map(|at: &At<Selectors>| (key, at.line))
         });
         let overrides = file.overrides.iter().map(|at| ("overrides", at.line));
-        selectors
-            .chain(overrides)
-            .map(|(key, line)| format!("`{key}` of {}:{line}", self.layer.name))
-            .collect()
+        selectors.chain(overrides).map(|(key, line)| format!("`{key}` of {}", self.layer.at(line))).collect()
     }
 
     fn shown<T>(&self, key: &str, at: &At<T>) -> String {
-        format!("`{key}` of {}:{}", self.layer.name, at.line)
+        format!("`{key}` of {}", self.layer.at(at.line))
     }
 
     /// Adds the blackouts of this layer to those of the others.
@@ -195,6 +192,9 @@ fn rules_of(each: &Override) -> Rules {
         enabled: each.enabled.clone(),
         sizing: each.sizing.clone(),
         changes: each.changes.clone(),
+        approval: each.approval.clone(),
+        auto_merge: each.auto_merge.clone(),
+        watch: each.watch.clone(),
         ..Rules::default()
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::RepoPath;
+use kubeopt_model::policy::Environment;
 
 use crate::policy::document::{Match, Selectors};
 use crate::policy::effective::{Asked, Subject};
-use crate::policy::environment::Environment;
 use crate::text::At;
 
 impl Selectors {

@@ -3,11 +3,10 @@
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
 use kubeopt_model::policy::{
-    BelowObservedMax, GroupBy, HpaPolicy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy,
+    BelowObservedMax, Environment, GroupBy, HpaPolicy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy,
 };
 use schemars::json_schema;
 
-use crate::policy::environment::Environment;
 use crate::text::tree::Node;
 use crate::text::values::{scalar_schema, scalar_text};
 use crate::text::{FromNode, Reading, choice};
@@ -154,9 +153,11 @@ choice! {
         "source" => Source,
         /// One per namespace.
         "namespace" => Namespace,
+        /// One per team.
+        "team" => Team,
         /// One per repository.
         "single" => Single,
-    } later ["team"]
+    } later []
 }
 
 impl From<GroupWord> for GroupBy {
@@ -164,6 +165,7 @@ impl From<GroupWord> for GroupBy {
         match word {
             GroupWord::Source => Self::Source,
             GroupWord::Namespace => Self::Namespace,
+            GroupWord::Team => Self::Team,
             GroupWord::Single => Self::Single,
         }
     }

@@ -8,6 +8,8 @@ pub(crate) enum FileKind {
     Policy,
     /// `kubeopt.yaml`.
     Config,
+    /// The spec of an object in the cluster: nobody counts its lines.
+    Object,
 }
 
 /// One fault.
@@ -62,15 +64,18 @@ impl Fault {
             Self::UnknownReference { .. } => ("E-API-013", "E-API-013"),
         };
         match kind {
-            FileKind::Policy => policy,
+            FileKind::Policy | FileKind::Object => policy,
             FileKind::Config => config,
         }
     }
 
     /// What to do next, as one sentence without a full stop.
-    pub(crate) fn help(&self) -> String {
+    pub(crate) fn help(&self, kind: FileKind) -> String {
         match self {
             Self::Syntax(_) => "correct the YAML on this line".to_owned(),
+            Self::TooLarge(_) if kind == FileKind::Object => {
+                "split it: all objects of a cluster count together".to_owned()
+            }
             Self::TooLarge(_) => "split the file: a folder can have a `.kubeopt.yaml` of its own".to_owned(),
             Self::WrongType { expected, .. } => format!("write {expected}"),
             Self::OutOfRange { range, .. } => format!("choose a value that is {range}"),

@@ -164,8 +164,9 @@ impl<'t> Reading<'t> {
     }
 
     fn problem(&self, line: Option<usize>, fault: &Fault) -> Problem {
+        let told = line.filter(|_| self.kind != FileKind::Object);
         let problem =
-            Problem::new(fault.code(self.kind), fault.to_string(), fault.help()).at(self.file, line);
+            Problem::new(fault.code(self.kind), fault.to_string(), fault.help(self.kind)).at(self.file, told);
         match line.and_then(|line| self.lines.get(line.checked_sub(1)?)) {
             Some(text) => problem.with_excerpt(excerpt(text)),
             None => problem,

@@ -201,9 +201,60 @@ fn without_a_list_a_repository_may_set_these_preferences_and_no_other() {
             "pullRequests.schedule",
             "pullRequests.timezone",
             "pullRequests.labels",
+            "pullRequests.reviewers",
+            "pullRequests.assignees",
+            "pullRequests.draft",
+            "pullRequests.titles",
+            "pullRequests.onboarding",
+            "pullRequests.dashboard",
             "pullRequests.reopenAfter.moved",
             "pullRequests.reopenAfter.days",
+            // These are not in the list that holds by default: labels and clusters of the operator, queries that run with
+            // the operator's permissions, destinations of other teams.
+            "approval.label",
+            "rollout.waves.clusters",
+            "watch.slo.promql",
+            "watch.slo.min",
+            "notifications.enabled",
+            "notifications.least",
+            "notifications.to",
         ]
+    );
+}
+
+#[test]
+fn of_lists_that_guard_every_layer_counts_and_is_named() {
+    let layers = [
+        operator(
+            "kubeopt.yaml",
+            "autoMerge: {enabled: true, environments: [dev, staging], requireStatus: [ci]}\nrollout: {order: [staging, prod]}",
+        ),
+        repository(
+            ".kubeopt.yaml",
+            "autoMerge: {environments: [staging, prod], requireStatus: [lint, ci]}\nrollout:\n  order: [dev]",
+        ),
+    ];
+    let counts = |path: &str| {
+        let key = key(&layers, path);
+        assert!(key.said.iter().all(|said| said.standing == Standing::Counts), "{key:?}");
+        (key.merge, key.value, key.set_by.unwrap_or_default())
+    };
+    let both = "kubeopt.yaml:2, .kubeopt.yaml:1".to_owned();
+    assert_eq!(counts("autoMerge.environments"), ("guardrail", json!(["staging"]), both.clone()));
+    assert_eq!(counts("autoMerge.requireStatus"), ("guardrail", json!(["ci", "lint"]), both));
+    let order = counts("rollout.order");
+    assert_eq!(
+        (order.1, order.2.as_str()),
+        (json!(["dev", "staging", "prod"]), "kubeopt.yaml:3, .kubeopt.yaml:3")
+    );
+    let nearer = repository(
+        ".kubeopt.yaml",
+        "rollout: {order: [prod]}\nautoMerge: {environments: [dev, prod]}\noverrides: [{match: {namespace: payments}, autoMerge: {environments: [dev]}}]",
+    );
+    let own = key(&[nearer], "autoMerge.environments");
+    assert_eq!(
+        (own.value, own.said[0].standing.clone()),
+        (json!(["dev"]), Standing::Nearer(".kubeopt.yaml:3".to_owned()))
     );
 }
 
@@ -392,15 +443,53 @@ const VALUES: &[(&str, &[&str])] = &[
     ("changes.ignoreBelow.cpu", &["500m", "50m", "1m"]),
     ("changes.ignoreBelow.memory", &["1Gi", "50Mi", "1Mi"]),
     ("changes.sharedBase", &["ask", "overlay-patch", "edit-base"]),
-    ("pullRequests.groupBy", &["source", "namespace", "single"]),
+    ("changes.minConfidence", &["0.95", "0.5", "0"]),
+    ("pullRequests.groupBy", &["source", "namespace", "team", "single"]),
     ("pullRequests.maxOpen", &["0", "3", "50"]),
     ("pullRequests.perHour", &["0", "3", "50"]),
     ("pullRequests.schedule", &["[\"* 8 * * *\"]", "[\"* * * * 1\", \"* 9 * * *\"]", "[]"]),
     ("pullRequests.timezone", &["Europe/Berlin", "UTC"]),
     ("pullRequests.labels", &["[a]", "[b, c]", "[]"]),
+    ("pullRequests.reviewers", &["[ann, acme/payments]", "codeowners", "[codeowners, bob]", "[]"]),
+    ("pullRequests.assignees", &["[ann]", "[]"]),
+    ("pullRequests.draft", &["true", "false"]),
+    ("pullRequests.titles", &["plain", "conventional", "auto"]),
+    ("pullRequests.onboarding", &["false", "true"]),
+    ("pullRequests.dashboard", &["false", "true"]),
     ("pullRequests.reopenAfter.moved", &["1%", "500%"]),
     ("pullRequests.reopenAfter.days", &["1", "100"]),
+    ("commits.signoff", &["true", "false"]),
+    ("commits.signed", &["true", "false"]),
+    ("approval.large.aboveRatio", &["10%", "50%", "300%"]),
+    ("approval.large.aboveIncrease", &["10%", "50%", "300%"]),
+    ("approval.large.aboveDecrease", &["10%", "50%", "90%"]),
+    ("approval.large.aboveMonthly", &["0.5 USD", "50 USD", "1000"]),
+    ("approval.large.approvers", &["3", "2", "1"]),
+    ("approval.label", &["approved", "looks-good"]),
+    ("autoMerge.enabled", &["false", "true"]),
+    ("autoMerge.environments", &["[]", "[dev]", "[dev, prod]"]),
+    ("autoMerge.maxChange", &["0%", "30%", "1000%"]),
+    ("autoMerge.minConfidence", &["1", "0.95", "0.1"]),
+    ("autoMerge.maxRisk", &["low", "medium", "high"]),
+    ("autoMerge.requireStatus", &["[ci]", "[lint, ci]", "[]"]),
+    ("rollout.order", &["[dev, staging, prod]", "[dev, prod]", "[]"]),
+    ("rollout.soak", &["7d", "1h", "0s"]),
+    ("rollout.waves.clusters", &["[canary]", "[\"eu-*\", \"us-*\"]", "[]"]),
+    ("rollout.revertOn.oomKills", &["1", "5"]),
+    ("rollout.revertOn.throttledPeriodsPoints", &["5", "20"]),
+    ("watch.soak", &["7d", "2d", "1h"]),
+    ("watch.freeze", &["30d", "1d", "0s"]),
+    ("watch.revert", &["propose", "none", "auto-merge"]),
+    ("watch.slo.promql", &["up", "avg(up)"]),
+    ("watch.slo.min", &["0.9", "0.999"]),
+    ("notifications.enabled", &["false", "true"]),
+    ("notifications.least", &["critical", "warning", "info"]),
+    ("notifications.to", &["[ops]", "[a, b]", "[]"]),
+    ("reasoning", &["false", "true"]),
 ];
+
+/// Lists of which what every layer says counts.
+const TOGETHER: &[&str] = &["autoMerge.environments", "autoMerge.requireStatus", "rollout.order"];
 
 #[test]
 fn the_properties_below_know_every_key() {
@@ -465,11 +554,11 @@ fn layers_of(operators: &[Choice], repositories: &[Choice], allowed: Option<&[&s
     operators.chain(repositories).collect()
 }
 
-/// What a key comes to where a repository's file sets it alone, to the choice of this place.
+/// What a key comes to where an operator sets it alone, to the choice of this place.
 fn value_alone(key: &str, index: usize, chosen: usize) -> Value {
     let mut alone: Choice = vec![None; VALUES.len()];
     alone[index] = Some(chosen);
-    self::key(&[repository(".kubeopt.yaml", &file_of(&alone))], key).value
+    self::key(&[operator("kubeopt.yaml", &file_of(&alone))], key).value
 }
 
 proptest! {
@@ -484,7 +573,8 @@ proptest! {
         let layers = layers_of(&operators, &repositories, listed.then_some(&[]));
         let all: Vec<&Choice> = operators.iter().chain(&repositories).collect();
         let keys = keys(&layers);
-        for key in keys.iter().filter(|key| key.merge == "guardrail" && key.key != "blackouts") {
+        let lists = ["blackouts"].iter().chain(TOGETHER).copied().collect::<Vec<_>>();
+        for key in keys.iter().filter(|key| key.merge == "guardrail" && !lists.contains(&key.key.as_str())) {
             let index = VALUES.iter().position(|(path, _)| *path == key.key).unwrap();
             let most_careful = all.iter().filter_map(|choice| choice[index]).min();
             let expected = most_careful.map_or_else(
@@ -531,8 +621,13 @@ proptest! {
         let policy = policy(&layers);
         for key in keys(&layers).iter().filter(|key| key.key != "blackouts") {
             let counting: Vec<_> = key.said.iter().filter(|said| said.standing == Standing::Counts).collect();
-            prop_assert_eq!(counting.len(), usize::from(key.set_by.is_some()), "{}", key.key);
             prop_assert_eq!(policy.set_by.get(&key.key), key.set_by.as_ref());
+            if TOGETHER.contains(&key.key.as_str()) {
+                let origins: Vec<&str> = counting.iter().map(|said| said.at.as_str()).collect();
+                prop_assert_eq!(key.set_by.clone().unwrap_or_default(), origins.join(", "));
+                continue;
+            }
+            prop_assert_eq!(counting.len(), usize::from(key.set_by.is_some()), "{}", key.key);
             if let Some(counting) = counting.first() {
                 prop_assert_eq!(Some(&counting.at), key.set_by.as_ref());
                 prop_assert_eq!(&counting.value, &key.value);

@@ -1,13 +1,18 @@
 //! All layers together: guardrails take the most restrictive, preferences the nearest that may set them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_api::policy::{effective_keys, policy_paths};
+use kubeopt_api::policy::policy_paths;
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
 use kubeopt_model::policy::{
-    BelowObservedMax, GroupBy, HpaPolicy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy,
+    ApprovalPolicy, AutoMergePolicy, BelowObservedMax, CodeOwners, CommitPolicy, Environment, GroupBy,
+    HpaPolicy, LimitPolicy, NotificationPolicy, RevertMode, RolloutPolicy, Severity, SharedBase,
+    SizingStrategy, TitleStyle, VpaPolicy, WatchPolicy,
 };
-use kubeopt_model::{Bytes, EffectivePolicy, MilliCores, Namespace, ObjectName, RepoPath, WorkloadKind};
+use kubeopt_model::recommendation::Risk;
+use kubeopt_model::{
+    Bytes, EffectivePolicy, MilliCores, Money, Namespace, ObjectName, RepoPath, WorkloadKind,
+};
 use proptest::prelude::*;
 
 const PRESETS: &[(&str, &str)] =
@@ -52,7 +57,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         ".kubeopt.yaml",
         "sizing:\n  strategy: quantile\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {price: 200%, quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
          memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n  vpa: hand-over\n  hpa: together\n\
-         changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n\
+         changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n  minConfidence: 0.8\n\
          pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, schedule: [\"* 8-16 * * 1-4\"], timezone: Europe/Berlin, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
     let policy = policy(&[layer]);
@@ -82,7 +87,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         (policy.changes.ignore_below_cpu, policy.changes.ignore_below_memory),
         (MilliCores(10), Bytes::mebi(16))
     );
-    assert_eq!(policy.changes.shared_base, SharedBase::Ask);
+    assert_eq!((policy.changes.shared_base, policy.changes.min_confidence), (SharedBase::Ask, 0.8));
     assert_eq!(policy.pull_requests.group_by, GroupBy::Single);
     assert_eq!((policy.pull_requests.max_open, policy.pull_requests.per_hour), (7, 3));
     let schedule = &policy.pull_requests.schedules[0];
@@ -94,9 +99,96 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     assert_eq!((policy.pull_requests.reopen_moved_percent, policy.pull_requests.reopen_days), (40, 30));
     assert_eq!(policy.set_by["sizing.cpu.quantile"], ".kubeopt.yaml:7");
     assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:14");
-    let unset: Vec<_> =
-        effective_keys(&policy).into_iter().filter(|key| key.set_by.is_none()).map(|key| key.path).collect();
-    assert_eq!(unset, ["enabled"]);
+}
+
+#[test]
+fn every_key_of_the_life_cycle_arrives_where_it_belongs() {
+    let layer = repository(
+        ".kubeopt.yaml",
+        "pullRequests: {reviewers: [codeowners, \"@ann\"], assignees: [acme/ops], draft: true, titles: conventional, onboarding: false, dashboard: false}\n\
+         commits: {signoff: true, signed: true}\n\
+         approval: {large: {aboveRatio: 50%, aboveIncrease: 200%, aboveDecrease: 30%, aboveMonthly: 500 USD, approvers: 2}, label: yes-please}\n\
+         autoMerge: {enabled: true, environments: [staging, dev], maxChange: 10%, minConfidence: 0.95, maxRisk: medium, requireStatus: [ci]}\n\
+         rollout: {order: [dev, prod], soak: 2d, waves: {clusters: [canary, \"eu-*\"]}, revertOn: {oomKills: 2, throttledPeriodsPoints: 10}}\n\
+         watch: {soak: 3d, freeze: 7d, revert: auto-merge, slo: {promql: avg(up), min: 0.9}}\n\
+         notifications: {enabled: false, least: critical, to: [ops]}\nreasoning: false\n",
+    );
+    let allowing = operator("allowedOverrides: [\"*\"]");
+    let policy = policy(&[allowing, layer]);
+    let manners = &policy.pull_requests;
+    assert_eq!(
+        (&manners.reviewers[..], manners.codeowners),
+        (&["ann".to_owned()][..], CodeOwners::Reviewers)
+    );
+    assert_eq!((&manners.assignees[..], manners.draft), (&["acme/ops".to_owned()][..], true));
+    assert_eq!(
+        (manners.titles, manners.onboarding, manners.dashboard),
+        (TitleStyle::Conventional, false, false)
+    );
+    assert_eq!(policy.commits, CommitPolicy { signoff: true, signed: true });
+    assert_eq!(
+        policy.approval,
+        ApprovalPolicy {
+            above_ratio: Some(0.5),
+            above_increase: Some(2.0),
+            above_decrease: Some(0.3),
+            above_monthly: Some(Money(500.into())),
+            approvers: 2,
+            label: "yes-please".to_owned(),
+        }
+    );
+    assert_eq!(
+        policy.auto_merge,
+        AutoMergePolicy {
+            enabled: true,
+            environments: BTreeSet::from([Environment::Dev, Environment::Staging]),
+            max_change: 0.1,
+            min_confidence: 0.95,
+            max_risk: Risk::Medium,
+            require_status: BTreeSet::from(["ci".to_owned()]),
+        }
+    );
+    assert_eq!(
+        policy.rollout,
+        RolloutPolicy {
+            order: BTreeSet::from([Environment::Dev, Environment::Prod]),
+            soak_seconds: 2 * 86_400,
+            waves: vec!["canary".to_owned(), "eu-*".to_owned()],
+        }
+    );
+    assert_eq!(
+        policy.watch,
+        WatchPolicy {
+            soak_seconds: 3 * 86_400,
+            freeze_seconds: 7 * 86_400,
+            revert: RevertMode::AutoMerge,
+            oom_kills: Some(2),
+            throttled_points: Some(10),
+            slo_promql: Some("avg(up)".to_owned()),
+            slo_min: 0.9,
+        }
+    );
+    let to = vec!["ops".to_owned()];
+    assert_eq!(policy.notifications, NotificationPolicy { enabled: false, least: Severity::Critical, to });
+    assert!(!policy.reasoning);
+    assert_eq!(policy.set_by["watch.slo.promql"], ".kubeopt.yaml:6");
+}
+
+#[test]
+fn a_namespace_can_have_a_confidence_approvals_and_a_watch_of_its_own() {
+    let far = operator(
+        "changes: {minConfidence: 0.5}\noverrides:\n- match: {namespace: pay*}\n  changes: {minConfidence: 0.95}\n  \
+         approval: {large: {aboveRatio: 10%, approvers: 2}}\n  autoMerge: {enabled: false}\n  watch: {soak: 7d}",
+    );
+    let near = repository(".kubeopt.yaml", "changes: {minConfidence: 0.1}\nautoMerge: {enabled: true}");
+    let ask = |namespace: &str| {
+        let layers = [far.clone(), near.clone()];
+        let policy = ask(&layers, "apps/api.yaml", namespace, WorkloadKind::Deployment, "web");
+        let soak = policy.watch.soak_seconds / 86_400;
+        (policy.changes.min_confidence, policy.approval.approvers, policy.auto_merge.enabled, soak)
+    };
+    assert_eq!(ask("payments"), (0.95, 2, false, 7));
+    assert_eq!(ask("web"), (0.5, 1, true, 1));
 }
 
 #[test]

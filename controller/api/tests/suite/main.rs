@@ -5,4 +5,5 @@
 mod config;
 mod explain;
 mod layers;
+mod objects;
 mod policy;

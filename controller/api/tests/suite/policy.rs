@@ -26,35 +26,29 @@ fn the_example_reads_without_a_warning_and_fits_its_schema() {
 }
 
 #[test]
-fn keys_of_later_versions_are_accepted_and_warned_of() {
+fn the_life_cycle_of_a_pull_request_reads_without_a_warning_and_fits_its_schema() {
     let text = "\
 extends: kubeopt:balanced
-pullRequests: {groupBy: team, maxOpen: 5, reviewers: codeowners, assignees: [me]}
+pullRequests: {groupBy: team, reviewers: codeowners, assignees: [\"@me\"], draft: true, titles: plain, onboarding: false, dashboard: false}
+commits: {signoff: true, signed: true}
 approval:
-  large: {aboveMonthly: 500 USD, aboveRatio: 50%, approvers: 2}
-autoMerge: {environments: [dev], minConfidence: 0.9, maxRisk: low}
-rollout: {order: [dev, staging, prod], soak: 24h, revertOn: {oomKills: 1}}
+  large: {aboveMonthly: 500 USD, aboveRatio: 50%, aboveIncrease: 100%, aboveDecrease: 40%, approvers: 2}
+  label: approved
+autoMerge: {enabled: true, environments: [dev], maxChange: 10%, minConfidence: 0.9, maxRisk: low, requireStatus: [ci/build]}
+rollout: {order: [dev, staging, prod], soak: 24h, waves: {clusters: [canary, \"{eu,us}-*\"]}, revertOn: {oomKills: 1, throttledPeriodsPoints: 10}}
+watch: {soak: 2d, freeze: 7d, revert: none, slo: {promql: avg(up), min: 0.999}}
+notifications: {enabled: true, least: warning, to: [ops]}
+reasoning: false
 ";
     let file = PolicyFile::parse(text, ".kubeopt.yaml", PRESETS).unwrap();
-    let told: Vec<(String, Option<usize>)> = file
-        .warnings()
-        .iter()
-        .map(|warning| (warning.text.clone(), warning.place.as_ref().and_then(|place| place.line)))
+    assert_eq!(file.warnings(), []);
+    let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+    let errors: Vec<String> = jsonschema::validator_for(&policy_schema())
+        .unwrap()
+        .iter_errors(&value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
-    let unused =
-        |key: &str, line| (format!("`{key}` is not used by this version: it has no effect"), Some(line));
-    assert_eq!(
-        told,
-        [
-            unused("pullRequests.groupBy: team", 2),
-            unused("pullRequests.reviewers", 2),
-            unused("pullRequests.assignees", 2),
-            unused("approval", 4),
-            unused("autoMerge", 5),
-            unused("rollout", 6),
-        ]
-    );
-    assert!(file.warnings().iter().all(|warning| warning.code == "E-POL-006"));
+    assert_eq!(errors, Vec::<String>::new());
 }
 
 #[test]
@@ -154,6 +148,31 @@ fn every_wrong_value_says_what_would_be_right() {
             "raise",
         ),
         ("sizing: {memory: {floor: 2Gi, ceiling: 1Gi}}", "`sizing.memory.ceiling` is below", "raise"),
+        ("pullRequests: {reviewers: ann}", "`pullRequests.reviewers` must be a list such as", "codeowners"),
+        ("pullRequests: {reviewers: [<b>]}", "must be a user such as `ann` or a team", "acme/payments"),
+        ("pullRequests: {title: plain}", "unknown key `pullRequests.title`", "did you mean `titles`?"),
+        ("pullRequests: {groupBy: folder}", "one of source, namespace, team, single", "team"),
+        ("commits: {sign: true}", "unknown key `commits.sign`", "`signed`"),
+        ("approvals: {label: a}", "unknown key `approvals`", "did you mean `approval`?"),
+        ("approval: {large: {aboveMonthly: 500 EUR}}", "must be an amount such as `500 USD`", "500 USD"),
+        ("approval: {large: {approvers: 0}}", "`approval.large.approvers` must be from 1 to 10", "1 to 10"),
+        ("autoMerge: {minConfidence: 90%}", "must be a number from 0 to 1 such as `0.9`", "0.9"),
+        ("autoMerge: {minConfidence: 1.5}", "must be from 0 to 1, not `1.5`", "0 to 1"),
+        ("autoMerge: {environments: [qa]}", "must be one of dev, staging, prod", "staging"),
+        (
+            "rollout: {order: [prod, dev]}",
+            "`rollout.order` does not go from the least",
+            "[dev, staging, prod]",
+        ),
+        (
+            "rollout: {order: [dev, dev]}",
+            "`rollout.order` does not go from the least",
+            "[dev, staging, prod]",
+        ),
+        ("watch: {soak: 10m}", "`watch.soak` must be from 1h to 31d", "31d"),
+        ("watch: {revert: off}", "must be one of propose, auto-merge, none, not `off`", "propose"),
+        ("notifications: {least: low}", "must be one of info, warning, critical", "warning"),
+        ("changes: {minConfidence: high}", "`changes.minConfidence` must be a number", "0.9"),
     ] {
         let problems = problems(text);
         assert_eq!(problems.len(), 1, "{text}: {problems:?}");

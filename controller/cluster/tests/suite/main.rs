@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use fake::{Answer, BUILT_IN, EMPTY, Fake};
 use kubeopt_cluster::{Watched, Watches};
-use kubeopt_model::ClusterFacts;
+use kubeopt_model::{ClusterFacts, Problem};
 use serde_json::{Value, json};
 
 /// Longer than kube's longest first pauses on a machine whose cores are busy.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 const DEPLOYMENTS: &str = "/apis/apps/v1/deployments";
+const POLICIES: &str = "/apis/kubeopt.dev/v1alpha1/rightsizingpolicies";
 const KUSTOMIZATIONS: &str = "/apis/kustomize.toolkit.fluxcd.io/v1/kustomizations";
 
 fn deployment(name: &str, cpu: &str) -> Value {
@@ -107,6 +108,7 @@ async fn a_cluster_that_answers_nothing_is_an_error_and_not_an_empty_cluster() {
         "/apis/source.toolkit.fluxcd.io/v1/externalartifacts",
         "/apis/source.extensions.fluxcd.io/v1beta1/artifactgenerators",
         "/apis/autoscaling.k8s.io/v1/verticalpodautoscalers",
+        POLICIES,
     ];
     for path in BUILT_IN.into_iter().chain(optional) {
         fake.answer(path, [Answer::Refuse(401)]);
@@ -214,6 +216,40 @@ async fn a_crd_that_comes_later_is_seen_and_one_that_goes_is_emptied() {
     fake.end_watch(KUSTOMIZATIONS);
     let facts = until(&mut watches, "the CRD to go", |facts| facts.kustomizations.is_empty()).await;
     assert!(Watched::Kustomizations.is_unseen_in(&facts));
+}
+
+fn policy(name: &str, generation: i64, spec: &Value) -> Value {
+    json!({"apiVersion": "kubeopt.dev/v1alpha1", "kind": "RightsizingPolicy",
+        "metadata": {"name": name, "resourceVersion": "2", "generation": generation}, "spec": spec})
+}
+
+#[tokio::test]
+async fn policies_are_followed_as_they_are_written_and_a_broken_one_stays() {
+    let fake = Fake::start().await;
+    let first = policy("b", 1, &json!({"enabled": false}));
+    let odd = json!({"metadata": {"name": "a", "annotations": {"x": "x".repeat(300 << 10)}}, "spec": {"sizing": 7}});
+    fake.answer(POLICIES, [Answer::Page(vec![first, odd], None)]);
+    let mut watches = Watches::start(&fake.cluster());
+    assert!(watches.wait_until_synced(DEADLINE).await);
+    let told = |facts: &ClusterFacts| -> Vec<(String, i64, String)> {
+        let spec = |spec: &Result<String, Problem>| spec.clone().unwrap_or_else(|problem| problem.code);
+        facts.policies.iter().map(|each| (each.name.clone(), each.generation, spec(&each.spec))).collect()
+    };
+    let each = |name: &str, generation, spec: &str| (name.to_owned(), generation, spec.to_owned());
+    let facts = watches.facts();
+    assert_eq!(told(&facts), [each("a", 0, "sizing: 7\n"), each("b", 1, "enabled: false\n")]);
+    assert_eq!(codes(&facts), [], "nothing is quarantined");
+
+    until_watched(&fake, POLICIES).await;
+    let large = policy("b", 2, &json!({"x": "x".repeat(300 << 10)}));
+    fake.send(POLICIES, "MODIFIED", &large);
+    let facts = until(&mut watches, "the change", |facts| facts.policies[1].generation == 2).await;
+    assert_eq!(told(&facts)[1], each("b", 2, "E-CLU-013"));
+    fake.answer(POLICIES, [Answer::Refuse(403)]);
+    fake.end_watch(POLICIES);
+    let facts =
+        until(&mut watches, "the refusal", |facts| Watched::Policies.unknown_in(facts).is_some()).await;
+    assert_eq!(facts.policies.len(), 2, "what was seen still counts");
 }
 
 #[tokio::test]

@@ -127,6 +127,17 @@ pub(super) async fn new_files_and_awkward_paths_are_written(forge: &dyn Forge, f
     assert_eq!(again, Ok(written), "the same again, also with awkward paths");
 }
 
+pub(super) async fn a_sign_off_stands_in_the_message_once(forge: &dyn Forge, fixture: &dyn Fixture) {
+    let repository = repository(fixture, "sign-off").await;
+    let mut write = sizing(forge, &repository, BRANCH, "310m").await;
+    write.options.sign_off = true;
+    let written = forge.regenerate_branch(&repository, &write).await.expect("the branch is written");
+    let own = "Signed-off-by: kubeopt <kubeopt@example.org>";
+    assert_eq!(written.message, format!("{}\n\n{own}", write.message));
+    assert!(written.is_by("kubeopt@example.org") && !written.is_by("person@example.org"));
+    assert_eq!(forge.regenerate_branch(&repository, &write).await, Ok(written), "the same again");
+}
+
 pub(super) async fn deleting_needs_the_expected_head(forge: &dyn Forge, fixture: &dyn Fixture) {
     let repository = repository(fixture, "delete").await;
     let write = sizing(forge, &repository, BRANCH, "310m").await;

@@ -6,13 +6,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use kubeopt_model::{EditedFile, RepositoryId, Timestamp};
 use kubeopt_net::Method;
-use sha2::{Digest as _, Sha256};
 
 use super::calls::Calls;
 use super::wire;
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead, check_branch_name, is_branch_name};
 use crate::error::ForgeError;
 use crate::forge::RepositoryFacts;
+use crate::git_object::blob_oid;
+use crate::signing;
 
 pub(super) async fn repository(
     calls: &Calls,
@@ -61,8 +62,11 @@ pub(super) async fn regenerate(
     let body = change_files(write)?;
     let what = format!("branch `{}` of {repository}", write.base);
     let written: Result<wire::Written, ForgeError> = calls.write(Method::POST, url, &body, &what).await;
-    let head = match written {
-        Ok(written) => written.into_head(),
+    let (head, signed) = match written {
+        Ok(written) => {
+            let signed = signing::judge(write.options.signing, written.unsigned_because());
+            (written.into_head(), signed)
+        }
         Err(error @ ForgeError::Refused { .. }) => {
             // A file that is not as it was read is refused: the base may have moved since it was checked.
             check_base(calls, repository, write).await?;
@@ -73,7 +77,7 @@ pub(super) async fn regenerate(
     if head.parents != [write.base_oid.clone()] {
         return Err(base_moved(write));
     }
-    Ok(head)
+    signed.map(|()| head)
 }
 
 pub(super) async fn delete(
@@ -193,35 +197,4 @@ fn operation(file: &EditedFile, base_oid: &str) -> Result<wire::FileOperation, F
     }
     let sha = Some(blob_oid(&file.content.before, base_oid)?);
     Ok(wire::FileOperation { operation: "update", path, content, sha })
-}
-
-/// The id of a blob, in the object format that the base commit's id shows: SHA-1, or SHA-256 with 64 digits.
-fn blob_oid(content: &[u8], base_oid: &str) -> Result<String, ForgeError> {
-    if base_oid.len() == 64 {
-        let mut hasher = Sha256::new();
-        hasher.update(format!("blob {}\0", content.len()));
-        hasher.update(content);
-        return Ok(hex::encode(hasher.finalize()));
-    }
-    git2::Oid::hash_object(git2::ObjectType::Blob, content)
-        .map(|oid| oid.to_string())
-        .map_err(|error| ForgeError::Malformed { why: error.message().to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blobs_have_the_ids_that_git_gives_them() {
-        // `printf 'hello\n' | git hash-object --stdin`, and the same in a repository of object format sha256.
-        assert_eq!(
-            blob_oid(b"hello\n", &"0".repeat(40)).unwrap(),
-            "ce013625030ba8dba906f756967f9e9ca394464a"
-        );
-        assert_eq!(
-            blob_oid(b"hello\n", &"0".repeat(64)).unwrap(),
-            "2cf8d83d9ee29543b34a87727421fdecb7e3f3a183d337639025de576db9ebb4"
-        );
-    }
 }

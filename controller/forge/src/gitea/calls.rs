@@ -1,12 +1,12 @@
-//! Calls to the API: addresses, pacing, and what statuses mean.
+//! Calls to Gitea's API: addresses and pages.
 
 use kubeopt_model::RepositoryId;
-use kubeopt_net::{Answer, Client, Method, Request, StatusCode, Url};
+use kubeopt_net::{Answer, Method, Request, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::pacing::Pacing;
 use crate::error::ForgeError;
+use crate::transport::{self, Transport};
 
 /// Items that are asked for per page; Gitea's own highest default.
 pub(super) const PAGE_ITEMS: usize = 50;
@@ -16,9 +16,8 @@ const PAGES_MAX: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Calls {
-    client: Client,
+    transport: Transport,
     root: Url,
-    pacing: Pacing,
 }
 
 /// A page of a list, and whether to go on.
@@ -32,11 +31,11 @@ pub(super) enum Paging {
 impl Calls {
     /// What came of requests since the last call.
     pub(super) fn take_tally(&self) -> Vec<(Option<u16>, u64)> {
-        self.client.take_tally()
+        self.transport.take_tally()
     }
 
-    pub(super) fn new(client: Client, root: Url, pacing: Pacing) -> Self {
-        Self { client, root, pacing }
+    pub(super) fn new(transport: Transport, root: Url) -> Self {
+        Self { transport, root }
     }
 
     /// `{root}/api/v1/repos/{owner}/{name}/{rest...}`
@@ -47,20 +46,9 @@ impl Calls {
         self.address(&parts)
     }
 
-    /// An address below the root. Each part becomes one segment, percent-encoded; `.`, `..` and empty parts would be
-    /// dropped silently and lead elsewhere, so they are refused.
+    /// An address below the root.
     pub(super) fn address(&self, parts: &[&str]) -> Result<Url, ForgeError> {
-        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            return Err(ForgeError::Refused { why: "a name is empty or made of dots".to_owned() });
-        }
-        let mut url = self.root.clone();
-        url.set_query(None);
-        url.set_fragment(None);
-        url.path_segments_mut()
-            .map_err(|()| ForgeError::Refused { why: "the forge's address has no path".to_owned() })?
-            .pop_if_empty()
-            .extend(parts);
-        Ok(url)
+        transport::address(&self.root, parts)
     }
 
     /// GET; none for 404.
@@ -131,7 +119,7 @@ impl Calls {
         body: &B,
         what: &str,
     ) -> Result<T, ForgeError> {
-        let request = Request::new(method, url).json(body)?.once();
+        let request = Request::new(method, url).json(body)?;
         let answer = self.send_write(request).await?;
         self.judge(answer, what)?.json().map_err(malformed)
     }
@@ -152,7 +140,7 @@ impl Calls {
     }
 
     async fn send_delete(&self, request: Request, what: &str) -> Result<(), ForgeError> {
-        let answer = self.send_write(request.once()).await?;
+        let answer = self.send_write(request).await?;
         match answer.status {
             StatusCode::NOT_FOUND => Ok(()),
             _ => self.judge(answer, what).map(drop),
@@ -165,39 +153,16 @@ impl Calls {
     }
 
     async fn read(&self, request: Request) -> Result<Answer, ForgeError> {
-        self.pacing.check()?;
-        Ok(self.client.fetch(request.header("accept", "application/json")?.conditional()).await?)
+        self.transport.read(request.header("accept", "application/json")?).await
     }
 
     async fn send_write(&self, request: Request) -> Result<Answer, ForgeError> {
-        let _turn = self.pacing.turn().await;
-        self.pacing.check()?;
-        Ok(self.client.fetch(request.header("accept", "application/json")?).await?)
+        self.transport.write(request.header("accept", "application/json")?).await
     }
 
     /// What a status means. `what` is named when it is not there.
     pub(super) fn judge(&self, answer: Answer, what: &str) -> Result<Answer, ForgeError> {
-        let said = || said(&answer);
-        let error = match answer.status.as_u16() {
-            200..=299 => return Ok(answer),
-            401 => ForgeError::Unauthorized,
-            // GitHub's manner, which some proxies before Gitea share: 403 with a time to come back.
-            403 if answer.retry_after().is_some() => self.limited(&answer),
-            429 => self.limited(&answer),
-            403 | 423 => ForgeError::Forbidden { why: said() },
-            404 => ForgeError::NotFound { what: what.to_owned() },
-            409 | 412 => ForgeError::Conflict { what: said() },
-            413 => ForgeError::TooLarge { what: format!("the request for {what}") },
-            status @ 500..=599 => ForgeError::Server { status },
-            status => ForgeError::Refused { why: format!("HTTP {status}: {}", said()) },
-        };
-        Err(error)
-    }
-
-    fn limited(&self, answer: &Answer) -> ForgeError {
-        let retry_after = answer.retry_after();
-        self.pacing.be_silent(retry_after);
-        ForgeError::RateLimited { retry_after }
+        self.transport.judge(answer, what)
     }
 }
 
@@ -207,15 +172,4 @@ fn malformed(error: kubeopt_net::NetError) -> ForgeError {
 
 fn total_of(answer: &Answer) -> Option<usize> {
     answer.headers.get("x-total-count")?.to_str().ok()?.parse().ok()
-}
-
-/// Gitea's errors are `{"message": ..., "url": ...}`; the text is quoted as one clean line.
-fn said(answer: &Answer) -> String {
-    #[derive(serde::Deserialize)]
-    struct Said {
-        message: String,
-    }
-    let text = answer.json::<Said>().map_or_else(|_| answer.excerpt(), |said| said.message);
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    line.trim().to_owned()
 }

@@ -83,6 +83,7 @@ impl Commit {
             author_email: email(self.commit.author),
             committer_email: email(self.commit.committer),
             message: self.commit.message.trim_end().to_owned(),
+            is_signed_for_own: false,
         }
     }
 }
@@ -91,6 +92,15 @@ impl Commit {
 #[derive(Deserialize)]
 pub(super) struct Written {
     commit: WrittenCommit,
+    verification: Option<Verification>,
+}
+
+#[derive(Deserialize)]
+struct Verification {
+    #[serde(default)]
+    verified: bool,
+    #[serde(default)]
+    reason: String,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +114,15 @@ struct WrittenCommit {
 }
 
 impl Written {
+    /// Why the forge did not sign the commit, in its own words; none where it did.
+    pub(super) fn unsigned_because(&self) -> Option<&str> {
+        match &self.verification {
+            Some(found) if found.verified => None,
+            Some(found) => Some(&found.reason),
+            None => Some("it does not say"),
+        }
+    }
+
     pub(super) fn into_head(self) -> BranchHead {
         let email = |who: Option<Identity>| who.map(|who| who.email).unwrap_or_default();
         BranchHead {
@@ -112,6 +131,7 @@ impl Written {
             author_email: email(self.commit.author),
             committer_email: email(self.commit.committer),
             message: self.commit.message.trim_end().to_owned(),
+            is_signed_for_own: false,
         }
     }
 }
@@ -133,7 +153,7 @@ pub(super) struct ChangeFiles<'a> {
     pub(super) force_push: bool,
     /// Forgejo's word for it.
     pub(super) force_overwrite_new_branch: bool,
-    pub(super) message: &'a str,
+    pub(super) message: String,
     pub(super) author: Identity,
     pub(super) committer: Identity,
     pub(super) dates: Dates,

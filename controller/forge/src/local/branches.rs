@@ -6,7 +6,7 @@ use git2::{Commit, ErrorCode, Oid, Tree};
 use kubeopt_model::EditedFile;
 
 use super::storage::{Storage, failed, tree_with};
-use crate::branch::{BranchHead, BranchWrite, ExpectedHead, check_branch_name, is_branch_name};
+use crate::branch::{BranchHead, BranchWrite, ExpectedHead, Signing, check_branch_name, is_branch_name};
 use crate::error::ForgeError;
 
 pub(super) fn head(storage: &Storage, name: &str) -> Result<Option<BranchHead>, ForgeError> {
@@ -28,6 +28,10 @@ pub(super) fn reference(branch: &str) -> String {
 
 pub(super) fn regenerate(storage: &Storage, write: &BranchWrite) -> Result<BranchHead, ForgeError> {
     write.check()?;
+    if write.options.signing == Signing::Required {
+        return Err(ForgeError::Refused { why: "the local forge signs no commits".to_owned() });
+    }
+    let message = write.stored_message();
     let base = base(storage, write)?;
     let current = oid(storage, &write.branch)?;
     write.expected.check(&write.branch, current.map(|oid| oid.to_string()).as_deref())?;
@@ -39,14 +43,13 @@ pub(super) fn regenerate(storage: &Storage, write: &BranchWrite) -> Result<Branc
     let tree = tree_with(&storage.git, &base_tree, files)?;
     if let Some(current) = current {
         let current = storage.git.find_commit(current).map_err(failed)?;
-        if is_already_so(&current, &base, tree, write.stored_message()) {
+        if is_already_so(&current, &base, tree, &message) {
             return Ok(head_of(&current));
         }
     }
     let tree = storage.git.find_tree(tree).map_err(failed)?;
     let by = storage.signature(&write.by.name, &write.by.email, write.at_unix_s)?;
-    let commit =
-        storage.git.commit(None, &by, &by, write.stored_message(), &tree, &[&base]).map_err(failed)?;
+    let commit = storage.git.commit(None, &by, &by, &message, &tree, &[&base]).map_err(failed)?;
     storage.swap(&reference(&write.branch), current, commit)?.or_conflict(&write.branch)?;
     storage.git.find_commit(commit).map(|commit| head_of(&commit)).map_err(failed)
 }
@@ -103,5 +106,6 @@ fn head_of(commit: &Commit<'_>) -> BranchHead {
         author_email: email(commit.author()),
         committer_email: email(commit.committer()),
         message: String::from_utf8_lossy(commit.message_bytes()).trim_end().to_owned(),
+        is_signed_for_own: false,
     }
 }

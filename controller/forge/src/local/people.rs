@@ -21,6 +21,31 @@ pub(super) fn permission(storage: &Storage, login: &str) -> Result<Permission, F
     }
 }
 
+/// Who is asked for a review, and whom it is assigned to; sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct People {
+    /// Logins, and teams as `organisation/team`.
+    pub reviewers: Vec<String>,
+    /// Logins.
+    pub assignees: Vec<String>,
+}
+
+pub(super) fn of(storage: &Storage, number: u64) -> Result<People, ForgeError> {
+    let (record, _) = load(storage, number)?;
+    Ok(People { reviewers: record.reviewers, assignees: record.assignees })
+}
+
+pub(super) fn set_labels(storage: &Storage, number: u64, labels: &[String]) -> Result<(), ForgeError> {
+    again("the pull request", || {
+        let (mut record, tip) = load(storage, number)?;
+        record.labels = labels.to_vec();
+        record.labels.sort();
+        record.updated_unix_s = storage.now.as_second();
+        let swap = store(storage, &record, Some(&tip), None, "label")?;
+        Ok((swap == Swap::Done).then_some(()))
+    })
+}
+
 pub(super) fn arrange_labels(storage: &Storage, number: u64, asked: &Asked) -> Result<Arranged, ForgeError> {
     arrange(storage, number, |record| &mut record.labels, |there| Ok(asked.against(there, same_label)))
 }

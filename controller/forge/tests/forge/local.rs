@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kubeopt_forge::{
-    BranchWrite, ExpectedHead, Forge as _, ForgeError, LocalForge, NewPullRequest, Person, PullRequestQuery,
-    PullRequestState, PullRequestUpdate, StateFilter,
+    BranchWrite, CommitOptions, ExpectedHead, Forge as _, ForgeError, LocalForge, NewPullRequest, Person,
+    PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
 };
 use kubeopt_model::{Change, EditedFile, FileSet, ForgeName, RepoPath, RepositoryId, Timestamp};
 use tempfile::TempDir;
@@ -44,6 +44,7 @@ impl Place {
             by: Person { name: "kubeopt".to_owned(), email: "kubeopt@example.org".to_owned() },
             at_unix_s: 1_790_000_000,
             expected: ExpectedHead::Absent,
+            options: CommitOptions::default(),
         };
         self.forge.regenerate_branch(&self.repository, &write).await.unwrap();
         self.open(branch).await.unwrap()
@@ -265,6 +266,7 @@ async fn files_keep_their_mode_and_links_are_never_written_over() {
         by: Person { name: "kubeopt".to_owned(), email: "kubeopt@example.org".to_owned() },
         at_unix_s: 0,
         expected: ExpectedHead::Any,
+        options: CommitOptions::default(),
     };
     let outcome = place.forge.regenerate_branch(&place.repository, &write("link")).await;
     assert!(matches!(outcome, Err(ForgeError::Conflict { .. })), "{outcome:?}");

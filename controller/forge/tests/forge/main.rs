@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its forge up has failed")]
 
 mod contract;
+mod fake;
 mod gitea;
+mod github;
+mod github_access;
+mod github_faults;
 mod local;
 mod talk;

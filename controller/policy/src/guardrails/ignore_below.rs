@@ -1,7 +1,8 @@
 //! Small changes are not worth a person's time. Per resource a change must reach a share of the present value and an amount;
-//! request and limit of one container count together, and what cures an OOM kill is never too small. Nor is what is created:
-//! nothing is a share of nothing.
+//! request and limit of one container count together, and what cures an OOM kill is never too small. Nor is what a person gave,
+//! or what is created: nothing is a share of nothing.
 
+use kubeopt_model::recommendation::SET_BY_HAND;
 use kubeopt_model::{Amount, Change, Resource};
 
 use crate::guardrails::{Guardrail, Judgement};
@@ -11,7 +12,7 @@ pub(super) const GUARDRAIL: Guardrail =
     Guardrail { name: "ignore-below", about: "changes too small to be worth a pull request are left", judge };
 
 fn judge(wanted: &Wanted<'_>) -> Judgement {
-    if wanted.creates || wanted.cures_oom() || is_large(wanted, wanted.value) {
+    if wanted.creates || wanted.cures_oom() || is_given(wanted) || is_large(wanted, wanted.value) {
         return Judgement::Pass;
     }
     let rides_along = wanted.recommendation.changes.iter().any(|other| {
@@ -32,6 +33,12 @@ fn judge(wanted: &Wanted<'_>) -> Judgement {
         changes.ignore_below_ratio * 100.0,
         least(wanted)
     ))
+}
+
+/// A person asked for it, and was bothered already.
+fn is_given(wanted: &Wanted<'_>) -> bool {
+    let mut reasons = wanted.recommendation.reasons.iter();
+    reasons.any(|reason| reason.rule == SET_BY_HAND && reason.field == wanted.field)
 }
 
 fn is_large(wanted: &Wanted<'_>, value: Change<Amount>) -> bool {

@@ -178,7 +178,7 @@ fn site_change(index: usize, field: Field, value: Change<Amount>) -> SiteChange 
         path: FieldPath::default(),
         text: value.before.to_string(),
     };
-    SiteChange { field, site, value, feeds: Vec::new() }
+    SiteChange { field, site, value, feeds: Vec::new(), written: None }
 }
 
 fn removal(index: usize, field: Field, before: Amount) -> SiteRemoval {

@@ -113,6 +113,7 @@ impl Case {
             gpu: None,
             fleet: None,
             scale_targets: Vec::new(),
+            given: Vec::new(),
             lessons: Vec::new(),
         }
     }

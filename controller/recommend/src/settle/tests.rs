@@ -51,7 +51,7 @@ pub(super) fn demand(members: Vec<Evidence>) -> Demand {
     }
 }
 
-fn with_cpu(millicores: f64, name: &'static str) -> Evidence {
+pub(super) fn with_cpu(millicores: f64, name: &'static str) -> Evidence {
     let mut case = Case::serving();
     case.cpu_samples = vec![millicores; 100];
     case.name = name;

@@ -117,6 +117,7 @@ fn site_change(file: &str, line: usize, field: Field, before: &str, after: &str)
         },
         value: Change { before: amount(before), after: amount(after) },
         feeds: vec![RepoPath::new("apps/payments/overlays/prod").unwrap()],
+        written: None,
     }
 }
 
@@ -125,7 +126,7 @@ pub(crate) fn without_cpu_limit() -> Sample {
     let mut sample = sample();
     let api = &mut sample.recommendations[0];
     let change = site_change(API_FILE, 17, Field::CPU_LIMIT, "2", "2");
-    let SiteChange { field, site, value, feeds } = change;
+    let SiteChange { field, site, value, feeds, .. } = change;
     api.removals.push(SiteRemoval { field, site, before: value.before, feeds });
     api.members[0].resources.before.set(field.bound, value.before);
     let text = "the policy wants no cpu limit: 2000m is removed".to_owned();
@@ -167,7 +168,7 @@ pub(crate) fn without_requests() -> Sample {
     let containers = [member.container.clone()];
     api.additions = std::mem::take(&mut api.changes)
         .into_iter()
-        .map(|SiteChange { field, mut site, value, feeds }| {
+        .map(|SiteChange { field, mut site, value, feeds, .. }| {
             (site.line, site.text) = (12, String::new());
             SiteAddition { field, site, after: value.after, feeds, containers: containers.to_vec() }
         })
@@ -183,7 +184,7 @@ pub(crate) fn in_a_patch() -> Sample {
     let id = api.members[0].container.clone();
     api.patches = std::mem::take(&mut api.changes)
         .into_iter()
-        .map(|SiteChange { field, site, value, feeds }| SitePatch {
+        .map(|SiteChange { field, site, value, feeds, .. }| SitePatch {
             field,
             base: EditSite { file: path("apps/payments/base/api.yaml"), ..site },
             value: value.map(Some),
@@ -427,6 +428,7 @@ impl Sample {
             delivered_by: Some("Flux"),
             reopen_moved_percent: 25,
             reopen_days: 60,
+            freeze_days: 14,
             labels: &self.labels,
             now: now(),
         }

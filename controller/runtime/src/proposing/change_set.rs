@@ -4,18 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_manifest::{Creation, create, edit, edit_targets, extend_patch, register_patch, remove};
+use kubeopt_manifest::{
+    Creation, create, edit, edit_as_written, edit_targets, extend_patch, register_patch, remove, take_out,
+};
 use kubeopt_model::policy::{EffectivePolicy, GroupBy};
 use kubeopt_model::recommendation::{SiteAddition, SitePatch, SiteRemoval};
 use kubeopt_model::{
-    Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem, Recommendation,
-    RepoPath, RepositoryId, TargetEdit,
+    Bound, Change, ClusterName, EditSite, EditedFile, FieldEdit, FileSet, NoRecommendation, Problem,
+    Recommendation, RepoPath, RepositoryId, TargetEdit,
 };
 
 use super::kept_limits::keep_limits;
 use super::not_created::leave_out;
 use super::overlay::{beside, container_patches};
 use super::scaled::leave_scaled;
+use crate::orders::AllOrders;
 use crate::pricing::PricesByCluster;
 
 /// A recommendation that passed the guardrails, with the policy that it passed them under.
@@ -29,6 +32,8 @@ pub struct Admitted {
     pub base: String,
     /// The entry point of its first container.
     pub entry: RepoPath,
+    /// What makes its pull request one, where the policy does not say it.
+    pub group: Option<String>,
 }
 
 /// One pull request's worth of changes.
@@ -52,6 +57,9 @@ pub struct ChangeSet {
     pub files: Vec<EditedFile>,
 }
 
+/// Between a group that was split and the workload; no path that is read has it.
+const SPLIT: &str = " :: ";
+
 /// The result of editing: change sets, and what could not be edited.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edited {
@@ -64,11 +72,16 @@ pub(crate) struct Edited {
 /// Gives the bytes of a file on a base branch.
 pub(crate) type ReadFile<'a> = &'a dyn Fn(&RepositoryId, &str, &RepoPath) -> Option<Vec<u8>>;
 
-/// Groups recommendations and edits their files. `read` gives the bytes of a file on the base branch.
-pub(crate) fn edit_all(admitted: Vec<Admitted>, read: ReadFile<'_>, prices: &PricesByCluster) -> Edited {
+/// Groups recommendations by `group_of` and edits their files. `read` gives the bytes of a file on the base branch.
+pub(crate) fn edit_all(
+    admitted: Vec<Admitted>,
+    read: ReadFile<'_>,
+    prices: &PricesByCluster,
+    group_of: &dyn Fn(&Admitted) -> String,
+) -> Edited {
     let mut groups: BTreeMap<(RepositoryId, String, String), Vec<Admitted>> = BTreeMap::new();
     for each in admitted {
-        let key = (each.recommendation.repository.clone(), each.base.clone(), group_key(&each));
+        let key = (each.recommendation.repository.clone(), each.base.clone(), group_of(&each));
         groups.entry(key).or_default().push(each);
     }
     let mut edited = Edited::default();
@@ -260,10 +273,18 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
     let mut by_file: BTreeMap<&RepoPath, OfFile<'_>> = BTreeMap::new();
     for change in &recommendation.changes {
         let edit = FieldEdit { site: change.site.clone(), after: change.value.after };
-        by_file.entry(&change.site.file).or_default().edits.push(edit);
+        let of_file = by_file.entry(&change.site.file).or_default();
+        match &change.written {
+            Some(text) => of_file.edits_as_written.push((edit, text.clone())),
+            None => of_file.edits.push(edit),
+        }
     }
     for removal in &recommendation.removals {
-        by_file.entry(&removal.site.file).or_default().removals.push(removal.site.clone());
+        let of_file = by_file.entry(&removal.site.file).or_default();
+        match removal.field.bound {
+            Bound::Limit => of_file.removals.push(removal.site.clone()),
+            Bound::Request => of_file.taken_out.push(removal.site.clone()),
+        }
     }
     for addition in &recommendation.additions {
         let creation = Creation { site: addition.site.clone(), after: addition.after };
@@ -302,7 +323,11 @@ fn edit_one(files: &FileSet, recommendation: &Recommendation) -> Result<FileSet,
 struct OfFile<'r> {
     edits: Vec<FieldEdit>,
     targets: Vec<TargetEdit>,
+    /// Edits of values that stood there before, as they were written.
+    edits_as_written: Vec<(FieldEdit, String)>,
     removals: Vec<EditSite>,
+    /// Requests that were created and go again.
+    taken_out: Vec<EditSite>,
     creations: Vec<Creation>,
     /// What the file, a patch, comes to set.
     patches: Vec<&'r SitePatch>,
@@ -315,7 +340,9 @@ impl OfFile<'_> {
     fn may_be_new(&self) -> bool {
         self.edits.is_empty()
             && self.targets.is_empty()
+            && self.edits_as_written.is_empty()
             && self.removals.is_empty()
+            && self.taken_out.is_empty()
             && self.creations.is_empty()
             && self.named.is_empty()
     }
@@ -323,11 +350,17 @@ impl OfFile<'_> {
     fn apply(&self, path: &RepoPath, bytes: &[u8]) -> Result<Vec<u8>, Problem> {
         // Edits first: they move no line, so that removals find their places. Creations look for paths, not for lines.
         let mut bytes = if self.edits.is_empty() { bytes.to_vec() } else { edit(path, bytes, &self.edits)? };
+        if !self.edits_as_written.is_empty() {
+            bytes = edit_as_written(path, &bytes, &self.edits_as_written)?;
+        }
         if !self.targets.is_empty() {
             bytes = edit_targets(path, &bytes, &self.targets)?;
         }
         if !self.removals.is_empty() {
             bytes = remove(path, &bytes, &self.removals)?;
+        }
+        if !self.taken_out.is_empty() {
+            bytes = take_out(path, &bytes, &self.taken_out)?;
         }
         if !self.creations.is_empty() {
             bytes = create(path, &bytes, &self.creations)?;
@@ -350,8 +383,22 @@ fn first_cluster(recommendations: &[Recommendation]) -> Option<ClusterName> {
         .min()
 }
 
-/// What makes a pull request one. A scalar that feeds several entry points belongs to the folder of its file.
-fn group_key(admitted: &Admitted) -> String {
+/// What makes a pull request one; `team` owns all its files, where that counts. A scalar that feeds several entry points belongs to the folder of its file.
+pub(crate) fn group_key(admitted: &Admitted, orders: &AllOrders, team: Option<String>) -> String {
+    if let Some(group) = &admitted.group {
+        return group.clone();
+    }
+    let recommendation = &admitted.recommendation;
+    let group = team.unwrap_or_else(|| whole_group(admitted));
+    let first = recommendation.members.first().map(|member| &member.container.workload);
+    match first.filter(|_| orders.is_split(&recommendation.repository, &admitted.base, &group)) {
+        Some(workload) => format!("{group}{SPLIT}{workload}"),
+        None => group,
+    }
+}
+
+/// The group where nobody asked for smaller ones.
+fn whole_group(admitted: &Admitted) -> String {
     let recommendation = &admitted.recommendation;
     match admitted.policy.pull_requests.group_by {
         GroupBy::Single => "all".to_owned(),
@@ -363,7 +410,8 @@ fn group_key(admitted: &Admitted) -> String {
                 .collect();
             namespaces.into_iter().collect::<Vec<_>>().join("+")
         }
-        GroupBy::Source => {
+        // What no team owns is grouped by entry point.
+        GroupBy::Source | GroupBy::Team => {
             let feeds: BTreeSet<&RepoPath> = recommendation.feeds().collect();
             match feeds.into_iter().collect::<Vec<_>>().as_slice() {
                 [entry] => entry.to_string(),
@@ -376,8 +424,11 @@ fn group_key(admitted: &Admitted) -> String {
     }
 }
 
-/// A namespace where all containers are of one, else the group.
+/// The workload of a group that was split, a namespace where all containers are of one, else the group.
 fn label(group: &str, recommendations: &[Recommendation], policy: &EffectivePolicy) -> String {
+    if let Some((_, workload)) = group.rsplit_once(SPLIT) {
+        return workload.to_owned();
+    }
     let namespaces: BTreeSet<&str> = recommendations
         .iter()
         .flat_map(|each| &each.members)
@@ -386,6 +437,6 @@ fn label(group: &str, recommendations: &[Recommendation], policy: &EffectivePoli
     match (policy.pull_requests.group_by, namespaces.into_iter().collect::<Vec<_>>().as_slice()) {
         (_, [namespace]) => (*namespace).to_owned(),
         (GroupBy::Single, _) => "all namespaces".to_owned(),
-        (GroupBy::Namespace | GroupBy::Source, _) => group.to_owned(),
+        (GroupBy::Namespace | GroupBy::Source | GroupBy::Team, _) => group.to_owned(),
     }
 }

@@ -16,15 +16,21 @@ use kubeopt_recommend::{Fleet, fleet_of};
 use super::apart::{Apart, unrendered_apart};
 use super::billing::{bill_of, bills};
 use super::change_set::{
-    Admitted, ChangeSet, edit_all, keep_limit, leave_patched, leave_targets, leave_uncreated,
+    Admitted, ChangeSet, edit_all, group_key, keep_limit, leave_patched, leave_targets, leave_uncreated,
 };
 use super::described::Beside;
 use super::filled_in::PodsOf;
+use super::owners::AllOwners;
 use super::prove::prove;
-use super::wanted::{Governed, Ground, Left, UsageByWindow, Wanted, govern, live_units, locate, want};
+use super::taken_back::{leave_frozen, taken_back, want_back};
+use super::wanted::{
+    Governed, Ground, Left, UsageByWindow, Wanted, govern, govern_back, leave_ignored, live_units, locate,
+    want,
+};
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
+use crate::orders::AllOrders;
 use crate::policy_files::PolicyFiles;
 use crate::pricing::PricesByCluster;
 use crate::seen::Seen;
@@ -52,6 +58,8 @@ pub struct Proposal {
     pub bill: ProposedBill,
     /// The words.
     pub draft: PullRequestDraft,
+    /// Owners of its files, who are asked for a review.
+    pub owners: Vec<String>,
 }
 
 /// All that a pass decided.
@@ -69,19 +77,52 @@ pub struct Decided {
     pub problems: Vec<Problem>,
 }
 
+/// What sizing is told from outside.
+pub(super) struct Given<'a> {
+    /// Facts and usage.
+    pub(super) seen: &'a Seen,
+    /// The repositories.
+    pub(super) sites: &'a Sites,
+    /// What people asked for.
+    pub(super) orders: &'a AllOrders,
+    /// Now.
+    pub(super) now: Timestamp,
+}
+
 impl Edges {
     /// Sizes every container that Git describes.
     ///
     /// # Errors
     /// When usage history cannot be read.
-    pub async fn want(&self, seen: &Seen, sites: &Sites, now: Timestamp) -> Result<Wanted, Problem> {
+    pub async fn want(
+        &self,
+        seen: &Seen,
+        sites: &Sites,
+        orders: &AllOrders,
+        now: Timestamp,
+    ) -> Result<Wanted, Problem> {
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let (units, mut left) = locate(&facts, sites, &self.bindings);
         let files = PolicyFiles::read(self.operator_policy.as_ref(), sites);
+        let (backs, units, stays) = taken_back(units, orders);
+        left.extend(stays);
         let (governed, refused) = govern(units, &files);
         left.extend(refused);
+        let (governed, frozen) = leave_frozen(governed, orders, now.as_second());
+        left.extend(frozen);
+        let (governed, ignored) = leave_ignored(governed, orders);
+        left.extend(ignored);
         let governed = self.find_scale_targets(governed, sites, &files).await;
-        let mut wanted = self.size(governed, seen, sites, now).await?;
+        let given = Given { seen, sites, orders, now };
+        let mut wanted = self.on_ground(governed, &given, want).await?;
+        if !backs.is_empty() {
+            let governed = backs.iter().map(|back| govern_back(&back.unit, &files)).collect();
+            let back =
+                self.on_ground(governed, &given, |governed, ground| want_back(&backs, &governed, ground));
+            let back = back.await?;
+            wanted.admitted.extend(back.admitted);
+            wanted.left.extend(back.left);
+        }
         wanted.left.extend(left);
         wanted.problems.extend(files.problems());
         Ok(wanted)
@@ -101,28 +142,18 @@ impl Edges {
         let no_sites = Sites::default();
         let files = PolicyFiles::read(self.operator_policy.as_ref(), &no_sites);
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
-        self.size(governed, seen, &no_sites, now).await
-    }
-
-    async fn size(
-        &self,
-        governed: Vec<Governed>,
-        seen: &Seen,
-        sites: &Sites,
-        now: Timestamp,
-    ) -> Result<Wanted, Problem> {
-        self.on_ground(governed, seen, sites, now, want).await
+        let none = AllOrders::default();
+        self.on_ground(governed, &Given { seen, sites: &no_sites, orders: &none, now }, want).await
     }
 
     /// Reads what sizing needs, and works on it.
     pub(super) async fn on_ground<T>(
         &self,
         governed: Vec<Governed>,
-        seen: &Seen,
-        sites: &Sites,
-        now: Timestamp,
+        given: &Given<'_>,
         work: impl FnOnce(Vec<Governed>, &Ground<'_>) -> T,
     ) -> Result<T, Problem> {
+        let Given { seen, sites, orders, now } = *given;
         self.progress.stage("sizing", None);
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
@@ -143,6 +174,7 @@ impl Edges {
             prices: &seen.prices,
             sites,
             bindings: &self.bindings,
+            orders,
         };
         Ok(work(governed, &ground))
     }
@@ -193,12 +225,22 @@ impl Edges {
     }
 
     /// Edits, proves and describes. A change set that fails a step is left with the reason; the others go on.
-    pub async fn decide(&self, wanted: Wanted, seen: &Seen, sites: &Sites, now: Timestamp) -> Decided {
+    pub async fn decide(
+        &self,
+        wanted: Wanted,
+        seen: &Seen,
+        sites: &Sites,
+        orders: &AllOrders,
+        now: Timestamp,
+    ) -> Decided {
         let Wanted { admitted, left, problems } = wanted;
         let mut decided = Decided { admitted: admitted.clone(), left, problems, ..Decided::default() };
         let read =
             |repository: &RepositoryId, base: &str, path: &RepoPath| sites.read(repository, base, path);
-        let edited = edit_all(admitted, &read, &seen.prices);
+        let (owners, unread) = AllOwners::read(self, sites);
+        decided.problems.extend(unread);
+        let group = |admitted: &Admitted| group_key(admitted, orders, owners.team(admitted));
+        let edited = edit_all(admitted, &read, &seen.prices, &group);
         for (recommendation, why) in edited.left {
             decided.left.extend(leave(&recommendation, &why));
         }
@@ -219,7 +261,11 @@ impl Edges {
             match self.describe(&one, &bill, &Beside { seen, sites, left: &decided.left, now }) {
                 Ok(draft) => {
                     let Proven { change_set, verifications } = one;
-                    decided.proposals.push(Proposal { change_set, verifications, bill, draft });
+                    let owners = owners.reviewers(&change_set).unwrap_or_else(|problem| {
+                        decided.problems.push(problem);
+                        Vec::new()
+                    });
+                    decided.proposals.push(Proposal { change_set, verifications, bill, draft, owners });
                 }
                 Err(problem) => decided.give_up(&one.change_set, problem),
             }

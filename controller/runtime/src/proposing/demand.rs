@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::outcome::Lesson;
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
-    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload,
+    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
 };
-use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, SitedField};
+use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, GivenValue, SitedField};
 
+use super::taken_back::OpenLimit;
 use crate::codes;
 
 /// A live workload with the traced fields of its entry point.
@@ -41,6 +43,8 @@ pub(crate) struct Candidate {
     pub(crate) sites: Vec<(Field, EditSite, Vec<RepoPath>)>,
     /// Fields that are set and may not, and requests that may not be created.
     pub(crate) refused: Vec<(Field, Problem)>,
+    /// Places where limits that nothing sets could be written; only what is taken back is written there.
+    pub(crate) open_limits: Vec<OpenLimit>,
     /// The lines of its workload's targets of autoscalers, or why one does not move; empty where nobody looked.
     pub(crate) scale_targets: Vec<(Resource, Result<ScaleTarget, Problem>)>,
     /// The repository.
@@ -82,13 +86,19 @@ fn candidate(
     container: &Container,
     allowed: &dyn Fn(&RepoPath) -> Result<(), Problem>,
 ) -> Candidate {
-    let (mut sites, mut refused) = (Vec::new(), Vec::new());
+    let (mut sites, mut refused, mut open_limits) = (Vec::new(), Vec::new(), Vec::new());
     for field in Field::ALL {
         let traced = located.fields.iter().find(|traced| {
             traced.field == field
                 && traced.container == container.name
                 && traced.workload.describes(&located.workload.id)
         });
+        if let Some(TracedField { site: Ok(site), feeds, .. }) =
+            traced.filter(|traced| field.bound == Bound::Limit && is_open(traced))
+            && allowed(&site.file).is_ok()
+        {
+            open_limits.push((field, site.clone(), feeds.clone()));
+        }
         // Limits are never created: the places where they could be are of no use here.
         let traced = traced.filter(|traced| field.bound == Bound::Request || !is_open(traced));
         let is_set = container.resources.get(field).is_some();
@@ -111,6 +121,7 @@ fn candidate(
         container: container.clone(),
         sites,
         refused,
+        open_limits,
         scale_targets: Vec::new(),
         repository: located.repository.clone(),
         base: located.base.to_owned(),
@@ -181,6 +192,10 @@ pub(crate) struct Known<'a> {
     pub(crate) fleet: Option<Fleet>,
     /// What pods run with although their template does not say it.
     pub(crate) filled_in: &'a dyn Fn(&Candidate) -> Resources,
+    /// What people gave.
+    pub(crate) given: &'a dyn Fn(&ContainerId) -> Vec<GivenValue>,
+    /// What harm taught of a workload.
+    pub(crate) lessons: &'a dyn Fn(&WorkloadId) -> Vec<Lesson>,
 }
 
 /// The demand of a unit under its policy, with what is known of its containers.
@@ -198,7 +213,8 @@ pub(crate) fn demand(
     for (index, candidate) in unit.candidates.iter().enumerate() {
         for (field, site, feeds) in &candidate.sites {
             let value = match site.text.as_str() {
-                "" if field.bound == Bound::Request => None,
+                // A request that could be created, or a limit that is given back.
+                "" => None,
                 text => match Amount::parse(field.resource, text) {
                     Ok(value) => Some(value),
                     Err(_) => continue,
@@ -237,7 +253,8 @@ pub(crate) fn demand(
             gpu: (known.gpu)(&candidate.id()),
             fleet: known.fleet,
             scale_targets: candidate.scale_targets.clone(),
-            lessons: Vec::new(),
+            given: (known.given)(&candidate.id()),
+            lessons: (known.lessons)(&candidate.workload.id),
         })
         .collect();
     let sites = sites.into_values().collect();
@@ -286,14 +303,15 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
         changes.ignore_below_cpu = changes.ignore_below_cpu.max(with.ignore_below_cpu);
         changes.ignore_below_memory = changes.ignore_below_memory.max(with.ignore_below_memory);
         changes.shared_base = changes.shared_base.max(with.shared_base);
-        let (manners, with) = (&mut all.pull_requests, &other.pull_requests);
-        manners.max_open = manners.max_open.min(with.max_open);
-        manners.per_hour = manners.per_hour.min(with.per_hour);
-        manners.reopen_moved_percent = manners.reopen_moved_percent.max(with.reopen_moved_percent);
-        manners.reopen_days = manners.reopen_days.max(with.reopen_days);
-        let more = with.schedules.iter().filter(|schedule| !manners.schedules.contains(schedule));
-        let more: Vec<_> = more.cloned().collect();
-        manners.schedules.extend(more);
+        changes.min_confidence = changes.min_confidence.max(with.min_confidence);
+        all.pull_requests = all.pull_requests.and(&other.pull_requests);
+        all.commits = all.commits.and(other.commits);
+        all.approval = all.approval.and(&other.approval);
+        all.auto_merge = all.auto_merge.and(&other.auto_merge);
+        all.rollout = all.rollout.and(&other.rollout);
+        all.watch = all.watch.and(&other.watch);
+        all.notifications = all.notifications.and(&other.notifications);
+        all.reasoning &= other.reasoning;
         add_blackouts(&mut all, other);
         all
     })

@@ -64,6 +64,7 @@ impl Edges {
             delivered_by: delivered_by(change_set, sites),
             reopen_moved_percent: change_set.policy.pull_requests.reopen_moved_percent,
             reopen_days: change_set.policy.pull_requests.reopen_days,
+            freeze_days: change_set.policy.watch.freeze_seconds / 86_400,
             labels: &change_set.policy.pull_requests.labels,
             now,
         };

@@ -57,7 +57,7 @@ pub(crate) fn patched(admitted: Admitted, entry: &RepoPath, unit: &Unit, ground:
     }
     let by_place = |patch: &SitePatch| (patch.file.clone(), patch.container.clone(), patch.field);
     recommendation.patches.sort_by_key(by_place);
-    Ok(Admitted { recommendation, entry: entry.clone(), policy: admitted.policy, base: admitted.base })
+    Ok(Admitted { recommendation, entry: entry.clone(), ..admitted })
 }
 
 /// A patch of kubeopt sets values and takes none away: limits of the base stay.
@@ -83,7 +83,7 @@ struct Value {
 }
 
 fn values(changes: Vec<SiteChange>, additions: Vec<SiteAddition>) -> impl Iterator<Item = Value> {
-    let changed = changes.into_iter().map(|SiteChange { field, site, value, feeds }| Value {
+    let changed = changes.into_iter().map(|SiteChange { field, site, value, feeds, .. }| Value {
         field,
         site,
         value: value.map(Some),

@@ -27,10 +27,14 @@ use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
 use super::sizes::{Needed, need, need_each};
 use crate::located::Sites;
+use crate::orders::AllOrders;
 use crate::outlook::windows_of;
 use crate::policy_files::PolicyFiles;
 use crate::pricing::{PricesByCluster, price};
 use crate::tracing::{EntryTrace, is_of_release};
+
+/// Says among the reasons for leaving something that a person asked for it.
+pub(crate) const IGNORED: &str = "ignored";
 
 /// Units that are sized side by side; what was found of them is held until they are admitted one by one.
 const SIDE_BY_SIDE: usize = 512;
@@ -178,6 +182,7 @@ pub(super) fn live_unit(workload: &Workload, container: &Container, repository: 
         container: container.clone(),
         sites: Field::ALL.into_iter().filter_map(site).collect(),
         refused: Vec::new(),
+        open_limits: Vec::new(),
         scale_targets: live_targets(workload),
         repository: repository.clone(),
         base: String::new(),
@@ -199,6 +204,31 @@ pub(crate) fn govern(units: Vec<Unit>, files: &PolicyFiles) -> (Vec<Governed>, V
         }
     }
     (governed, left)
+}
+
+/// The same for a unit of which something is taken back: a policy file that is wrong, or that says no, keeps nothing from
+/// getting back what it had.
+pub(crate) fn govern_back(unit: &Unit, files: &PolicyFiles) -> Governed {
+    let policy = policy_of(unit, &[], files).unwrap_or_default();
+    Governed { unit: unit.clone(), policy, overlays: BTreeMap::new() }
+}
+
+/// Takes out the units of which somebody wants a container left alone: what is written for one is written for all that
+/// share its scalars.
+pub(crate) fn leave_ignored(governed: Vec<Governed>, orders: &AllOrders) -> (Vec<Governed>, Vec<Left>) {
+    let (mut rest, mut left) = (Vec::new(), Vec::new());
+    for each in governed {
+        let candidates = &each.unit.candidates;
+        let why = candidates.iter().find_map(|it| orders.ignored(&each.unit.repository, &it.id()));
+        match why {
+            None => rest.push(each),
+            Some(text) => {
+                let why = NoRecommendation::Refused { guardrail: IGNORED.to_owned(), text };
+                left.extend(leave_all(&each.unit, why));
+            }
+        }
+    }
+    (rest, left)
 }
 
 /// The policy of the files that set the containers' values, and of `more` files that may come to do so.
@@ -249,6 +279,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) sites: &'a Sites,
     /// What may be edited.
     pub(crate) bindings: &'a [Binding],
+    /// What people asked for.
+    pub(crate) orders: &'a AllOrders,
 }
 
 /// Recommends and admits every unit.
@@ -307,7 +339,11 @@ pub(super) fn demand_of(
     let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
     let (fleet, filled_in) = (ground.fleet, &filled_in);
     let gpu = |id: &ContainerId| ground.gpus.get(id).cloned();
-    let known = Known { usage: &usage, earlier: &earlier, points: &points, gpu: &gpu, fleet, filled_in };
+    let given = |id: &ContainerId| ground.orders.given(&unit.repository, id);
+    let lessons = |id: &WorkloadId| ground.orders.lessons(&unit.repository, id);
+    let (given, lessons) = (&given, &lessons);
+    let (usage, earlier, points, gpu) = (&usage, &earlier, &points, &gpu);
+    let known = Known { usage, earlier, points, gpu, fleet, filled_in, given, lessons };
     demand(unit, policy.clone(), &known)
 }
 
@@ -356,7 +392,8 @@ fn want_scaled(
             Ok(with_targets(recommendation, &demand, &context).map(|mut recommendation| {
                 tell_hours(&mut recommendation, &demand, &windows_of);
                 let entry = recommendation.feeds().next().cloned().unwrap_or_default();
-                Admitted { recommendation, policy: policy.clone(), base: unit.base.clone(), entry }
+                let (policy, base) = (policy.clone(), unit.base.clone());
+                Admitted { recommendation, policy, base, entry, group: None }
             }))
         }
         Admission::Nothing(why) => Err(why),

@@ -13,9 +13,11 @@ use kubeopt_model::{
 use kubeopt_policy::Promised;
 use kubeopt_recommend::{Evidence, size, what_if};
 
+use super::decide::Given;
 use super::wanted::{Governed, Ground, Wanted, demand_of, govern, live_unit, live_units, want, want_one};
 use crate::edges::Edges;
 use crate::located::Sites;
+use crate::orders::AllOrders;
 use crate::policy_files::PolicyFiles;
 use crate::seen::Seen;
 
@@ -54,7 +56,9 @@ impl Edges {
             each.unit.candidates.iter().any(|candidate| &candidate.workload.id == workload)
         };
         let own: Vec<Governed> = governed.iter().filter(is_own).cloned().collect();
-        self.on_ground(governed, seen, &no_sites, now, |governed, ground| {
+        let orders = AllOrders::default();
+        let given = Given { seen, sites: &no_sites, orders: &orders, now };
+        self.on_ground(governed, &given, |governed, ground| {
             let weighed = own.iter().filter_map(|each| weigh_one(each, ground)).collect();
             (want(governed, ground), weighed)
         })

@@ -4,14 +4,17 @@
 
 use std::collections::BTreeMap;
 
+use kubeopt_commands::Paused;
 use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::policy::{ChangePolicy, EffectivePolicy, PullRequestPolicy};
-use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft};
+use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft, rollback_of};
 use kubeopt_model::{Amount, Field, Problem, RepoPath, Resource, Timestamp};
 
 use kubeopt_policy::{Publishing, hold};
 
+use super::marked::selector;
 use crate::codes;
+use crate::orders::{Orders, Redo, date};
 
 /// Ends the body of a pull request that kubeopt closed itself, so that it is not taken for a person's "no".
 pub(crate) const CLOSED_BY_KUBEOPT: &str = "<!-- kubeopt:closed -->";
@@ -23,6 +26,8 @@ pub(crate) enum Verdict {
     Open,
     /// Bring this one up to date.
     Update(u64),
+    /// Make this one anew, whatever it says.
+    Redo(u64, Redo),
     /// It is open and says the same, or almost: leave it in peace.
     Unchanged(u64),
     /// Not now, or not these values.
@@ -34,12 +39,20 @@ pub(crate) fn judge(
     draft: &PullRequestDraft,
     pulls: &[PullRequest],
     policy: &EffectivePolicy,
+    orders: &Orders,
     now: Timestamp,
 ) -> Verdict {
     let mut own: Vec<&PullRequest> =
         pulls.iter().filter(|pull| pull.head_branch == draft.branch && pull.base == draft.base).collect();
     own.sort_by_key(|pull| pull.number);
     if let Some(open) = own.iter().rev().find(|pull| pull.state == PullRequestState::Open) {
+        if let Some(by) = orders.standing.held.get(&open.number) {
+            return Verdict::Wait(held_by(open.number, by));
+        }
+        // Who asks for it by name is not told to wait for a limit or a window.
+        if let Some(redo) = orders.redo.get(&open.number) {
+            return Verdict::Redo(open.number, *redo);
+        }
         return match Marker::find(&open.body) {
             Some(marker) if says_almost_the_same(&marker, &draft.marker, &policy.changes) => {
                 Verdict::Unchanged(open.number)
@@ -48,11 +61,43 @@ pub(crate) fn judge(
         };
     }
     if let Some(closed) = own.last().filter(|pull| pull.state == PullRequestState::Closed)
+        && !is_wanted_again(closed, &draft.marker, orders)
         && let Some(problem) = remembered(closed, &draft.marker, &policy.pull_requests, now)
     {
         return Verdict::Wait(problem);
     }
+    // What does harm is taken back at any time.
+    if rollback_of(&draft.marker.group).is_some() {
+        return Verdict::Open;
+    }
+    if let Some(paused) = &orders.standing.paused {
+        return Verdict::Wait(paused_by(paused));
+    }
     held(pulls, policy, now, false).map_or(Verdict::Open, Verdict::Wait)
+}
+
+fn held_by(number: u64, by: &str) -> Problem {
+    let text = format!("`{by}` asked to keep #{number} as it is");
+    Problem::new(codes::HELD, text, format!("comment `/kubeopt unhold` on #{number} to let it go on"))
+}
+
+fn paused_by(paused: &Paused) -> Problem {
+    let until = paused.until_unix_s.and_then(date).map(|date| format!(" until {date}")).unwrap_or_default();
+    let because = paused.because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
+    let text =
+        format!("`{}` asked in #{} to open nothing new{until}{because}", paused.by, paused.pull_request);
+    Problem::new(codes::PAUSED, text, "comment `/kubeopt resume` on any pull request to let it go on")
+}
+
+/// A person asked for it again since it was closed.
+fn is_wanted_again(closed: &PullRequest, wanted: &Marker, orders: &Orders) -> bool {
+    let is_unignored = |field: &MarkedField| {
+        orders.standing.unignored.iter().any(|(selection, at)| {
+            *at >= closed.updated_unix_s
+                && selector(&field.container).is_some_and(|container| selection.means_named(&container))
+        })
+    };
+    orders.redo.contains_key(&closed.number) || wanted.fields.iter().any(is_unignored)
 }
 
 /// The same fields, every value within what the policy calls too small to bother anyone, and no news of the proof: what

@@ -1,18 +1,19 @@
 //! What became of kubeopt's pull requests: merges are remembered, and the cluster is asked whether it follows.
 
+use std::collections::BTreeMap;
+
 use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpdate, WantedState};
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use kubeopt_model::pull_request::{MarkedField, MarkedTarget, Marker};
-use kubeopt_model::{
-    Amount, ClusterFacts, ContainerName, Field, Namespace, ObjectName, Problem, RepositoryId, Timestamp,
-    TracedField, WorkloadId, WorkloadKind,
-};
+use kubeopt_model::{Amount, ClusterFacts, Field, Problem, RepositoryId, Timestamp, TracedField, WorkloadId};
 use kubeopt_report::{Comment, comment_text};
 
 use super::manners::CLOSED_BY_KUBEOPT;
+use super::marked::selector;
 use super::publish::{is_own, own_pull_requests};
 use crate::edges::Edges;
 use crate::located::Sites;
+use crate::orders::AllOrders;
 use crate::seen::Seen;
 
 /// Merges older than this are history: whether the cluster follows is no longer asked.
@@ -46,6 +47,8 @@ pub struct Merge {
     pub marker: Marker,
     /// Whether the cluster follows.
     pub sync: Sync,
+    /// When the cluster was first seen to show all values, in seconds since the epoch; none while it does not.
+    pub synced_unix_s: Option<i64>,
     /// This pass is the first that sees it so.
     pub is_news: bool,
 }
@@ -67,16 +70,24 @@ struct Look<'a> {
     seen: &'a Seen,
     sites: &'a Sites,
     known: &'a [PullRequestRecord],
+    held: Option<&'a BTreeMap<u64, String>>,
     now: Timestamp,
 }
 
 impl Edges {
     /// Looks at kubeopt's pull requests in every traced repository.
-    pub async fn follow_merges(&self, seen: &Seen, sites: &Sites, now: Timestamp) -> Merges {
+    pub async fn follow_merges(
+        &self,
+        seen: &Seen,
+        sites: &Sites,
+        orders: &AllOrders,
+        now: Timestamp,
+    ) -> Merges {
         let mut merges = Merges::default();
         for trace in sites.traces.values().flatten() {
             let repository = &trace.snapshot.repository;
-            let followed = self.follow_repository(repository, seen, sites, now, &mut merges).await;
+            let held = orders.of(repository).map(|orders| &orders.standing.held);
+            let followed = self.follow_repository(repository, seen, sites, held, now, &mut merges).await;
             merges.problems.extend(followed.err());
         }
         merges.problems.extend(self.journal.take_problems());
@@ -88,6 +99,7 @@ impl Edges {
         repository: &RepositoryId,
         seen: &Seen,
         sites: &Sites,
+        held: Option<&BTreeMap<u64, String>>,
         now: Timestamp,
         merges: &mut Merges,
     ) -> Result<(), Problem> {
@@ -95,7 +107,7 @@ impl Edges {
         let known = self.journal.pull_requests().await.map_err(|error| error.problem())?;
         let pulls = own_pull_requests(forge, repository).await?;
         merges.problems.extend(self.remember_again(repository, &pulls, &known, now).await?);
-        let look = Look { seen, sites, known: &known, now };
+        let look = Look { seen, sites, known: &known, held, now };
         for pull in pulls {
             // One that fails is tried again by the next pass; the others go on.
             let followed = self.follow_pull_request(repository, pull, &look, merges).await;
@@ -112,18 +124,21 @@ impl Edges {
         merges: &mut Merges,
     ) -> Result<(), Problem> {
         let Some(marker) = Marker::find(&pull.body) else { return Ok(()) };
-        let Look { seen, sites, known, now } = *look;
+        let Look { seen, sites, known, held, now } = *look;
         let record =
             known.iter().find(|record| record.repository == *repository && record.number == pull.number);
         match pull.state {
             PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
-                let merge = follow_merge(repository, pull, marker, record, seen);
+                let merge = follow_merge(repository, pull, marker, record, seen, now);
                 merges.problems.extend(not_synced(&merge, now));
                 let remembered = self.remember_merge(&merge, now).await;
                 merges.merges.push(merge);
                 remembered
             }
             PullRequestState::Open => {
+                if held.is_some_and(|held| held.contains_key(&pull.number)) {
+                    return Ok(());
+                }
                 if let Some(reason) = obsolete(&marker, repository, sites)
                     && self.close(repository, &pull, &reason).await?
                 {
@@ -208,7 +223,7 @@ impl Edges {
     }
 
     /// Closes a pull request of our own; gives whether it did. One that a person committed to is left to that person.
-    async fn close(
+    pub(super) async fn close(
         &self,
         repository: &RepositoryId,
         pull: &PullRequest,
@@ -244,10 +259,21 @@ fn follow_merge(
     marker: Marker,
     record: Option<&PullRequestRecord>,
     seen: &Seen,
+    now: Timestamp,
 ) -> Merge {
-    let sync = sync_of(&marker, seen.clusters.values());
+    // What the cluster showed once was rolled out; what comes after is another change.
+    let was_synced = record.filter(|record| record.state == RecordedState::Synced);
+    let sync = match was_synced {
+        Some(_) => Sync::Synced,
+        None => sync_of(&marker, seen.clusters.values()),
+    };
     let is_news = record.is_none_or(|record| record.state < recorded_state(sync));
-    Merge { repository: repository.clone(), pull, marker, sync, is_news }
+    let synced_unix_s = match (sync, was_synced) {
+        (Sync::Synced, Some(record)) => Some(record.at_unix_s),
+        (Sync::Synced, None) => Some(now.as_second()),
+        (Sync::Waiting { .. }, _) => None,
+    };
+    Merge { repository: repository.clone(), pull, marker, sync, synced_unix_s, is_news }
 }
 
 fn recorded_state(sync: Sync) -> RecordedState {
@@ -322,16 +348,6 @@ fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
         "" => Some(None),
         text => Amount::parse(field.resource, text).ok().map(Some),
     }
-}
-
-/// `namespace/kind/name/container`
-pub(crate) fn selector(text: &str) -> Option<(Namespace, WorkloadKind, ObjectName, ContainerName)> {
-    let mut parts = text.split('/');
-    let namespace = Namespace::new(parts.next()?).ok()?;
-    let kind = parts.next()?.parse().ok()?;
-    let name = ObjectName::new(parts.next()?).ok()?;
-    let container = ContainerName::new(parts.next()?).ok()?;
-    parts.next().is_none().then_some((namespace, kind, name, container))
 }
 
 fn not_synced(merge: &Merge, now: Timestamp) -> Option<Problem> {

@@ -2,16 +2,18 @@
 //! next. Every step can be repeated: after a kill at any point, the next pass finds on the forge what is done.
 
 use kubeopt_forge::{
-    BranchHead, BranchWrite, ExpectedHead, Forge, NewPullRequest, Person, PullRequest, PullRequestQuery,
-    PullRequestUpdate, StateFilter,
+    BranchHead, BranchWrite, CommitOptions, ExpectedHead, Forge, NewPullRequest, Person, PullRequest,
+    PullRequestQuery, PullRequestUpdate, StateFilter,
 };
 use kubeopt_history::{OutboxEntry, OutboxStep};
 use kubeopt_model::pull_request::{Marker, PullRequestDraft};
 use kubeopt_model::{Problem, RepositoryId, Timestamp};
 
+use super::arrange::Written;
 use super::manners::{Verdict, judge};
 use crate::codes;
 use crate::edges::Edges;
+use crate::orders::{AllOrders, Orders, Redo};
 use crate::proposing::Proposal;
 
 /// All branches of kubeopt begin so.
@@ -38,34 +40,66 @@ pub enum Published {
 }
 
 impl Edges {
-    /// Publishes proposals, one after the other. A forge that fails leaves a problem; the others go on.
-    pub async fn publish(&self, proposals: &[Proposal], now: Timestamp) -> Vec<Published> {
+    /// Publishes proposals, one after the other. A forge that fails leaves a problem; the others go on. The problems are of
+    /// what stands beside pull requests that are there.
+    pub async fn publish(
+        &self,
+        proposals: &[Proposal],
+        orders: &AllOrders,
+        now: Timestamp,
+    ) -> (Vec<Published>, Vec<Problem>) {
         self.progress.stage("publishing", Some(proposals.len() as u64));
-        let mut published = Vec::new();
+        let (mut published, mut problems) = (Vec::new(), Vec::new());
         for proposal in proposals {
-            let one = self.publish_one(proposal, now).await.unwrap_or_else(Published::Failed);
-            published.push(one);
+            let one = self.publish_one(proposal, orders, now, &mut problems).await;
+            published.push(one.unwrap_or_else(Published::Failed));
             self.progress.step();
         }
-        published
+        (published, problems)
     }
 
-    async fn publish_one(&self, proposal: &Proposal, now: Timestamp) -> Result<Published, Problem> {
+    async fn publish_one(
+        &self,
+        proposal: &Proposal,
+        orders: &AllOrders,
+        now: Timestamp,
+        problems: &mut Vec<Problem>,
+    ) -> Result<Published, Problem> {
         let draft = &proposal.draft;
         let forge = self.forge(&draft.repository)?.forge.as_ref();
         let pulls = own_pull_requests(forge, &draft.repository).await?;
         let policy = &proposal.change_set.policy;
-        let verdict = judge(draft, &pulls, policy, now);
+        let none = Orders::default();
+        let orders = orders.of(&draft.repository).unwrap_or(&none);
+        let verdict = judge(draft, &pulls, policy, orders, now);
         let find = |number: u64| pulls.iter().find(|pull| pull.number == number).cloned();
+        let mut redo = Redo::Anew;
+        let is_unfinished = self.is_unfinished(draft).await?;
         let existing = match verdict {
             Verdict::Wait(problem) => return Ok(Published::Waiting(problem)),
-            Verdict::Unchanged(number) if !self.is_unfinished(draft).await? => {
-                return find(number).map(Published::Unchanged).ok_or_else(|| gone(number));
+            Verdict::Unchanged(number) if !is_unfinished => {
+                let pull = find(number).ok_or_else(|| gone(number))?;
+                if policy.approval.may_ask() {
+                    problems.extend(self.judge_policy(forge, proposal, &pull, orders).await);
+                }
+                return Ok(Published::Unchanged(pull));
+            }
+            Verdict::Redo(number, how) => {
+                redo = how;
+                find(number)
             }
             Verdict::Unchanged(number) | Verdict::Update(number) => find(number),
             Verdict::Open => None,
         };
-        self.write(forge, draft, existing, now).await
+        let before = existing.clone();
+        let published = self.write(forge, draft, existing, redo, now).await?;
+        if let Published::Opened(pull) | Published::Updated(pull) = &published {
+            let is_new = before.is_none() || is_unfinished;
+            let written = Written { proposal, pull, before: before.as_ref(), is_new, orders };
+            problems.extend(self.arrange(forge, &written).await);
+            self.note(draft, OutboxStep::Announced, now).await?;
+        }
+        Ok(published)
     }
 
     /// An earlier run began this very proposal and did not note its end.
@@ -83,12 +117,14 @@ impl Edges {
         forge: &dyn Forge,
         draft: &PullRequestDraft,
         existing: Option<PullRequest>,
+        redo: Redo,
         now: Timestamp,
     ) -> Result<Published, Problem> {
         let repository = &draft.repository;
         let head = forge.branch(repository, &draft.branch).await.map_err(|error| error.problem())?;
         if let Some(head) = &head
             && !is_own(head)
+            && redo == Redo::Anew
         {
             return Ok(Published::Waiting(edited_by_person(draft, head, existing.as_ref())));
         }
@@ -107,7 +143,6 @@ impl Edges {
         };
         let pull = pull.map_err(|error| error.problem())?;
         self.note(draft, OutboxStep::Opened { number: pull.number }, now).await?;
-        self.note(draft, OutboxStep::Announced, now).await?;
         Ok(if was_open { Published::Updated(pull) } else { Published::Opened(pull) })
     }
 
@@ -148,8 +183,7 @@ pub(crate) async fn own_pull_requests(
 
 /// Whether the commit at the head of a branch is kubeopt's.
 pub(crate) fn is_own(head: &BranchHead) -> bool {
-    let own = author().email;
-    head.author_email == own && head.committer_email == own
+    head.is_by(&author().email)
 }
 
 fn branch_write(draft: &PullRequestDraft, head: Option<&BranchHead>, now: Timestamp) -> BranchWrite {
@@ -162,6 +196,7 @@ fn branch_write(draft: &PullRequestDraft, head: Option<&BranchHead>, now: Timest
         by: author(),
         at_unix_s: now.as_second(),
         expected: head.map_or(ExpectedHead::Absent, |head| ExpectedHead::At(head.oid.clone())),
+        options: CommitOptions::default(),
     }
 }
 
@@ -194,7 +229,7 @@ fn edited_by_person(draft: &PullRequestDraft, head: &BranchHead, pull: Option<&P
         "a person committed {} to {place}; kubeopt leaves it alone",
         &head.oid[..head.oid.len().min(8)]
     );
-    let help = "merge or close it; or delete the branch, and kubeopt starts anew";
+    let help = "merge or close it; or comment `/kubeopt recreate`, and kubeopt throws those commits away and starts anew";
     Problem::new(codes::EDITED_BY_PERSON, text, help)
 }
 

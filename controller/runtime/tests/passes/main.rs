@@ -4,6 +4,7 @@
 
 mod applications;
 mod apps;
+mod arranged;
 mod charts;
 mod controllers;
 mod costs;
@@ -14,13 +15,16 @@ mod forges;
 mod life_cycle;
 mod limits;
 mod metrics;
+mod outcomes;
 mod overlays;
 mod policies;
 mod prometheus;
 mod published;
+mod rollback;
 mod said;
 mod sampled;
 mod scaled;
 mod sources;
+mod talk;
 mod unrendered;
 mod world;

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use kubeopt_forge::{
-    BranchHead, BranchWrite, ExpectedHead, Forge, LocalForge, NewPullRequest, Person, PullRequest,
-    PullRequestQuery, PullRequestState, StateFilter,
+    BranchHead, BranchWrite, CommitOptions, ExpectedHead, Forge, LocalForge, NewPullRequest, Person,
+    PullRequest, PullRequestQuery, PullRequestState, StateFilter,
 };
 use kubeopt_gitops::render::Renderer;
 use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
 use kubeopt_history::{SqliteJournal, UsageStore};
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{Binding, Change, ClusterFacts, EditedFile, FileSet, ForgeName, RepoPath, Timestamp};
+use kubeopt_policy::codeowners::Dialect;
 use kubeopt_runtime::edges::{ClusterEdge, Edges, ForgeEdge, GitAccess};
 use kubeopt_runtime::pricing::{Provider, Terms};
 use kubeopt_runtime::publishing::BRANCH_PREFIX;
@@ -89,7 +90,12 @@ impl World {
     pub(crate) async fn controller(&self, name: &str) -> Edges {
         let forge = ForgeName::new("local").unwrap();
         let troubled = TroubledForge { local: self.forge.clone(), troubles: Arc::clone(&self.troubles) };
-        let edge = ForgeEdge { forge: Box::new(troubled), host: "local".to_owned(), git: GitAccess::Local };
+        let edge = ForgeEdge {
+            forge: Box::new(troubled),
+            host: "local".to_owned(),
+            git: GitAccess::Local,
+            code_owners: Dialect::GitHub,
+        };
         let repositories: BTreeSet<&str> = self.apps.iter().map(|app| app.repository).collect();
         let binding = |name: &&str| Binding {
             clusters: vec![],
@@ -260,6 +266,7 @@ impl World {
             by: Person { name: "Alice".to_owned(), email: "alice@example.com".to_owned() },
             at_unix_s: self.now().as_second(),
             expected,
+            options: CommitOptions::default(),
         };
         self.forge.regenerate_branch(&repository_id(repository), &write).await.unwrap();
     }

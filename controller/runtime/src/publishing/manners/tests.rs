@@ -6,6 +6,7 @@ use kubeopt_model::{Change, EffectivePolicy, ForgeName, RepoPath, RepositoryId, 
 
 use super::{CLOSED_BY_KUBEOPT, Verdict, judge};
 use crate::codes;
+use crate::orders::Orders;
 
 const NOW: i64 = 1_790_000_000;
 
@@ -66,7 +67,7 @@ fn pull(number: u64, state: PullRequestState, after: &str, age_s: i64) -> PullRe
 
 fn verdict(after: &str, pulls: &[PullRequest]) -> Verdict {
     let policy = EffectivePolicy::default();
-    judge(&draft(after), pulls, &policy, Timestamp::from_second(NOW).unwrap())
+    judge(&draft(after), pulls, &policy, &Orders::default(), Timestamp::from_second(NOW).unwrap())
 }
 
 const DAY: i64 = 86_400;
@@ -120,9 +121,9 @@ fn a_field_that_goes_is_the_same_proposal_until_it_comes_back() {
     let there = pull(7, PullRequestState::Closed, "", 86_400);
     let policy = EffectivePolicy::default();
     let now = Timestamp::from_second(NOW).unwrap();
-    let remembered = judge(&draft(""), std::slice::from_ref(&there), &policy, now);
+    let remembered = judge(&draft(""), std::slice::from_ref(&there), &policy, &Orders::default(), now);
     assert!(matches!(remembered, Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
-    assert_eq!(judge(&draft("310m"), &[there], &policy, now), Verdict::Open);
+    assert_eq!(judge(&draft("310m"), &[there], &policy, &Orders::default(), now), Verdict::Open);
 }
 
 fn said(after: &str, not_rendered: bool) -> Marker {
@@ -157,7 +158,7 @@ fn a_proof_that_is_found_or_lost_is_news_and_whoever_marked_it_as_ready_is_obeye
     ] {
         let body = said("310m", not_rendered).to_html_comment();
         let open = PullRequest { is_draft, body, ..pull(4, PullRequestState::Open, "310m", DAY) };
-        let judged = judge(&said_draft(after, now_not_rendered), &[open], &policy, now);
+        let judged = judge(&said_draft(after, now_not_rendered), &[open], &policy, &Orders::default(), now);
         assert_eq!(judged, *verdict, "{not_rendered} {is_draft}, then {now_not_rendered} {after}");
     }
 }
@@ -169,7 +170,13 @@ fn one_that_was_not_rendered_is_remembered_when_a_person_closes_it() {
     let now = Timestamp::from_second(NOW).unwrap();
     for not_rendered in [true, false] {
         let draft = said_draft("310m", not_rendered);
-        let judged = judge(&draft, std::slice::from_ref(&closed), &EffectivePolicy::default(), now);
+        let judged = judge(
+            &draft,
+            std::slice::from_ref(&closed),
+            &EffectivePolicy::default(),
+            &Orders::default(),
+            now,
+        );
         assert!(matches!(judged, Verdict::Wait(problem) if problem.code == codes::CLOSED_BY_PERSON));
     }
 }

@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 use crate::error::ForgeError;
 
+/// Least time between two writes by default; forges ask bots for at least a second.
+pub(crate) const WRITE_GAP_DEFAULT: Duration = Duration::from_secs(1);
+
 /// Longest silence that a server can impose. An hour is the longest period of known limits; a server that says a year
 /// has a wrong clock.
 const SILENCE_MAX: Duration = Duration::from_secs(3600);
@@ -17,7 +20,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(3600);
 const SILENCE_DEFAULT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) struct Pacing {
+pub(crate) struct Pacing {
     gap: Duration,
     /// When the last write ended; the lock is the queue.
     writer: tokio::sync::Mutex<Option<Instant>>,
@@ -25,7 +28,7 @@ pub(super) struct Pacing {
 }
 
 /// The right to write; the gap starts when it ends.
-pub(super) struct Turn<'a> {
+pub(crate) struct Turn<'a> {
     ended: MutexGuard<'a, Option<Instant>>,
 }
 
@@ -36,12 +39,12 @@ impl Drop for Turn<'_> {
 }
 
 impl Pacing {
-    pub(super) fn new(gap: Duration) -> Self {
+    pub(crate) fn new(gap: Duration) -> Self {
         Self { gap, writer: tokio::sync::Mutex::new(None), silent_until: Mutex::new(None) }
     }
 
     /// Waits for the turn to write.
-    pub(super) async fn turn(&self) -> Turn<'_> {
+    pub(crate) async fn turn(&self) -> Turn<'_> {
         let ended = self.writer.lock().await;
         let wait = gap_left(*ended, self.gap, Instant::now());
         if !wait.is_zero() {
@@ -51,12 +54,12 @@ impl Pacing {
     }
 
     /// Refuses calls while the server wants silence.
-    pub(super) fn check(&self) -> Result<(), ForgeError> {
+    pub(crate) fn check(&self) -> Result<(), ForgeError> {
         self.check_at(Instant::now())
     }
 
     /// The server asked to come back later.
-    pub(super) fn be_silent(&self, asked: Option<Duration>) {
+    pub(crate) fn be_silent(&self, asked: Option<Duration>) {
         self.be_silent_from(Instant::now(), asked);
     }
 

@@ -1,0 +1,94 @@
+//! Closes pull requests of kubeopt's own that nothing stands behind any more, because of what people asked for: all of it
+//! is to be left alone, or each workload has one of its own now. What only failed to come this time stays open.
+
+use std::collections::BTreeSet;
+
+use kubeopt_forge::{PullRequest, PullRequestState};
+use kubeopt_model::pull_request::Marker;
+use kubeopt_model::{NoRecommendation, RepositoryId};
+
+use super::marked::selector;
+use super::merges::Merges;
+use crate::edges::Edges;
+use crate::orders::Orders;
+use crate::proposing::{Decided, IGNORED};
+
+impl Edges {
+    /// Closes what nothing stands behind any more in one repository. `pulls` are kubeopt's, all states, as they were when
+    /// the pass began.
+    pub(crate) async fn withdraw(
+        &self,
+        repository: &RepositoryId,
+        pulls: &[PullRequest],
+        orders: &Orders,
+        decided: &Decided,
+        merges: &mut Merges,
+    ) {
+        let proposed: BTreeSet<&str> = decided
+            .proposals
+            .iter()
+            .filter(|proposal| &proposal.draft.repository == repository)
+            .map(|proposal| proposal.draft.branch.as_str())
+            .collect();
+        let open = pulls.iter().filter(|pull| {
+            pull.state == PullRequestState::Open
+                && !proposed.contains(pull.head_branch.as_str())
+                && !orders.standing.held.contains_key(&pull.number)
+                && !merges.closed.iter().any(|(of, number, _)| of == repository && *number == pull.number)
+        });
+        for pull in open.collect::<Vec<_>>() {
+            let Some(reason) = reason(pull, orders, decided) else { continue };
+            match self.close(repository, pull, &reason).await {
+                Ok(true) => merges.closed.push((repository.clone(), pull.number, reason)),
+                Ok(false) => {}
+                Err(problem) => merges.problems.push(problem),
+            }
+        }
+    }
+}
+
+/// Why nothing stands behind it; none where something may.
+fn reason(pull: &PullRequest, orders: &Orders, decided: &Decided) -> Option<String> {
+    let marker = Marker::find(&pull.body)?;
+    if orders.split.contains(&(marker.base.clone(), marker.group.clone())) {
+        return Some("each workload has a pull request of its own now".to_owned());
+    }
+    let containers: BTreeSet<&str> = marker.fields.iter().map(|field| field.container.as_str()).collect();
+    let mut reasons: Vec<String> = Vec::new();
+    for container in containers {
+        let names = selector(container)?;
+        let mut left = decided.left.iter().filter(|left| {
+            left.containers.iter().any(|id| {
+                let workload = &id.workload;
+                (&workload.namespace, workload.kind, &workload.name, &id.container)
+                    == (&names.0, names.1, &names.2, &names.3)
+            })
+        });
+        reasons.push(left.find_map(|left| for_good(&left.why))?);
+    }
+    reasons.sort();
+    reasons.dedup();
+    match reasons.as_slice() {
+        [] => None,
+        [one] => Some(format!("all of it is {one}")),
+        [one, ..] => Some(format!("all of it is {one}, or otherwise not wanted any more")),
+    }
+}
+
+/// The reason, as an adjective's clause, where it does not pass by itself.
+fn for_good(why: &NoRecommendation) -> Option<String> {
+    match why {
+        NoRecommendation::Refused { guardrail, text } if guardrail == IGNORED => Some(text.clone()),
+        NoRecommendation::Disabled { by } => Some(format!("switched off by {by}")),
+        NoRecommendation::AlreadyRight => Some("right as it stands by now".to_owned()),
+        NoRecommendation::Refused { .. }
+        | NoRecommendation::NoUsage
+        | NoRecommendation::TooLittleHistory { .. }
+        | NoRecommendation::TooFewRuns { .. }
+        | NoRecommendation::ScaledOnThisResource { .. }
+        | NoRecommendation::NotEditable(_)
+        | NoRecommendation::NoSource(_)
+        | NoRecommendation::TooSmall
+        | NoRecommendation::PartialData { .. } => None,
+    }
+}
