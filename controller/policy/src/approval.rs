@@ -16,7 +16,7 @@ pub struct Approval {
 }
 
 /// Whether a change needs approvals; none where no threshold is exceeded. A cost that is unknown exceeds every threshold
-/// of cost.
+/// of cost. Of values that appear or go no share can be told: what they cost counts.
 pub fn approval_needed(size: &ChangeSize, policy: &EffectivePolicy) -> Option<Approval> {
     let limits = &policy.approval;
     let share = |share: f64, limit: Option<f64>, does: &str, key: &str| {
@@ -107,6 +107,36 @@ pub fn count_voices<'a>(voices: impl IntoIterator<Item = Voice<'a>>) -> Voices {
         }
     }
     counted
+}
+
+/// What the status `kubeopt/policy` says of a head commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// Nothing is missing; else it is pending, and never red: people can mend it.
+    pub is_green: bool,
+    /// At most 140 characters, without a full stop.
+    pub text: String,
+}
+
+/// The longest description of a status: GitHub's limit, the lowest of all forges.
+const STATUS_CHARS_MAX: usize = 140;
+
+/// The status of a change under a policy, given what people said of it.
+pub fn policy_status(size: &ChangeSize, voices: &Voices, policy: &EffectivePolicy) -> PolicyStatus {
+    let needed = approval_needed(size, policy);
+    let missing = approval_missing(needed.as_ref(), voices);
+    let is_green = missing.is_none();
+    let approved = || match &needed {
+        Some(needed) => format!("{} of {} approved", voices.approving.len(), needed.count),
+        None => "within all limits, no approval needed".to_owned(),
+    };
+    let text = missing.unwrap_or_else(approved);
+    let mut short: String = text.chars().take(STATUS_CHARS_MAX).collect();
+    if short.len() < text.len() {
+        short.pop();
+        short.push('…');
+    }
+    PolicyStatus { is_green, text: short }
 }
 
 /// What is still missing: a sentence without a full stop, or none where nothing is.

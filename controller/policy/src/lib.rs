@@ -18,7 +18,10 @@ mod size;
 mod wanted;
 
 pub use admit::{Admission, AdmitContext, admit, judge};
-pub use approval::{Approval, Says, Voice, Voices, approval_missing, approval_needed, count_voices};
+pub use approval::{
+    Approval, PolicyStatus, Says, Voice, Voices, approval_missing, approval_needed, count_voices,
+    policy_status,
+};
 pub use codes::CODES;
 pub use guardrails::{GUARDRAILS, Guardrail, Outcome, Verdict};
 pub use hold::{Hold, Publishing, hold};

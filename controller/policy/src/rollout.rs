@@ -11,7 +11,8 @@ use crate::hold::Hold;
 /// How far a change is in one environment of one cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Wanted, and not proposed yet.
+    /// Wanted, admitted by every guardrail, and not proposed yet. What a guardrail refuses is [`Stage::Unneeded`]: nothing
+    /// will come of it that others could wait for.
     Wanted,
     /// A pull request is open.
     Open,

@@ -64,7 +64,8 @@ impl<'a> View<'a> {
     }
 
     fn replica_hours(&self) -> Change<f64> {
-        let sum = |hours: &[&HourSigns]| hours.iter().map(|hour| hour.replica_hours).sum();
+        // The sum of nothing is a negative zero, which would be written so.
+        let sum = |hours: &[&HourSigns]| 0.0 + hours.iter().map(|hour| hour.replica_hours).sum::<f64>();
         Change { before: sum(&self.before), after: sum(&self.after) }
     }
 }

@@ -12,7 +12,9 @@ const LISTED_MAX: usize = 30;
 
 #[derive(Serialize)]
 struct OutcomeView {
-    headline: &'static str,
+    /// In bold.
+    verdict: &'static str,
+    rest: &'static str,
     containers: Vec<Line>,
     left_out: usize,
     before: String,
@@ -38,23 +40,24 @@ pub fn outcome_text(
     let Some(first) = outcomes.first() else { return Ok(None) };
     let is_harm = |outcome: &&Outcome| matches!(outcome.settled, Settled::Revert { .. });
     let is_kept = |outcome: &Outcome| outcome.settled == Settled::Keep;
-    let headline = if outcomes.iter().any(|outcome| is_harm(&outcome)) {
+    let (verdict, rest) = if outcomes.iter().any(|outcome| is_harm(&outcome)) {
         if takes_back {
-            "**It did harm**, so kubeopt proposes to take it back."
+            ("It did harm", ", so kubeopt proposes to take it back.")
         } else {
-            "**It did harm.** The policy leaves it to people to take it back: comment `/kubeopt rollback`."
+            ("It did harm", ". The policy leaves it to people to take it back: comment `/kubeopt rollback`.")
         }
     } else if outcomes.iter().all(is_kept) {
-        "**No harm was seen**, so the new values are kept."
+        ("No harm was seen", ", so the new values are kept.")
     } else {
-        "**Nothing is claimed** for some of it: what could be seen does not prove that it did no harm."
+        ("Nothing is claimed", " for some of it: what could be seen does not prove that it did no harm.")
     };
     let (harmed, others): (Vec<&Outcome>, Vec<&Outcome>) = outcomes.iter().partition(is_harm);
     let line =
         |outcome: &&Outcome| Line { container: outcome.container.to_string(), text: outcome.text.clone() };
     let containers: Vec<Line> = harmed.iter().chain(&others).take(LISTED_MAX).map(line).collect();
     let view = OutcomeView {
-        headline,
+        verdict,
+        rest,
         left_out: outcomes.len() - containers.len(),
         containers,
         before: format!("{} days", figures::days(first.windows.before.days())),

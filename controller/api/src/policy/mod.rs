@@ -10,6 +10,7 @@ mod key;
 pub(crate) mod keys;
 mod layered;
 pub(crate) mod life_cycle;
+mod manifest;
 pub(crate) mod manner_words;
 mod objects;
 mod selector;

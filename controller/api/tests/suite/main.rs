@@ -5,5 +5,6 @@
 mod config;
 mod explain;
 mod layers;
+mod merging;
 mod objects;
 mod policy;

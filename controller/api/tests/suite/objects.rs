@@ -196,6 +196,40 @@ fn what_cannot_be_seen_is_kept_and_where_nothing_ever_was_nothing_is_proposed() 
     assert!(ask(&never.layers(), "web").enabled && told(&never).is_empty());
 }
 
+#[test]
+fn the_example_is_a_manifest_without_a_fault() {
+    let text = include_str!("../../../../examples/rightsizing-policy.yaml");
+    assert!(PolicyFile::is_manifest(text));
+    let file = PolicyFile::parse_manifest(text, "rightsizing-policy.yaml", PRESETS).unwrap();
+    let policy = ask(&[Layer { name: "example".to_owned(), file }], "payments-eu");
+    assert_eq!((policy.changes.max_decrease, policy.approval.approvers), (0.4, 2));
+}
+
+#[test]
+fn a_manifest_is_checked_before_somebody_applies_it() {
+    let manifest = |spec: &str| {
+        format!(
+            "# for payments\napiVersion: kubeopt.dev/v1alpha1\nkind: RightsizingPolicy\nmetadata: {{name: all, labels: {{a: b}}}}\n{spec}\n"
+        )
+    };
+    let good = manifest("spec:\n  allowedOverrides: [sizing]\n  changes: {maxDecrease: 20%}");
+    assert!(PolicyFile::is_manifest(&good) && PolicyFile::is_manifest("kind: \"RightsizingPolicy\""));
+    assert!(!PolicyFile::is_manifest("changes: {maxDecrease: 20%}\nselectors: {kinds: [RightsizingPolicy]}"));
+    let file = PolicyFile::parse_manifest(&good, "payments.yaml", PRESETS).unwrap();
+    assert_eq!(file.warnings(), []);
+    for (text, line, told) in [
+        (manifest("spec:\n  changes: {maxDecrese: 20%}"), 6, "unknown key `spec.changes.maxDecrese`"),
+        (manifest("changes: {}"), 5, "unknown key `changes`"),
+        (manifest(""), 1, "`spec` is missing"),
+        (good.replace("v1alpha1", "v2"), 2, "`apiVersion` must be `kubeopt.dev/v1alpha1`, not another word"),
+        (good.replace("kind: RightsizingPolicy\n", ""), 1, "`kind` must be `RightsizingPolicy`, not absent"),
+    ] {
+        let problems = PolicyFile::parse_manifest(&text, "payments.yaml", PRESETS).unwrap_err();
+        let at = problems[0].place.as_ref().map(ToString::to_string);
+        assert_eq!((problems[0].text.as_str(), at), (told, Some(format!("payments.yaml:{line}"))), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_change_of_an_object_that_breaks_it_loosens_what_it_said(

@@ -53,6 +53,17 @@ pub enum TitleStyle {
     Plain,
 }
 
+impl TitleStyle {
+    /// Whether titles are conventional, where `others` says whether most commits of the base are.
+    pub fn is_conventional(self, others: bool) -> bool {
+        match self {
+            Self::Auto => others,
+            Self::Conventional => true,
+            Self::Plain => false,
+        }
+    }
+}
+
 /// Manners.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequestPolicy {
@@ -156,6 +167,13 @@ pub(super) fn add<T: Clone + PartialEq>(to: &mut Vec<T>, more: &[T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn titles_follow_the_others_unless_the_policy_says_how() {
+        let is = |style: TitleStyle| [true, false].map(|others| style.is_conventional(others));
+        assert_eq!(is(TitleStyle::Auto), [true, false]);
+        assert_eq!((is(TitleStyle::Conventional), is(TitleStyle::Plain)), ([true; 2], [false; 2]));
+    }
 
     #[test]
     fn of_two_manners_the_calmer_limits_count_and_everybody_is_asked() {

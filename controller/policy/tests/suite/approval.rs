@@ -2,7 +2,9 @@
 
 use kubeopt_model::recommendation::Risk;
 use kubeopt_model::{CapacityCost, EffectivePolicy, Money};
-use kubeopt_policy::{ChangeSize, Says, Voice, Voices, approval_missing, approval_needed, count_voices};
+use kubeopt_policy::{
+    ChangeSize, Says, Voice, Voices, approval_missing, approval_needed, count_voices, policy_status,
+};
 use proptest::prelude::*;
 
 use crate::fixture::{Case, wish};
@@ -121,6 +123,20 @@ fn what_is_missing_is_said_until_enough_people_approved() {
     );
     assert_eq!(approval_missing(needed.as_ref(), &two), None);
     assert_eq!(approval_missing(None, &Voices::default()), None);
+}
+
+#[test]
+fn the_status_is_green_when_nothing_is_missing_and_fits_every_forge() {
+    let all = policy(Some(0.1), Some(0.1), Some(0.1), Some(1));
+    let large = size(2.0, 0.5, Some(900));
+    let nobody = Voices::default();
+    let status = policy_status(&large, &nobody, &all);
+    assert!(!status.is_green && status.text.starts_with("0 of 2 people with write access approved"));
+    assert_eq!((status.text.chars().count(), status.text.ends_with('…')), (140, true));
+    let two = count_voices([voice("ann", Says::Yes), voice("bob", Says::Yes)]);
+    assert_eq!(policy_status(&large, &two, &all).text, "2 of 2 approved");
+    let status = policy_status(&large, &nobody, &EffectivePolicy::default());
+    assert_eq!((status.is_green, status.text.as_str()), (true, "within all limits, no approval needed"));
 }
 
 proptest! {

@@ -93,14 +93,14 @@ pub fn policy_of_path(
 /// A file that was read without an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidFile {
-    /// What it was read as: `repository policy`, `configuration`.
+    /// What it was read as: `repository policy`, `policy of a cluster`, `configuration`.
     pub what: &'static str,
     /// What has no effect, and why.
     pub warnings: Vec<Problem>,
 }
 
-/// Reads a file as what its name says: `kubeopt.yaml` is the controller's configuration, everything else a repository's
-/// policy. With the operator's layer, keys that it does not allow are told too.
+/// Reads a file as what its name says: `kubeopt.yaml` is the controller's configuration, a manifest of a `RightsizingPolicy`
+/// is one, and everything else is a repository's policy. With the operator's layer, keys that it does not allow are told too.
 ///
 /// # Errors
 /// Every problem of the file, each with its line and the next step.
@@ -110,6 +110,10 @@ pub fn validate_policy(path: &Path, operator: Option<&PolicyFile>) -> Result<Val
     if path.file_name().is_some_and(|name| name == OPERATOR_LAYER) {
         let config = Config::parse(&text, &shown, kubeopt_policy::PRESETS)?;
         return Ok(ValidFile { what: "configuration", warnings: config.warnings });
+    }
+    if PolicyFile::is_manifest(&text) {
+        let file = PolicyFile::parse_manifest(&text, &shown, kubeopt_policy::PRESETS)?;
+        return Ok(ValidFile { what: "policy of a cluster", warnings: file.warnings().to_vec() });
     }
     let file = PolicyFile::parse(&text, &shown, kubeopt_policy::PRESETS)?;
     let operators: Vec<Layer> = operator
@@ -283,10 +287,12 @@ mod tests {
             ("kubeopt.yaml", "policy: {enabled: false}\n"),
             (".kubeopt.yaml", "enabled: false\n"),
             ("long.yaml", &long),
+            ("cluster.yaml", include_str!("../../../../examples/rightsizing-policy.yaml")),
         ]);
         let validate = |name: &str| validate_policy(&folder.path().join(name), None);
         assert_eq!(validate("kubeopt.yaml").unwrap().what, "configuration");
         assert_eq!(validate(".kubeopt.yaml").unwrap().what, "repository policy");
+        assert_eq!(validate("cluster.yaml").unwrap().what, "policy of a cluster");
         assert_eq!(validate("long.yaml").unwrap_err()[0].code, "E-POL-001");
         assert_eq!(validate("absent.yaml").unwrap_err()[0].code, codes::POLICY_FILE);
     }
