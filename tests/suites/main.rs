@@ -1,5 +1,6 @@
 //! The suites: one binary, one module per subject.
 
+mod aftermath;
 mod argocd;
 mod backtest;
 mod chart;

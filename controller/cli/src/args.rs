@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Propose(Propose),
     /// Run the controller.
     Run(Run),
+    /// Open the pull request that takes a merged one back, as far as its values still stand.
+    Rollback(crate::rollback::Rollback),
     /// Show why a workload gets its values: the data, what each rule said, what bound it.
     Explain(Explain),
     /// Check prerequisites, permissions and reachability.

@@ -15,6 +15,7 @@ mod out;
 mod policy;
 mod progress;
 mod published;
+mod rollback;
 mod run;
 mod table;
 

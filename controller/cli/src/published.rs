@@ -6,7 +6,8 @@ use kubeopt_runtime::publishing::Published;
 /// One line a pull request, then what earlier ones have become.
 pub(crate) fn published_text(report: &PassReport) -> String {
     let mut text = String::new();
-    for published in &report.published {
+    let first = report.first_contacts.iter().map(|(_, published)| published);
+    for published in first.chain(&report.published) {
         let line = match published {
             Published::Opened(pull) => {
                 format!("opened {} {}  {}\n", numbered(pull.number, pull.is_draft), pull.title, pull.url)
@@ -21,6 +22,10 @@ pub(crate) fn published_text(report: &PassReport) -> String {
             Published::Failed(problem) => format!("failed: {}\n", problem.text),
         };
         text.push_str(&kubeopt_runtime::terminal_line(line.trim_end()));
+        text.push('\n');
+    }
+    for (subject, answer) in &report.answers.given {
+        text.push_str(&kubeopt_runtime::terminal_line(&format!("answered {subject}: {answer}")));
         text.push('\n');
     }
     for line in report.merge_lines() {

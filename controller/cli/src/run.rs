@@ -42,6 +42,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Run(run) => in_runtime(run_loop(run, common)),
         Command::Explain(explain) => in_runtime(explain::run(explain, common)),
         Command::Check(check) => in_runtime(run_check(check, common)),
+        Command::Rollback(args) => in_runtime(crate::rollback::run(args, common)),
         Command::Costs(costs) => in_runtime(crate::costs::run_costs(costs, common)),
         Command::Savings(savings) => in_runtime(crate::costs::run_savings(savings, common)),
         Command::Get(get) => in_runtime(crate::get::run(get, common)),

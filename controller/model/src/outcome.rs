@@ -220,11 +220,11 @@ pub struct Watched {
     pub resources: Change<Resources>,
     /// When the cluster first showed all new values, in seconds since the epoch.
     pub synced_unix_s: i64,
-    /// How long it is watched, seconds.
+    /// How long it is watched, seconds; at most [`SOAK_S_MAX`].
     pub soak_s: i64,
     /// What was told of both sides.
     pub sides: Change<WindowSigns>,
-    /// Other changes of the same workload that the caller knows of.
+    /// Other changes of the same workload that the caller knows of, such as merges of other pull requests; not this one.
     pub others: Vec<Confounder>,
 }
 
@@ -256,9 +256,12 @@ impl Watched {
     }
 }
 
+/// Longest watch: 28 days. What shows later has other causes by then, and before is no longer.
+pub const SOAK_S_MAX: i64 = BEFORE_DAYS * 86_400;
+
 /// At least one hour, so that there is something to look at.
 fn whole_hours(seconds: i64) -> i64 {
-    (seconds.div_euclid(HOUR_S) * HOUR_S).max(HOUR_S)
+    (seconds.div_euclid(HOUR_S) * HOUR_S).clamp(HOUR_S, SOAK_S_MAX)
 }
 
 /// How much worse is worse. Below these, a difference is told and nothing is reverted, however sure it is.
@@ -300,7 +303,28 @@ mod tests {
         assert_eq!(windows.after, after);
         let later = Watched::windows(noon + 600, 86_400, noon + 90 * HOUR_S);
         assert_eq!(later.after.to_unix_s, noon + 25 * HOUR_S, "the watch ends");
+        let endless = Watched::windows(noon, i64::MAX, noon + 90 * 86_400);
+        assert_eq!(endless.after.seconds(), SOAK_S_MAX);
         let at_once = Watched::windows(noon + 600, 0, noon + 600);
         assert_eq!(at_once.after.seconds(), 0);
+    }
+
+    #[test]
+    fn a_watch_is_written_and_read_again_and_what_is_not_told_stays_so() {
+        let hour =
+            HourSigns { at_unix_s: 3600, replica_hours: 2.5, oom_kills: Some(0), ..HourSigns::default() };
+        let signs = WindowSigns {
+            window: Window { from_unix_s: 0, to_unix_s: 7200 },
+            hours: vec![hour],
+            images: vec![SeenImage { image: "api:1".to_owned(), first_unix_s: 0 }],
+            nodes: vec![NodeSize { cores: 4, replica_hours: 2.5 }],
+            partial: None,
+        };
+        let written = serde_json::to_string(&signs).unwrap();
+        assert_eq!(serde_json::from_str::<WindowSigns>(&written).unwrap(), signs);
+        // Signs that a later version tells, or an earlier one did not, are unknown.
+        let short = r#"{"hours":[{"atUnixS":3600,"replicaHours":1.0,"somethingNew":3}]}"#;
+        let read: WindowSigns = serde_json::from_str(short).unwrap();
+        assert_eq!((read.hours[0].oom_kills, read.hours[0].replica_hours), (None, 1.0));
     }
 }

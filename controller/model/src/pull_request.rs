@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::change::Change;
 use crate::edit::EditedFile;
+use crate::policy::CommitPolicy;
 use crate::quantity::{Bound, Field, Resource};
 use crate::source::{RepoPath, RepositoryId};
 
@@ -208,6 +209,10 @@ pub struct PullRequestDraft {
     pub commit_message: String,
     /// Files, before and after.
     pub files: Vec<EditedFile>,
+    /// It is opened as a draft, proven or not; whether it stays one is for people to say.
+    pub opens_as_draft: bool,
+    /// What its commit carries.
+    pub commits: CommitPolicy,
     /// Labels.
     pub labels: Vec<String>,
     /// The marker that the body carries.

@@ -20,7 +20,9 @@ use kubeopt_model::outcome::{
     Unclaimed, WaitingFor, Watched,
 };
 
-pub use lessons::{LESSON_DAYS, bound_from};
+use signs::{Kills, Tested};
+
+pub use lessons::{FREEZE_DAYS, LESSON_DAYS, blamed_fields, bound_from};
 pub use saving::measured_saving;
 
 /// The chance that a harmless change of one container is reverted, at most, over all looks and signs. The least
@@ -95,8 +97,11 @@ pub fn settle_outcome(watched: &Watched, on: &RevertOn, now_unix_s: i64) -> Outc
     let timed = confounders::timed(watched);
     let cut = timed.iter().map(|(at, _)| *at).min().unwrap_or(i64::MAX);
     let looks = looks(watched);
+    let kills =
+        if causes::lowers_memory_limit(&watched.resources) { Kills::ByLimit } else { Kills::Otherwise };
+    let tested = Tested { relevant: &relevant, kills, on };
     let look_at = |look: Option<Look>, until_unix_s: i64| {
-        let mut found = look_at(watched, on, look, &relevant, until_unix_s.min(cut));
+        let mut found = look_at(watched, &tested, look, until_unix_s.min(cut));
         found.confounders.splice(0..0, timed.iter().map(|(_, confounder)| confounder.clone()));
         found
     };
@@ -112,7 +117,9 @@ pub fn settle_outcome(watched: &Watched, on: &RevertOn, now_unix_s: i64) -> Outc
             return outcome(watched, found, Settled::Revert { why });
         }
     }
-    let next = looks.iter().find(|look| look.at_unix_s > known_until);
+    // After the moment at which something else happened nothing more can be learned.
+    let is_cut = found.look.is_some_and(|look| look.at_unix_s >= cut);
+    let next = looks.iter().find(|look| look.at_unix_s > known_until && !is_cut);
     let settled = match next {
         Some(next) => Settled::Wait { until_unix_s: next.at_unix_s, why: waiting_for(&found, is_partial) },
         None if is_partial => Settled::NothingClaimed { why: Unclaimed::PartialData },
@@ -139,14 +146,13 @@ fn looks(watched: &Watched) -> Vec<Look> {
 
 fn look_at<'a>(
     watched: &'a Watched,
-    on: &RevertOn,
+    tested: &Tested<'_>,
     look: Option<Look>,
-    relevant: &[Sign],
     until_unix_s: i64,
 ) -> Found<'a> {
     let view = View::until(watched, until_unix_s);
     let level = look.map(|look| look.level);
-    let signs = signs::compare(&view, relevant, on, level);
+    let signs = signs::compare(&view, tested, level);
     let confounders = confounders::untimed(&watched.sides, &view);
     Found { view, look, signs, confounders }
 }

@@ -15,7 +15,9 @@ mod settle;
 mod sizing;
 mod what_if;
 
-pub use aftermath::{ERROR_MAX, LESSON_DAYS, bound_from, measured_saving, settle_outcome};
+pub use aftermath::{
+    ERROR_MAX, FREEZE_DAYS, LESSON_DAYS, blamed_fields, bound_from, measured_saving, settle_outcome,
+};
 pub use by_hour::{tell_hours, timed_requests};
 pub use evidence::{EarlierDays, Evidence};
 pub use fleet::fleet_of;

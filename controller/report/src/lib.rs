@@ -38,7 +38,7 @@ pub use diff::{FileDiff, diff_files, unified_diff};
 pub use error::ReportError;
 pub use marker::marker;
 pub use onboarding::{OnboardingInput, onboarding_text};
-pub use outcome::outcome_text;
+pub use outcome::{outcome_text, saving_text};
 pub use page::{IndexPage, PullRequestPage, index_page, problem_page, pull_request_page};
 pub use plan::{PlanInput, plan_text};
 pub use pull_request::{Described, PullRequestInput, describe};

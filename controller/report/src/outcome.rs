@@ -1,6 +1,7 @@
 //! What kubeopt says below a merged pull request when its watch is over: the comparison, container by container.
 
-use kubeopt_model::outcome::{Outcome, Settled};
+use kubeopt_model::Money;
+use kubeopt_model::outcome::{MeasuredSaving, Outcome, Settled};
 use serde::Serialize;
 
 use crate::error::ReportError;
@@ -64,4 +65,51 @@ pub fn outcome_text(
         after: format!("{} hours", first.windows.after.seconds() / 3600),
     };
     Ok(Some(templates.render("comments/outcome.md.tera", &view)?.trim().to_owned()))
+}
+
+#[derive(Serialize)]
+struct SavingView {
+    days: String,
+    containers: String,
+    one: bool,
+    before: Option<String>,
+    after: Option<String>,
+    delta: Option<String>,
+    cpu: String,
+    memory: String,
+    confounders: Vec<String>,
+}
+
+/// What a merge saved, measured, as Markdown; none without a measurement.
+///
+/// # Errors
+/// As [`outcome_text`].
+pub fn saving_text(templates: &Templates, savings: &[MeasuredSaving]) -> Result<Option<String>, ReportError> {
+    let Some(first) = savings.first() else { return Ok(None) };
+    // One container without a price makes the sum unknown.
+    let sum = |side: fn(&MeasuredSaving) -> Option<Money>| savings.iter().map(side).sum::<Option<Money>>();
+    let before = sum(|one| one.monthly.map(|monthly| monthly.before));
+    let after = sum(|one| one.monthly.map(|monthly| monthly.after));
+    let both = before.zip(after);
+    let mut confounders: Vec<String> = savings
+        .iter()
+        .flat_map(|one| &one.confounders)
+        .map(kubeopt_model::outcome::Confounder::sentence)
+        .collect();
+    confounders.sort();
+    confounders.dedup();
+    confounders.truncate(LISTED_MAX);
+    let total = |mean: fn(&MeasuredSaving) -> f64| savings.iter().map(mean).sum::<f64>();
+    let view = SavingView {
+        days: figures::days(first.windows.after.days()),
+        containers: figures::counted(savings.len(), "container"),
+        one: savings.len() == 1,
+        before: both.map(|(before, _)| figures::dollars(before)),
+        after: both.map(|(_, after)| figures::dollars(after)),
+        delta: both.map(|(before, after)| figures::dollars_short(after - before)),
+        cpu: format!("{:.0}m", total(|one| one.requested.after.cpu_millicores)),
+        memory: format!("{:.0} MiB", total(|one| one.requested.after.memory_bytes) / 1_048_576.0),
+        confounders,
+    };
+    Ok(Some(templates.render("comments/saving.md.tera", &view)?.trim().to_owned()))
 }

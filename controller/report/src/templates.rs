@@ -28,6 +28,7 @@ embedded![
     "comments/merged.md.tera",
     "comments/outcome.md.tera",
     "comments/reply.md.tera",
+    "comments/saving.md.tera",
     "comments/synced.md.tera",
     "pages/index.html.tera",
     "pages/layout.html.tera",

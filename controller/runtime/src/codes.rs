@@ -87,6 +87,9 @@ pub const NOT_ARRANGED: &str = "E-RUN-020";
 /// A repository was asked whether kubeopt may work there.
 pub const ONBOARDING: &str = "E-RUN-023";
 
+/// A pull request cannot be taken back.
+pub const NOTHING_TAKEN_BACK: &str = "E-RUN-024";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -150,6 +153,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         ONBOARDING,
         "A repository was asked in its first pull request whether kubeopt may work there, and has not said yes.",
+    ),
+    (
+        NOTHING_TAKEN_BACK,
+        "A pull request cannot be taken back: it is not there, not merged, taken back already, or changed since.",
     ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),

@@ -31,6 +31,7 @@ pub mod progress;
 pub mod proposing;
 pub mod publishing;
 mod record;
+pub mod rollback;
 pub mod scan;
 pub mod seen;
 mod shown;

@@ -54,6 +54,8 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     merges.problems.extend(not_arranged.into_iter().chain(first.problems));
     edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
     merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
+    let untold = edges.tell_savings(&seen, &merges, &talk, now).await; //    and what they saved
+    merges.problems.extend(untold);
     let answers = edges.answer(&talk, &decided, &published).await; //        IO out: replies to comments
     let mut report = PassReport {
         at: now,

@@ -60,6 +60,11 @@ impl ClusterPrices {
         Self { terms: terms.clone(), nodes, fallback, workloads, pods, mean }
     }
 
+    /// The mean price of the cluster's capacity, where it is known.
+    pub(crate) fn mean(&self) -> Option<&Prices> {
+        self.mean.as_ref().ok()
+    }
+
     /// Prices what a member requests, before and after.
     fn price(&self, member: &mut Member) {
         let unit = self.workloads.get(&member.container.workload).and_then(|price| price.as_ref().ok());

@@ -5,13 +5,14 @@
 //! that has its comment is settled. Uses talking.
 
 mod merged;
+mod saving;
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use kubeopt_commands::Wish;
-use kubeopt_model::outcome::{Confounder, Outcome, RevertOn, Settled, Watched};
+use kubeopt_model::outcome::{Confounder, Outcome, RevertOn, Settled, Watched, WindowSigns};
 use kubeopt_model::policy::{EffectivePolicy, RevertMode};
 use kubeopt_model::pull_request::rollback_of;
 use kubeopt_model::{Change, Problem, RepositoryId, Timestamp};
@@ -74,7 +75,10 @@ impl Edges {
                 continue;
             }
             match self.judge(merge, merges, seen, sites, now).await {
-                Ok((outcomes, policy)) => self.settle(merge, outcomes, &policy, talk, &mut watching, now),
+                Ok((outcomes, policy, problems)) => {
+                    watching.problems.extend(problems);
+                    self.settle(merge, outcomes, &policy, talk, &mut watching, now);
+                }
                 Err(problem) => watching.problems.push(problem),
             }
         }
@@ -87,7 +91,7 @@ impl Edges {
         next.is_some_and(|next| now.as_second() < *next)
     }
 
-    /// Reads both sides of a merge and compares them, container by container.
+    /// Reads both sides of a merge and compares them, container by container; what could not be read of it is a problem.
     async fn judge(
         &self,
         merge: &Merge,
@@ -95,15 +99,15 @@ impl Edges {
         seen: &Seen,
         sites: &Sites,
         now: Timestamp,
-    ) -> Result<(Vec<Outcome>, EffectivePolicy), Problem> {
+    ) -> Result<(Vec<Outcome>, EffectivePolicy, Vec<Problem>), Problem> {
         let changed = changed(&merge.marker, seen);
         let policy = policy_of(self.operator_policy.as_ref(), merge, &changed, seen, sites);
         let synced_unix_s = merge.synced_unix_s.unwrap_or(now.as_second());
         let soak_s = policy.watch.soak_seconds;
         let windows = Watched::windows(synced_unix_s, soak_s, now.as_second());
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut problems) = (Vec::new(), Vec::new());
         if windows.after.seconds() == 0 {
-            return Ok((outcomes, policy));
+            return Ok((outcomes, policy, problems));
         }
         for cluster in &self.clusters {
             let own: Vec<&Changed> =
@@ -112,21 +116,21 @@ impl Edges {
                 continue;
             }
             let sides = read_sides(cluster, &own, &windows, &policy, seen).await?;
+            // The same is wrong with both sides, mostly.
+            problems.extend(sides.after.problems.iter().cloned());
             for one in own {
-                let side =
-                    |read: &SignsRead| read.containers.get(&one.container).cloned().unwrap_or_default();
                 let watched = Watched {
                     container: one.container.clone(),
                     resources: one.resources,
                     synced_unix_s,
                     soak_s,
-                    sides: Change { before: side(&sides.before), after: side(&sides.after) },
+                    sides: Change { before: side(&sides.before, one), after: side(&sides.after, one) },
                     others: others(one, merge, merges),
                 };
                 outcomes.push(settle_outcome(&watched, &revert_on(&policy), now.as_second()));
             }
         }
-        Ok((outcomes, policy))
+        Ok((outcomes, policy, problems))
     }
 
     fn settle(
@@ -201,6 +205,11 @@ async fn read_sides(
         before: before.map_err(|error| error.problem())?,
         after: after.map_err(|error| error.problem())?,
     })
+}
+
+/// What was told of one container.
+fn side(read: &SignsRead, of: &Changed) -> WindowSigns {
+    read.containers.get(&of.container).cloned().unwrap_or_default()
 }
 
 fn objective(policy: &EffectivePolicy) -> Option<kubeopt_model::outcome::Objective> {

@@ -227,14 +227,15 @@ pub struct Lesson {
 }
 
 impl Lesson {
-    /// Nothing of the workload changes at this moment.
+    /// Nothing of the workload changes at this moment. One that is known was learned: the data on which a value rests may end
+    /// a little before that.
     pub fn is_frozen(&self, at_unix_s: i64) -> bool {
-        (self.learned_unix_s..self.frozen_until_unix_s).contains(&at_unix_s)
+        at_unix_s < self.frozen_until_unix_s
     }
 
     /// The floor holds at this moment.
     pub fn holds(&self, at_unix_s: i64) -> bool {
-        (self.learned_unix_s..self.until_unix_s).contains(&at_unix_s)
+        at_unix_s < self.until_unix_s
     }
 }
 

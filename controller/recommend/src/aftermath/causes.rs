@@ -14,6 +14,11 @@ pub(super) fn relevant_signs(resources: &Change<Resources>) -> Vec<Sign> {
     Sign::ALL.into_iter().filter(|sign| blamed(*sign, resources).next().is_some()).collect()
 }
 
+/// Whether kills can be those of a memory limit that the change lowered.
+pub(super) fn lowers_memory_limit(resources: &Change<Resources>) -> bool {
+    is_lowered(Field::MEMORY_LIMIT, resources)
+}
+
 /// The fields that were lowered or taken away and that can have worsened the sign.
 pub(super) fn blamed(sign: Sign, resources: &Change<Resources>) -> impl Iterator<Item = Field> {
     let resources = *resources;

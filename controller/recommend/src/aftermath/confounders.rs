@@ -12,8 +12,9 @@ use super::shares::{hour_of_day, usual};
 /// Images before, from which on another image is nothing new: what images do is in the comparison then. Two a week.
 const USUAL_IMAGES: usize = 8;
 
-/// An image that came within this time before the merge has hardly been seen by itself, seconds: a day.
-const YOUNG_IMAGE_S: i64 = 86_400;
+/// What came within this time before the merge has hardly been seen by itself, seconds: a day. What came earlier is part of
+/// what the merge is compared with.
+const ALONE_S: i64 = 86_400;
 
 /// Half more or a third less replicas are worth telling; less moves with every rollout.
 const REPLICAS_RATIO: f64 = 1.5;
@@ -40,7 +41,7 @@ pub(super) fn timed(watched: &Watched) -> Vec<(i64, Confounder)> {
     let mut timed: Vec<(i64, Confounder)> = Vec::new();
     for other in &watched.others {
         if let Confounder::OtherChange { at_unix_s, .. } | Confounder::ImageChanged { at_unix_s, .. } = other
-            && *at_unix_s < watched.ends_unix_s()
+            && (begins - ALONE_S..watched.ends_unix_s()).contains(at_unix_s)
         {
             timed.push(((*at_unix_s).max(begins), other.clone()));
         }
@@ -62,7 +63,7 @@ fn new_images(watched: &Watched) -> impl Iterator<Item = (i64, &str)> {
             None => Some((seen.first_unix_s, seen.image.as_str())),
             // One that was there all the time did not come.
             Some(first) => {
-                let is_young = first > before.window.to_unix_s - YOUNG_IMAGE_S
+                let is_young = first > before.window.to_unix_s - ALONE_S
                     && before.images.iter().any(|other| other.first_unix_s < first);
                 is_young.then_some((first, seen.image.as_str()))
             }

@@ -14,6 +14,10 @@ use crate::rules::oom_kill;
 /// by its usage.
 pub const LESSON_DAYS: i64 = 180;
 
+/// How long nothing of a workload changes after a revert, days, unless a policy says otherwise: two weekly rhythms, as many as
+/// lift the bound of an OOM kill.
+pub const FREEZE_DAYS: u32 = 14;
+
 const DAY_S: i64 = 86_400;
 
 /// The lessons of a revert, one a field that is blamed; none of any other outcome. `freeze_days` is how long nothing of the
@@ -34,18 +38,18 @@ pub fn bound_from(outcome: &Outcome, freeze_days: u32, learned_unix_s: i64) -> V
             why: said.clone(),
         })
     };
-    blamed(outcome, why).filter_map(lesson).collect()
+    blamed_fields(outcome).into_iter().filter_map(lesson).collect()
 }
 
-/// The fields that were lowered and that can have caused one of the signs. A restart blames memory and CPU alike, unless
-/// another sign tells which.
-fn blamed<'a>(outcome: &'a Outcome, why: &'a [Sign]) -> impl Iterator<Item = Field> + 'a {
-    let is_telling = |sign: &Sign| !matches!(sign, Sign::Restarts | Sign::Objective);
-    let by = move |sign: &Sign, field: Field| causes::blamed(*sign, &outcome.resources).any(|it| it == field);
-    let any_telling = why.iter().any(is_telling);
-    Field::ALL.into_iter().filter(move |field| {
-        why.iter().filter(|sign| !any_telling || is_telling(sign)).any(|sign| by(sign, *field))
-    })
+/// The fields that a revert takes back: those that were lowered and that can have caused one of the signs. A restart blames
+/// memory and CPU alike, unless another sign tells which. None of an outcome that is no revert.
+pub fn blamed_fields(outcome: &Outcome) -> Vec<Field> {
+    let Settled::Revert { why } = &outcome.settled else { return Vec::new() };
+    let is_telling = |sign: &&Sign| !matches!(sign, Sign::Restarts | Sign::Objective);
+    let telling: Vec<Sign> = why.iter().filter(is_telling).copied().collect();
+    let blaming = if telling.is_empty() { why } else { &telling };
+    let blames = |sign: &Sign, field: Field| causes::blamed(*sign, &outcome.resources).any(|it| it == field);
+    Field::ALL.into_iter().filter(|field| blaming.iter().any(|sign| blames(sign, *field))).collect()
 }
 
 /// The value that hurt and the floor above it.

@@ -5,8 +5,8 @@
 //! on to the first that does not hold (Holm, 1979), so that five signs find no more by chance than one would.
 //!
 //! One rule needs no test. A memory limit kills what exceeds it: that is how it works and not a coincidence. Two OOM kills
-//! after memory was lowered, where there was none in as much time before, are proof enough, although two events alone are
-//! never significant. Waiting for a number that is would mean to watch a service die.
+//! after it was lowered, where there was none in as much time before, are proof enough, although two events alone are hardly
+//! significant. Waiting for a number that is would mean to watch a service die.
 
 use kubeopt_model::Change;
 use kubeopt_model::outcome::{
@@ -37,14 +37,26 @@ struct Compared {
     is_clear: bool,
 }
 
+/// What kills of this container would mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kills {
+    /// Its memory limit was lowered: they are the limit's.
+    ByLimit,
+    /// The limit is what it was: they may be the node's.
+    Otherwise,
+}
+
+/// What is tested, and how much of it is worse.
+pub(super) struct Tested<'a> {
+    pub(super) relevant: &'a [Sign],
+    pub(super) kills: Kills,
+    pub(super) on: &'a RevertOn,
+}
+
 /// Every sign. Without a level, what was seen is told and nothing is tested.
-pub(super) fn compare(
-    view: &View<'_>,
-    relevant: &[Sign],
-    on: &RevertOn,
-    level: Option<f64>,
-) -> Vec<SignOutcome> {
-    let compared: Vec<Compared> = Sign::ALL.into_iter().map(|sign| of_sign(view, sign, on)).collect();
+pub(super) fn compare(view: &View<'_>, tested: &Tested<'_>, level: Option<f64>) -> Vec<SignOutcome> {
+    let relevant = tested.relevant;
+    let compared: Vec<Compared> = Sign::ALL.into_iter().map(|sign| of_sign(view, sign, tested)).collect();
     let is_tested = |one: &Compared| level.is_some() && relevant.contains(&one.sign) && one.test.is_some();
     let mut chances: Vec<f64> =
         compared.iter().filter(|one| is_tested(one)).filter_map(|one| Some(one.test?.2)).collect();
@@ -87,61 +99,68 @@ fn corrected(sorted: &[f64], p: f64, level: f64) -> (f64, bool) {
     (at(index), holds)
 }
 
-fn of_sign(view: &View<'_>, sign: Sign, on: &RevertOn) -> Compared {
+fn of_sign(view: &View<'_>, sign: Sign, tested: &Tested<'_>) -> Compared {
     match sign {
-        Sign::OomKills | Sign::Restarts => of_count(view, sign, on),
-        Sign::Throttling => of_share(view, sign, on.throttled),
-        Sign::CpuPressure => of_share(view, sign, on.cpu_pressure),
-        Sign::Objective => of_share(view, sign, on.objective),
+        Sign::OomKills | Sign::Restarts => of_count(view, sign, tested),
+        Sign::Throttling => of_share(view, sign, tested.on.throttled),
+        Sign::CpuPressure => of_share(view, sign, tested.on.cpu_pressure),
+        Sign::Objective => of_share(view, sign, tested.on.objective),
     }
 }
 
-fn of_count(view: &View<'_>, sign: Sign, on: &RevertOn) -> Compared {
-    let (before, after) = (event_hours(&view.before, sign), event_hours(&view.after, sign));
-    let seen = Change { before: count(&view.before, sign), after: count(&view.after, sign) };
-    let (Some((kills_before, ran_before)), Some((kills_after, ran_after))) = (seen.before, seen.after) else {
-        return Compared { sign, seen: seen.map(told), test: None, matters: false, is_clear: false };
-    };
-    let is_enough = ran_before >= EXPOSED_BEFORE_MIN && ran_after >= EXPOSED_AFTER_MIN;
-    let (hours_before, hours_after) = (rates::count(&before), rates::count(&after));
-    let (events, least) = match sign {
-        Sign::OomKills => (kills_after, u64::from(on.oom_kills)),
+fn of_count(view: &View<'_>, sign: Sign, tested: &Tested<'_>) -> Compared {
+    let (before, after) = (Counted::of(&view.before, sign), Counted::of(&view.after, sign));
+    let seen = Change { before: before.seen(), after: after.seen() };
+    let is_enough = before.ran() >= EXPOSED_BEFORE_MIN && after.ran() >= EXPOSED_AFTER_MIN;
+    if !is_enough {
+        return Compared { sign, seen, test: None, matters: false, is_clear: false };
+    }
+    let (hours_before, hours_after) = (rates::count(&before.hours), rates::count(&after.hours));
+    let is_frequent = hours_after as f64 * before.ran() >= RATE_RATIO_MIN * hours_before as f64 * after.ran();
+    let is_many = match sign {
+        Sign::OomKills => after.events >= u64::from(tested.on.oom_kills.max(1)),
         Sign::Restarts | Sign::Throttling | Sign::CpuPressure | Sign::Objective => {
-            (hours_after, u64::from(on.restart_hours))
+            hours_after >= u64::from(tested.on.restart_hours.max(1))
         }
     };
-    let is_frequent = hours_after as f64 * ran_before >= RATE_RATIO_MIN * hours_before as f64 * ran_after;
     let is_clear = sign == Sign::OomKills
-        && is_enough
-        && kills_before == 0
-        && kills_after >= least.max(1)
-        && ran_before >= ran_after;
-    let test =
-        is_enough.then(|| (TestMethod::TwoRates, hours_before + hours_after, rates::chance(&before, &after)));
-    let seen = Change {
-        before: Some(Seen::Count { events: kills_before, hours: hours_before, replica_hours: ran_before }),
-        after: Some(Seen::Count { events: kills_after, hours: hours_after, replica_hours: ran_after }),
-    };
-    Compared { sign, seen, test, matters: events >= least.max(1) && is_frequent, is_clear }
+        && tested.kills == Kills::ByLimit
+        && is_many
+        && before.events == 0
+        && before.ran() >= after.ran();
+    let chance = rates::chance(&before.hours, &after.hours);
+    let test = Some((TestMethod::TwoRates, hours_before + hours_after, chance));
+    Compared { sign, seen, test, matters: is_many && is_frequent, is_clear }
 }
 
-/// Events and the pods' time in which they could have come; none where nothing tells.
-fn count(hours: &[&HourSigns], sign: Sign) -> Option<(u64, f64)> {
-    hours
-        .iter()
-        .filter_map(|hour| Some((u64::from(hour.count(sign)?), hour.replica_hours)))
-        .reduce(|sum, one| (sum.0 + one.0, sum.1 + one.1))
+/// The hours of one side that tell a count.
+struct Counted {
+    events: u64,
+    hours: Vec<EventHour>,
 }
 
-fn told(count: Option<(u64, f64)>) -> Option<Seen> {
-    count.map(|(events, replica_hours)| Seen::Count { events, hours: 0, replica_hours })
-}
+impl Counted {
+    fn of(hours: &[&HourSigns], sign: Sign) -> Self {
+        let told = hours.iter().filter_map(|hour| Some((hour.count(sign)?, hour.replica_hours)));
+        let mut counted = Self { events: 0, hours: Vec::new() };
+        for (events, replica_hours) in told {
+            counted.events += u64::from(events);
+            counted.hours.push(EventHour { replica_hours, has_event: events > 0 });
+        }
+        counted
+    }
 
-fn event_hours(hours: &[&HourSigns], sign: Sign) -> Vec<EventHour> {
-    let event = |hour: &&HourSigns| {
-        Some(EventHour { replica_hours: hour.replica_hours, has_event: hour.count(sign)? > 0 })
-    };
-    hours.iter().filter_map(event).collect()
+    /// The pods' time in which events could have come, in hours.
+    fn ran(&self) -> f64 {
+        self.hours.iter().map(|hour| hour.replica_hours).sum()
+    }
+
+    /// None where nothing tells.
+    fn seen(&self) -> Option<Seen> {
+        let hours = rates::count(&self.hours);
+        let seen = Seen::Count { events: self.events, hours, replica_hours: self.ran() };
+        (!self.hours.is_empty()).then_some(seen)
+    }
 }
 
 fn of_share(view: &View<'_>, sign: Sign, rise_min: f64) -> Compared {

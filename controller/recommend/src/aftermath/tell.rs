@@ -51,7 +51,7 @@ pub(super) fn worse(outcome: &Outcome) -> String {
                 format!("{numbers} (p {}, n = {}, less than {:.4}{of})", chance(test.p), test.n, test.level)
             }
             // The clear rule: no test says so.
-            Some(_) | None => format!("{numbers} (a lowered limit kills: two are enough{of})"),
+            Some(_) | None => format!("{numbers} (none before, and the limit was lowered: proof enough{of})"),
         }
     };
     worse.map(told).collect::<Vec<String>>().join("; ")

@@ -8,7 +8,7 @@ use kubeopt_model::{Amount, Bytes, Change, Field, MilliCores, Money, Prices, Wor
 use proptest::prelude::*;
 
 use super::fixture::{BEGINS, HALVED, LESS_CPU, LESS_MEMORY, MERGE, container, quiet, shaped};
-use super::{bound_from, measured_saving, settle_outcome};
+use super::{blamed_fields, bound_from, measured_saving, settle_outcome};
 
 /// As it is seen some hours after the watch began.
 fn after(hours: i64, watched: &Watched) -> Outcome {
@@ -84,10 +84,15 @@ fn two_kills_need_no_test_where_as_much_time_before_had_none() {
     let outcome = after(24, &kills(1));
     assert_eq!(reverts(&outcome), [Sign::OomKills]);
     assert!(
-        outcome.text.ends_with("(a lowered limit kills: two are enough at look 2 of 4)"),
+        outcome.text.ends_with("(none before, and the limit was lowered: proof enough at look 2 of 4)"),
         "{}",
         outcome.text
     );
+    // Where the limit is what it was, two kills may be the node's.
+    let node = shaped([LESS_MEMORY[0], ["1", "2", "512Mi", "2Gi"]], 2, 24, |hour, signs| {
+        signs.oom_kills = Some(u32::from(hour == 1 || hour == 4));
+    });
+    assert_eq!(after(24, &node).settled, Settled::Keep);
     // Eight hours before are no comparison.
     let mut short = kills(1);
     short.sides.before.hours.drain(..20);
@@ -224,6 +229,9 @@ fn what_came_after_another_image_is_not_the_merges_doing() {
         watched.sides.after.images.push(image);
         watched
     };
+    // Nothing more can be learned after the look that follows the change.
+    assert!(matches!(after(5, &with_image(&[8, 9, 10], 5)).settled, Settled::Wait { .. }));
+    assert_eq!(unclaimed(&after(6, &with_image(&[8, 9, 10], 5))), Some(Unclaimed::Confounded));
     let outcome = after(24, &with_image(&[8, 9, 10], 5));
     assert_eq!(unclaimed(&outcome), Some(Unclaimed::Confounded));
     assert!(
@@ -258,6 +266,10 @@ fn another_pull_request_in_the_watch_ends_what_can_be_told() {
     let outcome = after(24, &watched);
     assert_eq!(unclaimed(&outcome), Some(Unclaimed::Confounded));
     assert!(outcome.text.contains("#124 of shop/gitops changed the workload too"), "{}", outcome.text);
+    let what = "#120 of shop/gitops".to_owned();
+    watched.others = vec![Confounder::OtherChange { what, at_unix_s: MERGE - 3 * 86_400 }];
+    let outcome = after(24, &watched);
+    assert_eq!(reverts(&outcome), [Sign::OomKills, Sign::Restarts], "days ago it is part of the comparison");
 }
 
 #[test]
@@ -379,6 +391,7 @@ fn a_restart_blames_all_that_was_lowered_unless_a_kill_tells_which() {
     );
     let of_memory: Vec<Field> = fields(&restarted(1)).into_iter().map(|(field, _)| field).collect();
     assert_eq!(of_memory, [Field::MEMORY_REQUEST, Field::MEMORY_LIMIT]);
+    assert_eq!(blamed_fields(&after(24, &restarted(1))), of_memory, "and these are what a revert takes back");
 }
 
 #[test]

@@ -141,6 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn a_lesson_holds_in_the_pass_that_learns_it_although_its_data_end_before() {
+        let sizing = sized(|evidence| {
+            // The window ends on day 28, and the lesson is from an hour later.
+            let mut lesson = lesson(evidence, Field::MEMORY_REQUEST, FLOOR, 28);
+            lesson.learned_unix_s += 3600;
+            evidence.lessons = vec![lesson];
+        });
+        assert_eq!(sizing.resources, Case::serving().resources);
+    }
+
+    #[test]
     fn an_oom_kill_raises_memory_even_of_a_frozen_workload_and_lowers_nothing() {
         let sizing = sized(|evidence| {
             evidence.lessons = vec![lesson(evidence, Field::MEMORY_REQUEST, FLOOR, 20)];

@@ -105,11 +105,12 @@ mod tests {
     fn only_what_is_given_back_moves_and_as_it_was_written() {
         let demand = demand(vec![with_cpu(50.0, "a"), with_cpu(60.0, "b")]);
         assert!(recommend(&demand).unwrap().changes.len() > 1, "sizing would move more");
-        let wanted = Some(Amount::Cpu(MilliCores(1500)));
-        let one = give_back(&demand, &[back(&demand, Field::CPU_REQUEST, wanted, "1.5")], "why").unwrap();
+        let wanted = Amount::Cpu(MilliCores(1500));
+        let backs = [back(&demand, Field::CPU_REQUEST, Some(wanted), "1.5")];
+        let one = give_back(&demand, &backs, "why").unwrap();
         let changes: Vec<_> =
             one.changes.iter().map(|it| (it.field, it.value.after, it.written.clone())).collect();
-        assert_eq!(changes, [(Field::CPU_REQUEST, wanted.unwrap(), Some("1.5".to_owned()))]);
+        assert_eq!(changes, [(Field::CPU_REQUEST, wanted, Some("1.5".to_owned()))]);
         assert_eq!((one.members.len(), one.removals.len(), one.additions.len()), (2, 0, 0));
         let now = demand.sites.iter().find(|site| site.field == Field::CPU_REQUEST).unwrap().value;
         assert_eq!(give_back(&demand, &[back(&demand, Field::CPU_REQUEST, now, "")], "why"), None);

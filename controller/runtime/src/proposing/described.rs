@@ -44,6 +44,7 @@ impl Edges {
         let Beside { seen, sites, left, now } = *beside;
         let trace =
             sites.trace(&change_set.repository, &change_set.base).ok_or_else(|| unread(change_set))?;
+        let manners = &change_set.policy.pull_requests;
         let left_alone = left_beside(change_set, left);
         let prices = basis(&seen.prices, [&change_set.cluster]);
         let input = PullRequestInput {
@@ -57,7 +58,9 @@ impl Edges {
             verifications,
             prices: prices.as_ref().map(|prices| *prices).map_err(String::as_str),
             bill,
-            conventional_title: uses_conventional_commits(&trace.snapshot.subjects),
+            conventional_title: manners
+                .titles
+                .is_conventional(uses_conventional_commits(&trace.snapshot.subjects)),
             repeat_command: None,
             delivered_by: delivered_by(change_set, sites),
             reopen_moved_percent: change_set.policy.pull_requests.reopen_moved_percent,
@@ -78,6 +81,8 @@ impl Edges {
             body: described.body,
             commit_message: described.commit_message,
             files: change_set.files.clone(),
+            opens_as_draft: manners.draft,
+            commits: change_set.policy.commits,
             labels: change_set.policy.pull_requests.labels.clone(),
             marker: described.marker,
         })

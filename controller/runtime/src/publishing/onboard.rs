@@ -7,7 +7,7 @@ use kubeopt_api::policy::POLICY_FILE_NAME;
 use kubeopt_api::{Subject, effective_policy};
 use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_history::OutboxStep;
-use kubeopt_model::policy::{EffectivePolicy, TitleStyle};
+use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::pull_request::{Marker, ONBOARDING, PullRequestDraft, branch_name};
 use kubeopt_model::{Change, EditedFile, Problem, RepoPath, RepositoryId, Source, Timestamp, WorkloadId};
 use kubeopt_policy::FIRST_POLICY;
@@ -167,11 +167,8 @@ impl Edges {
             requests: Vec::new(),
             targets: Vec::new(),
         };
-        let conventional = match policy.pull_requests.titles {
-            TitleStyle::Auto => uses_conventional_commits(&snapshot.subjects),
-            TitleStyle::Conventional => true,
-            TitleStyle::Plain => false,
-        };
+        let conventional =
+            policy.pull_requests.titles.is_conventional(uses_conventional_commits(&snapshot.subjects));
         let input = first_input(contact, policy, own, &marker);
         let text = onboarding_text(&self.templates, conventional, &input);
         let (title, body) = text.map_err(|error| error.problem())?;
@@ -189,6 +186,8 @@ impl Edges {
             is_draft: false,
             body,
             files: vec![EditedFile { path, content }],
+            opens_as_draft: false,
+            commits: policy.commits,
             labels,
             marker,
         })

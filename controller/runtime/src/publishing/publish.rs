@@ -208,14 +208,17 @@ fn branch_write(draft: &PullRequestDraft, head: Option<&BranchHead>, now: Timest
         by: author(),
         at_unix_s: now.as_second(),
         expected: head.map_or(ExpectedHead::Absent, |head| ExpectedHead::At(head.oid.clone())),
-        options: CommitOptions::default(),
+        options: CommitOptions {
+            sign_off: draft.commits.signoff,
+            signing: if draft.commits.signed { Signing::Required } else { Signing::Never },
+        },
     }
 }
 
 fn new_pull_request(draft: &PullRequestDraft) -> NewPullRequest {
     NewPullRequest {
         title: draft.title.clone(),
-        is_draft: draft.is_draft,
+        is_draft: draft.is_draft || draft.opens_as_draft,
         body: draft.body.clone(),
         head: draft.branch.clone(),
         base: draft.base.clone(),

@@ -341,7 +341,16 @@ fn orders(pulls: &[PullRequest], carried: &[Carried], now: Timestamp) -> Orders 
             pulls.iter().find(|pull| pull.number == *number && pull.state == PullRequestState::Merged)?;
         take_back(pull, pulls, why.clone())
     });
-    let back = asked.chain(harmed).collect();
+    let mut back: Vec<TakeBack> = asked.chain(harmed).collect();
+    // What is open goes on, whoever asked for it and whatever became of the comment.
+    for open in pulls.iter().filter(|pull| pull.state == PullRequestState::Open) {
+        let of = Marker::find(&open.body).and_then(|marker| rollback_of(&marker.group));
+        let known = |number: u64| back.iter().any(|one| one.number == number);
+        let of = of.filter(|number| !known(*number));
+        let merged = of.and_then(|number| pulls.iter().find(|pull| pull.number == number));
+        let why = format!("#{} was opened for it", open.number);
+        back.extend(merged.and_then(|merged| take_back(merged, pulls, why)));
+    }
     Orders { standing, redo: BTreeMap::new(), back, taken_back: taken_back(pulls), split }
 }
 

@@ -4,6 +4,7 @@ use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::RepoPath;
 use kubeopt_model::pull_request::Marker;
 use kubeopt_runtime::edges::Edges;
+use kubeopt_runtime::rollback::rollback;
 
 use crate::apps::{API, ASKED, App, DAY_S, WEB};
 use crate::world::World;
@@ -118,6 +119,26 @@ async fn a_rollback_that_a_person_closes_is_not_opened_again() {
         world.pass(&kubeopt).await;
         assert_eq!(world.pulls_of(&API).await.len(), 2);
     }
+}
+
+#[tokio::test]
+async fn the_command_line_takes_back_what_it_is_told_and_the_next_pass_leaves_it_open() {
+    let world = World::of(&[API, WEB]).await;
+    let kubeopt = world.controller("a").await;
+    let merged = world.merged(&kubeopt, &API).await;
+    let ask = async |number| rollback(&kubeopt, "acme/shop", number, Some("too slow"), world.now()).await;
+    assert_eq!(ask(4711).await.unwrap_err().code, "E-RUN-024");
+    let back = ask(merged.number).await.unwrap();
+    assert!(back.body.contains("too slow") && back.title.contains("ake back"), "{}", back.body);
+    assert_eq!(ask(merged.number).await.unwrap().number, back.number, "asked again, it is the same");
+    for _ in 0..2 {
+        world.pass(&kubeopt).await;
+        let still = world.pulls_of(&API).await.pop().unwrap();
+        assert_eq!((still.number, still.state), (back.number, PullRequestState::Open));
+    }
+    world.forge.merge(&API.repository_id(), back.number, "alice").await.unwrap();
+    world.apply().await;
+    assert_eq!(ask(merged.number).await.unwrap_err().code, "E-RUN-024");
 }
 
 /// What the file looks like when a pull request that changed it so was merged and taken back.

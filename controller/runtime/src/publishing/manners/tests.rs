@@ -38,6 +38,8 @@ fn draft(after: &str) -> PullRequestDraft {
         branch: "kubeopt/all-1".into(),
         title: "t".into(),
         is_draft: false,
+        opens_as_draft: false,
+        commits: Default::default(),
         body: marker(after).to_html_comment(),
         commit_message: "t".into(),
         files: vec![],

@@ -28,6 +28,8 @@ fn draft(not_rendered: bool) -> PullRequestDraft {
         body: marker.to_html_comment(),
         commit_message: "t".into(),
         files: vec![],
+        opens_as_draft: false,
+        commits: Default::default(),
         labels: vec![],
         marker,
     }
