@@ -24,11 +24,13 @@ fn text(path: &str) -> String {
 
 /// The rows of a table whose first cell is a number, with that number.
 fn rows(document: &str) -> Vec<(usize, Vec<&str>)> {
-    let row = |line| {
-        let cells: Vec<&str> = str::strip_prefix(line, "| ")?.strip_suffix(" |")?.split(" | ").collect();
-        Some((cells.first()?.parse().ok()?, cells))
-    };
     document.lines().filter_map(row).collect()
+}
+
+fn row(line: &str) -> Option<(usize, Vec<&str>)> {
+    let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+    let number = cells.first()?.parse().ok()?;
+    Some((number, cells))
 }
 
 /// What is wrong with what a row says to show it: files between back-quotes, each followed by tests of it.
@@ -60,8 +62,13 @@ fn is_test(source: &str, name: &str) -> bool {
         let is_there = line.strip_prefix("async ").unwrap_or(line).starts_with(&head);
         let above = lines.iter().take(at).rev();
         let mut attributes = above.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
-        is_there && attributes.any(|line| line.starts_with("#[") && line.contains("test]"))
+        is_there && attributes.any(|line| is_of_a_test(line))
     })
+}
+
+/// `#[test]`, `#[tokio::test]` or `#[tokio::test(...)]`, and not `#[cfg(test)]`.
+fn is_of_a_test(attribute: &str) -> bool {
+    attribute.starts_with("#[") && (attribute.contains("test]") || attribute.contains("test("))
 }
 
 fn has_reason(shown: &str) -> bool {
