@@ -5,8 +5,9 @@ use kubeopt_model::{Problem, Timestamp};
 
 use crate::edges::Edges;
 use crate::located::Sites;
+use crate::policy_files::PolicyFiles;
 use crate::proposing::Decided;
-use crate::publishing::{Merges, Published};
+use crate::publishing::{Earlier, Merges, Places, Published, in_order};
 use crate::seen::Seen;
 use crate::talking::{Answers, Talk};
 use crate::watching::Watching;
@@ -50,7 +51,11 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let wanted = edges.want(&seen, &sites, orders, now).await?; //         recommend, then guardrails, per scalar in Git
     let decided = edges.decide(wanted, &seen, &sites, orders, now).await; // edit, prove (IO: render again), bill, describe
     let first = edges.onboard(&talk.pulls, &seen, &sites, &decided, now).await; // IO out: first contacts
-    let (published, not_arranged) = edges.publish(&decided.proposals, orders, &first.waiting, now).await; // IO out
+    let files = PolicyFiles::read(edges.operator_policy.as_ref(), &seen.policies, &sites);
+    let earlier = Earlier { pulls: &talk.pulls, merges: &merges, orders };
+    let mut waiting = in_order(&decided, &earlier, &Places { files: &files, seen: &seen }, now);
+    waiting.extend(first.waiting);
+    let (published, not_arranged) = edges.publish(&decided.proposals, orders, &waiting, now).await; // IO out
     merges.problems.extend(not_arranged.into_iter().chain(first.problems));
     edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
     merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges

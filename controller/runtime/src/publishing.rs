@@ -3,7 +3,7 @@
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
 //! statuses, `withdrawn` closes what nothing stands behind,
-//! `onboard` asks a new repository whether kubeopt may work there, and `merges` looks after what was
+//! `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait for each other, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
@@ -13,10 +13,12 @@ mod manners;
 mod marked;
 mod merges;
 mod onboard;
+mod order;
 mod publish;
 mod withdrawn;
 
 pub(crate) use marked::selector;
 pub use merges::{Merge, Merges, Sync};
+pub(crate) use order::{Earlier, Places, in_order};
 pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};

@@ -25,18 +25,27 @@ use crate::proposing::Decided;
 use crate::seen::Seen;
 use crate::tracing::RepositoryTrace;
 
-/// What a repository waits for before anything else is opened there.
+/// What proposals wait for, by repository and branch.
 pub(crate) type Waiting = BTreeMap<(RepositoryId, String), Problem>;
 
 /// What became of first contacts.
 #[derive(Debug, Default)]
 pub(crate) struct Onboarding {
-    /// Repositories and base branches where nothing else is opened, and why.
+    /// Proposals that wait for a first contact.
     pub(crate) waiting: Waiting,
     /// Pull requests that were opened.
     pub(crate) published: Vec<(PullRequestDraft, Published)>,
     /// What failed.
     pub(crate) problems: Vec<Problem>,
+}
+
+impl Onboarding {
+    /// Nothing of a repository and base is opened.
+    fn wait(&mut self, (repository, base): &(RepositoryId, String), decided: &Decided, why: &Problem) {
+        let drafts = decided.proposals.iter().map(|proposal| &proposal.draft);
+        let own = drafts.filter(|draft| &draft.repository == repository && &draft.base == base);
+        self.waiting.extend(own.map(|draft| ((repository.clone(), draft.branch.clone()), why.clone())));
+    }
 }
 
 /// What a first contact is made of.
@@ -74,11 +83,11 @@ impl Edges {
             match self.onboard_one(&contact, own).await {
                 Ok(None) => {}
                 Ok(Some((waits, opened))) => {
-                    onboarding.waiting.insert(key, waits);
+                    onboarding.wait(&key, decided, &waits);
                     onboarding.published.extend(opened);
                 }
                 Err(problem) => {
-                    onboarding.waiting.insert(key, problem.clone());
+                    onboarding.wait(&key, decided, &problem);
                     onboarding.problems.push(problem);
                 }
             }

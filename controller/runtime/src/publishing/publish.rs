@@ -3,7 +3,7 @@
 
 use kubeopt_forge::{
     BranchHead, BranchWrite, CommitOptions, ExpectedHead, Forge, NewPullRequest, Person, PullRequest,
-    PullRequestQuery, PullRequestUpdate, StateFilter,
+    PullRequestQuery, PullRequestUpdate, Signing, StateFilter,
 };
 use kubeopt_history::{OutboxEntry, OutboxStep};
 use kubeopt_model::pull_request::{Marker, PullRequestDraft};
@@ -53,7 +53,7 @@ impl Edges {
         self.progress.stage("publishing", Some(proposals.len() as u64));
         let (mut published, mut problems) = (Vec::new(), Vec::new());
         for proposal in proposals {
-            let key = (proposal.draft.repository.clone(), proposal.draft.base.clone());
+            let key = (proposal.draft.repository.clone(), proposal.draft.branch.clone());
             if let Some(problem) = waiting.get(&key) {
                 published.push(Published::Waiting(problem.clone()));
                 continue;

@@ -11,6 +11,7 @@ mod costs;
 mod creations;
 mod database;
 mod doubles;
+mod environments;
 mod forges;
 mod life_cycle;
 mod limits;
