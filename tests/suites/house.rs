@@ -66,6 +66,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tera", &["kubeopt-report"]),
     ("resvg", &["kubeopt-backtest"]),
     ("axum", &["kubeopt-server"]),
+    ("octocrab", &["kubeopt-forge"]),
+    ("gitlab", &["kubeopt-forge"]),
     ("clap", &["kubeopt"]),
 ];
 

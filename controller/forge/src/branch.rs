@@ -51,15 +51,30 @@ pub struct BranchHead {
     pub committer_email: String,
     /// The message, without white space at its end.
     pub message: String,
-    /// The forge made and signed it for kubeopt's own account, whose name and address it then has.
-    pub is_signed_for_own: bool,
+    /// What the forge knows of who made it.
+    pub made: Made,
+}
+
+/// Who made a commit, as far as a forge put names of its own into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// Whoever it names.
+    AsNamed,
+    /// The forge, for kubeopt's own account, which is its committer. GitLab lets only authors be named.
+    CommittedByOwn,
+    /// The forge, for kubeopt's own account: it names nobody but that account and the forge itself.
+    ByOwn,
 }
 
 impl BranchHead {
-    /// Whether it was made in the name of this address, or signed by the forge for kubeopt's own account: nobody else had
-    /// a hand in it.
+    /// Whether it was made in the name of this address, or by the forge for kubeopt's own account: nobody else had a hand
+    /// in it.
     pub fn is_by(&self, email: &str) -> bool {
-        self.is_signed_for_own || (self.author_email == email && self.committer_email == email)
+        match self.made {
+            Made::AsNamed => self.author_email == email && self.committer_email == email,
+            Made::CommittedByOwn => self.author_email == email,
+            Made::ByOwn => true,
+        }
     }
 }
 

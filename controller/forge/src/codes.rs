@@ -14,6 +14,12 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-FRG-010", "The forge refuses the request for a reason of its own."),
     ("E-FRG-011", "The local forge cannot read or write its repository."),
     ("E-FRG-012", "A draft is not merged before somebody marks it as ready for review."),
+    ("E-FRG-013", "The secret of a webhook is too short to prove anything."),
+    ("E-FRG-014", "A webhook's delivery is not signed."),
+    ("E-FRG-015", "A webhook's delivery is not signed with the configured secret, or more than once."),
+    ("E-FRG-016", "A webhook's delivery was signed too long ago, or the clocks differ."),
+    ("E-FRG-017", "A webhook's delivery is larger than kubeopt reads."),
+    ("E-FRG-018", "A webhook's delivery cannot be read."),
 ];
 
 #[cfg(test)]

@@ -120,13 +120,13 @@ impl ForgeError {
     fn help(&self) -> &'static str {
         match self {
             Self::Unauthorized => {
-                "write a valid token of kubeopt's account into the forge's token file; it is read again at once"
+                "write a valid token of kubeopt's account into the forge's token file, or the private key of the GitHub App into its key file; they are read again at once"
             }
             Self::Forbidden { .. } => {
                 "give kubeopt's account write access to code, issues and pull requests of the repository, and leave branches under `kubeopt/` unprotected; where it is not told what others may do, make it an administrator of the repository"
             }
             Self::NotFound { .. } => {
-                "check owner and name in the bindings, and that kubeopt's account may read the repository"
+                "check owner and name in the bindings, and that kubeopt's account may read the repository, or that the GitHub App is installed there"
             }
             Self::Conflict { .. } => "nothing to do: the next pass starts from the new state",
             Self::RateLimited { .. } | Self::Server { .. } => {
@@ -136,13 +136,13 @@ impl ForgeError {
                 "check the forge's address in kubeopt.yaml and that network policies let kubeopt reach it"
             }
             Self::Malformed { .. } => {
-                "check that the configured address is that of a Gitea or Forgejo server, and that no proxy changes its answers"
+                "check that the configured address is that of a server of this kind, and that no proxy changes its answers"
             }
             Self::TooLarge { .. } => {
                 "close or remove what is not needed any more, or bind fewer paths of this repository"
             }
             Self::Refused { .. } => {
-                "follow what the forge says; regenerating a branch needs Gitea 1.26 or a Forgejo that knows `force_overwrite_new_branch`"
+                "follow what the forge says; on Gitea regenerating a branch needs 1.26, on Forgejo one that knows `force_overwrite_new_branch`"
             }
             Self::Draft { .. } => {
                 "read why it is a draft, and press \"Ready for review\" on its page if it is right all the same; then merge it"

@@ -7,7 +7,6 @@
 mod branches;
 mod calls;
 mod comments;
-mod draft_title;
 mod labels;
 mod people;
 mod pulls;

@@ -16,10 +16,13 @@ pub mod error;
 pub mod forge;
 pub mod gitea;
 pub mod github;
+pub mod gitlab;
 pub mod local;
 pub mod pull_request;
 pub mod status;
+pub mod webhook;
 
+mod draft_title;
 mod git_object;
 mod pacing;
 mod signing;
@@ -27,15 +30,16 @@ mod sticky;
 mod transport;
 
 pub use asked::{Arranged, Asked, Declined};
-pub use branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person, Signing};
+pub use branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Made, Person, Signing};
 pub use conversation::{
     AuthorKind, CommentAuthor, CommentId, Conversation, ForgeComment, Permission, Reaction,
 };
 pub use error::ForgeError;
 pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
-pub use local::{Comment, LocalForge, MergeCommit, People};
 pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
+pub use gitlab::{GitlabConfig, GitlabForge};
+pub use local::{Comment, LocalForge, MergeCommit, People};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
     StateFilter, WantedState,

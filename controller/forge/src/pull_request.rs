@@ -1,7 +1,8 @@
 //! Pull requests as a forge shows them, and what is asked of them.
 
-/// Longest title in characters. Gitea keeps 255; what is compared with the forge's answer must fit all of them.
-pub const TITLE_CHARS_MAX: usize = 250;
+/// Longest title in characters. Forges keep 255, and GitLab's word for a draft takes 7 of them; what is compared with the
+/// forge's answer must fit all of them.
+pub const TITLE_CHARS_MAX: usize = 248;
 
 /// Where a pull request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -88,7 +88,7 @@ pub(super) async fn updating_changes_only_what_differs(forge: &dyn Forge, fixtur
     let title = format!("  two\nlines {}  ", "x".repeat(400));
     let title = PullRequestUpdate { title: Some(title), ..PullRequestUpdate::default() };
     let changed = forge.update_pull_request(&repository, pull.number, &title).await.expect("it is changed");
-    assert!(changed.title.starts_with("two lines x") && changed.title.chars().count() == 250);
+    assert!(changed.title.starts_with("two lines x") && changed.title.chars().count() == TITLE_CHARS_MAX);
     let again = forge.update_pull_request(&repository, pull.number, &title).await;
     assert_eq!(again, Ok(changed), "a title that was cut is not sent again");
 }

@@ -6,11 +6,11 @@ use kubeopt_model::RepositoryId;
 use kubeopt_net::Method;
 
 use super::calls::{Calls, Paging};
-use super::draft_title;
 use super::labels;
 use super::wire;
 use crate::asked::Declined;
 use crate::branch::is_branch_name;
+use crate::draft_title::GITEA;
 use crate::error::ForgeError;
 use crate::pull_request::{
     NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, StateFilter, WantedState,
@@ -68,7 +68,7 @@ pub(super) async fn open(
     for Declined { name, why } in declined {
         tracing::warn!(%repository, name, why, "unable to create a label");
     }
-    let title = draft_title::written(&new.title, new.is_draft);
+    let title = GITEA.written(&new.title, new.is_draft);
     let body = wire::NewPull { title: &title, body: &new.body, head: &new.head, base: &new.base, labels };
     let url = calls.of_repository(repository, &["pulls"])?;
     let what = format!("branch `{}` or `{}` of {repository}", new.head, new.base);
@@ -93,7 +93,7 @@ pub(super) async fn update(
 ) -> Result<PullRequest, ForgeError> {
     let found = find(calls, repository, number).await?;
     let pull = found.into_pull_request(calls, &repository.owner, &repository.name)?;
-    let plain = |title: &String| draft_title::read(title).0;
+    let plain = |title: &String| GITEA.read(title).0;
     let wanted = PullRequestUpdate { title: update.title.as_ref().map(plain), ..update.clone() };
     let needed = wanted.against(&pull);
     if needed.is_empty() {
@@ -102,7 +102,7 @@ pub(super) async fn update(
     // The title says whether it is a draft: either of them changes it.
     let title = (needed.title.is_some() || needed.is_draft.is_some()).then(|| {
         let plain = needed.title.as_ref().unwrap_or(&pull.title);
-        draft_title::written(plain, needed.is_draft.unwrap_or(pull.is_draft))
+        GITEA.written(plain, needed.is_draft.unwrap_or(pull.is_draft))
     });
     let body = wire::EditPull {
         title: title.as_deref(),

@@ -6,8 +6,8 @@ use kubeopt_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
-use super::draft_title;
-use crate::branch::BranchHead;
+use crate::branch::{BranchHead, Made};
+use crate::draft_title::GITEA;
 use crate::error::ForgeError;
 use crate::pull_request::{PullRequest, PullRequestState};
 
@@ -83,7 +83,7 @@ impl Commit {
             author_email: email(self.commit.author),
             committer_email: email(self.commit.committer),
             message: self.commit.message.trim_end().to_owned(),
-            is_signed_for_own: false,
+            made: Made::AsNamed,
         }
     }
 }
@@ -131,7 +131,7 @@ impl Written {
             author_email: email(self.commit.author),
             committer_email: email(self.commit.committer),
             message: self.commit.message.trim_end().to_owned(),
-            is_signed_for_own: false,
+            made: Made::AsNamed,
         }
     }
 }
@@ -394,7 +394,7 @@ impl Pull {
         // The address is built here: what people are sent to is not for the answer to choose.
         let url = calls.address(&[owner, name, "pulls", &self.number.to_string()])?;
         let base = if self.base.label.is_empty() { self.base.reference } else { self.base.label };
-        let (title, is_draft) = draft_title::read(&self.title);
+        let (title, is_draft) = GITEA.read(&self.title);
         Ok(PullRequest {
             number: self.number,
             title,

@@ -5,7 +5,7 @@ use kubeopt_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
-use crate::branch::BranchHead;
+use crate::branch::{BranchHead, Made};
 use crate::error::ForgeError;
 use crate::pull_request::{PullRequest, PullRequestState};
 
@@ -81,13 +81,14 @@ impl Commit {
         let is_signed_for_own = self.unsigned_because().is_none()
             && committer_email.starts_with("noreply@")
             && own.has_address(&author_email);
+        let made = if is_signed_for_own { Made::ByOwn } else { Made::AsNamed };
         BranchHead {
             oid: self.sha,
             parents: self.parents.into_iter().map(|parent| parent.sha).collect(),
             author_email,
             committer_email,
             message: self.message.trim_end().to_owned(),
-            is_signed_for_own,
+            made,
         }
     }
 }

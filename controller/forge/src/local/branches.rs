@@ -6,7 +6,9 @@ use git2::{Commit, ErrorCode, Oid, Tree};
 use kubeopt_model::EditedFile;
 
 use super::storage::{Storage, failed, tree_with};
-use crate::branch::{BranchHead, BranchWrite, ExpectedHead, Signing, check_branch_name, is_branch_name};
+use crate::branch::{
+    BranchHead, BranchWrite, ExpectedHead, Made, Signing, check_branch_name, is_branch_name,
+};
 use crate::error::ForgeError;
 
 pub(super) fn head(storage: &Storage, name: &str) -> Result<Option<BranchHead>, ForgeError> {
@@ -106,6 +108,6 @@ fn head_of(commit: &Commit<'_>) -> BranchHead {
         author_email: email(commit.author()),
         committer_email: email(commit.committer()),
         message: String::from_utf8_lossy(commit.message_bytes()).trim_end().to_owned(),
-        is_signed_for_own: false,
+        made: Made::AsNamed,
     }
 }

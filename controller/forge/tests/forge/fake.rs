@@ -3,5 +3,6 @@
 
 pub(crate) mod git;
 pub(crate) mod github;
+pub(crate) mod gitlab;
 pub(crate) mod openapi;
 pub(crate) mod server;

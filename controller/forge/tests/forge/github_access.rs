@@ -1,6 +1,8 @@
 //! Tokens of GitHub: an App's are renewed, a personal one is told when it ends; and what GitHub signs.
 
-use kubeopt_forge::{Forge as _, ForgeError, GithubApp, GithubAuth, GithubConfig, GithubForge, Signing};
+use kubeopt_forge::{
+    Forge as _, ForgeError, GithubApp, GithubAuth, GithubConfig, GithubForge, Made, Signing,
+};
 use kubeopt_model::RepositoryId;
 use kubeopt_net::{Secret, SecretSource};
 
@@ -111,7 +113,7 @@ async fn github_signs_for_an_app_and_its_commit_is_known_as_kubeopts_own() {
     let (forge, repository) = (place.app(), repository(&place).await);
     let write = sizing(&forge, &repository, Signing::Required).await;
     let written = forge.regenerate_branch(&repository, &write).await.unwrap();
-    assert!(written.is_signed_for_own && written.is_by("kubeopt@example.org"), "{written:?}");
+    assert!(written.made == Made::ByOwn && written.is_by("kubeopt@example.org"), "{written:?}");
     assert_eq!(written.committer_email, "noreply@github.example");
     assert_eq!(forge.branch(&repository, BRANCH).await, Ok(Some(written.clone())));
     assert_eq!(forge.regenerate_branch(&repository, &write).await, Ok(written), "the same again");
@@ -119,7 +121,7 @@ async fn github_signs_for_an_app_and_its_commit_is_known_as_kubeopts_own() {
     let unsigned = sizing(&forge, &repository, Signing::Never).await;
     let other = kubeopt_forge::BranchWrite { message: "other".to_owned(), ..unsigned };
     let written = forge.regenerate_branch(&repository, &other).await.unwrap();
-    assert!(!written.is_signed_for_own && written.is_by("kubeopt@example.org"), "{written:?}");
+    assert!(written.made == Made::AsNamed && written.is_by("kubeopt@example.org"), "{written:?}");
     place.server.assert_documented();
 }
 
@@ -138,5 +140,5 @@ async fn a_commit_that_github_did_not_sign_is_told_before_anybody_sees_it() {
     let forge = place.app();
     let write = sizing(&forge, &repository, Signing::Wanted).await;
     let written = forge.regenerate_branch(&repository, &write).await.unwrap();
-    assert!(!written.is_signed_for_own);
+    assert!(written.made == Made::AsNamed);
 }

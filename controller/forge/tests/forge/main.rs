@@ -1,4 +1,5 @@
-//! The forges: the contract on the local one, what only the local one does, and how Gitea's answers are taken.
+//! The forges: the contract on the local one and on fakes of GitHub and GitLab, what only one of them does, how answers
+//! good and bad are taken, and webhooks.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its forge up has failed")]
 
 mod contract;
@@ -7,5 +8,9 @@ mod gitea;
 mod github;
 mod github_access;
 mod github_faults;
+mod gitlab;
+mod gitlab_faults;
 mod local;
+mod signing;
 mod talk;
+mod webhook;

@@ -261,7 +261,7 @@ impl Watch {
     }
 }
 
-/// JSON, or a form as JSON: `name[]` is a list.
+/// JSON, or a form as JSON: `name[]` is a list, `name[][key]` one of objects.
 fn parsed(headers: &HeaderMap, body: &Bytes) -> Result<Value, String> {
     let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.starts_with("application/x-www-form-urlencoded") {
@@ -270,13 +270,23 @@ fn parsed(headers: &HeaderMap, body: &Bytes) -> Result<Value, String> {
     let text = std::str::from_utf8(body).map_err(|_| "a form that is not text".to_owned())?;
     let mut form = serde_json::Map::new();
     for (name, value) in Url::parse(&format!("http://x/?{text}")).unwrap().query_pairs() {
-        match name.strip_suffix("[]") {
-            Some(name) => {
-                let list = form.entry(name).or_insert_with(|| json!([]));
-                list.as_array_mut().unwrap().push(json!(value));
+        let (list, key) = match name.split_once("[]") {
+            Some((list, key)) => (list.to_owned(), key.trim_matches(['[', ']']).to_owned()),
+            None => {
+                form.insert(name.into_owned(), json!(value));
+                continue;
             }
-            None => drop(form.insert(name.into_owned(), json!(value))),
+        };
+        let items = form.entry(list).or_insert_with(|| json!([])).as_array_mut().unwrap();
+        if key.is_empty() {
+            items.push(json!(value));
+            continue;
         }
+        // A name that is there already begins the next one.
+        if items.last().is_none_or(|last| last.get(&key).is_some()) {
+            items.push(json!({}));
+        }
+        items.last_mut().unwrap()[key] = json!(value);
     }
     Ok(Value::Object(form))
 }

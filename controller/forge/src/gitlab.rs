@@ -1,0 +1,232 @@
+//! GitLab, on gitlab.com and self-managed, with a token of a project, a group or an account.
+//!
+//! What is asked for is described by the endpoints of the crate `gitlab`; it travels through kubeopt's own client, so
+//! that hosts, addresses, limits and pace are those of every other connection. A branch is written with one call: GitLab
+//! makes tree, commit and reference from the base and what changes (`start_sha`, `force`). It has no compare-and-swap for
+//! that: the head is read again right before. The committer of such a commit is the account of the token.
+
+mod branches;
+mod calls;
+mod comments;
+mod endpoints;
+mod labels;
+mod merge_requests;
+mod people;
+mod quick_actions;
+mod statuses;
+mod tree;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kubeopt_model::{RepositoryId, Timestamp};
+use kubeopt_net::{
+    Auth, Client, ClientCertificate, ClientPolicy, HostRule, NetError, RetryPolicy, SecretSource, Url,
+};
+
+use crate::asked::{Arranged, Asked};
+use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
+use crate::conversation::{CommentId, Conversation, ForgeComment, Permission, Reaction};
+use crate::error::ForgeError;
+use crate::forge::{Forge, RepositoryFacts};
+use crate::pacing::{Pacing, WRITE_GAP_DEFAULT};
+use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
+use crate::status::Status;
+use crate::transport::Transport;
+use calls::Calls;
+
+/// Largest answer. A page of 100 merge requests with descriptions of 58,000 characters of two bytes each is 12 MB.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// How to reach a GitLab server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitlabConfig {
+    /// The server's root address, with a path where it is not at the root of its host.
+    pub url: Url,
+    /// Token of a project, a group or an account, with the scope `api` and at least the role Developer.
+    pub token: SecretSource,
+    /// Least time between two writes.
+    pub write_gap: Duration,
+    /// Further certificate authorities, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Client certificate for mutual TLS.
+    pub client_certificate: Option<ClientCertificate>,
+    /// How reads are repeated; writes never are.
+    pub retry: RetryPolicy,
+}
+
+impl GitlabConfig {
+    /// The defaults: a second between writes, three attempts for reads.
+    pub fn new(url: Url, token: SecretSource) -> Self {
+        Self {
+            url,
+            token,
+            write_gap: WRITE_GAP_DEFAULT,
+            ca_file: None,
+            client_certificate: None,
+            retry: RetryPolicy::default(),
+        }
+    }
+}
+
+/// A GitLab server.
+#[derive(Debug)]
+pub struct GitlabForge {
+    calls: Calls,
+}
+
+impl GitlabForge {
+    /// Sets the client up; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ForgeError::Network`] for an address or certificate file that cannot be used.
+    pub fn new(config: GitlabConfig) -> Result<Self, ForgeError> {
+        if config.url.cannot_be_a_base() {
+            let why = "it is not the address of a server";
+            return Err(NetError::InvalidUrl { url: config.url.scheme().to_owned(), why }.into());
+        }
+        let auth = Auth::Header { name: "private-token".to_owned(), value: config.token };
+        let client = Client::new(ClientPolicy {
+            max_body_bytes: ANSWER_BYTES_MAX,
+            ca_file: config.ca_file,
+            client_certificate: config.client_certificate,
+            retry: config.retry,
+            ..ClientPolicy::new(vec![HostRule::for_url(&config.url)?.with_auth(auth)])
+        })?;
+        let transport = Transport::new(client, Pacing::new(config.write_gap));
+        Ok(Self { calls: Calls::new(transport, config.url) })
+    }
+}
+
+#[async_trait]
+impl Forge for GitlabForge {
+    fn take_tally(&self) -> Vec<(Option<u16>, u64)> {
+        self.calls.take_tally()
+    }
+
+    async fn repository(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ForgeError> {
+        branches::repository(&self.calls, repository).await
+    }
+
+    async fn branch(&self, repository: &RepositoryId, name: &str) -> Result<Option<BranchHead>, ForgeError> {
+        branches::head(&self.calls, repository, name).await
+    }
+
+    async fn regenerate_branch(
+        &self,
+        repository: &RepositoryId,
+        write: &BranchWrite,
+    ) -> Result<BranchHead, ForgeError> {
+        branches::regenerate(&self.calls, repository, write).await
+    }
+
+    async fn pull_requests(
+        &self,
+        repository: &RepositoryId,
+        query: &PullRequestQuery,
+    ) -> Result<Vec<PullRequest>, ForgeError> {
+        merge_requests::list(&self.calls, repository, query).await
+    }
+
+    async fn open_pull_request(
+        &self,
+        repository: &RepositoryId,
+        new: &NewPullRequest,
+    ) -> Result<PullRequest, ForgeError> {
+        merge_requests::open(&self.calls, repository, new).await
+    }
+
+    async fn update_pull_request(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        update: &PullRequestUpdate,
+    ) -> Result<PullRequest, ForgeError> {
+        merge_requests::update(&self.calls, repository, number, update).await
+    }
+
+    async fn comment(&self, repository: &RepositoryId, number: u64, body: &str) -> Result<u64, ForgeError> {
+        comments::add(&self.calls, repository, number, body).await
+    }
+
+    async fn delete_branch(
+        &self,
+        repository: &RepositoryId,
+        name: &str,
+        expected: &ExpectedHead,
+    ) -> Result<(), ForgeError> {
+        branches::delete(&self.calls, repository, name, expected).await
+    }
+}
+
+#[async_trait]
+impl Conversation for GitlabForge {
+    async fn comments(
+        &self,
+        repository: &RepositoryId,
+        since: Timestamp,
+    ) -> Result<Vec<ForgeComment>, ForgeError> {
+        comments::since(&self.calls, repository, since).await
+    }
+
+    async fn react(
+        &self,
+        repository: &RepositoryId,
+        comment: CommentId,
+        reaction: Reaction,
+    ) -> Result<(), ForgeError> {
+        comments::react(&self.calls, repository, comment, reaction).await
+    }
+
+    async fn permission(&self, repository: &RepositoryId, login: &str) -> Result<Permission, ForgeError> {
+        people::permission(&self.calls, repository, login).await
+    }
+
+    async fn ensure_comment(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        key: &str,
+        body: &str,
+    ) -> Result<u64, ForgeError> {
+        comments::ensure(&self.calls, repository, number, key, body).await
+    }
+
+    async fn set_status(
+        &self,
+        repository: &RepositoryId,
+        oid: &str,
+        status: &Status,
+    ) -> Result<(), ForgeError> {
+        statuses::set(&self.calls, repository, oid, status).await
+    }
+
+    async fn labels(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        labels::arrange(&self.calls, repository, number, asked).await
+    }
+
+    async fn reviewers(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        people::arrange_reviewers(&self.calls, repository, number, asked).await
+    }
+
+    async fn assignees(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        asked: &Asked,
+    ) -> Result<Arranged, ForgeError> {
+        people::arrange_assignees(&self.calls, repository, number, asked).await
+    }
+}

@@ -1,0 +1,248 @@
+//! The parts of GitLab's JSON that are read. Everything else is ignored.
+
+use kubeopt_model::{RepositoryId, Timestamp};
+use serde::Deserialize;
+
+use super::calls::Calls;
+use crate::branch::{BranchHead, Made};
+use crate::draft_title::GITLAB;
+use crate::error::ForgeError;
+use crate::pull_request::{PullRequest, PullRequestState};
+
+/// The least role that may push branches and open merge requests: Developer.
+pub(super) const DEVELOPER: u64 = 30;
+
+/// The least role that decides who may do what: Maintainer.
+pub(super) const MAINTAINER: u64 = 40;
+
+/// The least role that sees the code of a project that is not public: Guest sees only some of it.
+pub(super) const GUEST: u64 = 10;
+
+/// kubeopt's own account.
+#[derive(Deserialize, Debug)]
+pub(super) struct Own {
+    pub(super) id: u64,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    commit_email: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Project {
+    pub(super) id: u64,
+    /// None for a project without a commit.
+    pub(super) default_branch: Option<String>,
+    #[serde(default)]
+    pub(super) archived: bool,
+    #[serde(default)]
+    pub(super) visibility: String,
+    pub(super) permissions: Option<Permissions>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Permissions {
+    project_access: Option<Access>,
+    group_access: Option<Access>,
+}
+
+#[derive(Deserialize)]
+struct Access {
+    #[serde(default)]
+    access_level: u64,
+}
+
+impl Project {
+    /// Whether the token's account has the role to write.
+    pub(super) fn may_write(&self) -> bool {
+        let level = |access: &Option<Access>| access.as_ref().map_or(0, |access| access.access_level);
+        let roles =
+            self.permissions.as_ref().map(|all| level(&all.project_access).max(level(&all.group_access)));
+        !self.archived && roles.is_some_and(|role| role >= DEVELOPER)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Branch {
+    pub(super) commit: Commit,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Commit {
+    pub(super) id: String,
+    #[serde(default)]
+    parent_ids: Option<Vec<String>>,
+    message: String,
+    #[serde(default)]
+    author_email: String,
+    #[serde(default)]
+    committer_email: String,
+}
+
+impl Commit {
+    pub(super) fn into_head(self, own: &Own) -> BranchHead {
+        let is_own = |address: &str| {
+            [&own.email, &own.commit_email].into_iter().any(|email| email.as_deref() == Some(address))
+        };
+        // What GitLab signs it commits as itself.
+        let is_gitlab = self.committer_email.starts_with("noreply@");
+        let made = match (is_own(&self.author_email), is_own(&self.committer_email)) {
+            (true, true) => Made::ByOwn,
+            (true, false) if is_gitlab => Made::ByOwn,
+            (false, true) => Made::CommittedByOwn,
+            (true | false, false) => Made::AsNamed,
+        };
+        BranchHead {
+            oid: self.id,
+            parents: self.parent_ids.unwrap_or_default(),
+            author_email: self.author_email,
+            committer_email: self.committer_email,
+            message: self.message.trim_end().to_owned(),
+            made,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Diff {
+    pub(super) new_path: String,
+    #[serde(default)]
+    pub(super) renamed_file: bool,
+    #[serde(default)]
+    pub(super) deleted_file: bool,
+}
+
+#[derive(Deserialize, Clone)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) path: String,
+    pub(super) mode: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Signature {
+    #[serde(default)]
+    pub(super) verification_status: String,
+}
+
+#[derive(Deserialize, Debug, Clone)]
+pub(super) struct User {
+    pub(super) id: u64,
+    pub(super) username: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Member {
+    #[serde(default)]
+    pub(super) access_level: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Note {
+    pub(super) id: u64,
+    #[serde(default, rename = "type")]
+    pub(super) kind: Option<String>,
+    #[serde(default)]
+    pub(super) body: String,
+    pub(super) author: Option<User>,
+    #[serde(default)]
+    pub(super) system: bool,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Award {
+    pub(super) name: String,
+    pub(super) user: Option<User>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Identified {
+    pub(super) id: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Status {
+    #[serde(default)]
+    pub(super) id: u64,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) status: String,
+    pub(super) description: Option<String>,
+    pub(super) target_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MergeRequest {
+    pub(super) iid: u64,
+    title: String,
+    description: Option<String>,
+    state: String,
+    source_branch: String,
+    target_branch: String,
+    #[serde(default)]
+    source_project_id: Option<u64>,
+    target_project_id: u64,
+    sha: Option<String>,
+    merge_commit_sha: Option<String>,
+    squash_commit_sha: Option<String>,
+    author: Option<User>,
+    #[serde(default)]
+    pub(super) labels: Vec<String>,
+    #[serde(default)]
+    pub(super) assignees: Vec<User>,
+    #[serde(default)]
+    pub(super) reviewers: Vec<User>,
+    created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+impl MergeRequest {
+    /// Comes from a branch of the project itself, not from a fork.
+    pub(super) fn is_own(&self) -> bool {
+        self.source_project_id == Some(self.target_project_id)
+    }
+
+    pub(super) fn into_pull_request(
+        self,
+        calls: &Calls,
+        repository: &RepositoryId,
+    ) -> Result<PullRequest, ForgeError> {
+        let state = match self.state.as_str() {
+            // `locked` is one that is being merged.
+            "opened" | "locked" => PullRequestState::Open,
+            "closed" => PullRequestState::Closed,
+            "merged" => PullRequestState::Merged,
+            _ => {
+                let why = format!("merge request {} has an unknown state", self.iid);
+                return Err(ForgeError::Malformed { why });
+            }
+        };
+        let head_oid = self.sha.unwrap_or_default();
+        // Merged without a commit of its own (fast forward) its last commit is the one on the base.
+        let merged = self.merge_commit_sha.or(self.squash_commit_sha).or_else(|| Some(head_oid.clone()));
+        let mut labels = self.labels;
+        labels.sort();
+        // The address is built here: what people are sent to is not for the answer to choose.
+        let url = calls.page(repository, &["-", "merge_requests", &self.iid.to_string()])?;
+        let (title, is_draft) = GITLAB.read(&self.title);
+        Ok(PullRequest {
+            number: self.iid,
+            title,
+            is_draft,
+            body: self.description.unwrap_or_default(),
+            state,
+            head_branch: self.source_branch,
+            merge_commit: merged.filter(|oid| state == PullRequestState::Merged && !oid.is_empty()),
+            head_oid,
+            base: self.target_branch,
+            author: self.author.map(|author| author.username).unwrap_or_default(),
+            labels,
+            created_unix_s: self.created_at.as_second(),
+            updated_unix_s: self.updated_at.as_second(),
+            url: url.into(),
+        })
+    }
+}
