@@ -15,6 +15,7 @@ mod publish;
 mod withdrawn;
 
 pub(crate) use marked::selector;
+pub(crate) use merges::is_overdue;
 pub use merges::{Merge, Merges, Sync};
 pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};

@@ -27,10 +27,8 @@ fn refused(cases: &[(&str, &str, &str)], around: impl Fn(&str) -> String, line: 
 fn github_is_reached_as_an_account_or_as_an_app() {
     let github = |keys: &str| {
         let config = read(&format!("forges: [{{name: a, type: github, {keys}}}]")).unwrap();
-        match &config.forges[0].kind {
-            ForgeKind::Github { url, auth } => (url.to_string(), auth.clone()),
-            other => panic!("{other:?}"),
-        }
+        let ForgeKind::Github { url, auth } = &config.forges[0].kind else { panic!("{config:?}") };
+        (url.to_string(), auth.clone())
     };
     let (url, auth) = github("tokenFile: /t");
     assert_eq!((url.as_str(), auth), ("https://github.com/", GithubSignIn::Token("/t".into())));

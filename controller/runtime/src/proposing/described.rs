@@ -48,12 +48,14 @@ impl Edges {
             sites.trace(&change_set.repository, &change_set.base).ok_or_else(|| unread(change_set))?;
         let left_alone = left_beside(change_set, left);
         let prices = basis(&seen.prices, [&change_set.cluster]);
+        let explanations = self.explanations(change_set, seen);
         let input = PullRequestInput {
             cluster: &change_set.cluster,
             group: &change_set.group,
             label: &change_set.label,
             base: &change_set.base,
             recommendations: &change_set.recommendations,
+            explanations: &explanations,
             left_alone: &left_alone,
             noticed: &sites.notes,
             verifications,
