@@ -95,10 +95,10 @@ impl GithubConfig {
     }
 }
 
-/// GitHub.
-#[derive(Debug)]
+/// GitHub. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct GithubForge {
-    calls: Calls,
+    calls: Arc<Calls>,
 }
 
 impl GithubForge {
@@ -118,7 +118,7 @@ impl GithubForge {
         })?;
         let transport = Arc::new(Transport::new(client, Pacing::new(config.write_gap)));
         let access = Access::new(config.auth, Arc::clone(&transport), places.rest.clone());
-        Ok(Self { calls: Calls::new(transport, Arc::new(access), places) })
+        Ok(Self { calls: Arc::new(Calls::new(transport, Arc::new(access), places)) })
     }
 
     /// The token that reads and writes a repository over HTTPS, with any user name that is not empty. For a GitHub App it

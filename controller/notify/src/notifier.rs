@@ -74,9 +74,15 @@ impl Notifier {
 
     /// Queues a notice for every receiver that wants it. Never waits.
     pub fn notify(&self, notice: &Notice) {
+        self.notify_those(notice, |_| true);
+    }
+
+    /// The same for the receivers of these names alone.
+    pub fn notify_those(&self, notice: &Notice, is_meant: impl Fn(&str) -> bool) {
         let now = (self.clock)();
         let mut queue = self.queue();
-        for destination in self.destinations.iter().filter(|destination| destination.filter.passes(notice)) {
+        let wants = |it: &&Destination| it.filter.passes(notice) && is_meant(&it.name);
+        for destination in self.destinations.iter().filter(wants) {
             queue.push(&destination.name, notice.clone(), now);
         }
     }

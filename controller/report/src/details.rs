@@ -1,6 +1,7 @@
-//! The collapsed section of one recommendation: charts, evidence, reasons, and the very lines. Knows nothing of the
+//! The collapsed section of one recommendation: why in words, charts, evidence, reasons, and the very lines. Knows nothing of the
 //! rest of the body.
 
+use kubeopt_model::explanation::Explanation;
 use kubeopt_model::quantity::{Field, Resource};
 use kubeopt_model::recommendation::{
     Member, Recommendation, SiteAddition, SiteChange, SitePatch, SiteRemoval,
@@ -21,10 +22,14 @@ const MEMBERS_SHOWN_MAX: usize = 5;
 const REASONS_SHOWN_MAX: usize = 20;
 const FEEDS_SHOWN_MAX: usize = 5;
 
+/// How a credit begins that names a model; whoever looks for one in a body finds it by this.
+pub const MODEL_CREDIT: &str = "worded by the model ";
+
 #[derive(Serialize)]
 struct DetailsView {
     subject: String,
     headline: String,
+    explanation: Option<ExplanationView>,
     charts: Vec<String>,
     /// Some request is created: its chart shows none of today.
     creates: bool,
@@ -34,6 +39,15 @@ struct DetailsView {
     reasons: Vec<ReasonView>,
     left: Vec<ReasonView>,
     edits: Vec<EditView>,
+}
+
+/// Why, in words: of kubeopt or of a model, and the credit says whose.
+#[derive(Serialize)]
+struct ExplanationView {
+    summary: String,
+    risks: Vec<String>,
+    confidence: String,
+    credit: String,
 }
 
 #[derive(Serialize)]
@@ -56,16 +70,20 @@ struct EditView {
     feeds_left_out: usize,
 }
 
-/// One section per recommendation.
+/// One section per recommendation; explanations are in their order, and may be fewer.
 pub(crate) fn details(
     templates: &Templates,
     recommendations: &[Recommendation],
+    explanations: &[Option<Explanation>],
 ) -> Result<Vec<String>, ReportError> {
+    let explained = explanations.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     recommendations
         .iter()
-        .filter_map(|recommendation| Some((recommendation, recommendation.members.first()?)))
-        .map(|(recommendation, first)| {
-            let view = details_view(recommendation, first);
+        .zip(explained)
+        .filter_map(|(recommendation, why)| Some((recommendation, recommendation.members.first()?, why)))
+        .map(|(recommendation, first, why)| {
+            let view =
+                DetailsView { explanation: why.map(explanation), ..details_view(recommendation, first) };
             Ok(templates.render("pull-request/details.md.tera", &view)?.trim().to_owned())
         })
         .collect()
@@ -101,6 +119,7 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
     DetailsView {
         subject,
         headline: headline(recommendation),
+        explanation: None,
         charts: charts(recommendation),
         creates: !recommendation.additions.is_empty()
             || recommendation.patches.iter().any(|patch| patch.value.before.is_none()),
@@ -141,6 +160,15 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
             .chain(recommendation.patches.iter().map(patch))
             .chain(recommendation.targets.iter().map(target))
             .collect(),
+    }
+}
+
+fn explanation(why: &Explanation) -> ExplanationView {
+    ExplanationView {
+        summary: why.summary.clone(),
+        risks: why.risks.iter().map(|risk| risk.text.clone()).collect(),
+        confidence: why.confidence.to_string(),
+        credit: why.worded_by.to_string(),
     }
 }
 

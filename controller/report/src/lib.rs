@@ -34,6 +34,7 @@ mod page_files;
 pub use bill::bill_line;
 pub use chart::UsageChart;
 pub use comment::{Comment, comment_text};
+pub use details::MODEL_CREDIT;
 pub use diff::{FileDiff, diff_files, unified_diff};
 pub use error::ReportError;
 pub use marker::marker;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use kubeopt_model::cost::{Prices, ProposedBill};
+use kubeopt_model::explanation::Explanation;
 use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker, rollback_of};
 use kubeopt_model::{ClusterName, NoRecommendation, Recommendation, Verification};
 use serde::Serialize;
@@ -38,6 +39,8 @@ pub struct PullRequestInput<'a> {
     pub base: &'a str,
     /// What changes; never empty. The order is kept, and what comes first keeps its details longest.
     pub recommendations: &'a [Recommendation],
+    /// Why the values of each are right, in the same order; none where nothing is said.
+    pub explanations: &'a [Option<Explanation>],
     /// What was looked at and left as it is: subject (`payments/deploy/web` or with `/container`), reason.
     pub left_alone: &'a [(String, NoRecommendation)],
     /// Further sentences about what was seen, without a full stop.
@@ -93,7 +96,7 @@ pub fn describe(templates: &Templates, input: &PullRequestInput<'_>) -> Result<D
     let (conventional, workloads) = (input.conventional_title, workload_count(input));
     let takes_back = rollback_of(input.group);
     let title = title(templates, conventional, input.label, workloads, cost.monthly_money, takes_back)?;
-    let details = details(templates, input.recommendations)?;
+    let details = details(templates, input.recommendations, input.explanations)?;
     let body = fit(templates, body_view(input, cost, &marker), details)?;
     let commit_message = commit_message(templates, input, &title, &marker)?;
     Ok(Described { title, body, commit_message, marker })

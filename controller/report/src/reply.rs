@@ -75,7 +75,7 @@ const UNLINKED: &str = "#&#8203;";
 /// # Errors
 /// As [`reply_text`].
 pub fn explained(templates: &Templates, recommendation: &Recommendation) -> Result<String, ReportError> {
-    Ok(details(templates, std::slice::from_ref(recommendation))?.concat())
+    Ok(details(templates, std::slice::from_ref(recommendation), &[])?.concat())
 }
 
 #[cfg(test)]

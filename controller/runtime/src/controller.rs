@@ -1,4 +1,10 @@
-//! The controller: passes at an interval, one leader, health and metrics beside it, a graceful end.
+//! The controller: passes at an interval or when somebody asks, one leader, health, metrics, webhooks and notices beside
+//! it, a graceful end.
+
+mod asking;
+mod received;
+mod telling;
+mod waking;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,21 +14,21 @@ use kubeopt_api::Config;
 use kubeopt_cluster::{Cluster, Leadership, LeaseTiming, Watches};
 use kubeopt_history::RecordedState;
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
-use kubeopt_observe::STEP_S;
 use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
-use kubeopt_server::{App, Metrics, Readiness};
+use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
 use crate::edges::{Edges, FactsSource, GitAccess, Permit};
 use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
+use asking::Asking;
+use received::Received;
+use telling::{Telling, deliver};
+use waking::{Waking, rest_until_needed};
 
 /// The first answer of all watches is expected within this time; kinds that miss it are told as unseen.
 const SYNC_DEADLINE: Duration = Duration::from_secs(60);
-
-/// How often comments are looked for between passes. A list that did not change costs a forge next to nothing.
-const LISTEN_EVERY: Duration = Duration::from_secs(60);
 
 /// Longest pause after a pass that failed as a whole.
 const RETRY_MAX: Duration = Duration::from_secs(300);
@@ -87,16 +93,29 @@ pub async fn run(
             "set `server.listen` of kubeopt.yaml to a free address",
         )
     })?;
-    let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None };
+    let waking = Arc::new(Waking::default());
+    let webhooks = Received::of(&config.forges, Arc::clone(&waking));
+    let webhooks = webhooks.map(|received| WebhookDoor::new(Arc::new(received)));
+    let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None, webhooks };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
-    let result =
-        passes(&edges, config, until, stop, &Instruments { metrics, readiness }, leadership.as_deref()).await;
+    let (over, is_over) = watch::channel(false);
+    let delivering =
+        edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
+    let (telling, asking) = (Telling::of(&edges), Asking::default());
+    let instruments = Instruments { metrics, readiness, waking, telling, asking };
+    let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
     if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
     {
         tracing::warn!(error = %error.problem(), "the lease was not given away; it lapses by itself");
+    }
+    instruments.asking.stop();
+    if let Some(delivering) = delivering {
+        // Nobody listens where it has ended by itself, which it does not.
+        let _ = over.send(true);
+        let _ = delivering.await;
     }
     server.abort();
     result
@@ -105,6 +124,9 @@ pub async fn run(
 struct Instruments {
     metrics: Arc<Metrics>,
     readiness: Readiness,
+    waking: Arc<Waking>,
+    telling: Telling,
+    asking: Asking,
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -155,7 +177,7 @@ async fn passes(
                 () = stopped(stop.clone()) => break,
             }
         }
-        let begun = std::time::Instant::now();
+        let begun = tokio::time::Instant::now();
         let outcome = one_pass(edges, instruments).await;
         count_forge_requests(&instruments.metrics, edges);
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
@@ -165,55 +187,9 @@ async fn passes(
         // From start to start, as `passes.every` says; a pass that took longer is followed by the next at once.
         let rest = every.saturating_sub(begun.elapsed());
         let pause = if outcome.is_ok() { rest } else { back_off(failures).min(every) };
-        rest_until_needed(edges, pause, &mut stop).await;
+        rest_until_needed(edges, begun, pause, &instruments.waking, &mut stop).await;
     }
     Ok(())
-}
-
-/// Waits for the next pass, which comes early when people ask for something, and samples meanwhile what only tells of the
-/// moment.
-async fn rest_until_needed(edges: &Edges, pause: Duration, stop: &mut watch::Receiver<bool>) {
-    let until = tokio::time::Instant::now() + pause;
-    let mut listen_at = tokio::time::Instant::now() + LISTEN_EVERY;
-    loop {
-        let now = tokio::time::Instant::now();
-        let left = until.saturating_duration_since(now);
-        let to_sample = until_next_sample(Timestamp::now());
-        let to_listen = listen_at.saturating_duration_since(now);
-        tokio::select! {
-            () = tokio::time::sleep(left.min(to_sample).min(to_listen)) => {}
-            _ = stop.changed() => return,
-        }
-        if left <= to_sample.min(to_listen) {
-            return;
-        }
-        let is_asked = tokio::select! {
-            is_asked = look_around(edges, to_sample <= to_listen) => is_asked,
-            _ = stop.changed() => return,
-        };
-        if is_asked {
-            tracing::info!("somebody asks for something: the next pass begins");
-            return;
-        }
-        if to_listen < to_sample {
-            listen_at = tokio::time::Instant::now() + LISTEN_EVERY;
-        }
-    }
-}
-
-/// Takes a sample, or looks whether people ask for something; gives whether they do.
-async fn look_around(edges: &Edges, samples: bool) -> bool {
-    if samples {
-        edges.sample(Timestamp::now()).await;
-        return false;
-    }
-    edges.is_asked(Timestamp::now()).await
-}
-
-/// Until the middle of the next step: one that comes late by some seconds is then still of its step.
-fn until_next_sample(now: Timestamp) -> Duration {
-    let into_step = (now.as_second() - STEP_S / 2).rem_euclid(STEP_S);
-    Duration::from_secs((STEP_S - into_step).unsigned_abs())
 }
 
 /// 5 s, 10 s, 20 s, ... up to five minutes.
@@ -228,6 +204,8 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
     match pass(edges, now).await {
         Ok(report) => {
             log_report(&report);
+            instruments.telling.after_pass(edges, &report);
+            instruments.asking.after_pass(edges, &report, &instruments.metrics);
             measure(&instruments.metrics, &report);
             measure_pull_requests(&instruments.metrics, edges, &report).await;
             count(instruments, PassResult::Done, begun);
@@ -242,6 +220,7 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
                 "{}",
                 problem.text
             );
+            instruments.telling.after_failure(&problem, now);
             count(instruments, PassResult::Failed, begun);
             instruments.readiness.not_ready(vec![problem.clone()]);
             Err(problem)
@@ -331,23 +310,11 @@ fn count_forge_requests(metrics: &Metrics, edges: &Edges) {
     for (name, edge) in &edges.forges {
         let by_git = match &edge.git {
             GitAccess::Http { client, .. } => client.take_tally(),
+            GitAccess::Renewed { clients, .. } => clients.take_tally(),
             GitAccess::Ssh { .. } | GitAccess::Local => Vec::new(),
         };
         for (status, number) in edge.forge.take_tally().into_iter().chain(by_git) {
             metrics.count_forge_requests(name.as_str(), status, number);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_are_taken_in_the_middle_of_each_step() {
-        for (second, seconds) in [(0, 150), (149, 1), (150, 300), (151, 299), (299, 151), (300, 150)] {
-            let now = Timestamp::from_second(1_795_341_600 + second).unwrap();
-            assert_eq!(until_next_sample(now), Duration::from_secs(seconds), "{second}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where the world begins: clusters, metrics, stores, repositories and forges, as one value that a pass is given.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kubeopt_api::PolicyFile;
@@ -17,8 +17,10 @@ use kubeopt_model::{
     WorkloadId,
 };
 use kubeopt_net::{Client, Url};
+use kubeopt_notify::Notifier;
 use kubeopt_observe::MetricsSource;
 use kubeopt_policy::codeowners::Dialect;
+use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
@@ -78,6 +80,19 @@ pub struct ForgeEdge {
     pub code_owners: Dialect,
 }
 
+/// Clients to the repositories of a forge whose credentials end.
+#[async_trait]
+pub trait GitClients: Send + Sync {
+    /// A client whose credentials hold for longer than a fetch takes.
+    ///
+    /// # Errors
+    /// When the forge gives no credentials for this repository.
+    async fn client(&self, repository: &RepositoryId) -> Result<Client, Problem>;
+
+    /// What came of the requests of all clients since the last call.
+    fn take_tally(&self) -> Vec<(Option<u16>, u64)>;
+}
+
 /// How Git reaches the repositories of a forge.
 pub enum GitAccess {
     /// Clone URLs of the forge, through the client that holds its credentials.
@@ -86,6 +101,13 @@ pub enum GitAccess {
         base: Url,
         /// The client.
         client: Client,
+    },
+    /// Clone URLs of the forge, with credentials that are asked for anew before they end.
+    Renewed {
+        /// Base address of the forge.
+        base: Url,
+        /// The clients.
+        clients: Box<dyn GitClients>,
     },
     /// ssh, with a private key and pinned host keys.
     Ssh {
@@ -154,6 +176,10 @@ pub struct Edges {
     pub talk: Memory,
     /// When watches are looked at next.
     pub watches: Watches,
+    /// Who tells people outside the forge; none where nobody is to be told.
+    pub notifier: Option<Arc<Notifier>>,
+    /// Who words texts; none where kubeopt's own sentences are all.
+    pub words: Option<Arc<ModelExplainer>>,
     /// May it write?
     pub permit: Box<dyn Permit>,
     /// Who is told how far a pass is.
@@ -202,6 +228,8 @@ impl Edges {
             policies: KnownPolicies::default(),
             talk: Memory::default(),
             watches: Watches::default(),
+            notifier: None,
+            words: None,
             permit: Box::new(Alone),
             progress: Box::new(Quiet),
         }
@@ -241,10 +269,10 @@ impl Edges {
                 Location::Local(facts.clone_url.into())
             }
             GitAccess::Http { base, client } => {
-                let mut url = base.clone();
-                let path = format!("{}/{}/{}.git", base.path().trim_end_matches('/'), id.owner, id.name);
-                url.set_path(&path);
-                Location::Http { url, client: client.clone() }
+                Location::Http { url: clone_url(base, id), client: client.clone() }
+            }
+            GitAccess::Renewed { base, clients } => {
+                Location::Http { url: clone_url(base, id), client: clients.client(id).await? }
             }
             GitAccess::Ssh { base, client } => {
                 Location::Ssh { address: base.repository(&id.owner, &id.name), client: client.clone() }
@@ -263,4 +291,10 @@ impl Edges {
             Problem::new(crate::codes::NOT_CONFIGURED, text, "add it to `forges:` of kubeopt.yaml")
         })
     }
+}
+
+fn clone_url(base: &Url, id: &RepositoryId) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{}/{}.git", base.path().trim_end_matches('/'), id.owner, id.name));
+    url
 }

@@ -3,7 +3,8 @@
 //! [`pipeline`] is the pass on one screen. Its stages: [`seen`] observes, [`located`] finds sites through [`tracing`],
 //! [`proposing`] recommends, admits, edits, proves and describes, [`publishing`] talks to the forge and follows what became
 //! of it, [`talking`] hears what people say there and answers,
-//! [`watching`] compares what was before a merge with what came after, and `record` writes it down. [`edges`] is the world that a pass is given, and [`wiring`] makes it. Commands that
+//! [`watching`] compares what was before a merge with what came after, [`wording`] says in words why a value is right,
+//! [`noticing`] what of a pass people are told outside the forge, and `record` writes it down. [`edges`] is the world that a pass is given, and [`wiring`] makes it. Commands that
 //! need none of it are in [`offline`].
 //!
 //! Folders know each other in one direction: [`tracing`] <- [`proposing`] <- [`publishing`] <-
@@ -21,6 +22,7 @@ pub mod explain;
 pub mod get_sources;
 pub mod history;
 pub mod located;
+pub mod noticing;
 pub mod offline;
 pub mod orders;
 pub mod outlook;
@@ -39,6 +41,7 @@ pub mod talking;
 pub mod tracing;
 pub mod watching;
 pub mod wiring;
+pub mod wording;
 
 pub use kubeopt_gitops::render::Sandbox;
 pub use kubeopt_report::escape::terminal_line;
@@ -81,8 +84,10 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
         kubeopt_history::codes::CODES,
         kubeopt_manifest::CODES,
         kubeopt_net::codes::CODES,
+        kubeopt_notify::codes::CODES,
         kubeopt_observe::codes::CODES,
         kubeopt_policy::CODES,
+        kubeopt_reason::codes::CODES,
         kubeopt_report::codes::CODES,
         kubeopt_server::codes::CODES,
     ]

@@ -47,6 +47,12 @@ pub(crate) fn windows_of(usage: &ContainerUsage) -> Option<LoadWindows> {
     load_windows(&cpu_hours(usage)).map(|windows| windows.load())
 }
 
+/// The seasons of a container's CPU, the strongest first: after how many hours it comes again, and the part of the last week
+/// that this explains, 0 to 1.
+pub(crate) fn seasons_of(usage: &ContainerUsage) -> Vec<(usize, f64)> {
+    seasons(&cpu_hours(usage)).iter().map(|season| (season.period_hours, season.explained)).collect()
+}
+
 /// The 95th percentile of each hour: a single burst makes no hour busy.
 fn cpu_hours(usage: &ContainerUsage) -> Hours {
     Hours::of(usage.cpu_hours.iter(), |point| point.p95)

@@ -18,6 +18,7 @@ mod publish;
 mod withdrawn;
 
 pub(crate) use marked::selector;
+pub(crate) use merges::is_overdue;
 pub use merges::{Merge, Merges, Sync};
 pub(crate) use order::{Earlier, Places, in_order};
 pub(crate) use publish::own_pull_requests;

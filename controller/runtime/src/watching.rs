@@ -11,6 +11,7 @@ mod tell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use kubeopt_api::PolicyFile;
 use kubeopt_commands::Wish;
 use kubeopt_model::outcome::{Confounder, Outcome, RevertOn, Settled, Watched, WindowSigns};
 use kubeopt_model::policy::{EffectivePolicy, RevertMode};
@@ -56,6 +57,16 @@ pub struct Watching {
     pub waiting: Vec<(RepositoryId, u64)>,
     /// What could not be read.
     pub problems: Vec<Problem>,
+}
+
+/// The policy that a merge is followed under.
+pub(crate) fn policy_of_merge(
+    operator: Option<&PolicyFile>,
+    merge: &Merge,
+    seen: &Seen,
+    sites: &Sites,
+) -> EffectivePolicy {
+    policy_of(operator, merge, &changed(&merge.marker, seen), sites)
 }
 
 impl Edges {

@@ -1,32 +1,35 @@
 //! From configuration and flags to [`Edges`]: the only place that makes clients and opens stores.
 
+mod app_git;
 mod charts;
+mod forges;
 mod git;
 mod metrics;
+mod notices;
 mod prices;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use kubeopt_api::Config;
-use kubeopt_api::config::{ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind, SandboxLevel};
+use kubeopt_api::config::{ClusterConfig, DatabaseConfig, SandboxLevel};
 use kubeopt_cluster::{Cluster, ClusterConnect};
-use kubeopt_forge::{GiteaConfig, GiteaForge, LocalForge};
 use kubeopt_gitops::render::{HelmBinary, KustomizeBinary, Renderer, Sandbox};
 use kubeopt_history::{
     HistoryError, Journal, MemoryUsage, PostgresJournal, PostgresPlace, SqliteJournal, UsageStore,
 };
 use kubeopt_model::policy::DEFAULT_HISTORY_SECONDS;
-use kubeopt_model::{ClusterFacts, ForgeName, Namespace, Problem};
-use kubeopt_net::{Environment, SecretSource, Url};
-use kubeopt_policy::codeowners::Dialect;
+use kubeopt_model::{ClusterFacts, Namespace, Problem};
+use kubeopt_net::Environment;
 
 use crate::codes;
-use crate::edges::{ClusterEdge, Edges, FactsSource, ForgeEdge, GitAccess, Kept, Selection};
+use crate::edges::{ClusterEdge, Edges, FactsSource, Kept, Selection};
 use crate::progress::Progress;
 
 pub use charts::charts;
+pub use forges::local_edge;
 
 /// What people are told of usage that comes from metrics-server.
 const MOMENTS_ONLY: &str = "metrics-server: samples since kubeopt runs, none of the past; no peaks between samples, no throttling, no OOM kills";
@@ -147,7 +150,7 @@ pub async fn wire(
     }
     let mut forges = BTreeMap::new();
     for forge in &config.forges {
-        forges.insert(forge.name.clone(), forge_edge(forge).map_err(one)?);
+        forges.insert(forge.name.clone(), forges::forge_edge(forge).map_err(one)?);
     }
     let history: Box<dyn UsageStore> = match keep {
         Keep::Nothing => Box::new(MemoryUsage::default()),
@@ -177,6 +180,8 @@ pub async fn wire(
         selection,
         shown,
         history_seconds,
+        notifier: notices::notifier(&config.notifications).map_err(one)?,
+        words: words::words(config.reasoning.as_ref()).await.map_err(one)?,
         progress,
         ..Edges::of(Kept { history, journal, git, renderer })
     })
@@ -259,44 +264,6 @@ pub struct Listed(pub Cluster);
 impl FactsSource for Listed {
     async fn facts(&self) -> Result<ClusterFacts, Problem> {
         self.0.list_once().await.map_err(|error| error.problem())
-    }
-}
-
-fn forge_edge(forge: &ForgeConfig) -> Result<ForgeEdge, Problem> {
-    match &forge.kind {
-        ForgeKind::Gitea { url, token_file } | ForgeKind::Forgejo { url, token_file } => {
-            let token = SecretSource::File(token_file.clone());
-            let gitea = GiteaForge::new(GiteaConfig::new(url.clone(), token.clone()))
-                .map_err(|error| error.problem())?;
-            let git = match &forge.ssh {
-                Some(ssh) => git::over_ssh(ssh)?,
-                None => git::over_http(url, token)?,
-            };
-            Ok(ForgeEdge { forge: Box::new(gitea), host: host(url), git, code_owners: Dialect::Gitea })
-        }
-        ForgeKind::Local { path } => {
-            let local = LocalForge::open(path.clone()).map_err(|error| error.problem())?;
-            Ok(local_edge(local, &forge.name))
-        }
-    }
-}
-
-/// The edge of a local forge.
-pub fn local_edge(forge: LocalForge, name: &ForgeName) -> ForgeEdge {
-    ForgeEdge {
-        forge: Box::new(forge),
-        host: name.to_string(),
-        git: GitAccess::Local,
-        code_owners: Dialect::GitHub,
-    }
-}
-
-/// Host and port, as they stand in clone URLs.
-fn host(url: &Url) -> String {
-    match (url.host_str(), url.port()) {
-        (Some(host), Some(port)) => format!("{host}:{port}"),
-        (Some(host), None) => host.to_owned(),
-        (None, _) => String::new(),
     }
 }
 

@@ -12,4 +12,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-SRV-008", "a request took too long"),
     ("E-SRV-009", "a comment that is empty or longer than 20,000 characters"),
     ("E-SRV-010", "a fault of kubeopt while it answered"),
+    ("E-SRV-011", "a peer sends more deliveries of webhooks than it may"),
+    ("E-SRV-012", "a delivery of a webhook is larger than 1 MiB"),
+    ("E-SRV-013", "the body of a delivery came too slowly"),
+    ("E-SRV-014", "a delivery is not proven to be of its forge"),
+    ("E-SRV-015", "a delivery that its forge signed cannot be read"),
+    ("E-SRV-016", "a delivery cannot be taken now"),
 ];

@@ -54,11 +54,24 @@ pub(crate) enum Refusal {
     WrongComment,
     #[error("kubeopt failed while it answered")]
     Fault,
+    #[error("too many deliveries")]
+    TooMany,
+    #[error("a delivery has at most 1 MiB")]
+    TooLarge,
+    #[error("the delivery came too slowly")]
+    SlowBody,
+    // Says nothing of what was wrong: who forges would learn from it.
+    #[error("not taken")]
+    Unproven,
+    #[error("the delivery cannot be read")]
+    UnreadableDelivery,
+    #[error("no delivery can be taken now")]
+    Busy,
 }
 
 impl Refusal {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::NothingHere,
         Self::ForeignHost,
         Self::ForeignOrigin,
@@ -67,6 +80,12 @@ impl Refusal {
         Self::TooSlow,
         Self::WrongComment,
         Self::Fault,
+        Self::TooMany,
+        Self::TooLarge,
+        Self::SlowBody,
+        Self::Unproven,
+        Self::UnreadableDelivery,
+        Self::Busy,
     ];
 
     pub(crate) fn code(self) -> &'static str {
@@ -79,6 +98,12 @@ impl Refusal {
             Self::TooSlow => "E-SRV-008",
             Self::WrongComment => "E-SRV-009",
             Self::Fault => "E-SRV-010",
+            Self::TooMany => "E-SRV-011",
+            Self::TooLarge => "E-SRV-012",
+            Self::SlowBody => "E-SRV-013",
+            Self::Unproven => "E-SRV-014",
+            Self::UnreadableDelivery => "E-SRV-015",
+            Self::Busy => "E-SRV-016",
         }
     }
 
@@ -91,6 +116,12 @@ impl Refusal {
             Self::UnreadableForm | Self::WrongComment => StatusCode::BAD_REQUEST,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
             Self::Fault => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::Unproven => StatusCode::UNAUTHORIZED,
+            Self::UnreadableDelivery => StatusCode::BAD_REQUEST,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -98,9 +129,10 @@ impl Refusal {
         match self {
             Self::NothingHere => "Nothing here",
             Self::ForeignHost | Self::ForeignOrigin | Self::WrongToken => "Refused",
-            Self::UnreadableForm | Self::WrongComment => "Not understood",
-            Self::TooSlow => "Too slow",
+            Self::UnreadableForm | Self::WrongComment | Self::UnreadableDelivery => "Not understood",
+            Self::TooSlow | Self::SlowBody => "Too slow",
             Self::Fault => "A fault of kubeopt",
+            Self::TooMany | Self::TooLarge | Self::Unproven | Self::Busy => "Not taken",
         }
     }
 
@@ -112,6 +144,15 @@ impl Refusal {
             Self::UnreadableForm => "load the page again and send the form from there, with less text",
             Self::TooSlow => "load the page again to see what was done",
             Self::WrongComment => "go back and write a shorter or longer comment",
+            Self::TooMany | Self::Busy => "nothing has to be done: kubeopt looks around by itself",
+            Self::TooLarge => "send events of pull requests and comments only; pushes are not needed",
+            Self::SlowBody => "check the network between the forge and kubeopt",
+            Self::Unproven => {
+                "set the secret of the webhook to what `webhooks.secretFile` of kubeopt.yaml holds"
+            }
+            Self::UnreadableDelivery => {
+                "let the webhook send JSON, of the kind of forge that kubeopt.yaml says"
+            }
             Self::Fault => "look into the log of kubeopt and report this with what stands there",
         };
         Problem::new(self.code(), self.to_string(), help)

@@ -19,6 +19,8 @@ pub const METRICS: &[(&str, &str)] = &[
     ("kubeopt_build_info", "Version and commit of this binary"),
     ("kubeopt_forge_requests_total", "Requests to forges, by forge and class of answer"),
     ("kubeopt_last_pass_timestamp_seconds", "When the last pass ended, in seconds since the epoch"),
+    ("kubeopt_notices_total", "Deliveries of notices to their receivers, by result"),
+    ("kubeopt_notices_waiting", "Deliveries of notices that wait, those that failed among them"),
     ("kubeopt_pass_duration_seconds", "Duration of passes"),
     ("kubeopt_passes_total", "Passes, by result"),
     ("kubeopt_problems_total", "Problems met, by code; docs/errors.md explains each"),
@@ -30,6 +32,7 @@ pub const METRICS: &[(&str, &str)] = &[
         "kubeopt_savings_dollars",
         "Requested capacity that open and merged pull requests save, US dollars a month, by basis",
     ),
+    ("kubeopt_webhooks_total", "Deliveries of webhooks, by forge and result"),
 ];
 
 /// A closed set of label values, written in lower case.
@@ -83,6 +86,32 @@ label_values! {
 }
 
 label_values! {
+    /// What came of a delivery of a webhook.
+    WebhookResult {
+        /// It is the forge's, and new.
+        Taken => "taken",
+        /// It was taken before.
+        Repeated => "repeated",
+        /// It is not proven to be the forge's.
+        Forged => "forged",
+        /// Too large, too slow, too many, not readable.
+        Refused => "refused",
+    }
+}
+
+label_values! {
+    /// What came of sending a notice to a receiver.
+    NoticeResult {
+        /// It arrived.
+        Delivered => "delivered",
+        /// It did not, and is sent again unless it is given up.
+        Failed => "failed",
+        /// It became a dead letter.
+        GivenUp => "given_up",
+    }
+}
+
+label_values! {
     /// What came of a request.
     Answer {
         /// 1xx, 2xx and 3xx
@@ -118,6 +147,17 @@ struct ForgeLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    forge: String,
+    result: WebhookResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoticeLabels {
+    result: NoticeResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ProblemLabels {
     code: String,
 }
@@ -136,6 +176,9 @@ pub struct Metrics {
     pull_requests: Family<PullRequestLabels, Gauge>,
     savings_dollars: Family<SavingsLabels, Gauge<f64, AtomicU64>>,
     problems: Family<ProblemLabels, Counter>,
+    webhooks: Family<WebhookLabels, Counter>,
+    notices: Family<NoticeLabels, Counter>,
+    notices_waiting: Gauge,
 }
 
 impl Metrics {
@@ -155,6 +198,9 @@ impl Metrics {
             pull_requests: Family::default(),
             savings_dollars: Family::default(),
             problems: Family::default(),
+            webhooks: Family::default(),
+            notices: Family::default(),
+            notices_waiting: Gauge::default(),
         };
         metrics.register(version, commit);
         metrics
@@ -192,6 +238,21 @@ impl Metrics {
     /// A problem was met; `code` is one of docs/errors.md, a closed set.
     pub fn count_problem(&self, code: &str) {
         self.problems.get_or_create(&ProblemLabels { code: code.to_owned() }).inc();
+    }
+
+    /// A delivery of a webhook came; `forge` is the name of a configured one, never what a peer calls it.
+    pub fn count_webhook(&self, forge: &str, result: WebhookResult) {
+        self.webhooks.get_or_create(&WebhookLabels { forge: forge.to_owned(), result }).inc();
+    }
+
+    /// So many notices were sent with this result.
+    pub fn count_notices(&self, result: NoticeResult, number: u64) {
+        self.notices.get_or_create(&NoticeLabels { result }).inc_by(number);
+    }
+
+    /// So many notices wait now.
+    pub fn set_notices_waiting(&self, number: i64) {
+        self.notices_waiting.set(number);
     }
 
     /// So many pull requests are in this state now.
@@ -253,6 +314,9 @@ impl Metrics {
         registry.register("pull_requests", help("kubeopt_pull_requests"), self.pull_requests.clone());
         registry.register("savings_dollars", help("kubeopt_savings_dollars"), self.savings_dollars.clone());
         registry.register("problems", help("kubeopt_problems_total"), self.problems.clone());
+        registry.register("webhooks", help("kubeopt_webhooks_total"), self.webhooks.clone());
+        registry.register("notices", help("kubeopt_notices_total"), self.notices.clone());
+        registry.register("notices_waiting", help("kubeopt_notices_waiting"), self.notices_waiting.clone());
     }
 }
 
@@ -275,6 +339,9 @@ mod tests {
         metrics.count_problem("E-OBS-001");
         metrics.count_forge_requests("a\"b\n", Some(503), 1);
         metrics.count_forge_requests("gitea", None, 1);
+        metrics.count_webhook("gitea", WebhookResult::Forged);
+        metrics.count_notices(NoticeResult::GivenUp, 2);
+        metrics.set_notices_waiting(3);
         let text = metrics.text().unwrap();
         for (name, help) in METRICS {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");
@@ -286,6 +353,9 @@ mod tests {
             "kubeopt_build_info{version=\"1.2.3\",commit=\"abc\"} 1",
             "kubeopt_forge_requests_total{forge=\"a\\\"b\\n\",answer=\"fault\"} 1",
             "kubeopt_forge_requests_total{forge=\"gitea\",answer=\"missing\"} 1",
+            "kubeopt_webhooks_total{forge=\"gitea\",result=\"forged\"} 1",
+            "kubeopt_notices_total{result=\"given_up\"} 2",
+            "kubeopt_notices_waiting 3",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_passes_total{result=\"done\"} 1",
             "kubeopt_prometheus_samples_total 2100000",

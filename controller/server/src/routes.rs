@@ -1,4 +1,4 @@
-//! Which address leads where. Health and metrics are for the cluster; pages, where there are any, for this machine.
+//! Which address leads where. Health and metrics are for the cluster, webhooks for forges; pages, where there are any, for this machine.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::pages::{Page, Pages, PullRequestAt};
 use crate::readiness::Readiness;
 use crate::token::FormToken;
+use crate::webhooks::{self, WebhookDoor};
 
 /// Largest body: a comment of 20,000 characters, percent-encoded.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -32,6 +33,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The local forge and the token of its forms, where there is one.
     pub pages: Option<(Arc<dyn Pages>, FormToken)>,
+    /// Webhooks of forges, where some are configured.
+    pub webhooks: Option<WebhookDoor>,
 }
 
 /// The routes of an app, guards included.
@@ -40,7 +43,11 @@ pub fn router(app: App) -> Router {
         .route("/livez", get(|| async { Json(serde_json::json!({"alive": true})) }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state((app.readiness, app.metrics));
+        .with_state((app.readiness, Arc::clone(&app.metrics)));
+    let health = match app.webhooks {
+        Some(door) => health.merge(webhooks::routes(door, app.metrics)),
+        None => health,
+    };
     let routes = match app.pages {
         Some((pages, token)) => health.merge(forge(Forge { pages, token })),
         None => health.fallback(|| async { guard::plain(Refusal::NothingHere) }),

@@ -9,9 +9,12 @@ use url::Url;
 
 use crate::Presets;
 use crate::config::charts::check_chart_repository;
-use crate::config::document::{ConfigDocument, Reasoning, ReasoningWord, SandboxWord, Server, Store};
+use crate::config::document::{ConfigDocument, SandboxWord, Server, Store};
+use crate::config::forges::check_forge;
 use crate::config::metrics::check_cluster;
-use crate::config::places::{Known, check_binding, check_forge, check_source};
+use crate::config::notifications::check_destination;
+use crate::config::places::{Known, check_binding, check_source};
+use crate::config::reasoning::check_reasoning;
 use crate::config::scalars::{file, malformed};
 use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::policy::{Owner, check_layer};
@@ -55,7 +58,15 @@ pub(crate) fn check(
         chart.address.as_str()
     });
     let server = document.server.map(|at| at.value).unwrap_or_default();
-    refuse_what_is_not_there(document.reasoning.as_ref(), &server, reading);
+    refuse_what_is_not_there(&server, reading);
+    let notifications =
+        named(document.notifications, "notifications[].name", reading, check_destination, |it| {
+            it.name.as_str()
+        });
+    let reasoning = match document.reasoning {
+        Some(at) => check_reasoning(at, reading),
+        None => Some(None),
+    };
     let policy =
         document.policy.map(|at| check_layer(at.value, RepoPath::root(), Owner::Operator, presets, reading));
     let store = check_store(document.store.map(|at| at.value).unwrap_or_default(), reading);
@@ -74,6 +85,8 @@ pub(crate) fn check(
             Some(checked) => Some(checked?),
             None => None,
         },
+        notifications,
+        reasoning: reasoning?,
         warnings: Vec::new(),
         clusters,
         forges,
@@ -102,14 +115,7 @@ fn named<S, C>(
 }
 
 /// What must not be ignored: it would be believed to work.
-fn refuse_what_is_not_there(reasoning: Option<&At<Reasoning>>, server: &Server, reading: &mut Reading<'_>) {
-    if let Some(provider) = reasoning.and_then(|at| at.value.provider.as_ref())
-        && provider.value != ReasoningWord::None
-    {
-        let what = "`reasoning` by a language model".to_owned();
-        let help = "write `provider: none`; texts are then made by rule".to_owned();
-        reading.refuse(provider.line, Fault::NotInThisVersion { what, help });
-    }
+fn refuse_what_is_not_there(server: &Server, reading: &mut Reading<'_>) {
     if let Some(auth) = &server.auth {
         let what = "`server.auth`".to_owned();
         let help =

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::forges::Forge;
 use crate::config::identity::{Azure, Google, Sigv4};
+use crate::config::notifications::Destination;
+use crate::config::reasoning::Reasoning;
 use crate::policy::document::PolicyDocument;
 use crate::policy::words::Pattern;
 use crate::text::tree::{Node, Value};
-use crate::text::values::{Lines, Memory, Share, Span};
-use crate::text::{At, FromNode, Later, Reading, choice, section};
+use crate::text::values::{Memory, Share, Span};
+use crate::text::{At, FromNode, Reading, choice, section};
 
 section! {
     /// The configuration of the controller. Secrets are never written here, only the names of files that hold them.
@@ -33,7 +36,9 @@ section! {
         "passes" => passes: Passes = {},
         /// The operator's policy: guardrails for all repositories, and what repositories may set.
         "policy" => policy: PolicyDocument = {},
-        /// Texts by a language model.
+        /// Who is told what happens; absent tells nobody.
+        "notifications" => notifications: Vec<At<Destination>> = [],
+        /// A language model that words texts. It never sees or makes a number.
         "reasoning" => reasoning: Reasoning = {},
     }
 }
@@ -185,58 +190,6 @@ section! {
     }
 }
 
-choice! {
-    /// What a forge is.
-    pub(crate) enum ForgeWord {
-        /// GitHub.
-        "github" => Github,
-        /// GitLab.
-        "gitlab" => Gitlab,
-        /// Gitea.
-        "gitea" => Gitea,
-        /// Forgejo.
-        "forgejo" => Forgejo,
-        /// The embedded forge.
-        "local" => Local,
-    } later []
-}
-
-section! {
-    /// One forge.
-    pub(crate) struct Forge {
-        /// Name, as bindings use it; required.
-        "name" => name: String = null,
-        /// `gitea`, `forgejo` or `local`; required. `github` and `gitlab` are not in this version.
-        "type" => kind: ForgeWord = null,
-        /// Base address of `gitea` and `forgejo`.
-        "url" => url: String = null,
-        /// File that holds the token of `gitea` and `forgejo`.
-        "tokenFile" => token_file: String = null,
-        /// Git over ssh instead of https, for fetching from `gitea` and `forgejo`.
-        "ssh" => ssh: ForgeSsh = null,
-        /// Folder of `local`.
-        "path" => path: String = null,
-        /// GitHub app. Not used by this version.
-        "app" => app: Later = null,
-    }
-}
-
-section! {
-    /// Git over ssh. One of `knownHosts` and `knownHostsFile` is required: no host key is trusted at first sight.
-    pub(crate) struct ForgeSsh {
-        /// Address of the ssh server, `ssh://git@host[:port]`; absent is `git` at the host of the forge's `url`.
-        "url" => url: String = null,
-        /// File that holds the private key, ed25519, ECDSA or RSA; required.
-        "keyFile" => key_file: String = null,
-        /// File that holds the passphrase of the private key.
-        "passphraseFile" => passphrase_file: String = null,
-        /// The host keys that are trusted, as lines of `known_hosts`.
-        "knownHosts" => known_hosts: Lines = null,
-        /// File that holds such lines.
-        "knownHostsFile" => known_hosts_file: String = null,
-    }
-}
-
 section! {
     /// Workloads of these namespaces may be edited in these paths of this repository.
     pub(crate) struct BindingSection {
@@ -350,26 +303,6 @@ section! {
     pub(crate) struct Passes {
         /// Time from the start of one pass to the start of the next, from 1s to 7d.
         "every" => every: Span<1, { 7 * 86_400 }> = "1h",
-    }
-}
-
-choice! {
-    /// Who writes texts.
-    pub(crate) enum ReasoningWord {
-        /// Nobody: texts are made by rule.
-        "none" => None,
-        /// Anthropic.
-        "anthropic" => Anthropic,
-        /// A server that speaks OpenAI's interface.
-        "openai-compatible" => OpenAi,
-    } later []
-}
-
-section! {
-    /// Texts by a language model.
-    pub(crate) struct Reasoning {
-        /// `none`: texts are made by rule. Others are not in this version.
-        "provider" => provider: ReasoningWord = "none",
     }
 }
 

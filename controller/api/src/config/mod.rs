@@ -1,23 +1,28 @@
-//! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, charts, store, server, and the
-//! operator's policy. Secrets are file names here; their content is read by whoever uses them.
+//! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, charts, store, server, who is told,
+//! and the operator's policy. Secrets are file names here; their content is read by whoever uses them.
 
 mod charts;
 mod check;
 pub(crate) mod document;
+pub(crate) mod forges;
 pub(crate) mod identity;
 mod metrics;
+pub(crate) mod notifications;
 mod places;
 mod prices;
+pub(crate) mod reasoning;
 mod scalars;
-mod ssh;
+pub(crate) mod ssh;
 mod types;
 
 use kubeopt_model::Problem;
 
+pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
+pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
 pub use types::{
     BasicAuth, ChartRepositoryConfig, CloudIdentity, ClusterConfig, Config, DatabaseConfig, ForgeConfig,
-    ForgeKind, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider, SandboxLevel,
-    SshConfig, StoreConfig,
+    ForgeKind, GithubSignIn, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider,
+    SandboxLevel, SshConfig, StoreConfig, WebhookConfig,
 };
 
 use crate::Presets;

@@ -1,13 +1,12 @@
-//! Forges, bindings and sources of the configuration: what may be edited where. Names must refer to something that the
+//! Bindings and sources of the configuration: what may be edited where. Names must refer to something that the
 //! same file defines.
 
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{Binding, ClusterName, ForgeName, Namespace, RepoPath, RepositoryId, SourceMapping};
 
-use crate::config::document::{BindingSection, Forge, ForgeWord, RendererWord, SourceSection};
-use crate::config::scalars::{check_url, file, malformed, required};
-use crate::config::ssh::check_ssh;
-use crate::config::types::{ClusterConfig, ForgeConfig, ForgeKind};
+use crate::config::document::{BindingSection, RendererWord, SourceSection};
+use crate::config::scalars::{malformed, required};
+use crate::config::types::{ClusterConfig, ForgeConfig};
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
 use crate::text::{At, Fault, Reading};
@@ -16,44 +15,6 @@ use crate::text::{At, Fault, Reading};
 pub(crate) struct Known<'a> {
     pub(crate) clusters: &'a [ClusterConfig],
     pub(crate) forges: &'a [ForgeConfig],
-}
-
-/// One forge; none after a problem was told.
-pub(crate) fn check_forge(section: At<Forge>, reading: &mut Reading<'_>) -> Option<ForgeConfig> {
-    let At { value: forge, line } = section;
-    let name = required(forge.name, line, "forges[].name", "give the forge a name", reading);
-    let name = name.and_then(|at| match ForgeName::new(at.value.clone()) {
-        Ok(name) => Some(name),
-        Err(error) => malformed(&at, "forges[].name", &format!("a name of {}", error.rule), reading),
-    });
-    let kind = required(forge.kind, line, "forges[].type", "say what it is: `type: gitea`", reading)?;
-    let kind = match kind.value {
-        ForgeWord::Github => return not_yet(kind.line, "a forge of type `github`", reading),
-        ForgeWord::Gitlab => return not_yet(kind.line, "a forge of type `gitlab`", reading),
-        ForgeWord::Local => {
-            let help = "name the folder that holds the repositories";
-            let path = required(forge.path, line, "forges[].path", help, reading);
-            path.map(|at| ForgeKind::Local { path: file(at) })
-        }
-        ForgeWord::Gitea | ForgeWord::Forgejo => {
-            let url = required(forge.url, line, "forges[].url", "name its address", reading);
-            let url = url.and_then(|at| check_url(at, "forges[].url", reading));
-            let help = "write the token to a file and name it";
-            let token = required(forge.token_file, line, "forges[].tokenFile", help, reading);
-            url.zip(token.map(file)).map(|(url, token_file)| match kind.value {
-                ForgeWord::Forgejo => ForgeKind::Forgejo { url, token_file },
-                ForgeWord::Gitea | ForgeWord::Github | ForgeWord::Gitlab | ForgeWord::Local => {
-                    ForgeKind::Gitea { url, token_file }
-                }
-            })
-        }
-    };
-    let (name, kind) = (name?, kind?);
-    let ssh = match forge.ssh {
-        Some(section) => Some(check_ssh(section, &kind, reading)?),
-        None => None,
-    };
-    Some(ForgeConfig { name, kind, ssh })
 }
 
 /// One binding; none after a problem was told.
@@ -140,8 +101,7 @@ pub(crate) fn check_source(
 }
 
 fn not_yet<T>(line: usize, what: &str, reading: &mut Reading<'_>) -> Option<T> {
-    let help =
-        "use what this version has: forges of type gitea, forgejo or local; renderers plain and kustomize";
+    let help = "use a renderer that this version has: `plain` or `kustomize`";
     reading.refuse(line, Fault::NotInThisVersion { what: what.to_owned(), help: help.to_owned() });
     None
 }

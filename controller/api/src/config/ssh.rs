@@ -2,27 +2,36 @@
 
 use url::Url;
 
-use crate::config::document::ForgeSsh;
 use crate::config::scalars::{file, malformed, required};
-use crate::config::types::{ForgeKind, HostKeys, SshConfig};
-use crate::text::{At, Fault, Reading};
+use crate::config::types::{HostKeys, SshConfig};
+use crate::text::values::Lines;
+use crate::text::{At, Fault, Reading, section};
 
-/// Git over ssh for a forge of this kind; none after a problem was told.
+section! {
+    /// Git over ssh. One of `knownHosts` and `knownHostsFile` is required: no host key is trusted at first sight.
+    pub(crate) struct ForgeSsh {
+        /// Address of the ssh server, `ssh://git@host[:port]`; absent is `git` at the host of the forge's `url`.
+        "url" => url: String = null,
+        /// File that holds the private key, ed25519, ECDSA or RSA; required.
+        "keyFile" => key_file: String = null,
+        /// File that holds the passphrase of the private key.
+        "passphraseFile" => passphrase_file: String = null,
+        /// The host keys that are trusted, as lines of `known_hosts`.
+        "knownHosts" => known_hosts: Lines = null,
+        /// File that holds such lines.
+        "knownHostsFile" => known_hosts_file: String = null,
+    }
+}
+
+/// Git over ssh for a forge at this address; none after a problem was told.
 pub(crate) fn check_ssh(
     section: At<ForgeSsh>,
-    kind: &ForgeKind,
+    forge: Option<&Url>,
     reading: &mut Reading<'_>,
 ) -> Option<SshConfig> {
     let At { value: ssh, line } = section;
-    let forge = match kind {
-        ForgeKind::Gitea { url, .. } | ForgeKind::Forgejo { url, .. } => url,
-        ForgeKind::Local { .. } => {
-            let text = "`ssh` has no meaning for a forge of type `local`".to_owned();
-            let help = "remove it: its repositories are read where they are".to_owned();
-            reading.refuse(line, Fault::Contradiction { text, help });
-            return None;
-        }
-    };
+    // A forge without an address has been refused it already.
+    let forge = forge?;
     let url = match ssh.url {
         Some(at) => check_address(&at, reading),
         None => Url::parse(&format!("ssh://git@{}", forge.host_str().unwrap_or_default())).ok(),

@@ -8,6 +8,8 @@ use kubeopt_model::{Binding, Bytes, ClusterName, ForgeName, Problem, SourceMappi
 use rust_decimal::Decimal;
 use url::Url;
 
+use crate::config::notifications::DestinationConfig;
+use crate::config::reasoning::ModelConfig;
 use crate::policy::PolicyFile;
 
 /// `kubeopt.yaml`.
@@ -33,6 +35,10 @@ pub struct Config {
     pub pass_every_seconds: i64,
     /// The operator's policy: the farthest layer.
     pub policy: Option<PolicyFile>,
+    /// Who is told what happens; names are unique.
+    pub notifications: Vec<DestinationConfig>,
+    /// A language model that words texts; none where texts are made by rule.
+    pub reasoning: Option<ModelConfig>,
     /// Keys that are known but have no effect in this version.
     pub warnings: Vec<Problem>,
 }
@@ -179,6 +185,33 @@ pub struct ForgeConfig {
     pub kind: ForgeKind,
     /// How it is fetched from where that is not over https; never with the embedded forge.
     pub ssh: Option<SshConfig>,
+    /// What its webhooks are told from forged ones by; none takes no webhooks. Never with the embedded forge.
+    pub webhooks: Option<WebhookConfig>,
+}
+
+/// Secrets of the webhooks of one forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// File that holds the secret.
+    pub secret_file: PathBuf,
+    /// File that holds the one from before, while it is being changed.
+    pub previous_secret_file: Option<PathBuf>,
+}
+
+/// As whom kubeopt comes to GitHub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GithubSignIn {
+    /// As an account: the file that holds its token.
+    Token(PathBuf),
+    /// As a GitHub App.
+    App {
+        /// Its id or its client id.
+        id: String,
+        /// Its installation; none is found out for each owner.
+        installation: Option<u64>,
+        /// File that holds its private key in PEM.
+        private_key_file: PathBuf,
+    },
 }
 
 /// Git over ssh.
@@ -206,6 +239,20 @@ pub enum HostKeys {
 /// What a forge is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForgeKind {
+    /// GitHub, or an Enterprise server.
+    Github {
+        /// Where people look at it.
+        url: Url,
+        /// As whom.
+        auth: GithubSignIn,
+    },
+    /// GitLab.
+    Gitlab {
+        /// Base address.
+        url: Url,
+        /// File that holds the token.
+        token_file: PathBuf,
+    },
     /// Gitea.
     Gitea {
         /// Base address.
@@ -225,6 +272,19 @@ pub enum ForgeKind {
         /// The folder.
         path: PathBuf,
     },
+}
+
+impl ForgeKind {
+    /// Where it is; none for the embedded one.
+    pub fn url(&self) -> Option<&Url> {
+        match self {
+            Self::Github { url, .. }
+            | Self::Gitlab { url, .. }
+            | Self::Gitea { url, .. }
+            | Self::Forgejo { url, .. } => Some(url),
+            Self::Local { .. } => None,
+        }
+    }
 }
 
 /// A repository of charts, or a registry, that may be asked for all that is below its address.

@@ -2,12 +2,12 @@
 
 /// Declares a set of words. Words after `later` are known but have no effect yet: they are warned of and read as none.
 macro_rules! choice {
-    ($(#[$about:meta])* pub(crate) enum $name:ident {
+    ($(#[$about:meta])* $vis:vis enum $name:ident {
         $( $(#[$doc:meta])* $word:literal => $variant:ident, )*
     } later [$($later:literal),*]) => {
         $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub(crate) enum $name { $( $(#[$doc])* $variant, )* }
+        $vis enum $name { $( $(#[$doc])* $variant, )* }
 
         impl $name {
             const WORDS: &[&str] = &[$($word),*];

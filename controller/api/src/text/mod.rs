@@ -10,6 +10,6 @@ pub(crate) mod values;
 
 pub(crate) use choice::choice;
 pub(crate) use fault::{Fault, FileKind};
-pub(crate) use reading::{At, FromNode, Later, Reading};
+pub(crate) use reading::{At, FromNode, Reading};
 pub(crate) use section::section;
 pub use values::duration_seconds;

@@ -23,10 +23,6 @@ pub(crate) struct At<T> {
     pub(crate) line: usize,
 }
 
-/// A key that a later version uses: any value is accepted, and a warning says that it has no effect.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Later;
-
 /// What can be read from a node. `path` names the key in messages: `sizing.cpu.quantile`.
 pub(crate) trait FromNode: Sized {
     /// The value; none after a problem was told.
@@ -247,25 +243,6 @@ impl<T: FromNode> FromNode for BTreeMap<String, T> {
             })
             .collect();
         read.into_iter().collect()
-    }
-}
-
-impl FromNode for Later {
-    fn read(node: &Node, path: &str, reading: &mut Reading<'_>) -> Option<Self> {
-        reading.warn(node.line, Fault::Later { path: path.to_owned() });
-        Some(Self)
-    }
-}
-
-impl JsonSchema for Later {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Later".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({"x-kubeopt-later": true})
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot read its input has failed")]
 
 mod config;
+mod connections;
 mod explain;
 mod layers;
 mod merging;

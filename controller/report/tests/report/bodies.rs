@@ -4,7 +4,7 @@ use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{NoRecommendation, ObjectName, RepoPath, Verification};
-use kubeopt_report::{Templates, describe};
+use kubeopt_report::{MODEL_CREDIT, Templates, describe};
 
 use crate::golden::assert_golden;
 use crate::sample::{
@@ -39,6 +39,31 @@ fn a_pull_request_reads_as_designed() {
     assert_eq!(Marker::find(&described.body), Some(described.marker));
     assert_golden("pull-request.md", &described.body);
     assert_golden("commit.txt", &described.commit_message);
+}
+
+#[test]
+fn why_a_value_is_right_stands_first_in_its_details_and_says_whose_words_it_is() {
+    let mut sample = sample();
+    let body = body(&sample);
+    let details = |body: &str, subject: &str| {
+        let (_, rest) = body.split_once(subject).unwrap();
+        rest.split_once("</details>").unwrap().0.to_owned()
+    };
+    let (api, ledger) = (details(&body, "<b>deploy/api"), details(&body, "<b>sts/ledger"));
+    let at = |text: &str, part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
+    assert!(at(&api, "A service that answers requests") < at(&api, "```mermaid"), "{api}");
+    assert!(at(&api, "_Confidence: high; computed by kubeopt._") < at(&api, "```mermaid"), "{api}");
+    assert!(!api.contains(MODEL_CREDIT) && !api.contains("**Risk:**"), "{api}");
+    assert!(
+        at(&ledger, "- **Risk:** It was killed for memory") < at(&ledger, "- **Risk:** A restart is dear")
+    );
+    assert!(
+        ledger.contains(&format!("low; {MODEL_CREDIT}small-1, numbers computed by kubeopt._")),
+        "{ledger}"
+    );
+    sample.explanations = vec![None];
+    let silent = self::body(&sample);
+    assert!(!silent.contains("Confidence:") && silent.contains("deploy/api"), "{silent}");
 }
 
 #[test]

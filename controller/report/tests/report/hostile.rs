@@ -1,6 +1,7 @@
 //! Values that others control reach the text, and do nothing there.
 
 use kubeopt_model::NoRecommendation;
+use kubeopt_model::explanation::WordedBy;
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::recommendation::Reason;
 use kubeopt_report::page::{PageState, PullRequestPage};
@@ -49,6 +50,9 @@ fn a_hostile_sentence_changes_nothing_but_its_own_place() {
     let reason = Reason { text: nasty(), ..hostile.recommendations[0].reasons[0].clone() };
     hostile.recommendations[0].reasons.push(reason);
     hostile.recommendations[0].changes[0].site.text = nasty();
+    let why = hostile.explanations[1].as_mut().unwrap();
+    (why.summary, why.risks[0].text) = (nasty(), nasty());
+    why.worded_by = WordedBy::Model { model: nasty() };
     hostile.left_alone.push((nasty(), NoRecommendation::Disabled { by: nasty() }));
     hostile.noticed.push(nasty());
     hostile.prices.as_mut().unwrap().basis = nasty();

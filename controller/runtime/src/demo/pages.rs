@@ -250,7 +250,7 @@ impl PageServer {
         readiness.ready();
         let token = FormToken::random().map_err(|error| error.problem())?;
         let metrics = Arc::new(Metrics::new(env!("CARGO_PKG_VERSION"), ""));
-        let app = App { readiness, metrics, pages: Some((Arc::new(pages), token)) };
+        let app = App { readiness, metrics, pages: Some((Arc::new(pages), token)), webhooks: None };
         let ctrl_c = async {
             // An error means that Ctrl-C cannot be caught; the process then ends by it.
             let _ctrl_c = tokio::signal::ctrl_c().await;

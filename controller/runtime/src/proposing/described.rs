@@ -47,12 +47,14 @@ impl Edges {
         let manners = &change_set.policy.pull_requests;
         let left_alone = left_beside(change_set, left);
         let prices = basis(&seen.prices, [&change_set.cluster]);
+        let explanations = self.explanations(change_set, seen);
         let input = PullRequestInput {
             cluster: &change_set.cluster,
             group: &change_set.group,
             label: &change_set.label,
             base: &change_set.base,
             recommendations: &change_set.recommendations,
+            explanations: &explanations,
             left_alone: &left_alone,
             noticed: &sites.notes,
             verifications,

@@ -355,8 +355,8 @@ fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
 
 fn not_synced(merge: &Merge, now: Timestamp) -> Option<Problem> {
     let Sync::Waiting { synced, of } = merge.sync else { return None };
-    let age_s = now.as_second() - merge.pull.updated_unix_s;
-    (age_s > SYNC_PATIENCE_S).then(|| {
+    let age_s = age_s(merge, now);
+    is_overdue(merge, now).then(|| {
         let text = format!(
             "#{} of {} was merged {} minutes ago, and {synced} of {of} values show in the cluster",
             merge.pull.number,
@@ -366,6 +366,15 @@ fn not_synced(merge: &Merge, now: Timestamp) -> Option<Problem> {
         let help = "look at the Ready condition of the Kustomization or Application that applies the branch";
         Problem::new(crate::codes::NOT_SYNCED, text, help)
     })
+}
+
+/// A merge that should show by now, and does not.
+pub(crate) fn is_overdue(merge: &Merge, now: Timestamp) -> bool {
+    merge.sync != Sync::Synced && age_s(merge, now) > SYNC_PATIENCE_S
+}
+
+fn age_s(merge: &Merge, now: Timestamp) -> i64 {
+    now.as_second() - merge.pull.updated_unix_s
 }
 
 /// Why an open pull request is no longer needed: its values stand on the base branch already.

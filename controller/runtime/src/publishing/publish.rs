@@ -8,6 +8,7 @@ use kubeopt_forge::{
 use kubeopt_history::{OutboxEntry, OutboxStep};
 use kubeopt_model::pull_request::{Marker, PullRequestDraft};
 use kubeopt_model::{Problem, RepositoryId, Timestamp};
+use kubeopt_report::MODEL_CREDIT;
 
 use super::arrange::Written;
 use super::manners::{Verdict, judge};
@@ -85,7 +86,14 @@ impl Edges {
         let existing = match verdict {
             Verdict::Wait(problem) => return Ok(Published::Waiting(problem)),
             Verdict::Unchanged(number) if !is_unfinished => {
-                let pull = find(number).ok_or_else(|| gone(number))?;
+                let mut pull = find(number).ok_or_else(|| gone(number))?;
+                if gains_words(draft, &pull) {
+                    self.may_write()?;
+                    let body =
+                        PullRequestUpdate { body: Some(draft.body.clone()), ..PullRequestUpdate::default() };
+                    let told = forge.update_pull_request(&draft.repository, number, &body).await;
+                    pull = told.map_err(|error| error.problem())?;
+                }
                 if policy.approval.may_ask() {
                     problems.extend(self.judge_policy(forge, proposal, &pull, orders).await);
                 }
@@ -236,6 +244,13 @@ fn update(draft: &PullRequestDraft, there: &PullRequest) -> PullRequestUpdate {
         body: Some(draft.body.clone()),
         state: None,
     }
+}
+
+/// The very same proposal, worded by a model since: only its text changes.
+fn gains_words(draft: &PullRequestDraft, there: &PullRequest) -> bool {
+    let worded = |body: &str| body.matches(MODEL_CREDIT).count();
+    Marker::find(&there.body).is_some_and(|marker| marker.proposal == draft.marker.proposal)
+        && worded(&draft.body) > worded(&there.body)
 }
 
 fn edited_by_person(draft: &PullRequestDraft, head: &BranchHead, pull: Option<&PullRequest>) -> Problem {

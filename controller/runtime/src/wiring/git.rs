@@ -15,12 +15,16 @@ pub(super) fn store(config: &StoreConfig) -> Result<GitStore, Problem> {
     Ok(opened.with_limits(limits))
 }
 
-/// Git over HTTP, which takes the token as the password of any user.
-pub(super) fn over_http(base: &Url, token: SecretSource) -> Result<GitAccess, Problem> {
-    let auth = Auth::Basic { user: "kubeopt".to_owned(), password: token };
+/// Git over HTTP, with the token as the password of a user that the forge takes.
+pub(super) fn over_http(base: &Url, user: &str, token: SecretSource) -> Result<GitAccess, Problem> {
+    Ok(GitAccess::Http { base: base.clone(), client: client(base, user, token)? })
+}
+
+/// A client that comes to this address with a token.
+pub(super) fn client(base: &Url, user: &str, token: SecretSource) -> Result<Client, Problem> {
+    let auth = Auth::Basic { user: user.to_owned(), password: token };
     let rule = HostRule::for_url(base).map_err(|error| error.problem())?.with_auth(auth);
-    let client = Client::new(ClientPolicy::new(vec![rule])).map_err(|error| error.problem())?;
-    Ok(GitAccess::Http { base: base.clone(), client })
+    Client::new(ClientPolicy::new(vec![rule])).map_err(|error| error.problem())
 }
 
 /// Git over ssh. A file of host keys is read now; the private key is read for each connection.

@@ -6,3 +6,4 @@ mod connections;
 mod forge;
 mod health;
 mod sample;
+mod webhooks;

@@ -78,6 +78,7 @@ pub(crate) fn sample() -> Sample {
         readiness: Readiness::starting(),
         metrics: Arc::new(Metrics::new("1.2.3", "abc")),
         pages: Some((memory.clone(), token.clone())),
+        webhooks: None,
     };
     Sample { app, memory, token: token.as_str().to_owned() }
 }

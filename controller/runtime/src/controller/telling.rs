@@ -1,0 +1,207 @@
+//! People are told beside the passes: notices are queued after each, and a task of its own delivers them. No pass waits.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kubeopt_model::{ClusterName, Problem, Timestamp};
+use kubeopt_notify::Notifier;
+use kubeopt_server::Metrics;
+use kubeopt_server::metrics::NoticeResult;
+use tokio::sync::watch;
+
+use super::stopped;
+use crate::edges::Edges;
+use crate::noticing::{Noticed, Standing, failed, notices};
+use crate::pipeline::PassReport;
+
+/// How often what is due is looked for; nothing is sent where nothing waits.
+const DELIVER_EVERY: Duration = Duration::from_secs(5);
+
+/// Longest time for the last round, when the controller ends.
+const LAST_ROUND_MAX: Duration = Duration::from_secs(15);
+
+/// What was told already, and who is told.
+pub(super) struct Telling {
+    notifier: Option<Arc<Notifier>>,
+    standing: Mutex<Standing>,
+    home: ClusterName,
+}
+
+impl Telling {
+    pub(super) fn of(edges: &Edges) -> Self {
+        let first = edges.clusters.first().map(|cluster| cluster.name.clone());
+        let home = first.unwrap_or(ClusterName::new("kubeopt").expect("a literal that is a name"));
+        Self { notifier: edges.notifier.clone(), standing: Mutex::default(), home }
+    }
+
+    /// Queues what a pass is to be told of.
+    pub(super) fn after_pass(&self, edges: &Edges, report: &PassReport) {
+        let Some(notifier) = &self.notifier else { return };
+        let noticed = notices(report, edges.operator_policy.as_ref(), &self.home);
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        queue(notifier, standing.news(noticed, report.at));
+    }
+
+    /// Queues that a pass failed as a whole.
+    pub(super) fn after_failure(&self, problem: &Problem, at: Timestamp) {
+        let Some(notifier) = &self.notifier else { return };
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        queue(notifier, standing.add(failed(problem, at, &self.home)));
+    }
+}
+
+fn queue(notifier: &Notifier, news: impl IntoIterator<Item = Noticed>) {
+    for noticed in news.into_iter().filter(Noticed::is_allowed) {
+        notifier.notify_those(&noticed.notice, |receiver| noticed.is_for(receiver));
+    }
+}
+
+/// Delivers until it is told to stop; what waits then is tried once more.
+pub(super) async fn deliver(notifier: Arc<Notifier>, metrics: Arc<Metrics>, stop: watch::Receiver<bool>) {
+    let mut dead = BTreeSet::new();
+    loop {
+        let is_over = tokio::select! {
+            () = tokio::time::sleep(DELIVER_EVERY) => false,
+            () = stopped(stop.clone()) => true,
+        };
+        let round = deliver_once(&notifier, &metrics, &mut dead);
+        if is_over {
+            if tokio::time::timeout(LAST_ROUND_MAX, round).await.is_err() {
+                tracing::warn!("some notices were not delivered before the end");
+            }
+            return;
+        }
+        round.await;
+    }
+}
+
+/// One round. `dead` holds the dead letters that were told already.
+async fn deliver_once(notifier: &Notifier, metrics: &Metrics, dead: &mut BTreeSet<String>) {
+    let round = notifier.deliver_due().await;
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    metrics.count_notices(NoticeResult::Delivered, count(round.delivered));
+    metrics.count_notices(NoticeResult::Failed, count(round.failed));
+    metrics.set_notices_waiting(i64::try_from(round.waiting).unwrap_or(i64::MAX));
+    let letters = notifier.dead_letters();
+    let known = std::mem::replace(dead, letters.iter().map(|letter| letter.id.clone()).collect());
+    for letter in letters.iter().filter(|letter| !known.contains(&letter.id)) {
+        metrics.count_notices(NoticeResult::GivenUp, 1);
+        tracing::warn!(
+            receiver = letter.destination,
+            code = letter.why.code,
+            help = letter.why.help,
+            "a notice was given up: {}: {}",
+            letter.notice.title,
+            letter.why.text
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_net::{Secret, SecretSource};
+    use kubeopt_notify::{Destination, Filter, NoticeState, Service};
+    use serde_json::Value;
+    use wiremock::matchers::{any, path};
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    async fn receiver(status: u16) -> MockServer {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+        server
+    }
+
+    fn notifier(server: &MockServer, names: &[&str]) -> Arc<Notifier> {
+        kubeopt_net::install_crypto_provider();
+        let destination = |name: &&str| {
+            let address = SecretSource::Value(Secret::new(format!("{}/{name}", server.uri())));
+            let service = Service::Webhook { address, signing_key: None };
+            Destination { name: (*name).to_owned(), service, filter: Filter::default(), ca_file: None }
+        };
+        let destinations = names.iter().map(destination).collect();
+        Arc::new(Notifier::new(destinations, Arc::new(Timestamp::now)).unwrap())
+    }
+
+    fn telling(notifier: &Arc<Notifier>) -> Telling {
+        Telling {
+            notifier: Some(Arc::clone(notifier)),
+            standing: Mutex::default(),
+            home: ClusterName::new("prod").unwrap(),
+        }
+    }
+
+    fn problem() -> Problem {
+        Problem::new("E-HIS-001", "the history cannot be read", "look at the volume")
+    }
+
+    #[tokio::test]
+    async fn a_pass_that_fails_again_and_again_is_told_once_and_its_end_too() {
+        let server = receiver(200).await;
+        let notifier = notifier(&server, &["own"]);
+        let telling = telling(&notifier);
+        for second in [0, 60, 120] {
+            telling.after_failure(&problem(), Timestamp::from_second(1_795_000_000 + second).unwrap());
+        }
+        assert_eq!(notifier.deliver_due().await.delivered, 1);
+        let mut standing = telling.standing.lock().unwrap();
+        let over = standing.news(Vec::new(), Timestamp::from_second(1_795_000_180).unwrap());
+        assert_eq!((over.len(), over[0].notice.state), (1, NoticeState::Resolved));
+        queue(&notifier, over);
+        drop(standing);
+        assert_eq!(notifier.deliver_due().await.delivered, 1);
+        let bodies = server.received_requests().await.unwrap();
+        let bodies: Vec<Value> =
+            bodies.iter().map(|one| serde_json::from_slice(&one.body).unwrap()).collect();
+        assert_eq!(bodies.len(), 2);
+        assert!(bodies[0].to_string().contains("the history cannot be read"), "{}", bodies[0]);
+    }
+
+    #[tokio::test]
+    async fn a_policy_chooses_among_the_receivers() {
+        let server = receiver(200).await;
+        let notifier = notifier(&server, &["ops", "team"]);
+        let mut noticed = failed(&problem(), Timestamp::now(), &ClusterName::new("prod").unwrap());
+        noticed.policy.to = vec!["ops".to_owned()];
+        queue(&notifier, [noticed.clone()]);
+        assert_eq!(notifier.deliver_due().await.delivered, 1);
+        noticed.policy.enabled = false;
+        queue(&notifier, [noticed]);
+        assert_eq!(notifier.deliver_due().await.delivered, 0);
+        let asked = server.received_requests().await.unwrap();
+        assert_eq!(asked.iter().map(|request| request.url.path()).collect::<Vec<_>>(), ["/ops"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_is_counted_once() {
+        let server = receiver(410).await;
+        let notifier = notifier(&server, &["own"]);
+        let (metrics, mut dead) = (Metrics::new("1", "a"), BTreeSet::new());
+        telling(&notifier).after_failure(&problem(), Timestamp::now());
+        for _ in 0..2 {
+            deliver_once(&notifier, &metrics, &mut dead).await;
+        }
+        let text = metrics.text().unwrap();
+        for line in [
+            "kubeopt_notices_total{result=\"given_up\"} 1",
+            "kubeopt_notices_total{result=\"failed\"} 1",
+            "kubeopt_notices_waiting 0",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_waits_at_the_end_is_tried_once_more() {
+        let server = MockServer::start().await;
+        let arrives = Mock::given(path("/own")).respond_with(ResponseTemplate::new(200)).expect(1);
+        arrives.mount(&server).await;
+        let notifier = notifier(&server, &["own"]);
+        telling(&notifier).after_failure(&problem(), Timestamp::now());
+        let (_stop, stopped) = watch::channel(true);
+        deliver(notifier, Arc::new(Metrics::new("1", "a")), stopped).await;
+        server.verify().await;
+    }
+}
