@@ -34,8 +34,8 @@ pub use conversation::{
 pub use error::ForgeError;
 pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
-pub use local::{Comment, LocalForge, MergeCommit, People};
 pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
+pub use local::{Comment, LocalForge, MergeCommit, People};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
     StateFilter, WantedState,
