@@ -14,6 +14,7 @@ mod doubles;
 mod forges;
 mod life_cycle;
 mod limits;
+mod many;
 mod metrics;
 mod outcomes;
 mod overlays;
