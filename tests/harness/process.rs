@@ -123,6 +123,16 @@ impl Process {
         let _ = kill_process(self.pid(), Signal::TERM);
     }
 
+    /// Freezes the child as it is (SIGSTOP), until [`Process::go_on`].
+    pub fn pause(&self) {
+        kill_process(self.pid(), Signal::STOP).or_fail("pause a child");
+    }
+
+    /// Lets a paused child go on as if nothing had happened (SIGCONT).
+    pub fn go_on(&self) {
+        kill_process(self.pid(), Signal::CONT).or_fail("let a child go on");
+    }
+
     /// Ends the child and its group at once (SIGKILL) and waits for it.
     pub fn kill(&self) {
         let mut child = self.child();

@@ -9,13 +9,14 @@ use tempfile::TempDir;
 
 use crate::process::{Launch, Process};
 use crate::usage::Usage;
-use crate::{OrFail, port, servers};
+use crate::{OrFail, port, servers, wait};
 
 /// Where Prometheus notes each query, in its working directory.
 const QUERY_LOG: &str = "queries.log";
 
 /// A running Prometheus.
 pub struct Prometheus {
+    address: String,
     url: String,
     http: reqwest::Client,
     process: Process,
@@ -47,17 +48,19 @@ impl Prometheus {
         std::fs::write(&settings, format!("global: {{query_log_file: {QUERY_LOG}}}\nscrape_configs: []\n"))
             .or_fail("write Prometheus' settings");
         let address = format!("127.0.0.1:{}", port::free());
-        let process = Launch::new("prometheus", servers::program("prometheus", "prometheus"))
-            .home(folder.path())
-            .flag("--config.file", &settings)
-            .flag("--storage.tsdb.path", folder.path().join("data"))
-            .arg("--storage.tsdb.retention.time=90d")
-            .flag("--web.listen-address", &address)
-            .arg("--log.level=info")
-            .spawn(folder.path());
+        let process = serve(folder.path(), &address).await;
         let url = format!("http://{address}");
-        process.until_healthy(&format!("{url}/-/ready")).await;
-        Self { url, http: crate::http(), process, folder }
+        Self { address, url, http: crate::http(), process, folder }
+    }
+
+    /// Adds generated usage to the history, and starts Prometheus again at the same address.
+    pub async fn add(&mut self, usage: &Usage) {
+        self.process.stop();
+        self.process.end(wait::START).await;
+        for part in usage.parts() {
+            load(self.folder.path(), |out| part.write(out).or_fail("write generated usage to a file")).await;
+        }
+        self.process = serve(self.folder.path(), &self.address).await;
     }
 
     /// The root address, without a slash at its end.
@@ -109,6 +112,20 @@ impl Prometheus {
     pub fn process(&self) -> &Process {
         &self.process
     }
+}
+
+/// Starts Prometheus on what its folder holds.
+async fn serve(folder: &Path, address: &str) -> Process {
+    let process = Launch::new("prometheus", servers::program("prometheus", "prometheus"))
+        .home(folder)
+        .flag("--config.file", folder.join("prometheus.yml"))
+        .flag("--storage.tsdb.path", folder.join("data"))
+        .arg("--storage.tsdb.retention.time=90d")
+        .flag("--web.listen-address", address)
+        .arg("--log.level=info")
+        .spawn(folder);
+    process.until_healthy(&format!("http://{address}/-/ready")).await;
+    process
 }
 
 /// Blocks as long as they get: with its default of two hours promtool reads the whole text once

@@ -88,6 +88,12 @@ impl Container {
         self
     }
 
+    /// Its restarts and kills are counted, and there are none.
+    pub fn never_killed(mut self) -> Self {
+        self.killed_for_memory_s = Some(i64::MAX);
+        self
+    }
+
     /// It has samples from one time to another only (Unix seconds, end excluded).
     pub fn lived(mut self, from_s: i64, to_s: i64) -> Self {
         self.lived_s = Some((from_s, to_s));

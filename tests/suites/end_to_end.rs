@@ -1,6 +1,8 @@
 //! End to end, nothing mocked: a repository on Gitea, applied by Flux to an API server, pods on kwok's nodes, a fortnight
-//! of their usage in Prometheus, and the kubeopt program under the chart's account: one pull request, merged, seen.
+//! of their usage in Prometheus, and the kubeopt program under the chart's account: one pull request, merged, seen; and one
+//! that is talked about, merged, found to do harm and taken back.
 
+mod life;
 mod shop;
 
 use kubeopt_tests::flux::Flux;
@@ -22,6 +24,19 @@ async fn usage_becomes_one_pull_request_and_its_merge_is_seen_in_the_cluster() {
     let repository = platform.repository(&shop::files()).await;
     let flux = deploy(&platform, &repository).await;
     platform.install(flux, repository, shop::scene()).await.tell().await;
+}
+
+#[tokio::test]
+async fn a_pull_request_obeys_people_and_is_taken_back_when_its_merge_does_harm() {
+    if !servers_enabled() {
+        return;
+    }
+    let platform = Platform::start().await;
+    let repository = platform.repository(&shop::files()).await;
+    let reader = platform.gitea.user("reader").await;
+    platform.gitea.collaborator(&repository, &reader, "read").await;
+    let flux = deploy(&platform, &repository).await;
+    platform.install(flux, repository, shop::talked_about()).await.live(&reader).await;
 }
 
 impl Applies for Flux {

@@ -7,7 +7,7 @@ pub(crate) mod cart;
 mod scene;
 mod story;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kubeopt_tests::gitea::{Account, Gitea, Repository};
@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) use self::scene::{Marked, Requests, Scene};
+pub(crate) use self::story::edits;
 use crate::chart;
 use crate::program::{Settings, launch, log_lines};
 
@@ -48,13 +49,13 @@ pub(crate) struct Platform {
 pub(crate) struct Installation<A> {
     pub(crate) kubeopt: Process,
     address: String,
-    _prometheus: Prometheus,
-    applies: A,
+    pub(crate) prometheus: Prometheus,
+    pub(crate) applies: A,
     pub(crate) platform: Platform,
-    repository: Repository,
-    scene: Scene,
+    pub(crate) repository: Repository,
+    pub(crate) scene: Scene,
     config: PathBuf,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Platform {
@@ -88,14 +89,11 @@ impl Platform {
         let folder = kubeopt_tests::folder("end-to-end");
         let address = format!("127.0.0.1:{}", port::free());
         let config = self.configure(&folder, &prometheus, &repository, (&scene, &address)).await;
-        let kubeopt = launch("kubeopt", folder.path())
-            .args(["run", "--log-format", "json", "--config"])
-            .arg(&config)
-            .spawn(folder.path());
+        let kubeopt = run("kubeopt", folder.path(), &config);
         Installation {
             kubeopt,
             address,
-            _prometheus: prometheus,
+            prometheus,
             applies,
             platform: self,
             repository,
@@ -127,13 +125,18 @@ impl Platform {
 }
 
 impl<A> Installation<A> {
+    /// Starts kubeopt again after its end, with what it kept; the log of this run has a name of its own.
+    pub(crate) fn start_again(&mut self, name: &str) {
+        self.kubeopt = run(name, self.folder.path(), &self.config);
+    }
+
     /// What a command of kubeopt's own prints with this configuration.
     pub(crate) async fn command(&self, name: &str, args: &[&str]) -> String {
         launch(name, self.folder.path()).args(args).arg("--config").arg(&self.config).run().await
     }
 
     /// Waits until so many passes have ended from now on.
-    async fn passes_more(&self, count: usize) {
+    pub(crate) async fn passes_more(&self, count: usize) {
         let done = || log_lines(&self.kubeopt).iter().filter(|line| line["message"] == "pass done").count();
         // The pass that runs now may have looked before what the test has just done.
         let wanted = done() + 1 + count;
@@ -157,7 +160,7 @@ impl<A> Installation<A> {
     }
 
     /// The first log line of a message, once it is there.
-    async fn logged(&self, message: &str) -> Value {
+    pub(crate) async fn logged(&self, message: &str) -> Value {
         self.kubeopt
             .until(&format!("the log line `{message}`"), PASSES, async || {
                 let lines = log_lines(&self.kubeopt);
@@ -166,6 +169,10 @@ impl<A> Installation<A> {
             })
             .await
     }
+}
+
+fn run(name: &str, folder: &Path, config: &Path) -> Process {
+    launch(name, folder).args(["run", "--log-format", "json", "--config"]).arg(config).spawn(folder)
 }
 
 async fn start_cluster() -> (Kubernetes, Kwok) {
@@ -183,6 +190,6 @@ async fn start_forge() -> (Gitea, Account, Account) {
     (gitea, reviewer, bot)
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }

@@ -1,9 +1,12 @@
-//! kubeopt killed at each step of its outbox, with its database and without: one pull request, one branch, one commit.
+//! kubeopt killed at each step of its outbox, with its database and without: one pull request, one branch, one commit, all
+//! that stands beside them; and killed at each step of a conversation: one reply to each comment.
 //!
 //! The program, Gitea, Prometheus and the API server are real. A kill is SIGKILL, at a moment that is held from outside:
 //! a request or an answer is kept by a proxy before Gitea, or the database does not get a row written.
 
+mod conversation;
 mod database;
+mod leaders;
 mod proxy;
 
 use std::path::PathBuf;
@@ -30,7 +33,7 @@ use crate::program::{CLUSTER, FORGE, Settings, database as database_in, launch};
 const RUN: Duration = Duration::from_secs(120);
 
 /// Cases side by side: most of a case is the second that kubeopt leaves between two writes.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 8;
 
 const WEB: &str = r#"apiVersion: apps/v1
 kind: Deployment
@@ -50,6 +53,9 @@ spec:
             memory: 2Gi
 "#;
 
+/// A label that the repository does not have yet, and somebody who is asked for a review.
+const POLICY: &str = "pullRequests: {labels: [rightsizing], reviewers: [person]}\n";
+
 /// A moment at which the program is killed.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
@@ -63,30 +69,45 @@ struct Moment {
 
 #[derive(Clone, Copy, Debug)]
 enum Held {
-    /// The POST to this part of the repository's API.
-    Post(Half, &'static str),
+    /// The POST to this part of the repository's API, after so many others to it.
+    Post(Half, &'static str, usize),
     /// A row of the database.
     Row(Stuck),
 }
 
-const MOMENTS: [Moment; 6] = [
-    Moment { name: "planned", held: Held::Post(Half::Request, "contents"), noted: "planned", there: (0, 0) },
-    Moment {
-        name: "pushed-unheard",
-        held: Held::Post(Half::Answer, "contents"),
-        noted: "planned",
-        there: (1, 0),
-    },
-    Moment { name: "pushed", held: Held::Post(Half::Request, "pulls"), noted: "pushed", there: (1, 0) },
-    Moment {
-        name: "opened-unheard",
-        held: Held::Post(Half::Answer, "pulls"),
-        noted: "pushed",
-        there: (1, 1),
-    },
-    Moment { name: "opened", held: Held::Row(Stuck::Announced), noted: "opened", there: (1, 1) },
-    Moment { name: "announced", held: Held::Row(Stuck::Events), noted: "announced", there: (1, 1) },
-];
+const MOMENTS: [Moment; 14] = {
+    use Half::{Answer, Request};
+    const fn post(
+        name: &'static str,
+        half: Half,
+        part: &'static str,
+        noted: &'static str,
+        there: (usize, usize),
+    ) -> Moment {
+        Moment { name, held: Held::Post(half, part, 0), noted, there }
+    }
+    [
+        post("planned", Request, "contents", "planned", (0, 0)),
+        post("pushed-unheard", Answer, "contents", "planned", (1, 0)),
+        post("label", Request, "labels", "pushed", (1, 0)),
+        post("label-unheard", Answer, "labels", "pushed", (1, 0)),
+        post("pushed", Request, "pulls", "pushed", (1, 0)),
+        post("opened-unheard", Answer, "pulls", "pushed", (1, 1)),
+        post("review", Request, "pulls/1/requested_reviewers", "opened", (1, 1)),
+        post("review-unheard", Answer, "pulls/1/requested_reviewers", "opened", (1, 1)),
+        post("verified", Request, "statuses", "opened", (1, 1)),
+        post("verified-unheard", Answer, "statuses", "opened", (1, 1)),
+        Moment { name: "judged", held: Held::Post(Request, "statuses", 1), noted: "opened", there: (1, 1) },
+        Moment {
+            name: "judged-unheard",
+            held: Held::Post(Answer, "statuses", 1),
+            noted: "opened",
+            there: (1, 1),
+        },
+        Moment { name: "opened", held: Held::Row(Stuck::Announced), noted: "opened", there: (1, 1) },
+        Moment { name: "announced", held: Held::Row(Stuck::Events), noted: "announced", there: (1, 1) },
+    ]
+};
 
 /// What becomes of the database between kill and restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +125,7 @@ async fn a_kill_at_any_step_neither_loses_nor_doubles_a_pull_request() {
     let cases = MOMENTS.iter().flat_map(|moment| [(moment, Database::Kept), (moment, Database::Deleted)]);
     let runs = futures::stream::iter(cases).map(|(moment, database)| {
         let ground = &ground;
-        async move { Case::start(ground, moment, database).await.run().await }
+        async move { Case::start(ground, moment.name, database).await.run(moment).await }
     });
     let survived = runs.buffer_unordered(AT_A_TIME).collect::<Vec<()>>().await;
     assert_eq!(survived.len(), 2 * MOMENTS.len());
@@ -138,6 +159,24 @@ impl Ground {
         let proxy = Proxy::start(gitea.url()).await;
         Self { _kubernetes: kubernetes, kubeconfig, prometheus, gitea, person, bot, token, proxy }
     }
+
+    /// Writes `kubeopt.yaml` for a repository, with more keys, and gives its name.
+    fn configure(&self, folder: &TempDir, repository: &Repository, mut more: Value) -> PathBuf {
+        let settings = Settings {
+            kubeconfig: &self.kubeconfig,
+            prometheus: self.prometheus.url(),
+            gitea: self.proxy.url(),
+            token: &self.token,
+            repository: &repository.full_name,
+            namespace: "shop",
+            history: &folder.path().join("history"),
+        };
+        more["sources"] = json!([{
+            "cluster": CLUSTER, "namespaces": ["shop"], "forge": FORGE, "repository": repository.full_name,
+            "path": "apps", "renderer": "plain",
+        }]);
+        settings.write(folder.path(), &more)
+    }
 }
 
 /// Fourteen days of usage that never changes, so that every run wants the same.
@@ -153,7 +192,6 @@ fn usage() -> Usage {
 /// One kill: a repository and an installation of its own.
 struct Case<'a> {
     ground: &'a Ground,
-    moment: &'a Moment,
     database: Database,
     repository: Repository,
     folder: TempDir,
@@ -163,36 +201,20 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    async fn start(ground: &'a Ground, moment: &'a Moment, database: Database) -> Self {
-        let name = format!("{}-{database:?}", moment.name).to_lowercase();
-        let files = [("apps/web.yaml", WEB)];
+    async fn start(ground: &'a Ground, moment: &str, database: Database) -> Self {
+        let name = format!("{moment}-{database:?}").to_lowercase();
+        let files = [("apps/web.yaml", WEB), (".kubeopt.yaml", POLICY)];
         let repository = ground.gitea.repository(&ground.person, &name, &files).await;
         ground.gitea.collaborator(&repository, &ground.bot, "write").await;
         let base = ground.gitea.head(&repository, "main").await;
         let folder = kubeopt_tests::folder("outbox");
-        let settings = Settings {
-            kubeconfig: &ground.kubeconfig,
-            prometheus: ground.prometheus.url(),
-            gitea: ground.proxy.url(),
-            token: &ground.token,
-            repository: &repository.full_name,
-            namespace: "shop",
-            history: &folder.path().join("history"),
-        };
-        let source = json!({
-            "cluster": CLUSTER, "namespaces": ["shop"], "forge": FORGE, "repository": repository.full_name,
-            "path": "apps", "renderer": "plain",
-        });
-        let config = settings.write(folder.path(), &json!({ "sources": [source] }));
-        Self { ground, moment, database, repository, folder, config, base }
+        let config = ground.configure(&folder, &repository, json!({}));
+        Self { ground, database, repository, folder, config, base }
     }
 
-    async fn run(self) {
-        let branch_then = self.killed().await;
-        match self.database {
-            Database::Kept => database::get_going(&self.file()).await,
-            Database::Deleted => database::delete(&self.file()),
-        }
+    async fn run(self, moment: &Moment) {
+        let branch_then = self.killed(moment).await;
+        self.find_or_lose_the_database().await;
         let restarted = self.propose("restart").await;
         assert!(
             ["opened", "updated", "unchanged"].contains(&state(&restarted)),
@@ -208,6 +230,8 @@ impl<'a> Case<'a> {
             unfinished.iter().filter(|entry| entry.step != OutboxStep::Announced).collect();
         assert!(unfinished.is_empty(), "{}: {unfinished:?}", self.name());
 
+        self.all_stands_beside(&after, moment).await;
+
         let again = self.propose("again").await;
         assert_eq!(state(&again), "unchanged", "{}: {again}", self.name());
         assert_eq!(
@@ -218,17 +242,38 @@ impl<'a> Case<'a> {
         );
     }
 
+    async fn find_or_lose_the_database(&self) {
+        match self.database {
+            Database::Kept => database::get_going(&self.file()).await,
+            Database::Deleted => database::delete(&self.file()),
+        }
+    }
+
+    /// Asserts that the label, the request for a review and both statuses are there, the statuses once each.
+    async fn all_stands_beside(&self, there: &Value, moment: &Moment) {
+        let pull = &there["pull"];
+        assert_eq!(pull["labels"][0]["name"], "rightsizing", "{}", self.name());
+        let head = there["head"].as_str().unwrap_or_default();
+        let path = format!("/repos/{}/commits/{head}/statuses", self.repository.full_name);
+        let statuses = self.ground.gitea.call(Method::GET, &path, None).await;
+        let list = statuses.as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut contexts: Vec<_> =
+            list.iter().map(|status| (status["context"].as_str(), status["status"].as_str())).collect();
+        contexts.sort_unstable();
+        let both = ["kubeopt/policy", "kubeopt/verify"].map(|name| (Some(name), Some("success")));
+        assert_eq!(contexts, both, "{}", self.name());
+        let reviewers = pull["requested_reviewers"].as_array().map_or(0, Vec::len);
+        // With the database goes whether anybody was asked, and one who took the request away is not asked again. A kill
+        // right after the opening may come before the question or after it.
+        let may_be_forgotten = self.database == Database::Deleted
+            && matches!(moment.name, "opened-unheard" | "review" | "opened");
+        assert!(reviewers == 1 || may_be_forgotten, "{}: {reviewers} reviewers", self.name());
+    }
+
     /// Runs the program to the moment and kills it; gives the commit of its branch, where Gitea has one by then.
-    async fn killed(&self) -> Option<Value> {
-        let process = match self.moment.held {
-            Held::Post(half, part) => {
-                let path = format!("/api/v1/repos/{}/{part}", self.repository.full_name);
-                let mut reached = self.ground.proxy.keep_next(half, Method::POST, &path);
-                let process = self.launch("killed").spawn(self.folder.path());
-                let check = async || reached.try_recv().map_err(|error| error.to_string());
-                process.until(&format!("{}: the held POST", self.name()), RUN, check).await;
-                process
-            }
+    async fn killed(&self, moment: &Moment) -> Option<Value> {
+        match moment.held {
+            Held::Post(half, part, after) => self.kill_at_post(half, part, after).await,
             Held::Row(stuck) => {
                 database::get_stuck(&self.file(), stuck).await;
                 let process = self.launch("killed").spawn(self.folder.path());
@@ -237,17 +282,26 @@ impl<'a> Case<'a> {
                     Ok(step) | Err(step) => Err(step),
                 };
                 process.until(&format!("{}: the row before the stuck one", self.name()), RUN, check).await;
-                process
+                kill(&process);
             }
-        };
-        kill(&process);
-        assert_eq!(database::step(&self.file()).await.as_deref(), Ok(self.moment.noted), "{}", self.name());
+        }
+        assert_eq!(database::step(&self.file()).await.as_deref(), Ok(moment.noted), "{}", self.name());
         let gitea = &self.ground.gitea;
         let branches = self.own_branches().await;
         let pulls = gitea.pulls(&self.repository, "all").await;
-        assert_eq!((branches.len(), pulls.len()), self.moment.there, "{}", self.name());
+        assert_eq!((branches.len(), pulls.len()), moment.there, "{}", self.name());
         let branch = branches.first()?;
         Some(json!(gitea.head(&self.repository, branch).await))
+    }
+
+    /// Runs the program until a POST of its own, or the answer to it, is held, and kills it.
+    async fn kill_at_post(&self, half: Half, part: &str, after: usize) {
+        let path = format!("/api/v1/repos/{}/{part}", self.repository.full_name);
+        let mut kept = self.ground.proxy.keep(half, Method::POST, &path, after);
+        let process = self.launch("killed").spawn(self.folder.path());
+        let check = async || kept.reached.try_recv().map_err(|error| error.to_string());
+        process.until(&format!("{}: the held POST", self.name()), RUN, check).await;
+        kill(&process);
     }
 
     /// Asserts that Gitea has one pull request, one branch beside `main` and one commit on top of it; gives all three.

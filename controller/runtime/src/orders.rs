@@ -26,6 +26,8 @@ pub struct TakeBack {
     pub marker: Marker,
     /// Why, as a sentence without a full stop.
     pub why: String,
+    /// The pull request that takes it back is open.
+    pub is_under_way: bool,
 }
 
 /// Containers whose values were taken back by a merge.

@@ -84,4 +84,16 @@ impl Gitea {
         let found = self.call(Method::GET, &path, None).await;
         found.as_array().cloned().unwrap_or_default()
     }
+
+    /// The reactions to a comment, as (login, word), sorted.
+    pub async fn reactions(&self, repository: &Repository, comment: u64) -> Vec<(String, String)> {
+        let path = repository.path(&format!("/issues/comments/{comment}/reactions"));
+        let found = self.call(Method::GET, &path, None).await;
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let all = found.as_array().map(Vec::as_slice).unwrap_or_default();
+        let mut words: Vec<_> =
+            all.iter().map(|one| (text(&one["user"]["login"]), text(&one["content"]))).collect();
+        words.sort();
+        words
+    }
 }

@@ -125,6 +125,58 @@ pub(super) fn scene() -> Scene {
     }
 }
 
+/// The pull request after people asked for a value and for the cart to be left alone.
+const DIFF_AS_ASKED: &str = r#"diff --git a/apps/plain/web.yaml b/apps/plain/web.yaml
+--- a/apps/plain/web.yaml
++++ b/apps/plain/web.yaml
+@@ -17,8 +17,8 @@ spec:
+         image: registry.example/web:1
+         resources:
+           requests:
+-            cpu: "1"        # sized by hand in 2024
+-            memory: 2Gi
++            cpu: "500m"        # sized by hand in 2024
++            memory: 576Mi
+           limits:
+             memory: 2Gi
+       - name: proxy
+"#;
+
+/// What takes it back.
+pub(super) const DIFF_BACK: &str = r#"diff --git a/apps/plain/web.yaml b/apps/plain/web.yaml
+--- a/apps/plain/web.yaml
++++ b/apps/plain/web.yaml
+@@ -17,8 +17,8 @@ spec:
+         image: registry.example/web:1
+         resources:
+           requests:
+-            cpu: "500m"        # sized by hand in 2024
+-            memory: 576Mi
++            cpu: "1"        # sized by hand in 2024
++            memory: 2Gi
+           limits:
+             memory: 2Gi
+       - name: proxy
+"#;
+
+/// What the repository asks for before anybody merges anything.
+pub(super) const REQUESTS_BEFORE: [Requests; 4] = [
+    ("web", "web", ("1", "2Gi")),
+    ("web", "proxy", ("120m", "128Mi")),
+    ("queue", "queue", ("2", "4Gi")),
+    ("cart", "cart", ("800m", "1Gi")),
+];
+
+/// The same shop, of which people merge what they asked for.
+pub(super) fn talked_about() -> Scene {
+    let [_, proxy, queue, cart] = REQUESTS_BEFORE;
+    Scene {
+        diff: DIFF_AS_ASKED.to_owned(),
+        requests_after: vec![("web", "web", ("500m", "576Mi")), proxy, queue, cart],
+        ..scene()
+    }
+}
+
 fn usage_of(container: &str) -> (f64, f64) {
     match container {
         "web" => (0.3, 500.0 * MIB),

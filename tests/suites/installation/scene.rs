@@ -49,9 +49,12 @@ impl Scene {
         usage
     }
 
-    fn used(&self, pod: &str, container: &str) -> Container {
+    pub(crate) fn used(&self, pod: &str, container: &str) -> Container {
         let (cores, bytes) = (self.usage_of)(container);
-        Container::new(self.namespace, pod, container).cpu(Shape::flat(cores)).memory(Shape::flat(bytes))
+        Container::new(self.namespace, pod, container)
+            .cpu(Shape::flat(cores))
+            .memory(Shape::flat(bytes))
+            .never_killed()
     }
 }
 

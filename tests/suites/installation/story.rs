@@ -45,7 +45,7 @@ impl<A: Applies> Installation<A> {
     }
 
     /// The number of the pull request that kubeopt says it opened.
-    async fn opened(&self) -> u64 {
+    pub(crate) async fn opened(&self) -> u64 {
         let line = self.logged("opened ").await;
         let number = line["number"].as_u64();
         assert!(text(&line["url"]).starts_with(self.platform.gitea.url()), "{line}");
@@ -120,7 +120,7 @@ impl<A: Applies> Installation<A> {
     }
 
     /// The merge is applied, and pods run with the new values.
-    async fn cluster_follows(&self, merge: &str) {
+    pub(crate) async fn cluster_follows(&self, merge: &str) {
         let kubernetes = &self.platform.kubernetes;
         self.applies.until_applied(kubernetes, merge).await;
         for (deployment, container, (cpu, memory)) in &self.scene.requests_after {
@@ -134,7 +134,7 @@ impl<A: Applies> Installation<A> {
     }
 
     /// kubeopt says that it saw the merge, and then that the cluster shows its values.
-    async fn merge_is_seen(&self, number: u64) {
+    pub(crate) async fn merge_is_seen(&self, number: u64) {
         self.kubeopt
             .until("kubeopt to see the merged values in the cluster", PASSES, async || {
                 let lines = log_lines(&self.kubeopt);
@@ -211,7 +211,7 @@ impl<A: Applies> Installation<A> {
 }
 
 /// A diff without the ids of blobs.
-fn edits(diff: &str) -> String {
+pub(crate) fn edits(diff: &str) -> String {
     let lines = diff.lines().filter(|line| !line.starts_with("index "));
     lines.map(|line| format!("{line}\n")).collect()
 }

@@ -1,4 +1,5 @@
-//! A proxy between kubeopt and Gitea that can keep one request on its way there, or one answer on its way back.
+//! A proxy between kubeopt and Gitea that can keep one request on its way there, or one answer on its way back, for ever or
+//! until it is let go.
 //!
 //! It changes nothing that passes and knows nothing of what the requests mean.
 
@@ -34,7 +35,27 @@ struct Keep {
     half: Half,
     method: Method,
     path: String,
+    /// Requests like it that may pass first.
+    after: usize,
     reached: oneshot::Sender<()>,
+    released: oneshot::Receiver<()>,
+    arrived: oneshot::Sender<()>,
+}
+
+/// An exchange that the proxy keeps, or will keep.
+pub(super) struct Kept {
+    /// It is there.
+    pub(super) reached: oneshot::Receiver<()>,
+    release: oneshot::Sender<()>,
+    arrived: oneshot::Receiver<()>,
+}
+
+impl Kept {
+    /// Lets it go on, late; gives when a request has been answered by the server.
+    pub(super) async fn release(self) {
+        self.release.send(()).expect("an exchange that is kept waits for its release");
+        self.arrived.await.or_fail("hear from the server of a request that was let go");
+    }
 }
 
 struct Shared {
@@ -72,11 +93,15 @@ impl Proxy {
         &self.url
     }
 
-    /// Keeps the next request of this method and path, or its answer, for ever; the receiver is told when it is there.
-    pub(super) fn keep_next(&self, half: Half, method: Method, path: &str) -> oneshot::Receiver<()> {
-        let (reached, told) = oneshot::channel();
-        self.shared.keep().push(Keep { half, method, path: path.to_owned(), reached });
-        told
+    /// Keeps a request of this method to this path or below it, or its answer, until it is released or for ever: the one
+    /// that comes after so many others of them.
+    pub(super) fn keep(&self, half: Half, method: Method, path: &str, after: usize) -> Kept {
+        let (reached, is_reached) = oneshot::channel();
+        let (release, released) = oneshot::channel();
+        let (arrived, has_arrived) = oneshot::channel();
+        let path = path.to_owned();
+        self.shared.keep().push(Keep { half, method, path, after, reached, released, arrived });
+        Kept { reached: is_reached, release, arrived: has_arrived }
     }
 }
 
@@ -93,28 +118,46 @@ impl Shared {
 
     fn take(&self, method: &Method, path: &str) -> Option<Keep> {
         let mut keep = self.keep();
-        let at = keep.iter().position(|keep| keep.method == method && keep.path == path)?;
+        let is_meant = |keep: &Keep| {
+            let below = path.strip_prefix(&keep.path);
+            keep.method == method && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        };
+        let at = keep.iter().position(is_meant)?;
+        if keep[at].after > 0 {
+            keep[at].after -= 1;
+            return None;
+        }
         Some(keep.remove(at))
     }
 }
 
 async fn pass(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let kept = shared.take(request.method(), request.uri().path());
-    match kept {
-        None => forward(&shared, request).await,
-        Some(Keep { half: Half::Request, reached, .. }) => never(reached).await,
-        Some(Keep { half: Half::Answer, reached, .. }) => {
-            forward(&shared, request).await;
-            never(reached).await
+    let Some(keep) = shared.take(request.method(), request.uri().path()) else {
+        return forward(&shared, request).await;
+    };
+    let answer = match keep.half {
+        Half::Request => {
+            until_released(keep.reached, keep.released).await;
+            forward(&shared, request).await
         }
-    }
+        Half::Answer => {
+            let answer = forward(&shared, request).await;
+            until_released(keep.reached, keep.released).await;
+            answer
+        }
+    };
+    // A test that does not ask when it arrived has let it go for good.
+    let _ = keep.arrived.send(());
+    answer
 }
 
-/// Ends only with the connection.
-async fn never(reached: oneshot::Sender<()>) -> Response {
+/// Ends only with the connection where nobody will release it.
+async fn until_released(reached: oneshot::Sender<()>, released: oneshot::Receiver<()>) {
     // A test that no longer listens has failed already.
     let _ = reached.send(());
-    pending().await
+    if released.await.is_err() {
+        pending().await
+    }
 }
 
 async fn forward(shared: &Shared, request: Request) -> Response {

@@ -170,14 +170,20 @@ pub(super) async fn ensure(
     let Some(known) = own.find(calls).await? else {
         return add(calls, own, repository, number, &text).await;
     };
-    let url = calls.of_repository(repository, &["issues", &number.to_string(), "comments"])?;
-    let all: Vec<wire::Comment> = calls.find(url).await?.unwrap_or_default();
-    let is_it = |comment: &wire::Comment| {
-        comment.user.as_ref().is_some_and(|user| user.id == known.id) && sticky::is_of_key(&comment.body, key)
-    };
-    // Two replicas may have made two; the first one is kept up to date by both.
-    match all.into_iter().filter(is_it).min_by_key(|comment| comment.id) {
-        None => add(calls, own, repository, number, &text).await,
+    match first_of_key(calls, known.id, repository, number, key).await? {
+        None => {
+            let made = add(calls, own, repository, number, &text).await?;
+            // It may have been on its way for long, and another replica has answered meanwhile: the first one stays.
+            match first_of_key(calls, known.id, repository, number, key).await? {
+                Some(first) if first.id != made => {
+                    let id = made.to_string();
+                    let url = calls.of_repository(repository, &["issues", "comments", &id])?;
+                    calls.delete(url, &format!("comment {id} of {repository}")).await?;
+                    Ok(first.id)
+                }
+                Some(_) | None => Ok(made),
+            }
+        }
         Some(found) if found.body == text => Ok(found.id),
         Some(found) => {
             let id = found.id.to_string();
@@ -188,6 +194,22 @@ pub(super) async fn ensure(
             Ok(changed.id)
         }
     }
+}
+
+/// The oldest comment of kubeopt's own with a key.
+async fn first_of_key(
+    calls: &Calls,
+    own_id: i64,
+    repository: &RepositoryId,
+    number: u64,
+    key: &str,
+) -> Result<Option<wire::Comment>, ForgeError> {
+    let url = calls.of_repository(repository, &["issues", &number.to_string(), "comments"])?;
+    let all: Vec<wire::Comment> = calls.find(url).await?.unwrap_or_default();
+    let is_it = |comment: &wire::Comment| {
+        comment.user.as_ref().is_some_and(|user| user.id == own_id) && sticky::is_of_key(&comment.body, key)
+    };
+    Ok(all.into_iter().filter(is_it).min_by_key(|comment| comment.id))
 }
 
 /// None for comments on issues.

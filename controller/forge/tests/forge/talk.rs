@@ -200,6 +200,27 @@ async fn a_reply_that_stands_is_not_written_again() {
 }
 
 #[tokio::test]
+async fn a_reply_that_arrives_after_that_of_another_replica_is_taken_away_again() {
+    let (server, forge) = server().await;
+    let open = ResponseTemplate::new(200).set_body_json(pull(3, "kubeopt/x"));
+    mount(&server, "GET", "/api/v1/repos/acme/gitops/pulls/3", open).await;
+    let own = |id: u64| {
+        let mut comment = comment(id, OWN, "2026-11-20T08:00:00Z", "2026-11-20T08:00:00Z");
+        comment["body"] = json!("ours\n\n<!-- kubeopt:reply:17 -->");
+        comment
+    };
+    let place = "/api/v1/repos/acme/gitops/issues/3/comments";
+    let none = listed(&[], 0);
+    Mock::given(method("GET")).and(path(place)).respond_with(none).up_to_n_times(1).mount(&server).await;
+    mount(&server, "GET", place, listed(&[own(8), own(9)], 2)).await;
+    mount(&server, "POST", place, ResponseTemplate::new(201).set_body_json(own(9))).await;
+    mount(&server, "DELETE", &format!("{COMMENTS}/9"), ResponseTemplate::new(204)).await;
+    assert_eq!(forge.ensure_comment(&repository(), 3, "17", "ours").await, Ok(8));
+    let deleted: Vec<String> = sent(&server, "DELETE").await.into_iter().map(|(at, _)| at).collect();
+    assert_eq!(deleted, [format!("{COMMENTS}/9")]);
+}
+
+#[tokio::test]
 async fn a_status_that_stands_is_not_put_again() {
     let (server, forge) = server().await;
     let statuses = "/api/v1/repos/acme/gitops/statuses/abc123";

@@ -30,18 +30,27 @@ pub(crate) fn taken_back(units: Vec<Unit>, orders: &AllOrders) -> (Vec<BackUnit>
     let (mut backs, mut rest, mut left) = (Vec::new(), Vec::new(), Vec::new());
     for unit in units {
         let asked = orders.of(&unit.repository).map_or(&[][..], |orders| &orders.back);
-        let mut found = None;
+        let (mut found, mut merging) = (None, None);
         for one in asked.iter().filter(|one| one.marker.base == unit.base) {
-            let (unit, back, others) = of_unit(&unit, one);
+            let (changed, back, others) = of_unit(&unit, one);
+            let is_named = unit.candidates.iter().any(|candidate| {
+                let name = candidate.id().to_string();
+                one.marker.fields.iter().any(|marked| marked.container == name)
+            });
+            // A forge moves the branch before it says that a pull request is merged.
+            if one.is_under_way && is_named && back.is_empty() && others.is_empty() {
+                merging = Some(one.number);
+            }
             left.extend(others);
             if !back.is_empty() {
-                found = Some(BackUnit { unit, back, why: one.why.clone(), number: one.number });
+                found = Some(BackUnit { unit: changed, back, why: one.why.clone(), number: one.number });
                 break;
             }
         }
-        match found {
-            Some(back) => backs.push(back),
-            None => rest.push(unit),
+        match (found, merging) {
+            (Some(back), _) => backs.push(back),
+            (None, Some(number)) => left.extend(unit.candidates.iter().map(|it| stands_again(it, number))),
+            (None, None) => rest.push(unit),
         }
     }
     (backs, rest, left)
@@ -104,6 +113,12 @@ fn not_taken_back(container: ContainerId, number: u64, marked: &MarkedField, why
     let text = format!("`{}` stays, although #{number} is taken back: {why}", marked.field);
     let why = NoRecommendation::Refused { guardrail: FROZEN.to_owned(), text };
     Left { workload: container.workload.clone(), containers: vec![container], why }
+}
+
+fn stands_again(candidate: &Candidate, number: u64) -> Left {
+    let text = format!("#{number} is being taken back, and the values of before stand again");
+    let why = NoRecommendation::Refused { guardrail: FROZEN.to_owned(), text };
+    Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
 }
 
 /// The recommendations of what is taken back.

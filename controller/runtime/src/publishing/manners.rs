@@ -54,7 +54,10 @@ pub(crate) fn judge(
             return Verdict::Redo(open.number, *redo);
         }
         return match Marker::find(&open.body) {
-            Some(marker) if says_almost_the_same(&marker, &draft.marker, &policy.changes) => {
+            Some(marker)
+                if says_almost_the_same(&marker, &draft.marker, &policy.changes)
+                    && says_what_was_asked_for(&marker, &draft.marker, orders) =>
+            {
                 Verdict::Unchanged(open.number)
             }
             _ => held(pulls, policy, now, true).map_or(Verdict::Update(open.number), Verdict::Wait),
@@ -127,6 +130,20 @@ fn says_almost_the_same(there: &Marker, wanted: &Marker, changes: &ChangePolicy)
                         delta < least || (delta as f64) < changes.ignore_below_ratio * there.base() as f64
                     }))
         })
+}
+
+/// A value that a person gave is taken to the letter, however little it differs from what is open.
+fn says_what_was_asked_for(there: &Marker, wanted: &Marker, orders: &Orders) -> bool {
+    let is_given = |marked: &MarkedField| {
+        let (field, container) = (marked.field.parse::<Field>().ok(), selector(&marked.container));
+        let mut given = orders.standing.given.iter();
+        given.any(|given| {
+            field == Some(given.field)
+                && container.as_ref().is_some_and(|container| given.selection.means_named(container))
+        })
+    };
+    let pairs = paired(&there.fields, &wanted.fields);
+    pairs.iter().all(|(there, wanted)| there.value.after == wanted.value.after || !is_given(wanted))
 }
 
 /// The targets of autoscalers that move, as they stand: what a request of nearly the same value brings them to is nearly

@@ -94,7 +94,10 @@ impl Edges {
                     let told = forge.update_pull_request(&draft.repository, number, &body).await;
                     pull = told.map_err(|error| error.problem())?;
                 }
-                if policy.approval.may_ask() {
+                if self.is_remembered_again(draft, now).await? {
+                    let written = Written { proposal, pull: &pull, before: None, is_new: false, orders };
+                    problems.extend(self.arrange(forge, &written).await);
+                } else if policy.approval.may_ask() {
                     problems.extend(self.judge_policy(forge, proposal, &pull, orders).await);
                 }
                 return Ok(Published::Unchanged(pull));
@@ -124,6 +127,17 @@ impl Edges {
             entry.repository == draft.repository
                 && entry.branch == draft.branch
                 && entry.step != OutboxStep::Announced
+        }))
+    }
+
+    /// The database was lost and knows of it since this pass. Whoever opened it may have been killed before its statuses were
+    /// put. People are not asked again: one of them may have taken a review request away.
+    async fn is_remembered_again(&self, draft: &PullRequestDraft, now: Timestamp) -> Result<bool, Problem> {
+        let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
+        Ok(outbox.iter().any(|entry| {
+            entry.repository == draft.repository
+                && entry.branch == draft.branch
+                && entry.at_unix_s == now.as_second()
         }))
     }
 

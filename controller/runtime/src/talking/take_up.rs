@@ -360,8 +360,9 @@ pub(crate) fn take_back(pull: &PullRequest, pulls: &[PullRequest], why: String) 
     let is_of_it =
         |other: &PullRequest| Marker::find(&other.body).is_some_and(|marker| marker.group == group);
     let is_over = pulls.iter().any(|other| other.state != PullRequestState::Open && is_of_it(other));
+    let is_under_way = pulls.iter().any(|other| other.state == PullRequestState::Open && is_of_it(other));
     let marker = Marker::find(&pull.body).filter(|_| !is_over)?;
-    Some(TakeBack { number: pull.number, marker, why })
+    Some(TakeBack { number: pull.number, marker, why, is_under_way })
 }
 
 /// What merged pull requests of kubeopt's own took back.

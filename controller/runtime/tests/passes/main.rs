@@ -15,6 +15,7 @@ mod environments;
 mod forges;
 mod life_cycle;
 mod limits;
+mod many;
 mod metrics;
 mod notices;
 mod onboarding;

@@ -141,6 +141,28 @@ async fn the_command_line_takes_back_what_it_is_told_and_the_next_pass_leaves_it
     assert_eq!(ask(merged.number).await.unwrap_err().code, "E-RUN-024");
 }
 
+#[tokio::test]
+async fn values_that_stand_again_before_the_forge_says_merged_are_not_proposed_anew() {
+    let world = World::of(&[API, WEB]).await;
+    let kubeopt = world.controller("a").await;
+    let merged = world.merged(&kubeopt, &API).await;
+    world.ask_back(&API, merged.number).await;
+    let back = world.pulls_of(&API).await.pop().unwrap();
+    // A forge moves the branch first; here a person's commit does it.
+    world.commit_as_proposed(&API, &back).await;
+    let report = world.pass(&kubeopt).await;
+    let own: Vec<_> = report
+        .decided
+        .left
+        .iter()
+        .filter(|left| left.workload == API.id())
+        .map(|it| it.why.sentence())
+        .collect();
+    let why = format!("#{} is being taken back, and the values of before stand again", merged.number);
+    assert_eq!(own, [why]);
+    assert_eq!(world.pulls_of(&API).await.len(), 2, "nothing is proposed anew");
+}
+
 /// What the file looks like when a pull request that changed it so was merged and taken back.
 async fn there_and_back(text: &str, policy: Option<&str>) -> (String, String) {
     let path = API.path();

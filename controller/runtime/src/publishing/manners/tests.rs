@@ -1,8 +1,9 @@
 //! Quiet, obedient, within limits.
 
+use kubeopt_commands::Given;
 use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::pull_request::{MarkedField, Marker, PullRequestDraft};
-use kubeopt_model::{Change, EffectivePolicy, ForgeName, RepoPath, RepositoryId, Timestamp};
+use kubeopt_model::{Amount, Change, EffectivePolicy, Field, ForgeName, RepoPath, RepositoryId, Timestamp};
 
 use super::{CLOSED_BY_KUBEOPT, Verdict, judge};
 use crate::codes;
@@ -80,6 +81,25 @@ fn leaves_an_open_one_in_peace_while_the_numbers_hardly_move() {
     assert_eq!(verdict("310m", &open), Verdict::Unchanged(4));
     assert_eq!(verdict("330m", &open), Verdict::Unchanged(4));
     assert_eq!(verdict("400m", &open), Verdict::Update(4));
+}
+
+#[test]
+fn what_a_person_asked_for_is_taken_to_the_letter() {
+    let open = [pull(4, PullRequestState::Open, "310m", DAY)];
+    let judged = |given: &str| {
+        let mut orders = Orders::default();
+        orders.standing.given.push(Given {
+            selection: given.parse().unwrap(),
+            field: Field::CPU_REQUEST,
+            value: Amount::parse(Field::CPU_REQUEST.resource, "330m").unwrap(),
+            by: "alice".into(),
+            pull_request: 4,
+        });
+        let policy = EffectivePolicy::default();
+        judge(&draft("330m"), &open, &policy, &orders, Timestamp::from_second(NOW).unwrap())
+    };
+    assert_eq!(judged("payments/deploy/api/api"), Verdict::Update(4));
+    assert_eq!(judged("payments/deploy/web/web"), Verdict::Unchanged(4), "it was of another one");
 }
 
 #[test]
