@@ -162,7 +162,7 @@ async fn passes(
     edges: &Edges,
     config: &Config,
     until: Until,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     instruments: &Instruments,
     leadership: Option<&Leadership>,
 ) -> Result<(), Problem> {
@@ -187,7 +187,7 @@ async fn passes(
         // From start to start, as `passes.every` says; a pass that took longer is followed by the next at once.
         let rest = every.saturating_sub(begun.elapsed());
         let pause = if outcome.is_ok() { rest } else { back_off(failures).min(every) };
-        rest_until_needed(edges, begun, pause, &instruments.waking, &mut stop).await;
+        rest_until_needed(edges, begun, pause, &instruments.waking, &stop).await;
     }
     Ok(())
 }

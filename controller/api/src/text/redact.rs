@@ -12,14 +12,15 @@ const LONGEST_EXCERPT: usize = 160;
 pub(crate) fn excerpt(line: &str) -> String {
     let printable: String =
         line.trim_end().chars().filter(|c| !c.is_control()).take(LONGEST_EXCERPT).collect();
-    without_userinfo(&without_secret_parameters(&without_secret_values(&printable)))
+    without_hook_address(&without_userinfo(&without_secret_parameters(&without_secret_values(&printable))))
 }
 
 /// Whether a key looks as if its value were a secret. `tokenFile` does not: it names a file.
 pub(crate) fn looks_secret(key: &str) -> bool {
     let plain: String =
         key.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    !plain.ends_with("file") && SECRET_WORDS.iter().any(|word| plain.contains(word))
+    !plain.ends_with("file")
+        && (plain.ends_with("key") || SECRET_WORDS.iter().any(|word| plain.contains(word)))
 }
 
 /// Cuts the line after the first key that looks secret: what follows may be its value, in any notation.
@@ -58,6 +59,16 @@ fn without_userinfo(line: &str) -> String {
     }
 }
 
+/// `https://hooks.slack.com/services/T/B/x` becomes `https://***`: whoever has such an address can write there.
+fn without_hook_address(line: &str) -> String {
+    match line.find("://").map(|at| at + 3) {
+        Some(start) if line[start..].contains("hook") || line[start..].contains("logic.azure.com") => {
+            format!("{}***", &line[..start])
+        }
+        Some(_) | None => line.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +83,11 @@ mod tests {
             "api-token : hunter2",
             "url: https://user:hunter2@prom.example/x",
             "{bearerToken: hunter2}",
+            "reasoning: {key: hunter2}",
+            "  routingKey: hunter2",
+            "{type: slack, url: \"https://hooks.slack.com/services/T0/B0/hunter2\"}",
+            "url: https://discord.com/api/webhooks/1/hunter2",
+            "url: https://prod-1.westeurope.logic.azure.com/workflows/hunter2",
             "database: postgres://db/x?sslmode=require&password=hunter2",
         ] {
             assert!(!excerpt(line).contains("hunter2"), "{line} -> {}", excerpt(line));

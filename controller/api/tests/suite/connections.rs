@@ -124,6 +124,16 @@ fn receivers_that_cannot_be_told_are_refused_with_their_line() {
         ("{name: a, type: slack, urlFile: /x, signingKeyFile: /y}", "E-API-010", "remove it"),
         ("{name: a, type: slack, urlFile: /x, kinds: [revrt]}", "E-API-003", "one of pull-request"),
         ("{name: a, type: slack, urlFile: /x, least: fatal}", "E-API-003", "one of info"),
+        (
+            "{name: a, type: pagerduty, routingKey: hunter2, routingKeyFile: /x}",
+            "E-API-011",
+            "`routingKeyFile`",
+        ),
+        (
+            "{name: a, type: slack, urlFile: /x, url: \"https://hooks.slack.com/services/hunter2\"}",
+            "E-API-002",
+            "did you mean `urlFile`?",
+        ),
         ("{name: a, type: slack, urlFle: /x, urlFile: /x}", "E-API-002", "did you mean `urlFile`?"),
     ];
     refused(&cases, |entry| format!("sandbox: full\nnotifications:\n- {entry}\n"), 3);

@@ -146,11 +146,10 @@ mod tests {
             telling.after_failure(&problem(), Timestamp::from_second(1_795_000_000 + second).unwrap());
         }
         assert_eq!(notifier.deliver_due().await.delivered, 1);
-        let mut standing = telling.standing.lock().unwrap();
-        let over = standing.news(Vec::new(), Timestamp::from_second(1_795_000_180).unwrap());
+        let at = Timestamp::from_second(1_795_000_180).unwrap();
+        let over = telling.standing.lock().unwrap().news(Vec::new(), at);
         assert_eq!((over.len(), over[0].notice.state), (1, NoticeState::Resolved));
         queue(&notifier, over);
-        drop(standing);
         assert_eq!(notifier.deliver_due().await.delivered, 1);
         let bodies = server.received_requests().await.unwrap();
         let bodies: Vec<Value> =

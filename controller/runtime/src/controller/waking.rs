@@ -85,7 +85,7 @@ pub(super) async fn rest_until_needed(
     begun: Instant,
     pause: Duration,
     waking: &Waking,
-    stop: &mut watch::Receiver<bool>,
+    stop: &watch::Receiver<bool>,
 ) {
     let mut rest = Rest::new(begun, Instant::now(), pause);
     loop {
