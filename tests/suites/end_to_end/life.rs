@@ -210,11 +210,15 @@ impl Installation<Flux> {
         let mut events = journal.events(&EventFilter::default()).await.or_fail("read the audit");
         journal.close().await;
         events.reverse();
-        // Whether a pass sees a merge before Flux applies it is a matter of seconds.
+        // Two things are a matter of seconds: whether a pass sees a merge before Flux applies it, and whether somebody merges
+        // in the middle of a pass, which is then refused its write because the base has moved.
+        let is_chance = |kind: &str, said: &str| {
+            kind == "merged" || kind == "failed" && said.contains(" is no longer at ")
+        };
         let steps: Vec<(String, String)> = events
             .into_iter()
-            .filter(|event| event.kind != "merged")
             .map(|event| (event.kind, text(&event.detail["text"]).to_owned()))
+            .filter(|(kind, said)| !is_chance(kind, said))
             .collect();
         let merged = format!("#{number} ");
         let expected = [
