@@ -30,7 +30,7 @@ impl Installation<Flux> {
         self.is_talked_about(number).await;
         self.does_not_obey(reader, number).await;
 
-        let merge = self.platform.gitea.merge(&self.platform.reviewer, &self.repository, number).await;
+        let merge = self.merge(number).await;
         self.cluster_follows(&merge).await;
         self.merge_is_seen(number).await;
 
@@ -38,7 +38,7 @@ impl Installation<Flux> {
         let back = self.opened().await;
         self.assert_the_harm_is_told(number, back).await;
 
-        let merge = self.platform.gitea.merge(&self.platform.reviewer, &self.repository, back).await;
+        let merge = self.merge(back).await;
         self.scene.requests_after = shop::REQUESTS_BEFORE.to_vec();
         self.cluster_follows(&merge).await;
         self.merge_is_seen(back).await;
@@ -48,6 +48,15 @@ impl Installation<Flux> {
         self.kubeopt.stop();
         self.kubeopt.end(wait::RECONCILE).await;
         self.assert_the_audit_is_complete(number, back).await;
+    }
+
+    /// Somebody merges while kubeopt holds still: Gitea moves the branch some moments before it says that a pull request is
+    /// merged, and what a pass makes of these moments is another matter.
+    async fn merge(&self, number: u64) -> String {
+        self.kubeopt.pause();
+        let merge = self.platform.gitea.merge(&self.platform.reviewer, &self.repository, number).await;
+        self.kubeopt.go_on();
+        merge
     }
 
     /// A question is answered with evidence; a value and a workload that is to be left alone change the pull request.
