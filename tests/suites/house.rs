@@ -198,9 +198,27 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
         ("tracing", &["codes"][..]),
         (
             "proposing",
-            &["codes", "edges", "located", "outlook", "policy_files", "pricing", "seen", "tracing"],
+            &["codes", "edges", "located", "orders", "outlook", "policy_files", "pricing", "seen", "tracing"],
         ),
-        ("publishing", &["codes", "edges", "located", "proposing", "seen", "tracing"]),
+        (
+            "publishing",
+            &[
+                "codes",
+                "edges",
+                "located",
+                "orders",
+                "own_fault",
+                "policy_files",
+                "proposing",
+                "seen",
+                "tracing",
+            ],
+        ),
+        ("talking", &["codes", "edges", "located", "orders", "proposing", "publishing", "seen"]),
+        (
+            "watching",
+            &["edges", "located", "policy_files", "proposing", "publishing", "seen", "talking"],
+        ),
         ("offline", &["codes", "proposing", "tracing"]),
     ];
     let mut wrong = Vec::new();

@@ -66,7 +66,7 @@ pub(crate) fn policy_of_merge(
     seen: &Seen,
     sites: &Sites,
 ) -> EffectivePolicy {
-    policy_of(operator, merge, &changed(&merge.marker, seen), sites)
+    policy_of(operator, merge, &changed(&merge.marker, seen), seen, sites)
 }
 
 impl Edges {

@@ -1,3 +1,5 @@
+//! Values that people gave, beside what is sized.
+
 use kubeopt_model::recommendation::SET_BY_HAND;
 use kubeopt_model::{Amount, Bytes, Field, MilliCores, NoRecommendation};
 
