@@ -215,10 +215,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
             ],
         ),
         ("talking", &["codes", "edges", "located", "orders", "proposing", "publishing", "seen"]),
-        (
-            "watching",
-            &["edges", "located", "policy_files", "proposing", "publishing", "seen", "talking"],
-        ),
+        ("watching", &["edges", "located", "policy_files", "proposing", "publishing", "seen", "talking"]),
         ("offline", &["codes", "proposing", "tracing"]),
     ];
     let mut wrong = Vec::new();

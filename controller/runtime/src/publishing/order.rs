@@ -65,14 +65,13 @@ pub(crate) fn in_order(
     for (repository, pulls) in pulls {
         steps.extend(pulls.iter().flat_map(|pull| of_pull(repository, pull, merges, orders, places)));
     }
-    let wanted: Vec<(&Proposal, Step)> = decided
-        .proposals
-        .iter()
-        .flat_map(|one| of_proposal(one, places).map(move |step| (one, step)))
-        .collect();
+    // What is taken back is no step forward.
+    let forward = decided.proposals.iter().filter(|one| rollback_of(&one.draft.marker.group).is_none());
+    let wanted: Vec<(&Proposal, Step)> =
+        forward.flat_map(|one| of_proposal(one, places).map(move |step| (one, step))).collect();
     let mut waiting = Waiting::new();
     for (proposal, own) in wanted.iter().filter(|(proposal, _)| needs_order(proposal)) {
-        if is_open(proposal, pulls) || rollback_of(&proposal.draft.marker.group).is_some() {
+        if is_open(proposal, pulls) {
             continue;
         }
         let same = |step: &&Step| !step.things.is_disjoint(&own.things);

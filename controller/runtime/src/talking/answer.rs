@@ -208,8 +208,9 @@ impl Done<'_> {
             return (format!("`{selection}` gets `{field}={wanted}`{where_to}."), true);
         }
         let bound = found.as_ref().and_then(|(one, _)| {
-            let of_field = one.reasons.iter().filter(|reason| reason.field == field && reason.bound);
-            of_field.last().map(|reason| reason.text.clone())
+            let mut of_field =
+                one.reasons.iter().rev().filter(|reason| reason.field == field && reason.bound);
+            of_field.next().map(|reason| reason.text.clone())
         });
         let mut left = self.decided.left.iter();
         let left = left.find(|left| left.containers.iter().any(|id| selection.means_live(id)));
