@@ -88,7 +88,7 @@ impl Edges {
             match self.judge(merge, merges, seen, sites, now).await {
                 Ok((outcomes, policy, problems)) => {
                     watching.problems.extend(problems);
-                    self.settle(merge, outcomes, &policy, talk, &mut watching, now);
+                    self.settle(merge, (outcomes, &policy), talk, &mut watching, now);
                 }
                 Err(problem) => watching.problems.push(problem),
             }
@@ -147,8 +147,7 @@ impl Edges {
     fn settle(
         &self,
         merge: &Merge,
-        outcomes: Vec<Outcome>,
-        policy: &EffectivePolicy,
+        (outcomes, policy): (Vec<Outcome>, &EffectivePolicy),
         talk: &mut Talk,
         watching: &mut Watching,
         now: Timestamp,

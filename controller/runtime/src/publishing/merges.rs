@@ -87,7 +87,8 @@ impl Edges {
         for trace in sites.traces.values().flatten() {
             let repository = &trace.snapshot.repository;
             let held = orders.of(repository).map(|orders| &orders.standing.held);
-            let followed = self.follow_repository(repository, seen, sites, held, now, &mut merges).await;
+            let look = Look { seen, sites, known: &[], held, now };
+            let followed = self.follow_repository(repository, &look, &mut merges).await;
             merges.problems.extend(followed.err());
         }
         merges.problems.extend(self.journal.take_problems());
@@ -97,17 +98,14 @@ impl Edges {
     async fn follow_repository(
         &self,
         repository: &RepositoryId,
-        seen: &Seen,
-        sites: &Sites,
-        held: Option<&BTreeMap<u64, String>>,
-        now: Timestamp,
+        look: &Look<'_>,
         merges: &mut Merges,
     ) -> Result<(), Problem> {
         let forge = self.forge(repository)?.forge.as_ref();
         let known = self.journal.pull_requests().await.map_err(|error| error.problem())?;
         let pulls = own_pull_requests(forge, repository).await?;
-        merges.problems.extend(self.remember_again(repository, &pulls, &known, now).await?);
-        let look = Look { seen, sites, known: &known, held, now };
+        merges.problems.extend(self.remember_again(repository, &pulls, &known, look.now).await?);
+        let look = Look { known: &known, ..*look };
         for pull in pulls {
             // One that fails is tried again by the next pass; the others go on.
             let followed = self.follow_pull_request(repository, pull, &look, merges).await;

@@ -15,7 +15,7 @@ const POLICY: &str = "rollout: {order: [staging, prod], soak: 12h}\n";
 fn held(report: &PassReport) -> Vec<&Problem> {
     let waiting = report.published.iter().filter_map(|published| match published {
         Published::Waiting(problem) => Some(problem),
-        _ => None,
+        Published::Opened(_) | Published::Updated(_) | Published::Unchanged(_) | Published::Failed(_) => None,
     });
     waiting.collect()
 }
