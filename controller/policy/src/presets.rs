@@ -15,6 +15,9 @@ pub fn preset(name: &str) -> Option<&'static str> {
     PRESETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// The policy file that a repository gets in its first pull request.
+pub const FIRST_POLICY: &str = include_str!("../../../policies/first.kubeopt.yaml");
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,6 +35,3 @@ mod tests {
         assert!(preset("balanced").is_some() && preset("reckless").is_none());
     }
 }
-
-/// The policy file that a repository gets in its first pull request.
-pub const FIRST_POLICY: &str = include_str!("../../../policies/first.kubeopt.yaml");
