@@ -13,7 +13,9 @@ use std::sync::Mutex;
 
 use kubeopt_api::PolicyFile;
 use kubeopt_commands::Wish;
-use kubeopt_model::outcome::{Confounder, Outcome, RevertOn, Settled, Watched, WindowSigns};
+use kubeopt_model::outcome::{
+    BadSide, Confounder, Objective, Outcome, RevertOn, Settled, Watched, WindowSigns,
+};
 use kubeopt_model::policy::{EffectivePolicy, RevertMode};
 use kubeopt_model::pull_request::rollback_of;
 use kubeopt_model::{Change, Problem, RepositoryId, Timestamp};
@@ -69,6 +71,15 @@ pub(crate) fn policy_of_merge(
     policy_of(operator, merge, &changed(&merge.marker, seen), seen, sites)
 }
 
+/// What is compared: a merge, over `soak_s` seconds after the cluster showed it.
+struct Compared<'a> {
+    merge: &'a Merge,
+    merges: &'a Merges,
+    seen: &'a Seen,
+    soak_s: i64,
+    now: Timestamp,
+}
+
 impl Edges {
     /// Looks at every merge that the cluster shows and that nothing was said about yet. What did harm is added to the orders.
     pub(crate) async fn watch(
@@ -81,7 +92,9 @@ impl Edges {
     ) -> Watching {
         let mut watching = Watching::default();
         for merge in merges.merges.iter().filter(|merge| merge.sync == Sync::Synced) {
-            if rollback_of(&merge.marker.group).is_some() || is_told(talk, merge) || self.is_early(merge, now)
+            if rollback_of(&merge.marker.group).is_some()
+                || is_told(talk, merge, OUTCOME)
+                || self.is_early(merge, now)
             {
                 continue;
             }
@@ -113,12 +126,27 @@ impl Edges {
     ) -> Result<(Vec<Outcome>, EffectivePolicy, Vec<Problem>), Problem> {
         let changed = changed(&merge.marker, seen);
         let policy = policy_of(self.operator_policy.as_ref(), merge, &changed, seen, sites);
+        let compared = Compared { merge, merges, seen, soak_s: policy.watch.soak_seconds, now };
+        let (watched, problems) = self.both_sides(&compared, &changed, objective(&policy)).await?;
+        let on = revert_on(&policy);
+        let outcomes = watched.iter().map(|one| settle_outcome(one, &on, now.as_second())).collect();
+        Ok((outcomes, policy, problems))
+    }
+
+    /// What was told of both sides of a merge, container by container, and what could not be read of it. Nothing before an
+    /// hour has passed.
+    async fn both_sides(
+        &self,
+        compared: &Compared<'_>,
+        changed: &[Changed],
+        objective: Option<Objective>,
+    ) -> Result<(Vec<Watched>, Vec<Problem>), Problem> {
+        let Compared { merge, merges, seen, soak_s, now } = *compared;
         let synced_unix_s = merge.synced_unix_s.unwrap_or(now.as_second());
-        let soak_s = policy.watch.soak_seconds;
         let windows = Watched::windows(synced_unix_s, soak_s, now.as_second());
-        let (mut outcomes, mut problems) = (Vec::new(), Vec::new());
+        let (mut watched, mut problems) = (Vec::new(), Vec::new());
         if windows.after.seconds() == 0 {
-            return Ok((outcomes, policy, problems));
+            return Ok((watched, problems));
         }
         for cluster in &self.clusters {
             let own: Vec<&Changed> =
@@ -126,22 +154,19 @@ impl Edges {
             if own.is_empty() {
                 continue;
             }
-            let sides = read_sides(cluster, &own, &windows, &policy, seen).await?;
+            let sides = read_sides(cluster, &own, &windows, objective.as_ref(), seen).await?;
             // The same is wrong with both sides, mostly.
             problems.extend(sides.after.problems.iter().cloned());
-            for one in own {
-                let watched = Watched {
-                    container: one.container.clone(),
-                    resources: one.resources,
-                    synced_unix_s,
-                    soak_s,
-                    sides: Change { before: side(&sides.before, one), after: side(&sides.after, one) },
-                    others: others(one, merge, merges),
-                };
-                outcomes.push(settle_outcome(&watched, &revert_on(&policy), now.as_second()));
-            }
+            watched.extend(own.into_iter().map(|one| Watched {
+                container: one.container.clone(),
+                resources: one.resources,
+                synced_unix_s,
+                soak_s,
+                sides: Change { before: side(&sides.before, one), after: side(&sides.after, one) },
+                others: others(one, merge, merges),
+            }));
         }
-        Ok((outcomes, policy, problems))
+        Ok((watched, problems))
     }
 
     fn settle(
@@ -191,16 +216,17 @@ fn order_back(merge: &Merge, why: &str, talk: &mut Talk) {
     }
 }
 
-fn is_told(talk: &Talk, merge: &Merge) -> bool {
+/// Whether kubeopt has said this below the pull request.
+fn is_told(talk: &Talk, merge: &Merge, key: &str) -> bool {
     let told = talk.told.get(&merge.repository);
-    told.is_some_and(|told| told.contains(&(merge.pull.number, OUTCOME.to_owned())))
+    told.is_some_and(|told| told.contains(&(merge.pull.number, key.to_owned())))
 }
 
 async fn read_sides(
     cluster: &ClusterEdge,
     own: &[&Changed],
     windows: &Change<kubeopt_model::Window>,
-    policy: &EffectivePolicy,
+    objective: Option<&Objective>,
     seen: &Seen,
 ) -> Result<Change<SignsRead>, Problem> {
     let (Some(metrics), Some(facts)) = (&cluster.metrics, seen.clusters.get(&cluster.name)) else {
@@ -208,7 +234,7 @@ async fn read_sides(
     };
     let owners = PodOwners::from_facts(facts);
     let containers: BTreeSet<_> = own.iter().map(|one| one.container.clone()).collect();
-    let asked = |window| SignsAsked { window, containers: containers.clone(), objective: objective(policy) };
+    let asked = |window| SignsAsked { window, containers: containers.clone(), objective: objective.cloned() };
     let before = metrics.window_signs(&asked(windows.before), &owners).await;
     let after = metrics.window_signs(&asked(windows.after), &owners).await;
     Ok(Change {
@@ -222,9 +248,9 @@ fn side(read: &SignsRead, of: &Changed) -> WindowSigns {
     read.containers.get(&of.container).cloned().unwrap_or_default()
 }
 
-fn objective(policy: &EffectivePolicy) -> Option<kubeopt_model::outcome::Objective> {
+fn objective(policy: &EffectivePolicy) -> Option<Objective> {
     let query = policy.watch.slo_promql.clone()?;
-    Some(kubeopt_model::outcome::Objective { query, bad: kubeopt_model::outcome::BadSide::Rest })
+    Some(Objective { query, bad: BadSide::Rest })
 }
 
 fn revert_on(policy: &EffectivePolicy) -> RevertOn {

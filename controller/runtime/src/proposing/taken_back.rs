@@ -4,12 +4,12 @@
 //! of every other change: edited, proven, described.
 
 use kubeopt_model::pull_request::{MarkedField, rollback_group};
-use kubeopt_model::{Amount, ContainerId, EditSite, Field, NoRecommendation, RepoPath};
+use kubeopt_model::{Amount, EditSite, Field, NoRecommendation, RepoPath};
 use kubeopt_recommend::{Back, give_back};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Unit};
-use super::wanted::{Governed, Ground, Left, Wanted, demand_of};
+use super::wanted::{Governed, Ground, Left, Wanted, demand_of, leave, leave_all, leave_where};
 use crate::orders::{AllOrders, TakeBack};
 use crate::pricing::price;
 
@@ -49,7 +49,10 @@ pub(crate) fn taken_back(units: Vec<Unit>, orders: &AllOrders) -> (Vec<BackUnit>
         }
         match (found, merging) {
             (Some(back), _) => backs.push(back),
-            (None, Some(number)) => left.extend(unit.candidates.iter().map(|it| stands_again(it, number))),
+            (None, Some(number)) => {
+                let text = format!("#{number} is being taken back, and the values of before stand again");
+                left.extend(leave_all(&unit, frozen(text)));
+            }
             (None, None) => rest.push(unit),
         }
     }
@@ -65,7 +68,7 @@ fn of_unit(unit: &Unit, asked: &TakeBack) -> (Unit, Vec<Back>, Vec<Left>) {
             match of_field(candidate, marked) {
                 Ok(Some(back)) => all.push(back),
                 Ok(None) => {}
-                Err(why) => left.push(not_taken_back(candidate.id(), asked.number, marked, why)),
+                Err(why) => left.push(not_taken_back(candidate, asked.number, marked, why)),
             }
         }
     }
@@ -109,16 +112,12 @@ fn of_field(candidate: &mut Candidate, marked: &MarkedField) -> Result<Option<Ba
 /// Where a limit that was removed could be written again.
 pub(super) type OpenLimit = (Field, EditSite, Vec<RepoPath>);
 
-fn not_taken_back(container: ContainerId, number: u64, marked: &MarkedField, why: &str) -> Left {
-    let text = format!("`{}` stays, although #{number} is taken back: {why}", marked.field);
-    let why = NoRecommendation::Refused { guardrail: FROZEN.to_owned(), text };
-    Left { workload: container.workload.clone(), containers: vec![container], why }
+fn not_taken_back(candidate: &Candidate, number: u64, marked: &MarkedField, why: &str) -> Left {
+    leave(candidate, frozen(format!("`{}` stays, although #{number} is taken back: {why}", marked.field)))
 }
 
-fn stands_again(candidate: &Candidate, number: u64) -> Left {
-    let text = format!("#{number} is being taken back, and the values of before stand again");
-    let why = NoRecommendation::Refused { guardrail: FROZEN.to_owned(), text };
-    Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
+fn frozen(text: String) -> NoRecommendation {
+    NoRecommendation::Refused { guardrail: FROZEN.to_owned(), text }
 }
 
 /// The recommendations of what is taken back.
@@ -134,11 +133,7 @@ pub(crate) fn want_back(backs: &[BackUnit], governed: &[Governed], ground: &Grou
                     Admitted { recommendation, policy, base, entry, group: Some(rollback_group(back.number)) }
                 }))
             }
-            Err(why) => wanted.left.extend(back.unit.candidates.iter().map(|candidate| Left {
-                workload: candidate.workload.id.clone(),
-                containers: vec![candidate.id()],
-                why: why.clone(),
-            })),
+            Err(why) => wanted.left.extend(leave_all(&back.unit, why)),
         }
     }
     price(
@@ -154,20 +149,7 @@ pub(crate) fn leave_frozen(
     orders: &AllOrders,
     now_unix_s: i64,
 ) -> (Vec<Governed>, Vec<Left>) {
-    let (mut rest, mut left) = (Vec::new(), Vec::new());
-    for each in governed {
-        let seconds = each.policy.watch.freeze_seconds;
-        let ids = each.unit.candidates.iter().map(Candidate::id);
-        let why =
-            ids.into_iter().find_map(|id| orders.frozen(&each.unit.repository, &id, seconds, now_unix_s));
-        match why {
-            None => rest.push(each),
-            Some(text) => left.extend(each.unit.candidates.iter().map(|candidate| Left {
-                workload: candidate.workload.id.clone(),
-                containers: vec![candidate.id()],
-                why: NoRecommendation::Refused { guardrail: FROZEN.to_owned(), text: text.clone() },
-            })),
-        }
-    }
-    (rest, left)
+    leave_where(governed, FROZEN, |each, id| {
+        orders.frozen(&each.unit.repository, id, each.policy.watch.freeze_seconds, now_unix_s)
+    })
 }

@@ -216,14 +216,21 @@ pub(crate) fn govern_back(unit: &Unit, files: &PolicyFiles) -> Governed {
 /// Takes out the units of which somebody wants a container left alone: what is written for one is written for all that
 /// share its scalars.
 pub(crate) fn leave_ignored(governed: Vec<Governed>, orders: &AllOrders) -> (Vec<Governed>, Vec<Left>) {
+    leave_where(governed, IGNORED, |each, id| orders.ignored(&each.unit.repository, id))
+}
+
+/// Takes out the units of which something speaks for leaving a container alone, with that reason for all of them.
+pub(super) fn leave_where(
+    governed: Vec<Governed>,
+    guardrail: &str,
+    why: impl Fn(&Governed, &ContainerId) -> Option<String>,
+) -> (Vec<Governed>, Vec<Left>) {
     let (mut rest, mut left) = (Vec::new(), Vec::new());
     for each in governed {
-        let candidates = &each.unit.candidates;
-        let why = candidates.iter().find_map(|it| orders.ignored(&each.unit.repository, &it.id()));
-        match why {
+        match each.unit.candidates.iter().find_map(|candidate| why(&each, &candidate.id())) {
             None => rest.push(each),
             Some(text) => {
-                let why = NoRecommendation::Refused { guardrail: IGNORED.to_owned(), text };
+                let why = NoRecommendation::Refused { guardrail: guardrail.to_owned(), text };
                 left.extend(leave_all(&each.unit, why));
             }
         }
@@ -436,11 +443,11 @@ fn left_members(unit: &Unit, admitted: &Admitted) -> Vec<Left> {
     left.map(|candidate| leave(candidate, NoRecommendation::NoUsage)).collect()
 }
 
-fn leave_all(unit: &Unit, why: NoRecommendation) -> Vec<Left> {
+pub(super) fn leave_all(unit: &Unit, why: NoRecommendation) -> Vec<Left> {
     unit.candidates.iter().map(|candidate| leave(candidate, why.clone())).collect()
 }
 
-fn leave(candidate: &Candidate, why: NoRecommendation) -> Left {
+pub(super) fn leave(candidate: &Candidate, why: NoRecommendation) -> Left {
     Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
 }
 

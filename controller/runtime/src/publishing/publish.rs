@@ -82,7 +82,9 @@ impl Edges {
         let verdict = judge(draft, &pulls, policy, orders, now);
         let find = |number: u64| pulls.iter().find(|pull| pull.number == number).cloned();
         let mut redo = Redo::Anew;
-        let is_unfinished = self.is_unfinished(draft).await?;
+        let entry = self.outbox_entry(draft).await?;
+        // An earlier run began this very proposal and did not note its end.
+        let is_unfinished = entry.as_ref().is_some_and(|entry| entry.step != OutboxStep::Announced);
         let existing = match verdict {
             Verdict::Wait(problem) => return Ok(Published::Waiting(problem)),
             Verdict::Unchanged(number) if !is_unfinished => {
@@ -94,7 +96,9 @@ impl Edges {
                     let told = forge.update_pull_request(&draft.repository, number, &body).await;
                     pull = told.map_err(|error| error.problem())?;
                 }
-                if self.is_remembered_again(draft, now).await? {
+                // The database was lost and knows of it since this pass: whoever opened it may have been killed before its
+                // statuses were put. People are not asked again: one may have taken a review request away.
+                if entry.is_some_and(|entry| entry.at_unix_s == now.as_second()) {
                     let written = Written { proposal, pull: &pull, before: None, is_new: false, orders };
                     problems.extend(self.arrange(forge, &written).await);
                 } else if policy.approval.may_ask() {
@@ -120,25 +124,12 @@ impl Edges {
         Ok(published)
     }
 
-    /// An earlier run began this very proposal and did not note its end.
-    async fn is_unfinished(&self, draft: &PullRequestDraft) -> Result<bool, Problem> {
+    /// How far the proposal has come as the outbox knows it.
+    async fn outbox_entry(&self, draft: &PullRequestDraft) -> Result<Option<OutboxEntry>, Problem> {
         let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
-        Ok(outbox.iter().any(|entry| {
-            entry.repository == draft.repository
-                && entry.branch == draft.branch
-                && entry.step != OutboxStep::Announced
-        }))
-    }
-
-    /// The database was lost and knows of it since this pass. Whoever opened it may have been killed before its statuses were
-    /// put. People are not asked again: one of them may have taken a review request away.
-    async fn is_remembered_again(&self, draft: &PullRequestDraft, now: Timestamp) -> Result<bool, Problem> {
-        let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
-        Ok(outbox.iter().any(|entry| {
-            entry.repository == draft.repository
-                && entry.branch == draft.branch
-                && entry.at_unix_s == now.as_second()
-        }))
+        let is_it =
+            |entry: &OutboxEntry| entry.repository == draft.repository && entry.branch == draft.branch;
+        Ok(outbox.into_iter().find(is_it))
     }
 
     pub(super) async fn write(

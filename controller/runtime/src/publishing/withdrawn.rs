@@ -7,11 +7,10 @@ use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{NoRecommendation, RepositoryId};
 
-use super::marked::selector;
 use super::merges::Merges;
 use crate::edges::Edges;
 use crate::orders::Orders;
-use crate::proposing::{Decided, IGNORED};
+use crate::proposing::{Decided, IGNORED, Left};
 
 impl Edges {
     /// Closes what nothing stands behind any more in one repository. `pulls` are kubeopt's, all states, as they were when
@@ -56,14 +55,8 @@ fn reason(pull: &PullRequest, orders: &Orders, decided: &Decided) -> Option<Stri
     let containers: BTreeSet<&str> = marker.fields.iter().map(|field| field.container.as_str()).collect();
     let mut reasons: Vec<String> = Vec::new();
     for container in containers {
-        let names = selector(container)?;
-        let mut left = decided.left.iter().filter(|left| {
-            left.containers.iter().any(|id| {
-                let workload = &id.workload;
-                (&workload.namespace, workload.kind, &workload.name, &id.container)
-                    == (&names.0, names.1, &names.2, &names.3)
-            })
-        });
+        let speaks = |left: &&Left| left.containers.iter().any(|id| id.to_string() == container);
+        let mut left = decided.left.iter().filter(speaks);
         reasons.push(left.find_map(|left| for_good(&left.why))?);
     }
     reasons.sort();
