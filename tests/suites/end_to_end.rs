@@ -1,6 +1,6 @@
 //! End to end, nothing mocked: a repository on Gitea, applied by Flux to an API server, pods on kwok's nodes, a fortnight
-//! of their usage in Prometheus, and the kubeopt program under the chart's account: one pull request, merged, seen; and one
-//! that is talked about, merged, found to do harm and taken back.
+//! of their usage in Prometheus, and the kubeopt program under the chart's account: one pull request, merged, seen; and a
+//! repository that is asked first, whose pull request is talked about, merged, found to do harm and taken back.
 
 mod life;
 mod shop;
@@ -32,7 +32,7 @@ async fn a_pull_request_obeys_people_and_is_taken_back_when_its_merge_does_harm(
         return;
     }
     let platform = Platform::start().await;
-    let repository = platform.repository(&shop::files()).await;
+    let repository = platform.repository(&shop::files_of_a_stranger()).await;
     let reader = platform.gitea.user("reader").await;
     platform.gitea.collaborator(&repository, &reader, "read").await;
     let flux = deploy(&platform, &repository).await;

@@ -158,17 +158,6 @@ impl<A> Installation<A> {
         }
         all
     }
-
-    /// The first log line of a message, once it is there.
-    pub(crate) async fn logged(&self, message: &str) -> Value {
-        self.kubeopt
-            .until(&format!("the log line `{message}`"), PASSES, async || {
-                let lines = log_lines(&self.kubeopt);
-                let found = lines.iter().find(|line| text(&line["message"]).starts_with(message));
-                found.cloned().ok_or_else(|| self.kubeopt.log_tail(5))
-            })
-            .await
-    }
 }
 
 fn run(name: &str, folder: &Path, config: &Path) -> Process {

@@ -1,4 +1,4 @@
-//! The life of a pull request: opened, talked about, merged, seen in the cluster, found to do harm, taken back, left alone;
+//! The life of a repository with kubeopt: asked first; then of a pull request: opened, talked about, merged, seen in the cluster, found to do harm, taken back, left alone;
 //! and each step of it in the audit.
 //!
 //! What is played: time, and the kubelet. Hours cannot pass in a test, so while kubeopt is stopped its database is told that
@@ -26,7 +26,9 @@ const HOURS_PLAYED: i64 = 5;
 impl Installation<Flux> {
     /// From the first pass to the audit of all that followed.
     pub(super) async fn live(mut self, reader: &Account) {
-        let number = self.opened().await;
+        let first = self.opened(0).await;
+        self.is_asked_first(first).await;
+        let number = self.opened(first).await;
         self.is_talked_about(number).await;
         self.does_not_obey(reader, number).await;
 
@@ -35,7 +37,7 @@ impl Installation<Flux> {
         self.merge_is_seen(number).await;
 
         self.hours_pass_in_which_containers_are_killed(number).await;
-        let back = self.opened().await;
+        let back = self.opened(number).await;
         self.assert_the_harm_is_told(number, back).await;
 
         let merge = self.merge(back).await;
@@ -47,7 +49,32 @@ impl Installation<Flux> {
 
         self.kubeopt.stop();
         self.kubeopt.end(wait::RECONCILE).await;
-        self.assert_the_audit_is_complete(number, back).await;
+        self.assert_the_audit_is_complete(first, number, back).await;
+    }
+
+    /// A repository without a policy is asked once and hears of nothing else until somebody merges; the team then writes a
+    /// policy of its own over the first one.
+    async fn is_asked_first(&self, first: u64) {
+        let (gitea, repository) = (&self.platform.gitea, &self.repository);
+        self.passes_more(2).await;
+        assert_eq!(gitea.pulls(repository, "all").await.len(), 1, "nothing else is opened before the answer");
+        let pull = gitea.pull(repository, first).await;
+        assert_eq!(pull["title"], "Switch kubeopt on");
+        let body = text(&pull["body"]);
+        for part in
+            ["**Merging this switches it on; closing it switches it off**", "`apps/cart/overlays/prod`"]
+        {
+            assert!(body.contains(part), "the body does not say `{part}`:\n{body}");
+        }
+        let diff = gitea.pull_diff(repository, first).await;
+        assert_eq!(diff.matches("diff --git").count(), 1, "{diff}");
+        assert!(diff.contains("b/.kubeopt.yaml") && diff.contains("+extends: kubeopt:balanced"), "{diff}");
+
+        self.kubeopt.pause();
+        gitea.merge(&self.platform.reviewer, repository, first).await;
+        let policy = [(shop::POLICY_FILE, shop::POLICY)];
+        gitea.commit(&self.platform.reviewer, repository, "main", &policy, "Say how we want it").await;
+        self.kubeopt.go_on();
     }
 
     /// Somebody merges while kubeopt holds still: Gitea moves the branch some moments before it says that a pull request is
@@ -105,7 +132,11 @@ impl Installation<Flux> {
             assert_eq!(after[key], before[key]);
         }
         assert_eq!(after["head"]["sha"], before["head"]["sha"]);
-        assert_eq!(self.platform.gitea.pulls(&self.repository, "all").await.len(), 1);
+        assert_eq!(
+            self.platform.gitea.pulls(&self.repository, "all").await.len(),
+            2,
+            "the first and this one"
+        );
     }
 
     /// Says something below a pull request, and gives kubeopt's one reply to it once its last reaction is there too.
@@ -209,12 +240,12 @@ impl Installation<Flux> {
         assert!(reply.contains(&why), "{reply}");
         self.passes_more(2).await;
         let gitea = &self.platform.gitea;
-        assert_eq!(gitea.pulls(&self.repository, "all").await.len(), 2, "there is no third");
+        assert_eq!(gitea.pulls(&self.repository, "all").await.len(), 3, "there is no fourth");
         assert_eq!(gitea.branches(&self.repository).await, ["main"]);
     }
 
     /// The journal has each step, in the order in which they came.
-    async fn assert_the_audit_is_complete(&self, number: u64, back: u64) {
+    async fn assert_the_audit_is_complete(&self, first: u64, number: u64, back: u64) {
         let journal = SqliteJournal::open(database(self.folder.path())).await.or_fail("open the journal");
         let mut events = journal.events(&EventFilter::default()).await.or_fail("read the audit");
         journal.close().await;
@@ -229,8 +260,9 @@ impl Installation<Flux> {
             .map(|event| (event.kind, text(&event.detail["text"]).to_owned()))
             .filter(|(kind, said)| !is_chance(kind, said))
             .collect();
-        let merged = format!("#{number} ");
+        let (asked, merged) = (format!("#{first} "), format!("#{number} "));
         let expected = [
+            ("opened", asked.as_str()),
             ("opened", merged.as_str()),
             ("command", "reviewer: /kubeopt explain web"),
             ("updated", &merged),

@@ -53,7 +53,7 @@ spec:
 ";
 
 /// A quantile's values can be told from the usage at a glance.
-const POLICY: &str = r"extends: kubeopt:balanced
+pub(super) const POLICY: &str = r"extends: kubeopt:balanced
 pullRequests: {groupBy: single, labels: [rightsizing]}
 overrides:
 - match: {namespace: shop, kind: Deployment, name: queue}
@@ -61,10 +61,17 @@ overrides:
 sizing: {strategy: quantile}
 ";
 
+/// Where it stands.
+pub(super) const POLICY_FILE: &str = ".kubeopt.yaml";
+
 /// The repository (path, text).
 pub(super) fn files() -> Vec<(&'static str, &'static str)> {
+    [(POLICY_FILE, POLICY)].into_iter().chain(files_of_a_stranger()).collect()
+}
+
+/// The same before it has a policy.
+pub(super) fn files_of_a_stranger() -> Vec<(&'static str, &'static str)> {
     let plain = [
-        (".kubeopt.yaml", POLICY),
         ("README.md", "What runs in the shop.\n"),
         ("apps/plain/web.yaml", WEB),
         ("apps/plain/queue.yaml", QUEUE),

@@ -18,7 +18,7 @@ impl<A: Applies> Installation<A> {
         let (gitea, repository) = (&self.platform.gitea, &self.repository);
         let first = gitea.head(repository, "main").await;
 
-        let number = self.opened().await;
+        let number = self.opened(0).await;
         self.assert_the_one_edit(number, &first).await;
         self.passes_more(2).await;
         let before = self.on_the_forge().await;
@@ -44,12 +44,21 @@ impl<A: Applies> Installation<A> {
         self.what_is_kept_tells_of_the_merge(number, &merge).await;
     }
 
-    /// The number of the pull request that kubeopt says it opened.
-    pub(crate) async fn opened(&self) -> u64 {
-        let line = self.logged("opened ").await;
-        let number = line["number"].as_u64();
+    /// The number of the next pull request that kubeopt says it opened, after one that is known.
+    pub(crate) async fn opened(&self, after: u64) -> u64 {
+        let what = format!("kubeopt to open a pull request after #{after}");
+        let is_next = |line: &&Value| {
+            text(&line["message"]).starts_with("opened ")
+                && line["number"].as_u64().is_some_and(|it| it > after)
+        };
+        let line = self
+            .kubeopt
+            .until(&what, PASSES, async || {
+                log_lines(&self.kubeopt).iter().find(is_next).cloned().ok_or_else(|| self.kubeopt.log_tail(5))
+            })
+            .await;
         assert!(text(&line["url"]).starts_with(self.platform.gitea.url()), "{line}");
-        number.expect("the log names the pull request")
+        line["number"].as_u64().expect("the log names the pull request")
     }
 
     /// One pull request with the right edit and nothing else.

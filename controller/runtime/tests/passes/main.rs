@@ -30,6 +30,7 @@ mod sampled;
 mod scaled;
 mod sources;
 mod talk;
+mod typical;
 mod unrendered;
 mod words;
 mod world;

@@ -17,7 +17,7 @@ use crate::world::World;
 const POLICY: &str = "sizing: {hpa: together}\npullRequests: {perHour: 9}\n";
 
 /// 70 % of the 400m that are asked for are 280m, as 233 % of the 120m are that suffice.
-const HPA: &str = "apiVersion: autoscaling/v2
+pub(crate) const HPA: &str = "apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:
   name: api
