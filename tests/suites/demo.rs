@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use kubeopt_tests::wait::{START, until};
-use kubeopt_tests::{folder, http, port, servers_enabled};
+use kubeopt_tests::{browser, folder, http, port, servers_enabled};
 
 use crate::program::binary;
 
@@ -211,23 +211,5 @@ async fn the_page_is_drawn_in_a_real_browser() {
     let home = folder("demo-browser");
     let page = serve(home.path()).await;
     let picture: PathBuf = home.path().join("page.png");
-    let drawn = Command::new("chromium")
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--hide-scrollbars",
-        ])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .arg(format!("--user-data-dir={}", home.path().join("profile").display()))
-        .args(["--window-size=1280,1310", &format!("--screenshot={}", picture.display())])
-        .arg(format!("{}/acme/shop/pulls/1", page.url))
-        .output()
-        .expect("chromium is installed; tests/run does that");
-    assert!(drawn.status.success(), "{}", text(&drawn.stderr));
-    let size = std::fs::metadata(&picture).expect("a picture").len();
-    // A blank page of this size is below 10 KB.
-    assert!(size > 50_000, "the picture has {size} bytes");
+    browser::draw(&format!("{}/acme/shop/pulls/1", page.url), (1280, 1310), &picture);
 }

@@ -15,6 +15,7 @@ mod installation;
 mod metrics;
 mod outbox;
 mod peers;
+mod pictures;
 mod presets;
 mod program;
 mod sampled;

@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest summary in characters: about five lines of a pull request.
-pub const SUMMARY_CHARS_MAX: usize = 600;
+/// Longest summary in characters: about four lines of a pull request, and all that it shows of one text.
+pub const SUMMARY_CHARS_MAX: usize = 500;
 
 /// Most risks that are said; more are not read.
 pub const RISKS_MAX: usize = 3;

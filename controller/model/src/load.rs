@@ -26,28 +26,56 @@ impl HourSpan {
     }
 }
 
-/// Days of the week in the order in which hours are counted.
-const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+/// Days of the week.
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Where hours are counted from, among [`DAYS`].
+const THURSDAY: usize = 3;
 
 /// Hours of a day.
 const DAY_HOURS: u32 = 24;
 
-/// The spans as people say them: `09:00-17:00 UTC` where they come again each day, else `Mon 22:00-02:00 UTC`.
+/// The spans as people say them: `09:00-17:00 UTC` where they come again each day, else with their days, from Monday on:
+/// `Mon-Fri 08:00-18:00 UTC`, `Fri 18:00-Mon 08:00 UTC`.
 pub fn spoken(spans: &[HourSpan], period_hours: u32) -> Vec<String> {
-    let is_daily = period_hours == DAY_HOURS;
-    let of = |span: &HourSpan| {
-        let (begin, end) = (span.from_hour % DAY_HOURS, (span.from_hour + span.hours) % DAY_HOURS);
-        let day = (span.from_hour / DAY_HOURS) as usize % DAYS.len();
-        let hours = format!("{begin:02}:00-{end:02}:00 UTC");
-        if is_daily { hours } else { format!("{} {hours}", DAYS[day]) }
-    };
-    let mut spoken: Vec<String> = spans.iter().map(of).collect();
-    if is_daily {
+    if period_hours == DAY_HOURS {
+        let mut hours: Vec<String> = spans.iter().map(|span| hours_of(span, "")).collect();
         // Each day says the same.
-        spoken.sort();
-        spoken.dedup();
+        hours.sort();
+        hours.dedup();
+        return hours;
     }
-    spoken
+    let mut sorted: Vec<(usize, u32, &HourSpan)> =
+        spans.iter().map(|span| (day_of(span.from_hour), span.from_hour % DAY_HOURS, span)).collect();
+    sorted.sort_by_key(|(day, hour, _)| (*day, *hour));
+    // First and last day, and the hours.
+    let mut runs: Vec<(usize, usize, String)> = Vec::new();
+    for (day, _, span) in sorted {
+        let last_day = if span.hours < DAY_HOURS { "" } else { DAYS[day_of(span.from_hour + span.hours)] };
+        let hours = hours_of(span, last_day);
+        match runs.iter_mut().find(|(_, last, of)| *last + 1 == day && *of == hours && last_day.is_empty()) {
+            Some((_, last, _)) => *last = day,
+            None => runs.push((day, day, hours)),
+        }
+    }
+    let told = |(first, last, hours): (usize, usize, String)| match (first, last) {
+        (0, 6) => hours,
+        (first, last) if first == last => format!("{} {hours}", DAYS[first]),
+        (first, last) => format!("{}-{} {hours}", DAYS[first], DAYS[last]),
+    };
+    runs.into_iter().map(told).collect()
+}
+
+/// The day of an hour that is counted from Thursday.
+fn day_of(hour: u32) -> usize {
+    ((hour / DAY_HOURS) as usize + THURSDAY) % DAYS.len()
+}
+
+/// `22:00-02:00 UTC`, with the day of the end where it is a later one: `18:00-Mon 08:00 UTC`.
+fn hours_of(span: &HourSpan, last_day: &str) -> String {
+    let (begin, end) = (span.from_hour % DAY_HOURS, (span.from_hour + span.hours) % DAY_HOURS);
+    let space = if last_day.is_empty() { "" } else { " " };
+    format!("{begin:02}:00-{last_day}{space}{end:02}:00 UTC")
 }
 
 /// Hours of the week in which CPU is high, and the others. Tested: the load has a season, and the two explain it.
@@ -99,6 +127,17 @@ mod tests {
         assert_eq!(spoken(&daily, 24), ["09:00-17:00 UTC"]);
         let weekly = [HourSpan { from_hour: 4 * 24 + 22, hours: 4 }];
         assert_eq!(spoken(&weekly, 168), ["Mon 22:00-02:00 UTC"]);
+    }
+
+    #[test]
+    fn days_with_the_same_hours_are_said_together_and_a_weekend_by_its_end() {
+        let span = |day: u32, from: u32, hours: u32| HourSpan { from_hour: day * 24 + from, hours };
+        // Thursday is the first day.
+        let busy =
+            [span(0, 8, 10), span(1, 8, 10), span(2, 10, 6), span(4, 8, 10), span(5, 8, 10), span(6, 8, 10)];
+        assert_eq!(spoken(&busy, 168), ["Mon-Fri 08:00-18:00 UTC", "Sat 10:00-16:00 UTC"]);
+        let quiet = [span(0, 18, 14), span(1, 18, 62), span(4, 18, 14), span(5, 18, 14), span(6, 18, 14)];
+        assert_eq!(spoken(&quiet, 168), ["Mon-Thu 18:00-08:00 UTC", "Fri 18:00-Mon 08:00 UTC"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ plain English text.\n\
 - Write no number, neither in digits nor in words. Where a number belongs, write the name of a figure from `figures` in \
 double braces, as the given texts do. Use no other names in braces.\n\
 - The summary names every figure of `mustName`, says nothing that the given texts do not support, and has fewer than \
-500 characters.\n\
+420 characters.\n\
 - `risks` rewords the given risks, each with its code, each in fewer than 160 characters. Add none.\n\
 - confidence tells how sure you are that your words say what the given texts say.";
 
@@ -115,4 +115,4 @@ impl Prompt {
 }
 
 // The instructions ask for less than is taken: models count badly.
-const _: () = assert!(SUMMARY_CHARS_MAX > 500 && RISK_CHARS_MAX > 160);
+const _: () = assert!(SUMMARY_CHARS_MAX > 420 && RISK_CHARS_MAX > 160);

@@ -237,7 +237,8 @@ fn log_report(report: &PassReport) {
     for (subject, text) in &report.answers.given {
         tracing::info!(pass, subject, "answered {text}");
     }
-    for published in &report.published {
+    let first = report.first_contacts.iter().map(|(_, published)| published);
+    for published in first.chain(&report.published) {
         match published {
             Published::Opened(pull) => {
                 tracing::info!(pass, number = pull.number, url = pull.url, "opened {}", pull.title)

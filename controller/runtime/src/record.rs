@@ -1,6 +1,6 @@
 //! Writes down what a pass did, for `explain`, for people who audit, and for the next pass.
 
-use kubeopt_history::Event;
+use kubeopt_history::{Event, EventFilter, HistoryError};
 
 use crate::edges::Edges;
 use crate::pipeline::PassReport;
@@ -15,9 +15,29 @@ impl Edges {
             let pruned = self.history.prune(&cluster, report.at).await;
             report.seen.problems.extend(pruned.err().map(|error| error.problem()));
         }
-        let recorded = self.journal.record(&events(report)).await;
+        let recorded = match self.news(events(report)).await {
+            Ok(news) => self.journal.record(&news).await,
+            Err(error) => Err(error),
+        };
         report.merges.problems.extend(recorded.err().map(|error| error.problem()));
         report.merges.problems.extend(self.journal.take_problems());
+    }
+
+    /// Without those that only say again what the last event of their subject said: what waits does so pass after pass.
+    async fn news(&self, events: Vec<Event>) -> Result<Vec<Event>, HistoryError> {
+        let mut news = Vec::new();
+        for event in events {
+            if matches!(event.kind.as_str(), "waiting" | "failed") {
+                let subject = Some(event.subject.clone());
+                let last =
+                    self.journal.events(&EventFilter { subject, limit: 1, ..EventFilter::default() }).await?;
+                if last.first().is_some_and(|last| last.kind == event.kind && last.detail == event.detail) {
+                    continue;
+                }
+            }
+            news.push(event);
+        }
+        Ok(news)
     }
 }
 

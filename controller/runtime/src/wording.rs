@@ -3,6 +3,7 @@
 //! branches there are is decided before, and nothing here can change it.
 
 use kubeopt_model::explanation::Explanation;
+use kubeopt_model::pull_request::rollback_of;
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{Problem, Recommendation};
 use kubeopt_reason::facts::{Period, Season};
@@ -28,8 +29,12 @@ pub struct Question {
 
 impl Edges {
     /// Why the values of a change set are right: one for each recommendation, none where there is nothing to say. In a model's
-    /// words where they are at hand and the policy lets a model word texts.
+    /// words where they are at hand and the policy lets a model word texts. What takes a merge back follows from no usage: its
+    /// reasons say all.
     pub(crate) fn explanations(&self, change_set: &ChangeSet, seen: &Seen) -> Vec<Option<Explanation>> {
+        if rollback_of(&change_set.group).is_some() {
+            return vec![None; change_set.recommendations.len()];
+        }
         let model = self.words.as_ref().filter(|_| change_set.policy.reasoning);
         let of = |recommendation: &Recommendation| {
             let facts = facts(recommendation, change_set, seen)?;
@@ -41,7 +46,10 @@ impl Edges {
 
 /// What a model may be asked about a pass: the recommendations of its proposals whose policy allows it.
 pub fn questions(report: &PassReport) -> Vec<Question> {
-    let proposals = report.decided.proposals.iter().filter(|proposal| proposal.change_set.policy.reasoning);
+    let is_asked = |proposal: &&crate::proposing::Proposal| {
+        proposal.change_set.policy.reasoning && rollback_of(&proposal.change_set.group).is_none()
+    };
+    let proposals = report.decided.proposals.iter().filter(is_asked);
     let of = |proposal: &crate::proposing::Proposal| {
         let pull_request = format!("{} {}", proposal.draft.repository, proposal.draft.branch);
         let all = proposal.change_set.recommendations.iter();

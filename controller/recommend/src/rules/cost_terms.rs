@@ -28,19 +28,19 @@ pub(super) fn prefer(resource: Resource, chosen: Option<Chosen>, evidence: &Evid
 
 fn sentence(resource: Resource, chosen: &Chosen, usage: &ContainerUsage, days: f64) -> String {
     let share = percent(chosen.exceeding);
-    let (unit, exceeding, price) = match resource {
-        Resource::Cpu => ("cores", format!("{share} of samples expected above it"), "cores for all of them"),
-        Resource::Memory => ("GiB", format!("the chance of {share} that a week exceeds it"), "GiB a week"),
+    let (unit, exceeding, priced) = match resource {
+        Resource::Cpu => ("cores", format!("{share} of samples are expected above it"), "if all were"),
+        Resource::Memory => ("GiB", format!("{share} of weeks are expected to exceed it"), "if each did"),
     };
     let value = spelled(resource, chosen.value);
     let decided =
-        if chosen.kept { "stays, no other costs clearly less".to_owned() } else { "costs least".to_owned() };
+        if chosen.kept { "was given a week before, and nothing costs clearly less" } else { "costs least" };
     let mut text = format!(
-        "{value} {decided}: {:.2} {unit} reserved, and {:.2} for {exceeding}",
+        "{value} {decided}: {:.2} {unit} reserved, and {:.2} for the risk, as {exceeding}",
         chosen.reserved, chosen.risk
     );
     if chosen.exceeding > 0.0 {
-        text.push_str(&format!(" at {:.1} {price}", chosen.risk / chosen.exceeding));
+        text.push_str(&format!(" ({:.1} {unit} {priced})", chosen.risk / chosen.exceeding));
     }
     let used = usage.resource(resource);
     let highest = spelled(resource, used.map_or(0.0, |used| used.max));

@@ -56,8 +56,8 @@ mod tests {
         assert!((216..=240).contains(&cpu), "{cpu}");
         let said = said(&sizing).unwrap_or_default();
         for part in [
-            "1.0 % of samples expected above it",
-            "at 10.0 cores for all",
+            "1.0 % of samples are expected above it",
+            "(10.0 cores if all were)",
             "1000 samples of 6 pods, highest 9000m",
         ] {
             assert!(said.contains(part), "{said}");

@@ -50,7 +50,7 @@ mod tests {
         let said = sizing.reasons.iter().find(decided).map(|reason| reason.text.as_str()).unwrap_or_default();
         for part in [
             " GiB reserved, and ",
-            " that a week exceeds it at 15.0 GiB a week",
+            " of weeks are expected to exceed it (15.0 GiB if each did)",
             "28 days of 6 pods, highest 400Mi",
         ] {
             assert!(said.contains(part), "{said}");

@@ -153,7 +153,8 @@ pub(crate) fn with_hours() -> Sample {
         request(LoadPart::Peak, 24, spans(9, 24, 8), 310),
         request(LoadPart::OffPeak, 24, spans(17, 24, 16), 120),
     ];
-    let weekly = [spans(3, 24, 2), spans(12, 24, 2)].concat();
+    // Each day at other hours.
+    let weekly = [spans(3, 25, 2), spans(12, 25, 2)].concat();
     sample.recommendations[1].members[0].timed = vec![request(LoadPart::Peak, 168, weekly, 2000)];
     sample
 }

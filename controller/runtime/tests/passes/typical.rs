@@ -14,12 +14,19 @@ use kubeopt_model::{Bytes, MilliCores, Resource};
 use kubeopt_observe::{RecordedMetrics, STEP_S};
 use kubeopt_runtime::edges::Edges;
 
-use crate::apps::{API, App, DAY_S, HISTORY_S, NOW_S};
+use crate::apps::{API, App, DAY_S, NOW_S};
 use crate::world::World;
 
 /// A service and what works behind it, in one folder.
 const SHOP: App = App { folder: "apps/payments", ..API };
 const WORKER: App = App { name: "worker", ..SHOP };
+
+/// What they ask for.
+const SHOP_ASKS: (&str, &str) = ("500m", "1Gi");
+const WORKER_ASKS: (&str, &str) = ("250m", "768Mi");
+
+/// Usage that there is before the first pass.
+const HISTORY_S: i64 = 28 * DAY_S;
 
 /// Pods of each workload.
 const REPLICAS: i64 = 3;
@@ -29,10 +36,13 @@ const HOUR_S: i64 = 3600;
 /// What the service keeps in memory, in MiB, when nobody comes.
 const AT_REST_MIB: f64 = 240.0;
 
-/// How much of the day's work there is at an instant, 0 to 1: a bell between 7 and 19 o'clock.
+/// How much of the day's work there is at an instant, 0 to 1: a bell between 7 and 19 o'clock, and half of it on Saturdays
+/// and Sundays. The first day of the epoch was a Thursday.
 fn busy(at: i64) -> f64 {
     let hour = (at % DAY_S) as f64 / HOUR_S as f64;
-    (std::f64::consts::PI * (hour - 7.0) / 12.0).sin().max(0.0)
+    let share = if matches!((at / DAY_S + 4) % 7, 0 | 6) { 0.5 } else { 1.0 };
+    share
+        * (std::f64::consts::PI * (hour - 7.0) / 12.0).sin().max(0.0)
         * f64::from(u8::from((7.0..19.0).contains(&hour)))
 }
 
@@ -86,7 +96,12 @@ fn node(name: &str) -> Node {
 
 /// Three pods of each workload, one on each of three nodes, and what they use.
 async fn world(apps: &[App], files: &[(&str, &str, &str)]) -> World {
-    let world = World::with(apps, files).await;
+    let written = [(SHOP.path(), SHOP.manifest(SHOP_ASKS)), (WORKER.path(), WORKER.manifest(WORKER_ASKS))];
+    let own = apps.iter().filter_map(|app| written.iter().find(|(path, _)| *path == app.path()));
+    let own = own.map(|(path, text)| (SHOP.repository, path.as_str(), text.as_str()));
+    let all: Vec<_> = own.chain(files.iter().copied()).collect();
+    let world = World::with(apps, &all).await;
+    world.apply().await;
     let mut shown = world.shown.lock().unwrap();
     for facts in shown.values_mut() {
         facts.nodes = (0..REPLICAS).map(|at| node(&format!("node-{at}"))).collect();
@@ -147,6 +162,10 @@ fn listed(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+async fn controller(world: &World) -> Edges {
+    Edges { history_seconds: HISTORY_S, ..world.controller("a").await }
+}
+
 async fn merge(world: &World, kubeopt: &Edges, pull: &PullRequest) {
     world.forge.merge(&API.repository_id(), pull.number, "alice").await.unwrap();
     world.apply().await;
@@ -156,7 +175,7 @@ async fn merge(world: &World, kubeopt: &Edges, pull: &PullRequest) {
 #[tokio::test]
 async fn the_first_contact_with_a_repository() {
     let world = world(&[SHOP, WORKER], &[]).await;
-    let kubeopt = Edges { operator_policy: None, ..world.controller("a").await };
+    let kubeopt = Edges { operator_policy: None, ..controller(&world).await };
     world.pass(&kubeopt).await;
     assert_golden(&world, "first-contact", &world.pulls("shop").await[0]).await;
 }
@@ -164,7 +183,7 @@ async fn the_first_contact_with_a_repository() {
 #[tokio::test]
 async fn two_workloads_that_ask_for_more_than_they_use() {
     let world = world(&[SHOP, WORKER], &[]).await;
-    world.pass(&world.controller("a").await).await;
+    world.pass(&controller(&world).await).await;
     assert_golden(&world, "lowered", &world.the_open_one(&SHOP).await).await;
 }
 
@@ -173,7 +192,6 @@ async fn a_container_that_was_killed_for_memory() {
     let manifest =
         format!("{}          limits:\n            memory: 320Mi\n", SHOP.manifest(("150m", "320Mi")));
     let world = world(&[SHOP], &[("shop", &SHOP.path(), &manifest)]).await;
-    world.apply().await;
     let killed = |hours: i64| OomKill {
         container: SHOP.container(),
         at_unix_s: NOW_S - hours * HOUR_S,
@@ -181,7 +199,7 @@ async fn a_container_that_was_killed_for_memory() {
     };
     let usage = usage(&[SHOP], AT_REST_MIB);
     world.metrics["prod"].set(RecordedMetrics { oom_kills: vec![killed(50), killed(3)], ..usage });
-    world.pass(&world.controller("a").await).await;
+    world.pass(&controller(&world).await).await;
     assert_golden(&world, "killed-for-memory", &world.the_open_one(&SHOP).await).await;
 }
 
@@ -196,14 +214,14 @@ async fn a_request_that_an_autoscaler_looks_at() {
     for facts in world.shown.lock().unwrap().values_mut() {
         facts.workloads[0].scaler = Some(scaler.clone());
     }
-    world.pass(&world.controller("a").await).await;
+    world.pass(&controller(&world).await).await;
     assert_golden(&world, "autoscaled", &world.the_open_one(&SHOP).await).await;
 }
 
 #[tokio::test]
 async fn a_merge_that_did_harm_and_is_taken_back() {
     let world = world(&[SHOP, WORKER], &[]).await;
-    let kubeopt = world.controller("a").await;
+    let kubeopt = controller(&world).await;
     world.pass(&kubeopt).await;
     let merged = world.the_open_one(&SHOP).await;
     merge(&world, &kubeopt, &merged).await;
