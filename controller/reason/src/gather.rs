@@ -1,12 +1,13 @@
 //! From a recommendation to the facts that explain it. Pure; drops every text that a person or a cluster wrote.
 
-use kubeopt_model::load::spoken;
+use kubeopt_model::load::{WEEK_HOURS, spoken};
 use kubeopt_model::recommendation::{Member, Recommendation};
 use kubeopt_model::usage::{HourSeries, ResourceUsage};
 use kubeopt_model::{Amount, Bytes, ContainerUsage, Coverage, Field, MilliCores, WorkloadKind};
 
 use crate::facts::{
-    Circumstances, CpuFacts, Decider, Facts, HeapFacts, HpaAdvice, MemoryFacts, OomFacts, Profile, Rhythm,
+    Circumstances, CpuFacts, Decider, Facts, HeapFacts, HpaAdvice, MemoryFacts, OomFacts, Period, Profile,
+    Rhythm,
 };
 use crate::profile::profile;
 
@@ -170,9 +171,13 @@ fn growth(days: &[f64]) -> Option<f64> {
 
 fn rhythm(known: &Circumstances) -> Option<Rhythm> {
     let season = known.seasons.first().filter(|season| season.explained >= SEASON_EXPLAINED_MIN)?;
+    let period = match known.windows.as_ref().map(|windows| windows.period_hours) {
+        Some(WEEK_HOURS) => Period::Week,
+        Some(_) | None => season.period,
+    };
     let peak_hours = known.windows.as_ref().map(|windows| spoken(&windows.peak, windows.period_hours));
     let peak_hours = peak_hours.filter(|hours| hours.len() <= PEAK_SPANS_MAX).unwrap_or_default();
-    Some(Rhythm { period: season.period, peak_hours })
+    Some(Rhythm { period, peak_hours })
 }
 
 /// What an autoscaler would do, where it would serve better: a program that can be replicated at will, without one yet,

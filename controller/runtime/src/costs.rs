@@ -7,7 +7,7 @@ use kubeopt_cost::{
 };
 use kubeopt_forge::PullRequestState;
 use kubeopt_history::{PullRequestRecord, RecordedState};
-use kubeopt_model::pull_request::{MarkedRequest, Marker};
+use kubeopt_model::pull_request::{MarkedRequest, Marker, ONBOARDING};
 use kubeopt_model::{
     ClusterName, ContainerId, ContainerUsage, Problem, RepositoryId, Timestamp, Window, Workload, WorkloadId,
 };
@@ -168,11 +168,9 @@ impl Edges {
         let merged = pulls.iter().filter(|pull| pull.state == PullRequestState::Merged);
         let found = merged.filter_map(|pull| {
             let record = records.iter().find(|record| record.number == pull.number)?;
-            Some(MergedRequest {
-                name: format!("{repository} #{}", pull.number),
-                at_unix_s: record.at_unix_s,
-                requests: requests(&Marker::find(&pull.body)?),
-            })
+            let marker = Marker::find(&pull.body).filter(|marker| marker.group != ONBOARDING)?;
+            let name = format!("{repository} #{}", pull.number);
+            Some(MergedRequest { name, at_unix_s: record.at_unix_s, requests: requests(&marker) })
         });
         Ok(found.collect())
     }

@@ -122,12 +122,15 @@ impl Edges {
         merges: &mut Merges,
     ) -> Result<(), Problem> {
         let Some(marker) = Marker::find(&pull.body) else { return Ok(()) };
-        if marker.group == ONBOARDING {
-            return Ok(());
-        }
         let Look { seen, sites, known, held, now } = *look;
         let record =
             known.iter().find(|record| record.repository == *repository && record.number == pull.number);
+        if marker.group == ONBOARDING {
+            return match (pull.state, record) {
+                (PullRequestState::Merged, None) => self.remember_first_contact(repository, &pull, now).await,
+                (PullRequestState::Merged | PullRequestState::Open | PullRequestState::Closed, _) => Ok(()),
+            };
+        }
         match pull.state {
             PullRequestState::Merged if now.as_second() - pull.updated_unix_s < WATCHED_S => {
                 let merge = follow_merge(repository, pull, marker, record, seen, now);
@@ -187,20 +190,25 @@ impl Edges {
         Ok(Some(Problem::new(crate::codes::MEMORY_REBUILT, text, help)))
     }
 
+    /// Nothing of a first contact shows in a cluster: its branch is all that there is to clean up.
+    async fn remember_first_contact(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        self.delete_merged_branch(repository, pull).await?;
+        let record = merged(repository, pull, RecordedState::Synced, now);
+        self.journal.remember_pull_request(&record).await.map_err(|error| error.problem())
+    }
+
     /// Cleans up after a merge, then writes it down: what fails in between is done by the next pass.
     async fn remember_merge(&self, merge: &Merge, now: Timestamp) -> Result<(), Problem> {
         if !merge.is_news {
             return Ok(());
         }
         self.delete_merged_branch(&merge.repository, &merge.pull).await?;
-        let record = PullRequestRecord {
-            repository: merge.repository.clone(),
-            number: merge.pull.number,
-            branch: merge.pull.head_branch.clone(),
-            state: recorded_state(merge.sync),
-            commit: merge.pull.merge_commit.clone(),
-            at_unix_s: now.as_second(),
-        };
+        let record = merged(&merge.repository, &merge.pull, recorded_state(merge.sync), now);
         self.journal.remember_pull_request(&record).await.map_err(|error| error.problem())
     }
 
@@ -251,6 +259,22 @@ impl Edges {
                 .map_err(|error| error.problem())?;
         }
         Ok(true)
+    }
+}
+
+fn merged(
+    repository: &RepositoryId,
+    pull: &PullRequest,
+    state: RecordedState,
+    now: Timestamp,
+) -> PullRequestRecord {
+    PullRequestRecord {
+        repository: repository.clone(),
+        number: pull.number,
+        branch: pull.head_branch.clone(),
+        state,
+        commit: pull.merge_commit.clone(),
+        at_unix_s: now.as_second(),
     }
 }
 

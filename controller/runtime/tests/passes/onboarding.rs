@@ -55,6 +55,7 @@ async fn a_new_repository_is_asked_once_and_merging_switches_kubeopt_on() {
     let policy = world.snapshot("shop").await.read(&RepoPath::new(".kubeopt.yaml").unwrap()).unwrap();
     assert!(String::from_utf8(policy.unwrap()).unwrap().contains("extends: kubeopt:balanced"));
     let report = world.pass(&kubeopt).await;
+    assert_eq!(world.branch(&API, &first.head_branch).await, None, "the merged branch is cleaned up");
     world.the_open_one(&API).await;
     world.the_open_one(&WEB).await;
     let opened = report.published.iter().filter(|one| matches!(one, Published::Opened(_))).count();
