@@ -261,8 +261,12 @@ impl Installation<Flux> {
             .filter(|(kind, said)| !is_chance(kind, said))
             .collect();
         let (asked, merged) = (format!("#{first} "), format!("#{number} "));
+        let waits = format!("{asked}asks whether kubeopt may work here");
         let expected = [
             ("opened", asked.as_str()),
+            // One for each entry point: the team groups them all into one later.
+            ("waiting", waits.as_str()),
+            ("waiting", waits.as_str()),
             ("opened", merged.as_str()),
             ("command", "reviewer: /kubeopt explain web"),
             ("updated", &merged),
