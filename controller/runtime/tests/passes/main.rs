@@ -5,6 +5,7 @@
 mod applications;
 mod apps;
 mod arranged;
+mod auto_merge;
 mod charts;
 mod controllers;
 mod costs;
