@@ -9,6 +9,7 @@ mod sections;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
+use kubeopt_api::policy::POLICY_FILE_NAME;
 use kubeopt_api::{Subject, effective_policy};
 use kubeopt_commands::{Carried, Wish};
 use kubeopt_forge::{ForgeError, Issue, IssueUpdate, PullRequest, PullRequestState, PullRequestUpdate};
@@ -201,7 +202,10 @@ impl Edges {
             said.map_err(|error| error.problem())?;
         }
         let pulls = showing.pulls.get(repository).into_iter().flatten();
-        for pull in pulls.filter(|pull| board.ticks.contains(&Tick::Forget(pull.number))) {
+        let is_new = |pull: &&PullRequest| {
+            board.ticks.contains(&Tick::Forget(pull.number)) && !pull.body.contains(FORGOTTEN)
+        };
+        for pull in pulls.filter(is_new) {
             let body = Some(format!("{}\n{FORGOTTEN}\n", pull.body.trim_end()));
             let update = PullRequestUpdate { body, ..PullRequestUpdate::default() };
             self.may_write()?;
@@ -293,7 +297,9 @@ fn wants_board(repository: &RepositoryId, files: &PolicyFiles, sites: &Sites) ->
     let Some((id, _)) = known.find(|(_, source)| &source.repository == repository) else { return false };
     let mut traces = sites.traces.values().flatten();
     let Some(trace) = traces.find(|trace| &trace.snapshot.repository == repository) else { return false };
-    let (root, nothing) = (RepoPath::root(), BTreeMap::new());
+    // A file of the root: what its own policy file says counts.
+    let Ok(root) = RepoPath::new(POLICY_FILE_NAME) else { return false };
+    let nothing = BTreeMap::new();
     let Ok(layers) = files.layers(&id.cluster, repository, &trace.snapshot.branch, &root) else {
         return false;
     };

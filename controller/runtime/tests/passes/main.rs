@@ -10,6 +10,7 @@ mod charts;
 mod controllers;
 mod costs;
 mod creations;
+mod dashboard;
 mod database;
 mod doubles;
 mod environments;
