@@ -20,6 +20,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-FRG-016", "A webhook's delivery was signed too long ago, or the clocks differ."),
     ("E-FRG-017", "A webhook's delivery is larger than kubeopt reads."),
     ("E-FRG-018", "A webhook's delivery cannot be read."),
+    ("E-FRG-019", "A rule of the forge keeps kubeopt from merging a pull request."),
 ];
 
 #[cfg(test)]

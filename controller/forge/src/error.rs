@@ -68,6 +68,14 @@ pub enum ForgeError {
         /// Its number.
         number: u64,
     },
+    /// A merge that a rule of the forge or of the repository keeps kubeopt from.
+    #[error("the forge does not let pull request {number} be merged: {why}")]
+    MergeBlocked {
+        /// Its number.
+        number: u64,
+        /// What the forge said.
+        why: String,
+    },
     /// The disk or the repository under a local forge.
     #[error("unable to use the local repository: {why}")]
     Storage {
@@ -97,6 +105,7 @@ impl ForgeError {
             Self::Refused { .. } => "E-FRG-010",
             Self::Storage { .. } => "E-FRG-011",
             Self::Draft { .. } => "E-FRG-012",
+            Self::MergeBlocked { .. } => "E-FRG-019",
         }
     }
 
@@ -113,7 +122,8 @@ impl ForgeError {
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::Refused { .. }
-            | Self::Draft { .. } => false,
+            | Self::Draft { .. }
+            | Self::MergeBlocked { .. } => false,
         }
     }
 
@@ -146,6 +156,9 @@ impl ForgeError {
             }
             Self::Draft { .. } => {
                 "read why it is a draft, and press \"Ready for review\" on its page if it is right all the same; then merge it"
+            }
+            Self::MergeBlocked { .. } => {
+                "give the approvals and let the checks pass that the protection of the base branch asks for, and let kubeopt's account merge into it by merge commits; or merge it by hand"
             }
             Self::Storage { .. } => "check free space and permissions of the local forge's folder",
         }

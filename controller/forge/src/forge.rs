@@ -6,7 +6,9 @@ use kubeopt_model::RepositoryId;
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
 use crate::conversation::Conversation;
 use crate::error::ForgeError;
+use crate::judgement::Judgement;
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
+use crate::tracking::Tracking;
 
 /// A repository as its forge shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,9 +26,9 @@ pub struct RepositoryFacts {
 }
 
 /// Where branches are pushed to and pull requests live. Every call can be repeated: what is already so stays so.
-/// What people say there is [`Conversation`].
+/// What people say there is [`Conversation`], what they think [`Judgement`], issues are [`Tracking`].
 #[async_trait]
-pub trait Forge: Conversation {
+pub trait Forge: Conversation + Judgement + Tracking {
     /// What the forge says about a repository.
     ///
     /// # Errors

@@ -34,9 +34,11 @@ use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
 use crate::conversation::{CommentId, Conversation, ForgeComment, Permission, Reaction};
 use crate::error::ForgeError;
 use crate::forge::{Forge, RepositoryFacts};
+use crate::judgement::{Check, Judgement, MergeOrder, Review};
 use crate::pacing::{Pacing, WRITE_GAP_DEFAULT};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
 use crate::status::Status;
+use crate::tracking::{Issue, IssueUpdate, Tracking};
 use crate::transport::{Transport, address};
 use access::Access;
 use calls::Calls;
@@ -325,5 +327,50 @@ mod tests {
             GithubForge::new(config),
             Err(ForgeError::Network(NetError::AddressRefused { .. }))
         ));
+    }
+}
+
+#[async_trait]
+impl Judgement for GithubForge {
+    async fn reviews(&self, _repository: &RepositoryId, _number: u64) -> Result<Vec<Review>, ForgeError> {
+        Err(ForgeError::Refused { why: "reviews are not read on this forge".to_owned() })
+    }
+
+    async fn checks(&self, _repository: &RepositoryId, _head_oid: &str) -> Result<Vec<Check>, ForgeError> {
+        Err(ForgeError::Refused { why: "checks are not read on this forge".to_owned() })
+    }
+
+    async fn merge(
+        &self,
+        _repository: &RepositoryId,
+        _number: u64,
+        _order: &MergeOrder,
+    ) -> Result<String, ForgeError> {
+        Err(ForgeError::Refused { why: "kubeopt does not merge on this forge".to_owned() })
+    }
+}
+
+#[async_trait]
+impl Tracking for GithubForge {
+    async fn own_issues(&self, _repository: &RepositoryId) -> Result<Vec<Issue>, ForgeError> {
+        Err(ForgeError::Refused { why: "issues are not read on this forge".to_owned() })
+    }
+
+    async fn open_issue(
+        &self,
+        _repository: &RepositoryId,
+        _title: &str,
+        _body: &str,
+    ) -> Result<Issue, ForgeError> {
+        Err(ForgeError::Refused { why: "issues are not opened on this forge".to_owned() })
+    }
+
+    async fn update_issue(
+        &self,
+        _repository: &RepositoryId,
+        _number: u64,
+        _update: &IssueUpdate,
+    ) -> Result<Issue, ForgeError> {
+        Err(ForgeError::Refused { why: "issues are not changed on this forge".to_owned() })
     }
 }

@@ -17,9 +17,11 @@ pub mod forge;
 pub mod gitea;
 pub mod github;
 pub mod gitlab;
+pub mod judgement;
 pub mod local;
 pub mod pull_request;
 pub mod status;
+pub mod tracking;
 pub mod webhook;
 
 mod draft_title;
@@ -39,10 +41,12 @@ pub use forge::{Forge, RepositoryFacts};
 pub use gitea::{GiteaConfig, GiteaForge};
 pub use github::{GithubApp, GithubAuth, GithubConfig, GithubForge};
 pub use gitlab::{GitlabConfig, GitlabForge};
-pub use local::{Comment, LocalForge, MergeCommit, People};
+pub use judgement::{Check, CheckOutcome, Judgement, MergeOrder, Review, Verdict};
+pub use local::{Comment, LocalForge, LocalIssue, MergeCommit, People};
 pub use pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
     StateFilter, WantedState,
 };
 pub use status::{Status, StatusState};
 pub use sticky::reply_key;
+pub use tracking::{Issue, IssueUpdate, Tracking};

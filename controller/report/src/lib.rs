@@ -7,6 +7,7 @@ pub mod bill;
 pub mod chart;
 pub mod codes;
 pub mod comment;
+pub mod dashboard;
 pub mod diff;
 pub mod error;
 pub mod escape;
@@ -34,6 +35,10 @@ mod page_files;
 pub use bill::bill_line;
 pub use chart::UsageChart;
 pub use comment::{Comment, comment_text};
+pub use dashboard::{
+    DASHBOARD_TITLE, DashboardInput, DashboardLine, Tick, dashboard_text, is_dashboard_of, is_same_text,
+    ticked,
+};
 pub use details::MODEL_CREDIT;
 pub use diff::{FileDiff, diff_files, unified_diff};
 pub use error::ReportError;

@@ -55,7 +55,7 @@ pub fn reply_text(templates: &Templates, answers: &[Answer], own: &[u64]) -> Res
 }
 
 /// Lets `#12` be a link again where it is the number of one of these pull requests.
-fn linked(text: &str, own: &[u64]) -> String {
+pub(crate) fn linked(text: &str, own: &[u64]) -> String {
     let mut parts = text.split(UNLINKED);
     let mut linked = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -30,6 +30,7 @@ embedded![
     "comments/reply.md.tera",
     "comments/saving.md.tera",
     "comments/synced.md.tera",
+    "dashboard/issue.md.tera",
     "pages/index.html.tera",
     "pages/layout.html.tera",
     "pages/problem.html.tera",

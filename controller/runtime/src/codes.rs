@@ -90,6 +90,12 @@ pub const ONBOARDING: &str = "E-RUN-023";
 /// A pull request cannot be taken back.
 pub const NOTHING_TAKEN_BACK: &str = "E-RUN-024";
 
+/// A pull request of kubeopt's own was not merged, although the policy lets kubeopt merge it.
+pub const NOT_MERGED: &str = "E-RUN-025";
+
+/// The dashboard of a repository could not be read or written.
+pub const NO_DASHBOARD: &str = "E-RUN-026";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -158,6 +164,8 @@ pub const CODES: &[(&str, &str)] = &[
         NOTHING_TAKEN_BACK,
         "A pull request cannot be taken back: it is not there, not merged, taken back already, or changed since.",
     ),
+    (NOT_MERGED, "A pull request was not merged by the forge, although the policy lets kubeopt merge it."),
+    (NO_DASHBOARD, "The dashboard of a repository, an issue, could not be read or written."),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),
     (NOTHING_TO_COMPARE, "No series of the traces is long enough for a backtest."),

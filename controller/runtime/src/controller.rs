@@ -250,6 +250,9 @@ fn log_report(report: &PassReport) {
             Published::Waiting(_) | Published::Failed(_) => {}
         }
     }
+    for (repository, number, why) in &report.own_merges.merged {
+        tracing::info!(pass, %repository, number, "merged by kubeopt: {why}");
+    }
     for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
         tracing::info!(pass, number = merge.pull.number, sync = ?merge.sync, "merge seen");
     }

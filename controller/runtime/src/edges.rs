@@ -24,6 +24,7 @@ use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
+use crate::publishing::{NoBoards, WrittenHeads};
 use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 use crate::watching::Watches;
@@ -174,6 +175,10 @@ pub struct Edges {
     pub policies: KnownPolicies,
     /// What is remembered of comments.
     pub talk: Memory,
+    /// The heads of kubeopt's branches that this process wrote.
+    pub heads: WrittenHeads,
+    /// Repositories that can have no dashboard.
+    pub no_boards: NoBoards,
     /// When watches are looked at next.
     pub watches: Watches,
     /// Who tells people outside the forge; none where nobody is to be told.
@@ -227,6 +232,8 @@ impl Edges {
             traces: TraceCache::default(),
             policies: KnownPolicies::default(),
             talk: Memory::default(),
+            heads: WrittenHeads::default(),
+            no_boards: NoBoards::default(),
             watches: Watches::default(),
             notifier: None,
             words: None,

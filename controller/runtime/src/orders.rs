@@ -54,6 +54,10 @@ pub struct Orders {
     pub back: Vec<TakeBack>,
     /// What was taken back by a merge.
     pub taken_back: Vec<TakenBack>,
+    /// Branches whose proposals are to be opened now, whatever limits and schedules say.
+    pub proposed_now: BTreeSet<String>,
+    /// Closed pull requests that are to be forgotten.
+    pub forgotten: BTreeSet<u64>,
     /// Base branches and groups that have a pull request for each workload.
     pub split: BTreeSet<(String, String)>,
 }

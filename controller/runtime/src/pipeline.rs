@@ -7,7 +7,9 @@ use crate::edges::Edges;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
 use crate::proposing::Decided;
-use crate::publishing::{Earlier, Merges, Places, Published, in_order};
+use crate::publishing::{
+    Deciding, Earlier, Merges, OwnMerges, Places, Published, Showing, ShownBoards, in_order,
+};
 use crate::seen::Seen;
 use crate::talking::{Answers, Talk};
 use crate::watching::Watching;
@@ -33,6 +35,10 @@ pub struct PassReport {
     pub decided: Decided,
     /// What became of each proposal, in the order of `decided.proposals`; empty for a plan.
     pub published: Vec<Published>,
+    /// What kubeopt merged itself, and what the others wait for.
+    pub own_merges: OwnMerges,
+    /// What became of dashboards.
+    pub boards: ShownBoards,
     /// What people were answered.
     pub answers: Answers,
 }
@@ -45,6 +51,7 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let seen = edges.observe(now).await; //                        IO in: clusters, metrics; prices of nodes
     let sites = edges.sites(&seen).await; //                       IO: fetch, mark, render, read back; cached by tree
     let mut talk = edges.take_up(&seen, &sites, now).await; //         IO: comments, and who may say what
+    let boards = edges.read_boards(&talk.pulls, &seen, &sites, &mut talk.orders, now).await; // IO in: what people ticked
     let mut merges = edges.follow_merges(&seen, &sites, &talk.orders, now).await; // IO: what became of earlier pull requests
     let watching = edges.watch(&seen, &sites, &merges, &mut talk, now).await; // IO in: signs of before and after a merge
     let orders = &talk.orders;
@@ -53,15 +60,32 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let first = edges.onboard(&talk.pulls, &seen, &sites, &decided, now).await; // IO out: first contacts
     let files = PolicyFiles::read(edges.operator_policy.as_ref(), &seen.policies, &sites);
     let earlier = Earlier { pulls: &talk.pulls, merges: &merges, orders };
-    let mut waiting = in_order(&decided, &earlier, &Places { files: &files, seen: &seen }, now);
+    let places = Places { files: &files, seen: &seen };
+    let (mut waiting, behind) = in_order(&decided, &earlier, &places, now);
     waiting.extend(first.waiting);
     let (published, not_arranged) = edges.publish(&decided.proposals, orders, &waiting, now).await; // IO out
+    let (proposals, places, behind) = (&decided.proposals, &places, &behind);
+    let deciding = Deciding { proposals, published: &published, orders, places, behind, now };
+    let own_merges = edges.merge_own(&deciding).await; //                    IO out: what the policy lets kubeopt merge
     merges.problems.extend(not_arranged.into_iter().chain(first.problems));
     edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
     merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
     let untold = edges.tell_savings(&seen, &merges, &talk, now).await; //    and what they saved
     merges.problems.extend(untold);
     let answers = edges.answer(&talk, &decided, &published).await; //        IO out: replies to comments
+    let showing = Showing {
+        pulls: &talk.pulls,
+        decided: &decided,
+        published: &published,
+        waiting: &waiting,
+        strangers: &first.strangers,
+        orders: &talk.orders,
+        merges: &merges,
+        own_merges: &own_merges,
+        sites: &sites,
+        now,
+    };
+    let boards = edges.show_boards(boards, &showing).await; //                 IO out: the dashboards
     let mut report = PassReport {
         at: now,
         seen,
@@ -72,6 +96,8 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
         first_contacts: first.published,
         decided,
         published,
+        own_merges,
+        boards,
         answers,
     };
     edges.record(&mut report).await; //                            IO state: the audit, for people and the next pass
@@ -88,7 +114,9 @@ pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let (talk, _) = edges.hear_people(&sites, now).await;
     let wanted = edges.want(&seen, &sites, &talk.orders, now).await?;
     let decided = edges.decide(wanted, &seen, &sites, &talk.orders, now).await;
-    let (merges, watching, answers) = (Merges::default(), Watching::default(), Answers::default());
+    let (merges, watching) = (Merges::default(), Watching::default());
+    let (own_merges, boards) = (OwnMerges::default(), ShownBoards::default());
+    let answers = Answers::default();
     Ok(PassReport {
         at: now,
         seen,
@@ -99,6 +127,8 @@ pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
         first_contacts: Vec::new(),
         decided,
         published: Vec::new(),
+        own_merges,
+        boards,
         answers,
     })
 }
@@ -119,6 +149,8 @@ impl PassReport {
             .chain(&self.talk.problems)
             .chain(&self.merges.problems)
             .chain(&self.watching.problems)
+            .chain(&self.own_merges.problems)
+            .chain(&self.boards.problems)
             .chain(&self.answers.problems)
             .chain(&self.decided.problems)
             .chain(published)

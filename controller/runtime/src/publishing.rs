@@ -2,24 +2,33 @@
 //! what they merged.
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
-//! statuses, `withdrawn` closes what nothing stands behind,
-//! `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait for each other, and `merges` looks after what was
+//! statuses, `voices` counts what people think and `merging` merges what the policy lets kubeopt merge, `withdrawn` closes what
+//! nothing stands behind,
+//! `dashboard` shows all of it in one issue of the repository and takes up what people tick there, `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait for each other, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
 mod arrange;
+mod dashboard;
 mod manners;
 mod marked;
 mod merges;
+mod merging;
 mod onboard;
 mod order;
 mod publish;
+mod voices;
 mod withdrawn;
 
+pub(crate) use dashboard::Showing;
+pub use dashboard::{NoBoards, ShownBoards};
 pub(crate) use marked::selector;
 pub(crate) use merges::is_overdue;
 pub use merges::{Merge, Merges, Sync};
+pub(crate) use merging::Deciding;
+pub use merging::OwnMerges;
 pub(crate) use order::{Earlier, Places, in_order};
 pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};
+pub use voices::WrittenHeads;

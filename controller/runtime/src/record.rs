@@ -84,6 +84,9 @@ fn events(report: &PassReport) -> Vec<Event> {
             events.push(Event { detail, ..event("outcome", subject, String::new()) });
         }
     }
+    for (repository, tick) in &report.boards.ticked {
+        events.push(event("ticked", format!("{repository} dashboard"), tick.clone()));
+    }
     for (subject, text) in &report.answers.given {
         events.push(event("command", subject.clone(), text.clone()));
     }

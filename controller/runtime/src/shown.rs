@@ -81,7 +81,12 @@ impl PassReport {
             .closed
             .iter()
             .map(|(repository, number, why)| format!("closed #{number} of {repository}: {why}"));
-        merged.chain(closed).map(|line| terminal_line(&line)).collect()
+        let own = self
+            .own_merges
+            .merged
+            .iter()
+            .map(|(repository, number, why)| format!("kubeopt merged #{number} of {repository}: {why}"));
+        merged.chain(closed).chain(own).map(|line| terminal_line(&line)).collect()
     }
 
     /// The whole pass for programs.

@@ -152,14 +152,19 @@ pub(super) fn path_of(id: u64) -> String {
 fn shown(number: u64, comment: Comment) -> Result<ForgeComment, ForgeError> {
     let created_at = Timestamp::from_second(comment.created_unix_s)
         .map_err(|error| ForgeError::Malformed { why: format!("the time of a comment: {error}") })?;
-    let kind = if comment.author == OWN_NAME { AuthorKind::Own } else { AuthorKind::Person };
     let (body, is_cut) = bounded_body(comment.body);
     Ok(ForgeComment {
         id: CommentId { pull_request: number, id: comment.id },
-        author: CommentAuthor { id: comment.author.clone(), login: comment.author, kind },
+        author: author(&comment.author),
         body,
         is_cut,
         created_at,
         is_edited: comment.is_edited,
     })
+}
+
+/// An account of a local forge.
+pub(super) fn author(login: &str) -> CommentAuthor {
+    let kind = if login == OWN_NAME { AuthorKind::Own } else { AuthorKind::Person };
+    CommentAuthor { login: login.to_owned(), id: login.to_owned(), kind }
 }

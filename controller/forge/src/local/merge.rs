@@ -2,31 +2,66 @@
 
 use git2::{Commit, MergeOptions, Oid};
 
-use super::MergeCommit;
 use super::branches;
 use super::records;
 use super::storage::{Storage, failed};
+use super::{MergeCommit, OWN_NAME};
 use crate::error::ForgeError;
+use crate::judgement::MergeOrder;
 use crate::pull_request::{PullRequest, PullRequestState};
 
 /// How far back along a base the merge of a pull request is looked for. It is looked for once, in the pass that sees
 /// it, so that it lies a few commits back.
 const COMMITS_MAX: usize = 1_000;
 
+/// A person merges it.
 pub(super) fn merge(storage: &Storage, number: u64, by: &str) -> Result<MergeCommit, ForgeError> {
     let pull = records::find(storage, number)?;
     if pull.state != PullRequestState::Open {
-        return Err(ForgeError::Conflict { what: format!("pull request {number} is not open") });
+        return Err(not_open(number));
     }
+    let head = commit_of(storage, &pull.head_branch)?;
+    let message = format!("Merge pull request #{number} from {}\n\n{}", pull.head_branch, pull.title);
+    land(storage, &pull, by, &head, &message)
+}
+
+/// kubeopt merges it, while its head is the one that was decided about.
+pub(super) fn merge_as_ordered(
+    storage: &Storage,
+    number: u64,
+    order: &MergeOrder,
+) -> Result<String, ForgeError> {
+    let order = order.stored()?;
+    let pull = records::find(storage, number)?;
+    match (pull.state, &pull.merge_commit) {
+        (PullRequestState::Open, _) => {}
+        (PullRequestState::Merged, Some(oid)) => return Ok(oid.clone()),
+        (PullRequestState::Closed | PullRequestState::Merged, _) => return Err(not_open(number)),
+    }
+    let head = commit_of(storage, &pull.head_branch)?;
+    if head.id().to_string() != order.head_oid {
+        return Err(order.moved(number));
+    }
+    let message = format!("{}\n\n{}", order.title, order.message);
+    land(storage, &pull, OWN_NAME, &head, message.trim()).map(|merge| merge.oid)
+}
+
+/// Puts one commit of the base on top of both sides. Whoever moves the base in between is not overwritten.
+fn land(
+    storage: &Storage,
+    pull: &PullRequest,
+    by: &str,
+    head: &Commit<'_>,
+    message: &str,
+) -> Result<MergeCommit, ForgeError> {
     if pull.is_draft {
-        return Err(ForgeError::Draft { number });
+        return Err(ForgeError::Draft { number: pull.number });
     }
     let base = commit_of(storage, &pull.base)?;
-    let head = commit_of(storage, &pull.head_branch)?;
-    let oid = merge_commit(storage, &pull, by, [&base, &head])?;
+    let oid = merge_commit(storage, pull, by, [&base, head], message)?;
     storage.swap(&branches::reference(&pull.base), Some(base.id()), oid)?.or_conflict(&pull.base)?;
-    records::mark_merged(storage, number, oid)?;
-    Ok(MergeCommit { oid: oid.to_string(), base: pull.base })
+    records::mark_merged(storage, pull.number, oid)?;
+    Ok(MergeCommit { oid: oid.to_string(), base: pull.base.clone() })
 }
 
 /// The commit on the first-parent line of a base that brought a head in: the last one whose first parent lacks it.
@@ -60,6 +95,7 @@ fn merge_commit(
     pull: &PullRequest,
     by: &str,
     [base, head]: [&Commit<'_>; 2],
+    message: &str,
 ) -> Result<Oid, ForgeError> {
     let mut options = MergeOptions::new();
     options.fail_on_conflict(false);
@@ -71,12 +107,15 @@ fn merge_commit(
     let tree = index.write_tree_to(&storage.git).map_err(failed)?;
     let tree = storage.git.find_tree(tree).map_err(failed)?;
     let who = storage.signature(by, "merge@localhost", storage.now.as_second())?;
-    let message = format!("Merge pull request #{} from {}\n\n{}", pull.number, pull.head_branch, pull.title);
-    storage.git.commit(None, &who, &who, &message, &tree, &[base, head]).map_err(failed)
+    storage.git.commit(None, &who, &who, message, &tree, &[base, head]).map_err(failed)
 }
 
 fn commit_of<'a>(storage: &'a Storage, branch: &str) -> Result<Commit<'a>, ForgeError> {
     let oid =
         branches::oid(storage, branch)?.ok_or_else(|| storage.missing(&format!("branch `{branch}`")))?;
     storage.git.find_commit(oid).map_err(failed)
+}
+
+fn not_open(number: u64) -> ForgeError {
+    ForgeError::Conflict { what: format!("pull request {number} is not open") }
 }

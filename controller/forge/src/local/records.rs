@@ -10,7 +10,8 @@ use super::OWN_NAME;
 use super::branches;
 use super::comments::{Comment, path_of};
 use super::merge::merge_commit_of;
-use super::storage::{Storage, Swap, empty_tree, failed, signature, tree_with};
+use super::reviews::LocalReview;
+use super::storage::{Storage, Swap, failed};
 use crate::error::ForgeError;
 use crate::pull_request::{
     NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
@@ -52,6 +53,9 @@ pub(super) struct Record {
     pub(super) reviewers: Vec<String>,
     #[serde(default)]
     pub(super) assignees: Vec<String>,
+    /// Oldest first; absent in records of earlier versions.
+    #[serde(default)]
+    pub(super) reviews: Vec<LocalReview>,
     created_unix_s: i64,
     pub(super) updated_unix_s: i64,
     pub(super) comments: u64,
@@ -105,6 +109,7 @@ pub(super) fn open(storage: &Storage, new: &NewPullRequest) -> Result<PullReques
             labels: labels.clone(),
             reviewers: Vec::new(),
             assignees: Vec::new(),
+            reviews: Vec::new(),
             created_unix_s: now,
             updated_unix_s: now,
             comments: 0,
@@ -198,16 +203,7 @@ pub(super) fn mark_merged(storage: &Storage, number: u64, merge: Oid) -> Result<
 
 /// The numbers of all pull requests, ascending.
 pub(super) fn numbers(storage: &Storage) -> Result<Vec<u64>, ForgeError> {
-    let mut numbers = Vec::new();
-    for reference in storage.git.references_glob(&format!("{PULLS}*")).map_err(failed)? {
-        let reference = reference.map_err(failed)?;
-        // Anything else under that folder was put there by a person and is none of ours.
-        if let Some(number) = reference.name().ok().and_then(|name| name.strip_prefix(PULLS)?.parse().ok()) {
-            numbers.push(number);
-        }
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
+    storage.numbers_under(PULLS)
 }
 
 pub(super) fn load(storage: &Storage, number: u64) -> Result<(Record, Commit<'_>), ForgeError> {
@@ -244,17 +240,7 @@ pub(super) fn store(
         let content = serde_json::to_vec_pretty(comment).map_err(json)?;
         files.push((path_of(comment.id), content));
     }
-    let base = match tip {
-        Some(tip) => tip.tree().map_err(failed)?,
-        None => empty_tree(&storage.git)?,
-    };
-    let content = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
-    let tree = tree_with(&storage.git, &base, content)?;
-    let tree = storage.git.find_tree(tree).map_err(failed)?;
-    let by = signature(OWN_NAME, "kubeopt@localhost", storage.now.as_second())?;
-    let parents: Vec<&Commit<'_>> = tip.into_iter().collect();
-    let commit = storage.git.commit(None, &by, &by, message, &tree, &parents).map_err(failed)?;
-    storage.swap(&format!("{PULLS}{}", record.number), tip.map(Commit::id), commit)
+    storage.add_commit(&format!("{PULLS}{}", record.number), tip, &files, message)
 }
 
 /// The record as it stands now: the head moves with its branch, and a head that is in the base is merged, whoever

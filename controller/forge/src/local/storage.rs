@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use git2::build::TreeUpdateBuilder;
-use git2::{ErrorCode, FileMode, Oid, Repository, RepositoryInitOptions, Signature, Time};
+use git2::{Commit, ErrorCode, FileMode, Oid, Repository, RepositoryInitOptions, Signature, Time};
 use kubeopt_model::{FileSet, RepositoryId, Timestamp};
 
 use super::OWN_NAME;
@@ -13,6 +13,9 @@ use crate::forge::RepositoryFacts;
 
 /// The key of a repository's own configuration that holds its id: it moves with the folder.
 const ID_KEY: &str = "kubeopt.id";
+
+/// The key of a repository's own configuration that switches its issues off.
+const ISSUES_KEY: &str = "kubeopt.issues";
 
 /// What became of a change to a reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +91,58 @@ impl Storage {
             Err(error) if is_lost_race(&error) => Ok(Swap::Lost),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// Adds a commit with these files on top of those of the last one, if nobody else did meanwhile. Such a chain is a
+    /// record's history.
+    pub(super) fn add_commit(
+        &self,
+        reference: &str,
+        tip: Option<&Commit<'_>>,
+        files: &[(String, Vec<u8>)],
+        message: &str,
+    ) -> Result<Swap, ForgeError> {
+        let base = match tip {
+            Some(tip) => tip.tree().map_err(failed)?,
+            None => empty_tree(&self.git)?,
+        };
+        let content = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+        let tree = self.git.find_tree(tree_with(&self.git, &base, content)?).map_err(failed)?;
+        let by = signature(OWN_NAME, "kubeopt@localhost", self.now.as_second())?;
+        let parents: Vec<&Commit<'_>> = tip.into_iter().collect();
+        let commit = self.git.commit(None, &by, &by, message, &tree, &parents).map_err(failed)?;
+        self.swap(reference, tip.map(Commit::id), commit)
+    }
+
+    /// The numbers by which references of a folder are called, ascending.
+    pub(super) fn numbers_under(&self, folder: &str) -> Result<Vec<u64>, ForgeError> {
+        let mut numbers = Vec::new();
+        for reference in self.git.references_glob(&format!("{folder}*")).map_err(failed)? {
+            let reference = reference.map_err(failed)?;
+            // Anything else under that folder was put there by a person and is none of ours.
+            if let Some(number) =
+                reference.name().ok().and_then(|name| name.strip_prefix(folder)?.parse().ok())
+            {
+                numbers.push(number);
+            }
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Whether the repository has issues; so it is unless its own configuration says otherwise.
+    pub(super) fn has_issues(&self) -> bool {
+        self.git.config().and_then(|config| config.get_bool(ISSUES_KEY)).unwrap_or(true)
+    }
+
+    /// Switches its issues on or off.
+    pub(super) fn switch_issues(&self, are_on: bool) -> Result<(), ForgeError> {
+        self.git.config().and_then(|mut config| config.set_bool(ISSUES_KEY, are_on)).map_err(failed)
+    }
+
+    /// The repository that this is.
+    pub(super) fn id(&self) -> &RepositoryId {
+        &self.id
     }
 
     /// Removes a reference if it is where it is believed to be.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use kubeopt_forge::{
-    BranchWrite, CommitOptions, ExpectedHead, Forge as _, ForgeError, LocalForge, NewPullRequest, Person,
-    PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
+    BranchWrite, CommitOptions, ExpectedHead, Forge as _, ForgeError, Judgement, LocalForge, MergeOrder,
+    NewPullRequest, Person, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
 };
 use kubeopt_model::{Change, EditedFile, FileSet, ForgeName, RepoPath, RepositoryId, Timestamp};
 use tempfile::TempDir;
@@ -273,4 +273,29 @@ async fn files_keep_their_mode_and_links_are_never_written_over() {
     place.forge.regenerate_branch(&place.repository, &write("run.sh")).await.unwrap();
     let tree = git.find_reference("refs/heads/kubeopt/mode").unwrap().peel_to_tree().unwrap();
     assert_eq!(tree.get_name("run.sh").unwrap().filemode(), i32::from(git2::FileMode::BlobExecutable));
+}
+
+#[tokio::test]
+async fn a_merge_that_was_ordered_lands_the_head_that_was_decided_about_and_no_other() {
+    let place = place().await;
+    let number = place.propose("kubeopt/a", "a: 1", "a: one").await;
+    let pull = place.forge.pull_request(&place.repository, number).await.unwrap();
+    let order = |head_oid: &str| MergeOrder {
+        head_oid: head_oid.to_owned(),
+        title: "chore(rightsizing): api".to_owned(),
+        message: "Kept within the policy.\n".to_owned(),
+    };
+    let merge = async |head_oid: &str| {
+        Judgement::merge(&place.forge, &place.repository, number, &order(head_oid)).await
+    };
+    let base = place.forge.branch(&place.repository, "main").await.unwrap().unwrap();
+    let outcome = merge(&base.oid).await;
+    assert!(matches!(outcome, Err(ForgeError::Conflict { .. })), "{outcome:?}");
+    assert_eq!(place.forge.branch(&place.repository, "main").await.unwrap().unwrap(), base);
+    let merged = merge(&pull.head_oid).await.unwrap();
+    let head = place.forge.branch(&place.repository, "main").await.unwrap().unwrap();
+    assert_eq!((head.oid.as_str(), head.parents), (merged.as_str(), vec![base.oid, pull.head_oid.clone()]));
+    assert_eq!(head.message, "chore(rightsizing): api\n\nKept within the policy.");
+    // The answer was lost: asked again, it is the same merge.
+    assert_eq!(merge(&pull.head_oid).await, Ok(merged));
 }

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic in a test is its failure")]
 
 mod bodies;
+mod dashboards;
 mod golden;
 mod hostile;
 mod pages;

@@ -60,6 +60,8 @@ pub struct Proposal {
     pub draft: PullRequestDraft,
     /// Owners of its files, who are asked for a review.
     pub owners: Vec<String>,
+    /// The least confidence of all its values, 0 to 1; none where one is unknown.
+    pub confidence: Option<f64>,
 }
 
 /// All that a pass decided.
@@ -265,7 +267,9 @@ impl Edges {
                         decided.problems.push(problem);
                         Vec::new()
                     });
-                    decided.proposals.push(Proposal { change_set, verifications, bill, draft, owners });
+                    let confidence = least_confidence(&change_set);
+                    let proposal = Proposal { change_set, verifications, bill, draft, owners, confidence };
+                    decided.proposals.push(proposal);
                 }
                 Err(problem) => decided.give_up(&one.change_set, problem),
             }
@@ -331,6 +335,12 @@ impl Edges {
         let verifications = prove(change_set, trace, self.tools(&sites.objects)).await?;
         Ok(Proven { change_set: change_set.clone(), verifications })
     }
+}
+
+/// The least confidence of all values of a change set. No recommendation tells one, so it is unknown, which speaks against
+/// every threshold but 0.
+fn least_confidence(_: &ChangeSet) -> Option<f64> {
+    None
 }
 
 /// The repository of a change set was not read.

@@ -1,12 +1,13 @@
 //! What stands beside a pull request once it is written: labels, people who are asked, and statuses on its commit. Nothing
 //! of it keeps a pull request from being there; what cannot be had is told.
 
-use kubeopt_forge::{Asked, Declined, Forge, ForgeError, Permission, PullRequest, Status, StatusState};
+use kubeopt_forge::{Asked, Declined, Forge, ForgeError, PullRequest, Status, StatusState};
 use kubeopt_model::policy::PullRequestPolicy;
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{Problem, RepositoryId};
-use kubeopt_policy::{ChangeSize, Says, Voice, Voices, count_voices, policy_status};
+use kubeopt_policy::Voices;
 
+use super::voices::{self, status_of_policy, voices_of};
 use crate::codes;
 use crate::edges::Edges;
 use crate::orders::Orders;
@@ -14,9 +15,6 @@ use crate::proposing::Proposal;
 
 /// Says whether the rendering differs in nothing but what is proposed.
 const VERIFY: &str = "kubeopt/verify";
-
-/// Says whether the policy lets it be merged.
-const POLICY: &str = "kubeopt/policy";
 
 /// A pull request that was written.
 pub(super) struct Written<'a> {
@@ -45,22 +43,29 @@ impl Edges {
         }
         let verify = verify_status(written.proposal);
         problems.extend(self.put(forge, repository, &written.pull.head_oid, &verify).await);
-        problems.extend(self.judge_policy(forge, written.proposal, written.pull, written.orders).await);
+        problems.extend(self.judge_policy(forge, written).await);
         problems
     }
 
-    /// Puts the status of the policy; it follows approvals, so it may change while the pull request does not.
-    pub(super) async fn judge_policy(
-        &self,
-        forge: &dyn Forge,
-        proposal: &Proposal,
-        pull: &PullRequest,
-        orders: &Orders,
-    ) -> Vec<Problem> {
+    /// Puts the status of the policy on what was just written; what is only looked at gets it with the judgement of its merge.
+    async fn judge_policy(&self, forge: &dyn Forge, written: &Written<'_>) -> Option<Problem> {
+        let Written { proposal, pull, orders, .. } = *written;
         let repository = &proposal.draft.repository;
-        match status_of_policy(forge, proposal, pull, orders).await {
-            Ok(status) => self.put(forge, repository, &pull.head_oid, &status).await.into_iter().collect(),
-            Err(error) => vec![untold(repository, "who approved", &error)],
+        let voices = match proposal.change_set.policy.approval.may_ask() {
+            false => Ok(Voices::default()),
+            true => {
+                let heads = &self.heads;
+                // What a review speaks of was written before: where the forge does not tell of which head, of none.
+                let asked = voices::Asked { proposal, pull, orders, heads, written_unix_s: i64::MAX };
+                voices_of(forge, &asked).await
+            }
+        };
+        match voices {
+            Ok(voices) => {
+                let status = status_of_policy(proposal, &voices, None);
+                self.put(forge, repository, &pull.head_oid, &status).await
+            }
+            Err(error) => Some(untold(repository, "who approved", &error)),
         }
     }
 
@@ -71,9 +76,13 @@ impl Edges {
         before: &PullRequest,
     ) -> Vec<Problem> {
         let draft = &written.proposal.draft;
-        let mut set_before = Marker::find(&before.body).map(|marker| marker.labels).unwrap_or_default();
+        let marker = Marker::find(&before.body);
+        let is_same = marker.as_ref().is_some_and(|marker| marker.proposal == draft.marker.proposal);
+        let mut set_before = marker.map(|marker| marker.labels).unwrap_or_default();
         // Other values need another approval.
-        set_before.push(written.proposal.change_set.policy.approval.label.clone());
+        if !is_same {
+            set_before.push(written.proposal.change_set.policy.approval.label.clone());
+        }
         let asked = Asked { wanted: draft.labels.clone(), set_before };
         if let Err(problem) = self.may_write() {
             return vec![problem];
@@ -115,7 +124,7 @@ impl Edges {
         problems
     }
 
-    async fn put(
+    pub(super) async fn put(
         &self,
         forge: &dyn Forge,
         repository: &RepositoryId,
@@ -146,48 +155,6 @@ fn verify_status(proposal: &Proposal) -> Status {
         ),
     };
     Status { context: VERIFY.to_owned(), state, description, url: None }
-}
-
-/// Whether enough people approve these values.
-async fn status_of_policy(
-    forge: &dyn Forge,
-    proposal: &Proposal,
-    pull: &PullRequest,
-    orders: &Orders,
-) -> Result<Status, ForgeError> {
-    let policy = &proposal.change_set.policy;
-    let size = ChangeSize::of(&proposal.change_set.recommendations);
-    let status = |voices: &Voices| {
-        let judged = policy_status(&size, voices, policy);
-        let state = if judged.is_green { StatusState::Success } else { StatusState::Pending };
-        Status { context: POLICY.to_owned(), state, description: judged.text, url: None }
-    };
-    if !policy.approval.may_ask() {
-        return Ok(status(&Voices::default()));
-    }
-    let repository = &proposal.draft.repository;
-    let key = (pull.number, proposal.draft.marker.proposal.clone());
-    let mut people = Vec::new();
-    for person in orders.standing.approved.get(&key).into_iter().flatten() {
-        let may_write = match forge.permission(repository, person).await {
-            Ok(may) => may >= Permission::Write,
-            Err(ForgeError::Forbidden { .. } | ForgeError::NotFound { .. }) => false,
-            Err(error) => return Err(error),
-        };
-        people.push((person.as_str(), may_write));
-    }
-    // Who set a label is not told by all forges; it is the word of one person, and goes when the values change.
-    if pull.labels.contains(&policy.approval.label) {
-        people.push(("the label", true));
-    }
-    let voices = people.into_iter().map(|(person, may_write)| Voice {
-        person,
-        says: Says::Yes,
-        may_write,
-        is_bot: false,
-        is_current: true,
-    });
-    Ok(status(&count_voices(voices)))
 }
 
 fn declined(repository: &RepositoryId, number: u64, what: &str, declined: Vec<Declined>) -> Vec<Problem> {

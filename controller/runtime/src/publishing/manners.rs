@@ -19,6 +19,9 @@ use crate::orders::{Orders, Redo, date};
 /// Ends the body of a pull request that kubeopt closed itself, so that it is not taken for a person's "no".
 pub(crate) const CLOSED_BY_KUBEOPT: &str = "<!-- kubeopt:closed -->";
 
+/// Stands in the body of a pull request that a person closed and that is to be forgotten, because somebody ticked so.
+pub(crate) const FORGOTTEN: &str = "<!-- kubeopt:forgotten -->";
+
 /// What is to be done with a draft.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -54,8 +57,10 @@ pub(crate) fn judge(
             return Verdict::Redo(open.number, *redo);
         }
         return match Marker::find(&open.body) {
+            // A mark of before it was opened again is taken out: to close it again is another "no".
             Some(marker)
-                if says_almost_the_same(&marker, &draft.marker, &policy.changes)
+                if !open.body.contains(FORGOTTEN)
+                    && says_almost_the_same(&marker, &draft.marker, &policy.changes)
                     && says_what_was_asked_for(&marker, &draft.marker, orders) =>
             {
                 Verdict::Unchanged(open.number)
@@ -76,7 +81,9 @@ pub(crate) fn judge(
     if let Some(paused) = &orders.standing.paused {
         return Verdict::Wait(paused_by(paused));
     }
-    held(pulls, policy, now, false).map_or(Verdict::Open, Verdict::Wait)
+    // Who asks for it now is told to wait for blackouts, and for no limit.
+    let is_asked = orders.proposed_now.contains(&draft.branch);
+    held(pulls, policy, now, is_asked).map_or(Verdict::Open, Verdict::Wait)
 }
 
 fn held_by(number: u64, by: &str) -> Problem {
@@ -84,7 +91,7 @@ fn held_by(number: u64, by: &str) -> Problem {
     Problem::new(codes::HELD, text, format!("comment `/kubeopt unhold` on #{number} to let it go on"))
 }
 
-fn paused_by(paused: &Paused) -> Problem {
+pub(super) fn paused_by(paused: &Paused) -> Problem {
     let until = paused.until_unix_s.and_then(date).map(|date| format!(" until {date}")).unwrap_or_default();
     let because = paused.because.as_ref().map(|because| format!(": {because}")).unwrap_or_default();
     let text =
@@ -100,7 +107,9 @@ fn is_wanted_again(closed: &PullRequest, wanted: &Marker, orders: &Orders) -> bo
                 && selector(&field.container).is_some_and(|container| selection.means_named(&container))
         })
     };
-    orders.redo.contains_key(&closed.number) || wanted.fields.iter().any(is_unignored)
+    orders.redo.contains_key(&closed.number)
+        || orders.forgotten.contains(&closed.number)
+        || wanted.fields.iter().any(is_unignored)
 }
 
 /// The same fields, every value within what the policy calls too small to bother anyone, and no news of the proof: what
@@ -160,7 +169,7 @@ fn remembered(
     manners: &PullRequestPolicy,
     now: Timestamp,
 ) -> Option<Problem> {
-    if closed.body.trim_end().ends_with(CLOSED_BY_KUBEOPT) {
+    if closed.body.trim_end().ends_with(CLOSED_BY_KUBEOPT) || closed.body.contains(FORGOTTEN) {
         return None;
     }
     let there = Marker::find(&closed.body)?;
@@ -205,7 +214,7 @@ fn amounts(a: &MarkedField, b: &MarkedField) -> Option<(Amount, Amount)> {
     Some((amount(&a.value.after)?, amount(&b.value.after)?))
 }
 
-/// What the policy says of the moment: blackout windows and limits.
+/// What the policy says of the moment: blackout windows, and limits where they count.
 fn held(pulls: &[PullRequest], policy: &EffectivePolicy, now: Timestamp, is_update: bool) -> Option<Problem> {
     let count = |of: &dyn Fn(&&PullRequest) -> bool| {
         u32::try_from(pulls.iter().filter(of).count()).unwrap_or(u32::MAX)

@@ -35,6 +35,8 @@ pub(crate) struct Onboarding {
     pub(crate) waiting: Waiting,
     /// Pull requests that were opened.
     pub(crate) published: Vec<(PullRequestDraft, Published)>,
+    /// Repositories of which a part has not said yes.
+    pub(crate) strangers: BTreeSet<RepositoryId>,
     /// What failed.
     pub(crate) problems: Vec<Problem>,
 }
@@ -42,6 +44,7 @@ pub(crate) struct Onboarding {
 impl Onboarding {
     /// Nothing of a repository and base is opened.
     fn wait(&mut self, (repository, base): &(RepositoryId, String), decided: &Decided, why: &Problem) {
+        self.strangers.insert(repository.clone());
         let drafts = decided.proposals.iter().map(|proposal| &proposal.draft);
         let own = drafts.filter(|draft| &draft.repository == repository && &draft.base == base);
         self.waiting.extend(own.map(|draft| ((repository.clone(), draft.branch.clone()), why.clone())));

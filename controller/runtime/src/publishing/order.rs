@@ -45,21 +45,25 @@ pub(crate) struct Places<'a> {
     pub(crate) seen: &'a Seen,
 }
 
+/// What is open already and would have to wait for another environment or cluster, by repository and branch: why, as a
+/// sentence without a full stop.
+pub(crate) type Behind = BTreeMap<(RepositoryId, String), String>;
+
 /// The proposals that have to wait for another environment or cluster, by repository and branch. What is open already is not
-/// held.
+/// held; it is not merged by kubeopt either.
 pub(crate) fn in_order(
     decided: &Decided,
     earlier: &Earlier<'_>,
     places: &Places<'_>,
     now: Timestamp,
-) -> Waiting {
+) -> (Waiting, Behind) {
     let Earlier { pulls, merges, orders } = *earlier;
     let needs_order = |proposal: &Proposal| {
         let rollout = &proposal.change_set.policy.rollout;
         !rollout.order.is_empty() || !rollout.waves.is_empty()
     };
     if !decided.proposals.iter().any(needs_order) {
-        return Waiting::new();
+        return (Waiting::new(), Behind::new());
     }
     let mut steps: Vec<Step> = Vec::new();
     for (repository, pulls) in pulls {
@@ -69,23 +73,37 @@ pub(crate) fn in_order(
     let forward = decided.proposals.iter().filter(|one| rollback_of(&one.draft.marker.group).is_none());
     let wanted: Vec<(&Proposal, Step)> =
         forward.flat_map(|one| of_proposal(one, places).map(move |step| (one, step))).collect();
-    let mut waiting = Waiting::new();
+    let (mut waiting, mut behind) = (Waiting::new(), Behind::new());
     for (proposal, own) in wanted.iter().filter(|(proposal, _)| needs_order(proposal)) {
-        if is_open(proposal, pulls) {
-            continue;
-        }
         let same = |step: &&Step| !step.things.is_disjoint(&own.things);
         let others = wanted.iter().map(|(_, step)| step).filter(|other| !std::ptr::eq(*other, own));
         let related: Vec<RolloutStep> =
             steps.iter().chain(others).filter(same).map(|step| step.step.clone()).collect();
         if let Some(hold) = rollout_hold(&own.step, &related, &proposal.change_set.policy, now) {
             let key = (proposal.draft.repository.clone(), proposal.draft.branch.clone());
+            if is_open(proposal, pulls) {
+                behind.entry(key).or_insert(hold.text);
+                continue;
+            }
             let until = hold.until.map_or(String::new(), |until| format!(", not before {until}"));
             let help = format!("nothing to do: it follows by itself{until}");
             waiting.entry(key).or_insert_with(|| Problem::new(codes::LIMITED, hold.text, help));
         }
     }
-    waiting
+    (waiting, behind)
+}
+
+/// The environments of all that a proposal changes, by each file that it edits.
+pub(super) fn environments_of(proposal: &Proposal, places: &Places<'_>) -> Vec<Option<Environment>> {
+    let draft = &proposal.draft;
+    let mut all = BTreeSet::new();
+    for one in &proposal.change_set.recommendations {
+        for file in one.files() {
+            let of = |id| environment(places, &draft.repository, &draft.base, id, file);
+            all.extend(one.members.iter().map(|member| of(&member.container.workload)));
+        }
+    }
+    all.into_iter().collect()
 }
 
 fn is_open(proposal: &Proposal, pulls: &BTreeMap<RepositoryId, Vec<PullRequest>>) -> bool {

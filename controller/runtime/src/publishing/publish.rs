@@ -101,8 +101,6 @@ impl Edges {
                 if entry.is_some_and(|entry| entry.at_unix_s == now.as_second()) {
                     let written = Written { proposal, pull: &pull, before: None, is_new: false, orders };
                     problems.extend(self.arrange(forge, &written).await);
-                } else if policy.approval.may_ask() {
-                    problems.extend(self.judge_policy(forge, proposal, &pull, orders).await);
                 }
                 return Ok(Published::Unchanged(pull));
             }
@@ -125,7 +123,10 @@ impl Edges {
     }
 
     /// How far the proposal has come as the outbox knows it.
-    async fn outbox_entry(&self, draft: &PullRequestDraft) -> Result<Option<OutboxEntry>, Problem> {
+    pub(super) async fn outbox_entry(
+        &self,
+        draft: &PullRequestDraft,
+    ) -> Result<Option<OutboxEntry>, Problem> {
         let outbox = self.journal.outbox().await.map_err(|error| error.problem())?;
         let is_it =
             |entry: &OutboxEntry| entry.repository == draft.repository && entry.branch == draft.branch;
@@ -154,6 +155,7 @@ impl Edges {
             .regenerate_branch(repository, &branch_write(draft, head.as_ref(), now))
             .await
             .map_err(|error| error.problem())?;
+        self.heads.note(repository, &draft.branch, &draft.marker.proposal, &head.oid);
         self.note(draft, OutboxStep::Pushed { oid: head.oid }, now).await?;
         self.may_write()?;
         let was_open = existing.is_some();

@@ -351,7 +351,7 @@ fn orders(pulls: &[PullRequest], carried: &[Carried], now: Timestamp) -> Orders 
         let why = format!("#{} was opened for it", open.number);
         back.extend(merged.and_then(|merged| take_back(merged, pulls, why)));
     }
-    Orders { standing, redo: BTreeMap::new(), back, taken_back: taken_back(pulls), split }
+    Orders { standing, back, taken_back: taken_back(pulls), split, ..Orders::default() }
 }
 
 /// None where that was done already, or a person said no to it.

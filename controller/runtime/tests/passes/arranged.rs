@@ -66,7 +66,7 @@ async fn a_large_change_waits_for_as_many_approvals_as_the_policy_says() {
         let (state, why) = world.policy_status(&API).await;
         assert_eq!(state, then, "{who}: {why}");
     }
-    assert_eq!(world.policy_status(&API).await.1, "2 of 2 approved");
+    assert_eq!(world.policy_status(&API).await.1, "2 of 2 approved: alice, bob");
     assert_eq!(world.policy_status(&WEB).await.0, StatusState::Pending, "the other one was not approved");
 
     world.metrics["prod"].set(recorded(&[API, WEB], |at| 2.0 * quiet_millicores(at)));

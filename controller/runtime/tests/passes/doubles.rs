@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kubeopt_forge::{
-    Arranged, Asked, BranchHead, BranchWrite, CommentId, Conversation, ExpectedHead, Forge, ForgeComment,
-    ForgeError, LocalForge, NewPullRequest, Permission, PullRequest, PullRequestQuery, PullRequestUpdate,
-    Reaction, RepositoryFacts, Status,
+    Arranged, Asked, BranchHead, BranchWrite, Check, CommentId, Conversation, ExpectedHead, Forge,
+    ForgeComment, ForgeError, Issue, IssueUpdate, Judgement, LocalForge, MergeOrder, NewPullRequest,
+    Permission, PullRequest, PullRequestQuery, PullRequestUpdate, Reaction, RepositoryFacts, Review, Status,
+    Tracking,
 };
 use kubeopt_history::{HistoryError, MemoryUsage, Rollup, UsageStore};
 use kubeopt_model::gpu::GpuUse;
@@ -236,6 +237,51 @@ impl Conversation for TroubledForge {
         asked: &Asked,
     ) -> Result<Arranged, ForgeError> {
         self.answering("assignees", repository)?.assignees(repository, number, asked).await
+    }
+}
+
+#[async_trait]
+impl Judgement for TroubledForge {
+    async fn reviews(&self, repository: &RepositoryId, number: u64) -> Result<Vec<Review>, ForgeError> {
+        self.answering("reviews", repository)?.reviews(repository, number).await
+    }
+
+    async fn checks(&self, repository: &RepositoryId, head_oid: &str) -> Result<Vec<Check>, ForgeError> {
+        self.answering("checks", repository)?.checks(repository, head_oid).await
+    }
+
+    async fn merge(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        order: &MergeOrder,
+    ) -> Result<String, ForgeError> {
+        self.answering("merge", repository)?.merge(repository, number, order).await
+    }
+}
+
+#[async_trait]
+impl Tracking for TroubledForge {
+    async fn own_issues(&self, repository: &RepositoryId) -> Result<Vec<Issue>, ForgeError> {
+        self.answering("own_issues", repository)?.own_issues(repository).await
+    }
+
+    async fn open_issue(
+        &self,
+        repository: &RepositoryId,
+        title: &str,
+        body: &str,
+    ) -> Result<Issue, ForgeError> {
+        self.answering("open_issue", repository)?.open_issue(repository, title, body).await
+    }
+
+    async fn update_issue(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        update: &IssueUpdate,
+    ) -> Result<Issue, ForgeError> {
+        self.answering("update_issue", repository)?.update_issue(repository, number, update).await
     }
 }
 

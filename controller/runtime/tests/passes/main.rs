@@ -5,10 +5,12 @@
 mod applications;
 mod apps;
 mod arranged;
+mod auto_merge;
 mod charts;
 mod controllers;
 mod costs;
 mod creations;
+mod dashboard;
 mod database;
 mod doubles;
 mod environments;

@@ -259,13 +259,26 @@ impl World {
         files: Vec<EditedFile>,
         expected: ExpectedHead,
     ) {
+        self.push_as("alice@example.com", repository, base_oid, branch, files, expected).await;
+    }
+
+    /// The same, in whoever's name.
+    pub(crate) async fn push_as(
+        &self,
+        email: &str,
+        repository: &str,
+        base_oid: &str,
+        branch: &str,
+        files: Vec<EditedFile>,
+        expected: ExpectedHead,
+    ) {
         let write = BranchWrite {
             base: BASE.to_owned(),
             base_oid: base_oid.to_owned(),
             branch: branch.to_owned(),
             message: "a change by hand".to_owned(),
             files,
-            by: Person { name: "Alice".to_owned(), email: "alice@example.com".to_owned() },
+            by: Person { name: "Alice".to_owned(), email: email.to_owned() },
             at_unix_s: self.now().as_second(),
             expected,
             options: CommitOptions::default(),
