@@ -24,6 +24,7 @@ use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
+use crate::publishing::Heads;
 use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 use crate::watching::Watches;
@@ -176,6 +177,8 @@ pub struct Edges {
     pub talk: Memory,
     /// When watches are looked at next.
     pub watches: Watches,
+    /// The heads of open pull requests that were looked at.
+    pub heads: Heads,
     /// Who tells people outside the forge; none where nobody is to be told.
     pub notifier: Option<Arc<Notifier>>,
     /// Who words texts; none where kubeopt's own sentences are all.
@@ -228,6 +231,7 @@ impl Edges {
             policies: KnownPolicies::default(),
             talk: Memory::default(),
             watches: Watches::default(),
+            heads: Heads::default(),
             notifier: None,
             words: None,
             permit: Box::new(Alone),

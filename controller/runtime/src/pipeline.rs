@@ -7,7 +7,7 @@ use crate::edges::Edges;
 use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
 use crate::proposing::Decided;
-use crate::publishing::{Earlier, Merges, Places, Published, in_order};
+use crate::publishing::{Earlier, Merges, Moment, Places, Published, in_order};
 use crate::seen::Seen;
 use crate::talking::{Answers, Talk};
 use crate::watching::Watching;
@@ -57,7 +57,8 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     waiting.extend(first.waiting);
     let (published, not_arranged) = edges.publish(&decided.proposals, orders, &waiting, now).await; // IO out
     merges.problems.extend(not_arranged.into_iter().chain(first.problems));
-    edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
+    let moment = Moment { sites: &sites, now };
+    edges.withdraw_all(&talk, &decided, moment, &mut merges).await; //       IO out: what nothing stands behind any more
     merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
     let untold = edges.tell_savings(&seen, &merges, &talk, now).await; //    and what they saved
     merges.problems.extend(untold);

@@ -2,13 +2,14 @@
 //! what they merged.
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
-//! statuses, `withdrawn` closes what nothing stands behind,
+//! statuses, `withdrawn` says what nothing stands behind any more and `closing` closes it,
 //! `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait for each other, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
 mod arrange;
+mod closing;
 mod manners;
 mod marked;
 mod merges;
@@ -17,6 +18,8 @@ mod order;
 mod publish;
 mod withdrawn;
 
+pub use closing::Heads;
+pub(crate) use closing::Moment;
 pub(crate) use marked::selector;
 pub(crate) use merges::is_overdue;
 pub use merges::{Merge, Merges, Sync};
