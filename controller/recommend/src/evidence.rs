@@ -65,6 +65,17 @@ pub struct Evidence {
     pub given: Vec<GivenValue>,
     /// What reverts of its workload taught, of any of its containers.
     pub lessons: Vec<Lesson>,
+    /// What keeps its values from being lowered for a while; none where nothing was taken back.
+    pub frozen: Option<Freeze>,
+}
+
+/// Values that were taken back: nothing is lowered for a while. What protects goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freeze {
+    /// When they were taken back, in seconds since the epoch. What happened before that is what they were taken back for.
+    pub since_unix_s: i64,
+    /// Why, as a sentence without a full stop.
+    pub text: String,
 }
 
 impl Evidence {

@@ -19,7 +19,7 @@ pub use aftermath::{
     ERROR_MAX, FREEZE_DAYS, LESSON_DAYS, blamed_fields, bound_from, measured_saving, settle_outcome,
 };
 pub use by_hour::{tell_hours, timed_requests};
-pub use evidence::{EarlierDays, Evidence};
+pub use evidence::{EarlierDays, Evidence, Freeze};
 pub use fleet::fleet_of;
 pub use given::GivenValue;
 pub use kubeopt_strategies::Fleet;

@@ -142,6 +142,7 @@ fn bare() -> Evidence {
         scale_targets: Vec::new(),
         given: Vec::new(),
         lessons: Vec::new(),
+        frozen: None,
     }
 }
 

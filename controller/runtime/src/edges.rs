@@ -24,7 +24,7 @@ use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
-use crate::publishing::{NoBoards, WrittenHeads};
+use crate::publishing::{Heads, NoBoards, WrittenHeads};
 use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 use crate::watching::Watches;
@@ -181,6 +181,8 @@ pub struct Edges {
     pub no_boards: NoBoards,
     /// When watches are looked at next.
     pub watches: Watches,
+    /// The heads of open pull requests that were looked at.
+    pub open_heads: Heads,
     /// Who tells people outside the forge; none where nobody is to be told.
     pub notifier: Option<Arc<Notifier>>,
     /// Who words texts; none where kubeopt's own sentences are all.
@@ -235,6 +237,7 @@ impl Edges {
             heads: WrittenHeads::default(),
             no_boards: NoBoards::default(),
             watches: Watches::default(),
+            open_heads: Heads::default(),
             notifier: None,
             words: None,
             permit: Box::new(Alone),

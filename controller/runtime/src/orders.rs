@@ -6,7 +6,7 @@ use kubeopt_commands::Standing;
 use kubeopt_model::outcome::Lesson;
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{ContainerId, RepositoryId, WorkloadId};
-use kubeopt_recommend::GivenValue;
+use kubeopt_recommend::{Freeze, GivenValue};
 
 /// How a pull request is to be made anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,20 +105,22 @@ impl AllOrders {
         ))
     }
 
-    /// Why a container stays as it is because its values were taken back less than `seconds` ago: a sentence without a full
-    /// stop.
+    /// What keeps a container from being lowered because its values were taken back less than `seconds` ago.
     pub(crate) fn frozen(
         &self,
         repository: &RepositoryId,
         container: &ContainerId,
         seconds: i64,
         now_unix_s: i64,
-    ) -> Option<String> {
+    ) -> Option<Freeze> {
         let name = container.to_string();
-        let mut own = self.of(repository)?.taken_back.iter();
-        let frozen = own.find(|it| it.at_unix_s + seconds > now_unix_s && it.containers.contains(&name))?;
+        let own = self.of(repository)?.taken_back.iter();
+        let frozen = own.filter(|it| it.at_unix_s + seconds > now_unix_s && it.containers.contains(&name));
+        let frozen = frozen.max_by_key(|it| it.at_unix_s)?;
         let until = date(frozen.at_unix_s + seconds).unwrap_or_default();
-        Some(format!("#{} took #{} back, and nothing is proposed before {until}", frozen.by, frozen.number))
+        let text =
+            format!("#{} took #{} back, and nothing is lowered before {until}", frozen.by, frozen.number);
+        Some(Freeze { since_unix_s: frozen.at_unix_s, text })
     }
 
     /// Whether a group has a pull request for each workload.

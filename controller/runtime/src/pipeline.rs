@@ -8,7 +8,7 @@ use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
 use crate::proposing::Decided;
 use crate::publishing::{
-    Deciding, Earlier, Merges, OwnMerges, Places, Published, Showing, ShownBoards, in_order,
+    Deciding, Earlier, Merges, Moment, OwnMerges, Places, Published, Showing, ShownBoards, in_order,
 };
 use crate::seen::Seen;
 use crate::talking::{Answers, Talk};
@@ -68,7 +68,8 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     let deciding = Deciding { proposals, published: &published, orders, places, behind, now };
     let own_merges = edges.merge_own(&deciding).await; //                    IO out: what the policy lets kubeopt merge
     merges.problems.extend(not_arranged.into_iter().chain(first.problems));
-    edges.withdraw_all(&talk, &decided, &mut merges).await; //               IO out: what nothing stands behind any more
+    let moment = Moment { sites: &sites, now };
+    edges.withdraw_all(&talk, &decided, moment, &mut merges).await; //       IO out: what nothing stands behind any more
     merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
     let untold = edges.tell_savings(&seen, &merges, &talk, now).await; //    and what they saved
     merges.problems.extend(untold);

@@ -2,14 +2,16 @@
 //! what they merged.
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
-//! statuses, `voices` counts what people think and `merging` merges what the policy lets kubeopt merge, `withdrawn` closes what
-//! nothing stands behind,
-//! `dashboard` shows all of it in one issue of the repository and takes up what people tick there, `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait for each other, and `merges` looks after what was
+//! statuses, `voices` counts what people think and `merging` merges what the policy lets kubeopt merge, `withdrawn` says what
+//! nothing stands behind any more and `closing` closes it, `dashboard` shows all of it in one issue of the repository and takes
+//! up what people tick there, `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait
+//! for each other, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
 mod arrange;
+mod closing;
 mod dashboard;
 mod manners;
 mod marked;
@@ -21,6 +23,8 @@ mod publish;
 mod voices;
 mod withdrawn;
 
+pub use closing::Heads;
+pub(crate) use closing::Moment;
 pub(crate) use dashboard::Showing;
 pub use dashboard::{NoBoards, ShownBoards};
 pub(crate) use marked::selector;

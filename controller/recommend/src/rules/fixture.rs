@@ -115,6 +115,7 @@ impl Case {
             scale_targets: Vec::new(),
             given: Vec::new(),
             lessons: Vec::new(),
+            frozen: None,
         }
     }
 }

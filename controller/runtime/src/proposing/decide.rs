@@ -22,7 +22,7 @@ use super::described::Beside;
 use super::filled_in::PodsOf;
 use super::owners::AllOwners;
 use super::prove::prove;
-use super::taken_back::{leave_frozen, taken_back, want_back};
+use super::taken_back::{taken_back, want_back};
 use super::wanted::{
     Governed, Ground, Left, UsageByWindow, Wanted, govern, govern_back, leave_ignored, live_units, locate,
     want,
@@ -110,8 +110,6 @@ impl Edges {
         left.extend(stays);
         let (governed, refused) = govern(units, &files);
         left.extend(refused);
-        let (governed, frozen) = leave_frozen(governed, orders, now.as_second());
-        left.extend(frozen);
         let (governed, ignored) = leave_ignored(governed, orders);
         left.extend(ignored);
         let governed = self.find_scale_targets(governed, sites, &files).await;
@@ -177,6 +175,7 @@ impl Edges {
             sites,
             bindings: &self.bindings,
             orders,
+            now_unix_s: now.as_second(),
         };
         Ok(work(governed, &ground))
     }

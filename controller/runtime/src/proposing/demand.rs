@@ -12,7 +12,7 @@ use kubeopt_model::{
     Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
     RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
 };
-use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, GivenValue, SitedField};
+use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, Freeze, GivenValue, SitedField};
 
 use super::taken_back::OpenLimit;
 use crate::codes;
@@ -196,6 +196,8 @@ pub(crate) struct Known<'a> {
     pub(crate) given: &'a dyn Fn(&ContainerId) -> Vec<GivenValue>,
     /// What harm taught of a workload.
     pub(crate) lessons: &'a dyn Fn(&WorkloadId) -> Vec<Lesson>,
+    /// What keeps them from being lowered.
+    pub(crate) frozen: Option<&'a Freeze>,
 }
 
 /// The demand of a unit under its policy, with what is known of its containers.
@@ -255,6 +257,7 @@ pub(crate) fn demand(
             scale_targets: candidate.scale_targets.clone(),
             given: (known.given)(&candidate.id()),
             lessons: (known.lessons)(&candidate.workload.id),
+            frozen: known.frozen.cloned(),
         })
         .collect();
     let sites = sites.into_values().collect();

@@ -3,18 +3,19 @@
 //! Nothing is sized, and no guardrail is asked: what stood there before was good enough to run. From here on it goes the way
 //! of every other change: edited, proven, described.
 
+use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::pull_request::{MarkedField, rollback_group};
 use kubeopt_model::{Amount, EditSite, Field, NoRecommendation, RepoPath};
-use kubeopt_recommend::{Back, give_back};
+use kubeopt_recommend::{Back, Freeze, give_back};
 
 use super::change_set::Admitted;
 use super::demand::{Candidate, Unit};
-use super::wanted::{Governed, Ground, Left, Wanted, demand_of, leave, leave_all, leave_where};
+use super::wanted::{Governed, Ground, Left, Wanted, demand_of, leave, leave_all};
 use crate::orders::{AllOrders, TakeBack};
 use crate::pricing::price;
 
-/// Says among the reasons for leaving something that its pull request is being taken back, or was.
-pub(crate) const FROZEN: &str = "frozen";
+/// Says among the reasons for leaving something that its pull request is being taken back.
+const FROZEN: &str = "frozen";
 
 /// Containers that share scalars of which some are taken back.
 pub(crate) struct BackUnit {
@@ -143,13 +144,14 @@ pub(crate) fn want_back(backs: &[BackUnit], governed: &[Governed], ground: &Grou
     wanted
 }
 
-/// Takes out the units of which something was taken back a short time ago.
-pub(crate) fn leave_frozen(
-    governed: Vec<Governed>,
+/// What keeps the containers of a unit from being lowered: what was taken back for one holds for all that share its scalars.
+pub(super) fn freeze_of(
+    unit: &Unit,
+    policy: &EffectivePolicy,
     orders: &AllOrders,
     now_unix_s: i64,
-) -> (Vec<Governed>, Vec<Left>) {
-    leave_where(governed, FROZEN, |each, id| {
-        orders.frozen(&each.unit.repository, id, each.policy.watch.freeze_seconds, now_unix_s)
-    })
+) -> Option<Freeze> {
+    let seconds = policy.watch.freeze_seconds;
+    let of = |candidate: &Candidate| orders.frozen(&unit.repository, &candidate.id(), seconds, now_unix_s);
+    unit.candidates.iter().filter_map(of).max_by_key(|freeze| freeze.since_unix_s)
 }

@@ -26,6 +26,7 @@ use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
 use super::sizes::{Needed, need, need_each};
+use super::taken_back::freeze_of;
 use crate::located::Sites;
 use crate::orders::AllOrders;
 use crate::outlook::windows_of;
@@ -216,21 +217,13 @@ pub(crate) fn govern_back(unit: &Unit, files: &PolicyFiles) -> Governed {
 /// Takes out the units of which somebody wants a container left alone: what is written for one is written for all that
 /// share its scalars.
 pub(crate) fn leave_ignored(governed: Vec<Governed>, orders: &AllOrders) -> (Vec<Governed>, Vec<Left>) {
-    leave_where(governed, IGNORED, |each, id| orders.ignored(&each.unit.repository, id))
-}
-
-/// Takes out the units of which something speaks for leaving a container alone, with that reason for all of them.
-pub(super) fn leave_where(
-    governed: Vec<Governed>,
-    guardrail: &str,
-    why: impl Fn(&Governed, &ContainerId) -> Option<String>,
-) -> (Vec<Governed>, Vec<Left>) {
     let (mut rest, mut left) = (Vec::new(), Vec::new());
     for each in governed {
-        match each.unit.candidates.iter().find_map(|candidate| why(&each, &candidate.id())) {
+        let why = |candidate: &Candidate| orders.ignored(&each.unit.repository, &candidate.id());
+        match each.unit.candidates.iter().find_map(why) {
             None => rest.push(each),
             Some(text) => {
-                let why = NoRecommendation::Refused { guardrail: guardrail.to_owned(), text };
+                let why = NoRecommendation::Refused { guardrail: IGNORED.to_owned(), text };
                 left.extend(leave_all(&each.unit, why));
             }
         }
@@ -289,6 +282,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) bindings: &'a [Binding],
     /// What people asked for.
     pub(crate) orders: &'a AllOrders,
+    /// Now, in seconds since the epoch.
+    pub(crate) now_unix_s: i64,
 }
 
 /// Recommends and admits every unit.
@@ -347,11 +342,17 @@ pub(super) fn demand_of(
     let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
     let (fleet, filled_in) = (ground.fleet, &filled_in);
     let gpu = |id: &ContainerId| ground.gpus.get(id).cloned();
-    let given = |id: &ContainerId| ground.orders.given(&unit.repository, id);
+    let frozen = freeze_of(unit, policy, ground.orders, ground.now_unix_s);
+    // What was given before is what may have been taken back.
+    let given = |id: &ContainerId| match &frozen {
+        Some(_) => Vec::new(),
+        None => ground.orders.given(&unit.repository, id),
+    };
     let lessons = |id: &WorkloadId| ground.orders.lessons(&unit.repository, id);
     let (given, lessons) = (&given, &lessons);
     let (usage, earlier, points, gpu) = (&usage, &earlier, &points, &gpu);
-    let known = Known { usage, earlier, points, gpu, fleet, filled_in, given, lessons };
+    let known =
+        Known { usage, earlier, points, gpu, fleet, filled_in, given, lessons, frozen: frozen.as_ref() };
     demand(unit, policy.clone(), &known)
 }
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState, PullRequestUpdate, WantedState};
+use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState};
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use kubeopt_model::pull_request::{MarkedField, MarkedTarget, Marker, ONBOARDING};
-use kubeopt_model::{Amount, ClusterFacts, Field, Problem, RepositoryId, Timestamp, TracedField, WorkloadId};
-use kubeopt_report::{Comment, comment_text};
+use kubeopt_model::{Amount, ClusterFacts, Field, Problem, RepositoryId, Timestamp, WorkloadId};
 
-use super::manners::CLOSED_BY_KUBEOPT;
+use super::closing::{Moment, obsolete};
 use super::marked::selector;
 use super::publish::{is_own, own_pull_requests};
 use crate::edges::Edges;
@@ -144,7 +143,7 @@ impl Edges {
                     return Ok(());
                 }
                 if let Some(reason) = obsolete(&marker, repository, sites)
-                    && self.close(repository, &pull, &reason).await?
+                    && self.close(repository, &pull, &reason, Moment { sites, now }).await?
                 {
                     merges.closed.push((repository.clone(), pull.number, reason));
                 }
@@ -229,36 +228,6 @@ impl Edges {
                 .map_err(|error| error.problem())?;
         }
         Ok(())
-    }
-
-    /// Closes a pull request of our own; gives whether it did. One that a person committed to is left to that person.
-    pub(super) async fn close(
-        &self,
-        repository: &RepositoryId,
-        pull: &PullRequest,
-        reason: &str,
-    ) -> Result<bool, Problem> {
-        let forge = self.forge(repository)?.forge.as_ref();
-        let head = forge.branch(repository, &pull.head_branch).await.map_err(|error| error.problem())?;
-        if head.as_ref().is_some_and(|head| !is_own(head)) {
-            return Ok(false);
-        }
-        self.may_write()?;
-        let comment = Comment::Closed { reason: reason.to_owned() };
-        let text = comment_text(&self.templates, &comment).map_err(|error| error.problem())?;
-        let body = format!("{}\n{CLOSED_BY_KUBEOPT}\n", pull.body.trim_end());
-        let update =
-            PullRequestUpdate { body: Some(body), state: Some(WantedState::Closed), ..Default::default() };
-        forge.update_pull_request(repository, pull.number, &update).await.map_err(|error| error.problem())?;
-        forge.comment(repository, pull.number, &text).await.map_err(|error| error.problem())?;
-        if let Some(head) = head {
-            let expected = ExpectedHead::At(head.oid);
-            forge
-                .delete_branch(repository, &pull.head_branch, &expected)
-                .await
-                .map_err(|error| error.problem())?;
-        }
-        Ok(true)
     }
 }
 
@@ -368,7 +337,7 @@ fn target_shows<'a>(marked: &MarkedTarget, mut facts: impl Iterator<Item = &'a C
 }
 
 /// What a merge should leave there: an amount, or nothing where the text is empty. None where the text is no amount.
-fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
+pub(super) fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
     match marked.value.after.as_str() {
         "" => Some(None),
         text => Amount::parse(field.resource, text).ok().map(Some),
@@ -397,26 +366,4 @@ pub(crate) fn is_overdue(merge: &Merge, now: Timestamp) -> bool {
 
 fn age_s(merge: &Merge, now: Timestamp) -> i64 {
     now.as_second() - merge.pull.updated_unix_s
-}
-
-/// Why an open pull request is no longer needed: its values stand on the base branch already.
-fn obsolete(marker: &Marker, repository: &RepositoryId, sites: &Sites) -> Option<String> {
-    let trace = sites.trace(repository, &marker.base)?;
-    let stands = |marked: &MarkedField| {
-        let (namespace, kind, name, container) = selector(&marked.container)?;
-        let field: Field = marked.field.parse().ok()?;
-        let wanted = wanted(marked, field)?;
-        let of_container = |traced: &&TracedField| {
-            traced.container == container
-                && traced.workload.kind == kind
-                && traced.workload.name == name
-                && traced.workload.namespace.as_ref().is_none_or(|own| *own == namespace)
-        };
-        let fields = || trace.entries.values().flatten().flat_map(|entry| &entry.fields).filter(of_container);
-        // A container that is gone says nothing of its fields; a request always stays beside a removed limit.
-        fields().next()?;
-        Some(fields().find(|traced| traced.field == field).and_then(|traced| traced.value) == wanted)
-    };
-    let all = !marker.fields.is_empty() && marker.fields.iter().all(|field| stands(field) == Some(true));
-    all.then(|| format!("all of its values are on `{}` already", marker.base))
 }

@@ -7,6 +7,7 @@ use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::pull_request::Marker;
 use kubeopt_model::{NoRecommendation, RepositoryId};
 
+use super::closing::Moment;
 use super::merges::Merges;
 use crate::edges::Edges;
 use crate::orders::Orders;
@@ -21,6 +22,7 @@ impl Edges {
         pulls: &[PullRequest],
         orders: &Orders,
         decided: &Decided,
+        moment: Moment<'_>,
         merges: &mut Merges,
     ) {
         let proposed: BTreeSet<&str> = decided
@@ -37,7 +39,7 @@ impl Edges {
         });
         for pull in open.collect::<Vec<_>>() {
             let Some(reason) = reason(pull, orders, decided) else { continue };
-            match self.close(repository, pull, &reason).await {
+            match self.close(repository, pull, &reason, moment).await {
                 Ok(true) => merges.closed.push((repository.clone(), pull.number, reason)),
                 Ok(false) => {}
                 Err(problem) => merges.problems.push(problem),

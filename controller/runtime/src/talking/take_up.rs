@@ -15,7 +15,7 @@ use crate::edges::Edges;
 use crate::located::Sites;
 use crate::orders::{AllOrders, Orders, Redo, TakeBack, TakenBack};
 use crate::proposing::Decided;
-use crate::publishing::Merges;
+use crate::publishing::{Merges, Moment};
 use crate::seen::Seen;
 
 /// Comments that are answered in one pass and repository; the next pass goes on.
@@ -120,10 +120,16 @@ impl Edges {
     }
 
     /// Closes, in every repository, the pull requests that nothing stands behind any more.
-    pub(crate) async fn withdraw_all(&self, talk: &Talk, decided: &Decided, merges: &mut Merges) {
+    pub(crate) async fn withdraw_all(
+        &self,
+        talk: &Talk,
+        decided: &Decided,
+        moment: Moment<'_>,
+        merges: &mut Merges,
+    ) {
         for (repository, pulls) in &talk.pulls {
             if let Some(orders) = talk.orders.of(repository) {
-                self.withdraw(repository, pulls, orders, decided, merges).await;
+                self.withdraw(repository, pulls, orders, decided, moment, merges).await;
             }
         }
     }

@@ -6,7 +6,7 @@ use kubeopt_runtime::publishing::Published;
 
 use crate::apps::{API, SITE};
 use crate::said::told;
-use crate::world::World;
+use crate::world::{MERGE_S, World};
 
 /// Enough for the two to meet in every step; they are started together and share two processors.
 const ROUNDS: usize = 8;
@@ -78,6 +78,7 @@ async fn without_leave_nothing_is_closed_or_deleted_and_nothing_is_claimed() {
     assert_eq!(world.the_open_one(&SITE).await, obsolete);
 
     world.leave.0.store(true, Ordering::Relaxed);
+    world.advance(MERGE_S);
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.merges.closed.len(), 1);
     assert_eq!(world.branch(&API, &merged.head_branch).await, None);

@@ -11,7 +11,7 @@ use kubeopt_runtime::scan::scan;
 use crate::apps::{API, ASKED, App, DAY_S, WEB, recorded};
 use crate::overlays::{EU, US, rendering};
 use crate::said::left_code;
-use crate::world::World;
+use crate::world::{MERGE_S, World};
 
 /// The end of the manifests, from `resources` on.
 const SET: &str =
@@ -114,6 +114,8 @@ async fn a_person_who_creates_the_same_request_makes_the_pull_request_obsolete()
     world.pass(&kubeopt).await;
     let pull = world.the_open_one(&API).await;
     world.commit_as_proposed(&API, &pull).await;
+    world.pass(&kubeopt).await;
+    world.advance(MERGE_S);
     assert_eq!(world.pass(&kubeopt).await.merges.closed.len(), 1);
 }
 

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kubeopt_forge::{
     Arranged, Asked, BranchHead, BranchWrite, Check, CommentId, Conversation, ExpectedHead, Forge,
-    ForgeComment, ForgeError, Issue, IssueUpdate, Judgement, LocalForge, MergeOrder, NewPullRequest,
-    Permission, PullRequest, PullRequestQuery, PullRequestUpdate, Reaction, RepositoryFacts, Review, Status,
-    Tracking,
+    ForgeComment, ForgeError, HeadFilter, Issue, IssueUpdate, Judgement, LocalForge, MergeOrder,
+    NewPullRequest, Permission, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate, Reaction,
+    RepositoryFacts, Review, Status, Tracking,
 };
 use kubeopt_history::{HistoryError, MemoryUsage, Rollup, UsageStore};
 use kubeopt_model::gpu::GpuUse;
@@ -148,6 +148,17 @@ pub(crate) enum Trouble {
     Fails(&'static str, ForgeError),
     /// Another forge answers all calls but the one for the repository's facts.
     Answers(Arc<dyn Forge>),
+    /// Merged pull requests are called open still, as a forge does that has moved the base and is not done.
+    SaysOpen(To),
+}
+
+/// Who is told so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    /// Whoever asks.
+    Everybody,
+    /// Whoever asks for all pull requests; who asks for those of one branch is told the truth.
+    Lists,
 }
 
 /// The troubles by repository's name; shared with the test.
@@ -165,7 +176,7 @@ impl TroubledForge {
         match self.troubles.lock().unwrap().get(repository.name.as_str()) {
             Some(Trouble::Fails(failing, error)) if *failing == call => Err(error.clone()),
             Some(Trouble::Answers(other)) => Ok(Arc::clone(other)),
-            Some(Trouble::Fails(..)) | None => Ok(Arc::new(self.local.clone())),
+            Some(Trouble::Fails(..) | Trouble::SaysOpen(_)) | None => Ok(Arc::new(self.local.clone())),
         }
     }
 }
@@ -308,7 +319,15 @@ impl Forge for TroubledForge {
         repository: &RepositoryId,
         query: &PullRequestQuery,
     ) -> Result<Vec<PullRequest>, ForgeError> {
-        self.answering("pull_requests", repository)?.pull_requests(repository, query).await
+        let mut pulls = self.answering("pull_requests", repository)?.pull_requests(repository, query).await?;
+        if let Some(Trouble::SaysOpen(to)) = self.troubles.lock().unwrap().get(repository.name.as_str())
+            && (*to == To::Everybody || matches!(query.head, HeadFilter::Prefix(_)))
+        {
+            for pull in pulls.iter_mut().filter(|pull| pull.state == PullRequestState::Merged) {
+                (pull.state, pull.merge_commit) = (PullRequestState::Open, None);
+            }
+        }
+        Ok(pulls)
     }
 
     async fn open_pull_request(

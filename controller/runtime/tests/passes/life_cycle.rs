@@ -6,8 +6,9 @@ use kubeopt_model::{Change, EditedFile, RepoPath};
 use kubeopt_runtime::publishing::{Published, Sync};
 
 use crate::apps::{API, DAY_S, NOW_S, WEB, quiet_millicores, recorded};
+use crate::doubles::{To, Trouble};
 use crate::said::told;
-use crate::world::World;
+use crate::world::{MERGE_S, World};
 
 /// From [`NOW_S`] on the apps use twice as much.
 fn busier(at: i64) -> f64 {
@@ -109,7 +110,14 @@ async fn a_pull_request_whose_values_are_on_the_base_already_is_closed_as_obsole
     world.pass(&kubeopt).await;
     let pull = world.the_open_one(&API).await;
     world.commit_as_proposed(&API, &pull).await;
+    for _ in 0..2 {
+        assert_eq!(world.pass(&kubeopt).await.merges.closed, [], "it may just be merged");
+    }
 
+    // Another process goes on with the same database.
+    drop(kubeopt);
+    let kubeopt = world.controller("a").await;
+    world.advance(MERGE_S);
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.merges.closed.len(), 1, "{:?}", report.merges);
     let closed = world.pulls_of(&API).await;
@@ -123,6 +131,37 @@ async fn a_pull_request_whose_values_are_on_the_base_already_is_closed_as_obsole
     world.apply().await;
     world.pass(&kubeopt).await;
     assert_eq!(world.pulls_of(&API).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_merge_that_the_forge_does_not_call_so_yet_is_not_closed_as_obsolete() {
+    let world = World::of(&[API, WEB]).await;
+    let kubeopt = world.controller("a").await;
+    world.pass(&kubeopt).await;
+    let pull = world.the_open_one(&API).await;
+    world.forge.merge(&API.repository_id(), pull.number, "alice").await.unwrap();
+    let says_open = |to| world.troubles.lock().unwrap().insert(API.repository, Trouble::SaysOpen(to));
+    let nothing_was_done = async || {
+        let report = world.pass(&kubeopt).await;
+        assert_eq!((&report.merges.closed[..], report.problems()), (&[][..], vec![]));
+        assert_eq!(world.forge.comments_on(&API.repository_id(), pull.number).await.unwrap(), []);
+        let head = world.branch(&API, &pull.head_branch).await.unwrap();
+        assert_eq!(head.oid, pull.head_oid);
+    };
+    says_open(To::Everybody);
+    nothing_was_done().await;
+    world.apply().await;
+    nothing_was_done().await;
+    // Its patience is over, and the look before the close tells the truth.
+    says_open(To::Lists);
+    world.advance(MERGE_S);
+    nothing_was_done().await;
+
+    world.troubles.lock().unwrap().clear();
+    let report = world.pass(&kubeopt).await;
+    assert_eq!(report.merges.merges[0].pull.number, pull.number);
+    assert_eq!(world.pulls_of(&API).await[0].state, PullRequestState::Merged);
+    assert_eq!(world.branch(&API, &pull.head_branch).await, None);
 }
 
 #[tokio::test]

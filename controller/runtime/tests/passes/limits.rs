@@ -3,7 +3,7 @@
 use kubeopt_model::{Amount, Bound, MilliCores};
 
 use crate::apps::{API, ASKED, App};
-use crate::world::World;
+use crate::world::{MERGE_S, World};
 
 const POLICY: &str = "sizing:\n  limits: {cpu: none}\n";
 
@@ -50,6 +50,8 @@ async fn a_limit_that_the_policy_does_not_want_goes_with_its_key_and_stays_away(
     assert_eq!(world.the_open_one(&API).await, pull, "said once");
 
     world.commit_as_proposed(&API, &pull).await;
+    world.pass(&kubeopt).await;
+    world.advance(MERGE_S);
     let report = world.pass(&kubeopt).await;
     assert_eq!(report.merges.closed.len(), 1, "all of it stands on the base branch");
 }

@@ -1,12 +1,14 @@
 //! A merged pull request is taken back: by a pull request of its own, as far as its values still stand.
 
 use kubeopt_forge::{PullRequest, PullRequestState};
-use kubeopt_model::RepoPath;
 use kubeopt_model::pull_request::Marker;
+use kubeopt_model::usage::OomKill;
+use kubeopt_model::{Bytes, RepoPath};
+use kubeopt_observe::RecordedMetrics;
 use kubeopt_runtime::edges::Edges;
 use kubeopt_runtime::rollback::rollback;
 
-use crate::apps::{API, ASKED, App, DAY_S, WEB};
+use crate::apps::{API, ASKED, App, DAY_S, WEB, quiet_millicores, recorded};
 use crate::world::World;
 
 impl World {
@@ -70,6 +72,38 @@ async fn what_is_taken_back_stands_as_it_was_written_and_is_left_alone_for_a_whi
     world.advance(4 * DAY_S);
     world.pass(&kubeopt).await;
     assert_eq!(world.pulls_of(&API).await.len(), 3, "its time is over");
+}
+
+#[tokio::test]
+async fn what_is_frozen_gets_more_memory_after_an_oom_kill_and_nothing_else_moves() {
+    let world = World::of(&[API, WEB]).await;
+    let kubeopt = world.controller("a").await;
+    let merged = world.merged(&kubeopt, &API).await;
+    world.ask_back(&API, merged.number).await;
+    let back = world.pulls_of(&API).await.pop().unwrap();
+    let killed = |at_unix_s: i64| {
+        let limit = Some(Bytes::mebi(600));
+        let kill = OomKill { container: API.container(), at_unix_s, limit };
+        RecordedMetrics { oom_kills: vec![kill], ..recorded(&[API, WEB], quiet_millicores) }
+    };
+    // What it was taken back for is answered by that.
+    world.metrics["prod"].set(killed(world.now().as_second() - 3600));
+    world.advance(3600);
+    world.forge.merge(&API.repository_id(), back.number, "alice").await.unwrap();
+    world.apply().await;
+    world.advance(3600);
+    world.pass(&kubeopt).await;
+    assert_eq!(world.pulls_of(&API).await.len(), 2, "it is frozen");
+
+    world.metrics["prod"].set(killed(world.now().as_second() + 3600));
+    world.advance(DAY_S / 2);
+    world.pass(&kubeopt).await;
+    let pulls = world.pulls_of(&API).await;
+    assert_eq!(pulls.len(), 3, "{pulls:#?}");
+    let fields = Marker::find(&pulls[2].body).unwrap().fields;
+    let fields: Vec<_> = fields.iter().map(|it| (it.field.as_str(), it.value.after.as_str())).collect();
+    assert_eq!(fields, [("requests.memory", "720Mi")]);
+    assert!(pulls[2].body.contains("keeps from lowering and not from protecting"), "{}", pulls[2].body);
 }
 
 #[tokio::test]

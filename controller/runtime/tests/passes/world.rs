@@ -27,6 +27,9 @@ use crate::doubles::{Kept, Leave, Shown, ShownCluster, Switch, TroubledForge, Tr
 /// The base branch of every repository.
 pub(crate) const BASE: &str = "main";
 
+/// After so many seconds a forge calls merged what is merged.
+pub(crate) const MERGE_S: i64 = 600;
+
 /// Everything outside of kubeopt.
 pub(crate) struct World {
     folder: tempfile::TempDir,
