@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
-use kubeopt_forge::{AuthorKind, CommentId, Conversation as _, Forge as _, GiteaConfig, GiteaForge};
+use kubeopt_forge::contract::{Accounts, Deleted, Fixture, Judges, TakeOff, contract, contract_of_judgement};
+use kubeopt_forge::{
+    AuthorKind, CheckOutcome, CommentId, Conversation as _, Forge as _, ForgeError, GiteaConfig, GiteaForge,
+    Judgement as _, MergeOrder, PullRequestQuery, StateFilter, Tracking as _, Verdict,
+};
 use kubeopt_model::{FileSet, ForgeName, RepositoryId, Timestamp};
 use kubeopt_net::{Secret, SecretSource, Url};
 use kubeopt_tests::gitea::{Account, Gitea, Repository};
@@ -151,6 +154,74 @@ impl Fixture for People {
     }
 }
 
+impl People {
+    fn token_of(&self, login: &str) -> &str {
+        let all = [&self.owner, &self.writer, &self.reader];
+        &all.into_iter().find(|account| account.name == login).expect("an account of the suite").token
+    }
+
+    async fn by_owner(&self, method: Method, path: &str, body: &Value) -> Value {
+        self.gitea.call_as(&self.owner.token, method, path, Some(body)).await
+    }
+}
+
+#[async_trait(?Send)]
+impl Judges for People {
+    async fn review(&self, repository: &RepositoryId, number: u64, by: &str, verdict: Verdict) {
+        let event = match verdict {
+            Verdict::Approved => "APPROVED",
+            Verdict::ChangesRequested => "REQUEST_CHANGES",
+            Verdict::Commented => "COMMENT",
+        };
+        let path = format!("/repos/{repository}/pulls/{number}/reviews");
+        let wanted = json!({ "event": event, "body": "looked at" });
+        self.gitea.call_as(self.token_of(by), Method::POST, &path, Some(&wanted)).await;
+    }
+
+    async fn dismiss(&self, repository: &RepositoryId, number: u64, of: &str) {
+        let path = format!("/repos/{repository}/pulls/{number}/reviews");
+        let all = self.gitea.call_as(&self.owner.token, Method::GET, &path, None).await;
+        let theirs = |review: &&Value| review["user"]["login"] == of && review["state"] != "COMMENT";
+        let last = all.as_array().and_then(|all| all.iter().rev().find(theirs)).expect("there is a review");
+        let path = format!("{path}/{}/dismissals", last["id"]);
+        self.by_owner(Method::POST, &path, &json!({ "message": "outdated" })).await;
+    }
+
+    async fn check(&self, repository: &RepositoryId, oid: &str, name: &str, outcome: CheckOutcome) {
+        let state = match outcome {
+            CheckOutcome::Pending => "pending",
+            CheckOutcome::Green => "success",
+            CheckOutcome::Red | CheckOutcome::Neutral => "failure",
+        };
+        let path = format!("/repos/{repository}/statuses/{oid}");
+        self.by_owner(Method::POST, &path, &json!({ "context": name, "state": state })).await;
+    }
+
+    async fn settle(&self, repository: &RepositoryId, number: u64) {
+        let path = format!("/repos/{repository}/pulls/{number}");
+        wait::until("Gitea to compare both sides", Duration::from_secs(60), async || {
+            let pull = self.gitea.call_as(&self.owner.token, Method::GET, &path, None).await;
+            if pull["mergeable"] == true { Ok(()) } else { Err(pull["mergeable"].to_string()) }
+        })
+        .await;
+    }
+
+    async fn open_issue_as_person(&self, repository: &RepositoryId, title: &str) {
+        let path = format!("/repos/{repository}/issues");
+        self.by_owner(Method::POST, &path, &json!({ "title": title })).await;
+    }
+
+    async fn edit_issue(&self, repository: &RepositoryId, number: u64, body: &str) {
+        let path = format!("/repos/{repository}/issues/{number}");
+        self.by_owner(Method::PATCH, &path, &json!({ "body": body })).await;
+    }
+
+    async fn switch_issues_off(&self, repository: &RepositoryId) {
+        let path = format!("/repos/{repository}");
+        self.by_owner(Method::PATCH, &path, &json!({ "has_issues": false })).await;
+    }
+}
+
 /// One text of each item of a list.
 fn texts(list: &Value, key: &str) -> Vec<String> {
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -178,6 +249,8 @@ async fn gitea_keeps_the_contract() {
     let reader = gitea.user("reader").await;
     let people = People { gitea, owner, bot, writer, reader };
     contract(&forge, &people).await;
+    contract_of_judgement(&forge, &people).await;
+    what_a_protected_branch_lacks_is_told(&forge, &people).await;
 
     // Another process with the same token, which may not read users and has written nothing yet.
     let anew = GiteaForge::new(config).expect("the client is set up");
@@ -190,10 +263,40 @@ async fn gitea_keeps_the_contract() {
     let kinds: Vec<_> = heard.into_iter().map(|comment| comment.author.kind).collect();
     assert_eq!(kinds, [AuthorKind::Person, AuthorKind::Own], "it knows its own comments");
 
+    let tracked = RepositoryId { name: "tracked".to_owned(), ..replies };
+    let issues = anew.own_issues(&tracked).await.map(|found| found.len());
+    assert_eq!(issues, Ok(2), "it knows its own issues");
+
     let last = RepositoryId {
         forge: ForgeName::new("gitea").expect("a valid name"),
         owner: "person".to_owned(),
         name: "many".to_owned(),
     };
     assert!(forge.repository(&last).await.is_ok_and(|facts| facts.may_write), "the suite has run to its end");
+}
+
+/// A merge that the protection of the base branch keeps kubeopt from, until a person approves.
+async fn what_a_protected_branch_lacks_is_told(forge: &GiteaForge, people: &People) {
+    let name = |name: &str| RepositoryId {
+        forge: ForgeName::new("gitea").expect("a valid name"),
+        owner: "person".to_owned(),
+        name: name.to_owned(),
+    };
+    let repository = name("overtaken");
+    let rule = json!({ "rule_name": "main", "required_approvals": 2 });
+    people.by_owner(Method::POST, &format!("/repos/{repository}/branch_protections"), &rule).await;
+    let query = PullRequestQuery::with_prefix("kubeopt/", StateFilter::Open);
+    let pull = forge.pull_requests(&repository, &query).await.expect("the list is read").remove(0);
+    people.settle(&repository, pull.number).await;
+    let order = MergeOrder {
+        head_oid: pull.head_oid.clone(),
+        title: pull.title.clone(),
+        message: "within the policy".to_owned(),
+    };
+    let outcome = forge.merge(&repository, pull.number, &order).await;
+    let Err(error @ ForgeError::MergeBlocked { .. }) = outcome else {
+        panic!("the protection holds: {outcome:?}")
+    };
+    let problem = error.problem();
+    assert!(problem.text.contains("approvals") && problem.help.contains("approvals"), "{problem}");
 }

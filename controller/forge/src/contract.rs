@@ -5,7 +5,9 @@
 mod arranged;
 mod branches;
 mod conversation;
+mod judgement;
 mod pulls;
+mod tracking;
 
 use async_trait::async_trait;
 use kubeopt_model::{Change, EditedFile, FileSet, RepoPath, RepositoryId};
@@ -13,6 +15,7 @@ use kubeopt_model::{Change, EditedFile, FileSet, RepoPath, RepositoryId};
 use crate::branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person};
 use crate::conversation::CommentId;
 use crate::forge::Forge;
+use crate::judgement::{CheckOutcome, Verdict};
 use crate::pull_request::{NewPullRequest, PullRequest};
 
 /// What people do on the forge.
@@ -57,6 +60,31 @@ pub trait Fixture {
 
     /// Takes a label off a pull request, or a person off its reviewers and assignees.
     async fn take_off(&self, repository: &RepositoryId, number: u64, what: TakeOff<'_>);
+}
+
+/// What people and machines of theirs think, and do with issues.
+#[async_trait(?Send)]
+pub trait Judges: Fixture {
+    /// An account of [`Fixture::accounts`] that may write, or the owner of the repository, reviews a pull request.
+    async fn review(&self, repository: &RepositoryId, number: u64, by: &str, verdict: Verdict);
+
+    /// What an account said last is dismissed, or taken back.
+    async fn dismiss(&self, repository: &RepositoryId, number: u64, of: &str);
+
+    /// A machine that is not kubeopt says what it thinks of a commit. Never [`CheckOutcome::Neutral`].
+    async fn check(&self, repository: &RepositoryId, oid: &str, name: &str, outcome: CheckOutcome);
+
+    /// Waits until the forge knows whether an open pull request can be merged.
+    async fn settle(&self, repository: &RepositoryId, number: u64);
+
+    /// A person opens an issue.
+    async fn open_issue_as_person(&self, repository: &RepositoryId, title: &str);
+
+    /// A person changes the text of an issue.
+    async fn edit_issue(&self, repository: &RepositoryId, number: u64, body: &str);
+
+    /// A person switches the issues of a repository off.
+    async fn switch_issues_off(&self, repository: &RepositoryId);
 }
 
 /// Whether a forge lets people delete comments.
@@ -125,6 +153,21 @@ pub async fn contract(forge: &dyn Forge, fixture: &dyn Fixture) {
     arranged::people_are_asked_and_may_decline(forge, fixture).await;
     arranged::unknown_people_keep_nothing_back(forge, fixture).await;
     pulls::long_lists_are_complete(forge, fixture).await;
+}
+
+/// Runs every clause on reviews, checks, merging and issues on a forge.
+///
+/// # Panics
+/// When a clause does not hold.
+pub async fn contract_of_judgement(forge: &dyn Forge, fixture: &dyn Judges) {
+    judgement::the_latest_review_of_each_person_counts(forge, fixture).await;
+    judgement::no_review_is_taken_for_one_of_a_later_head(forge, fixture).await;
+    judgement::the_latest_check_of_each_name_counts(forge, fixture).await;
+    judgement::only_the_head_that_was_decided_about_is_merged(forge, fixture).await;
+    judgement::what_cannot_be_merged_is_left_alone(forge, fixture).await;
+    tracking::an_issue_keeps_what_people_make_of_it(forge, fixture).await;
+    tracking::what_cannot_be_an_issue_is_refused(forge, fixture).await;
+    tracking::issues_that_are_switched_off_are_told(forge, fixture).await;
 }
 
 /// The file that most clauses change.

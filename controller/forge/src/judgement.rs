@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::CommentAuthor;
 use crate::error::ForgeError;
-use crate::pull_request::stored_title;
+use crate::pull_request::{PullRequest, PullRequestState, stored_title};
 
 /// Most reviews of one pull request that are read. People give some; whoever gives a thousand is a program gone wild.
 pub const REVIEWS_MAX: usize = 1_000;
@@ -119,9 +119,49 @@ impl MergeOrder {
         Ok(Self { head_oid: self.head_oid.clone(), title, message: message.to_owned() })
     }
 
-    /// The head is another one than was decided about.
-    pub(crate) fn moved(&self, number: u64) -> ForgeError {
-        ForgeError::Conflict { what: format!("pull request {number} is no longer at {}", self.head_oid) }
+    /// The commit that merged it, where somebody did already; none where it may be tried.
+    ///
+    /// # Errors
+    /// [`ForgeError::Conflict`] for another head than was decided about, or one that is closed; [`ForgeError::Draft`].
+    pub(crate) fn merged_already(&self, pull: &PullRequest) -> Result<Option<String>, ForgeError> {
+        let number = pull.number;
+        match (pull.state, &pull.merge_commit) {
+            (PullRequestState::Merged, Some(oid)) => return Ok(Some(oid.clone())),
+            (PullRequestState::Merged, None) => {
+                let why =
+                    format!("pull request {number} is merged, and the forge does not say by which commit");
+                return Err(ForgeError::Malformed { why });
+            }
+            (PullRequestState::Closed, _) => {
+                return Err(ForgeError::Conflict { what: format!("pull request {number} is closed") });
+            }
+            (PullRequestState::Open, _) => {}
+        }
+        if pull.is_draft {
+            return Err(ForgeError::Draft { number });
+        }
+        if pull.head_oid != self.head_oid {
+            let what = format!("pull request {number} is no longer at {}", self.head_oid);
+            return Err(ForgeError::Conflict { what });
+        }
+        Ok(None)
+    }
+
+    /// What came of an attempt, with the pull request as it stands after it: its answer may have been lost, or somebody
+    /// else was faster.
+    pub(crate) fn outcome(
+        &self,
+        answered: Result<(), ForgeError>,
+        pull: &PullRequest,
+    ) -> Result<String, ForgeError> {
+        if pull.state == PullRequestState::Merged
+            && let Some(merged) = self.merged_already(pull)?
+        {
+            return Ok(merged);
+        }
+        answered?;
+        let what = format!("pull request {} is not merged yet, though the forge took the order", pull.number);
+        Err(ForgeError::Conflict { what })
     }
 }
 
@@ -163,16 +203,18 @@ pub trait Judgement: Send + Sync {
 pub(crate) struct Given {
     pub(crate) review: Review,
     pub(crate) is_dismissed: bool,
+    /// The account is no more; those of all such accounts look alike.
+    pub(crate) is_gone: bool,
 }
 
-/// The one of each person that counts. Those whose account is gone have no identity: what they said all stands.
+/// The one of each person that counts. Of those whose account is gone, all that they said stands.
 pub(crate) fn latest_of_each(mut all: Vec<Given>) -> Vec<Review> {
     // Forges list them in order of time; of the same second the later one counts.
     all.sort_by_key(|given| given.review.submitted_at);
     let (mut nameless, mut named) = (Vec::new(), BTreeMap::<String, Given>::new());
     for given in all {
         let id = given.review.author.id.clone();
-        if id.is_empty() {
+        if given.is_gone {
             nameless.push(given);
             continue;
         }
@@ -205,6 +247,11 @@ pub(crate) fn worst_of_each(all: impl IntoIterator<Item = Check>) -> Vec<Check> 
     by_name.into_iter().map(|(name, outcome)| Check { name, outcome }).collect()
 }
 
+/// More of them than are read.
+pub(crate) fn too_many(what: &str, most: usize) -> ForgeError {
+    ForgeError::TooLarge { what: format!("the list of {what} (more than {most})") }
+}
+
 /// Whether this can be the id of a commit; anything else would be another address.
 pub(crate) fn is_oid(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -222,7 +269,8 @@ mod tests {
             kind: AuthorKind::Person,
         };
         let submitted_at = Timestamp::from_second(at_s).unwrap();
-        Given { review: Review { author, verdict, submitted_at, head_oid: None }, is_dismissed }
+        let review = Review { author, verdict, submitted_at, head_oid: None };
+        Given { review, is_dismissed, is_gone: login.is_empty() }
     }
 
     #[test]

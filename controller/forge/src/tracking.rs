@@ -112,6 +112,13 @@ pub(crate) fn check_issue(title: Option<&str>, body: Option<&str>) -> Result<(),
     Ok(())
 }
 
+/// By number, each once: a list that changes while it is read may show one twice.
+pub(crate) fn in_order(mut issues: Vec<Issue>) -> Vec<Issue> {
+    issues.sort_by_key(|issue| issue.number);
+    issues.dedup_by_key(|issue| issue.number);
+    issues
+}
+
 /// The repository has no issues.
 pub(crate) fn switched_off(repository: &RepositoryId) -> ForgeError {
     ForgeError::Refused { why: format!("the issues of {repository} are switched off in its settings") }

@@ -99,6 +99,18 @@ impl Calls {
         bytes_max: Option<u64>,
         what: &str,
     ) -> Result<(Vec<T>, Option<usize>), ForgeError> {
+        self.page_as(url, page, items, bytes_max, what).await
+    }
+
+    /// One page of a list that stands inside of something else.
+    pub(super) async fn page_as<P: DeserializeOwned>(
+        &self,
+        url: &Url,
+        page: usize,
+        items: usize,
+        bytes_max: Option<u64>,
+        what: &str,
+    ) -> Result<(P, Option<usize>), ForgeError> {
         let mut url = url.clone();
         url.query_pairs_mut().append_pair("page", &page.to_string()).append_pair("limit", &items.to_string());
         let request = Request::get(url);
@@ -122,6 +134,16 @@ impl Calls {
         let request = Request::new(method, url).json(body)?;
         let answer = self.send_write(request).await?;
         self.judge(answer, what)?.json().map_err(malformed)
+    }
+
+    /// A write whose status is for the caller to judge.
+    pub(super) async fn answer_to<B: Serialize>(
+        &self,
+        method: Method,
+        url: Url,
+        body: &B,
+    ) -> Result<Answer, ForgeError> {
+        self.send_write(Request::new(method, url).json(body)?).await
     }
 
     /// DELETE; one that is already gone is fine.

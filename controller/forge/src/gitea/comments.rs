@@ -37,7 +37,7 @@ impl OwnAccount {
     }
 
     /// The account, where the token lets us know. `/user` wants the scope `read:user`; without it, whoever the forge
-    /// shows as the author of pull requests "created by me" is asked. None only while kubeopt has written nothing.
+    /// shows as the author of pull requests and issues "created by me" is asked. None only while kubeopt has opened nothing.
     pub(super) async fn find(&self, calls: &Calls) -> Result<Option<wire::User>, ForgeError> {
         if let Some(known) = self.0.get() {
             return Ok(Some(known.clone()));
@@ -56,7 +56,6 @@ async fn first_author(calls: &Calls) -> Result<Option<wire::User>, ForgeError> {
     let mut url = calls.address(&["api", "v1", "repos", "issues", "search"])?;
     url.query_pairs_mut()
         .append_pair("created", "true")
-        .append_pair("type", "pulls")
         .append_pair("state", "all")
         .append_pair("limit", "1");
     let found: Option<Vec<wire::Authored>> = calls.find(url).await?;
@@ -228,7 +227,8 @@ fn shown(comment: wire::Comment, own: Option<i64>) -> Option<ForgeComment> {
     })
 }
 
-fn author(user: Option<wire::User>, own: Option<i64>) -> CommentAuthor {
+/// An account, as far as the forge knows it.
+pub(super) fn author(user: Option<wire::User>, own: Option<i64>) -> CommentAuthor {
     let user = user.unwrap_or_default();
     let kind = match user.id {
         id if own == Some(id) => AuthorKind::Own,

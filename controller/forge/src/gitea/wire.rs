@@ -9,6 +9,7 @@ use super::calls::Calls;
 use crate::branch::{BranchHead, Made};
 use crate::draft_title::GITEA;
 use crate::error::ForgeError;
+use crate::judgement::{Check, CheckOutcome};
 use crate::pull_request::{PullRequest, PullRequestState};
 
 #[derive(Deserialize)]
@@ -21,6 +22,8 @@ pub(super) struct Repository {
     #[serde(default)]
     pub(super) private: bool,
     pub(super) owner: Option<User>,
+    pub(super) has_issues: Option<bool>,
+    pub(super) external_tracker: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -351,6 +354,80 @@ impl Status {
     pub(super) fn says(&self, new: &NewStatus<'_>) -> bool {
         self.status == new.state && self.description == new.description && self.target_url == new.target_url
     }
+
+    /// A warning keeps no protected branch from anything and is no success either: it is red here.
+    pub(super) fn into_check(self) -> Check {
+        let outcome = match self.status.as_str() {
+            "pending" => CheckOutcome::Pending,
+            "success" => CheckOutcome::Green,
+            "skipped" => CheckOutcome::Neutral,
+            _ => CheckOutcome::Red,
+        };
+        Check { name: self.context, outcome }
+    }
+}
+
+/// The last status of each context.
+#[derive(Deserialize)]
+pub(super) struct CombinedStatus {
+    pub(super) statuses: Option<Vec<Status>>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PullReview {
+    pub(super) user: Option<User>,
+    #[serde(default)]
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) commit_id: String,
+    #[serde(default)]
+    pub(super) dismissed: bool,
+    pub(super) submitted_at: Timestamp,
+}
+
+#[derive(Serialize)]
+pub(super) struct Merge<'a> {
+    #[serde(rename = "Do")]
+    pub(super) how: &'static str,
+    #[serde(rename = "MergeTitleField")]
+    pub(super) title: &'a str,
+    #[serde(rename = "MergeMessageField")]
+    pub(super) message: &'a str,
+    pub(super) head_commit_id: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Issue {
+    number: u64,
+    title: String,
+    #[serde(default)]
+    body: String,
+    state: String,
+    pub(super) user: Option<User>,
+    updated_at: Timestamp,
+    pub(super) pull_request: Option<serde::de::IgnoredAny>,
+}
+
+impl Issue {
+    pub(super) fn into_issue(self) -> crate::tracking::Issue {
+        crate::tracking::Issue {
+            number: self.number,
+            title: self.title,
+            body: self.body,
+            is_open: self.state == "open",
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct EditIssue<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<&'static str>,
 }
 
 #[derive(Deserialize)]

@@ -163,6 +163,16 @@ impl InRepository<'_> {
         self.octocrab.patch(url.as_str(), Some(body)).await.map_err(|error| taken(error, what))
     }
 
+    pub(super) async fn put<B: Serialize, T: DeserializeOwned>(
+        &self,
+        parts: &[&str],
+        body: &B,
+        what: &str,
+    ) -> Result<T, ForgeError> {
+        let url = self.url(parts, &[])?;
+        self.octocrab.put(url.as_str(), Some(body)).await.map_err(|error| taken(error, what))
+    }
+
     /// DELETE, with a body where it names what; what is already gone is fine.
     pub(super) async fn delete<B: Serialize>(
         &self,

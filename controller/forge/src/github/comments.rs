@@ -133,7 +133,7 @@ fn shown(comment: wire::Comment, own: &Own) -> Option<ForgeComment> {
 }
 
 /// An account that is gone has no user.
-fn author(user: Option<wire::User>, own: &Own) -> CommentAuthor {
+pub(super) fn author(user: Option<wire::User>, own: &Own) -> CommentAuthor {
     let kind = match &user {
         Some(user) if own.is(user) => AuthorKind::Own,
         Some(user) if user.kind == "User" => AuthorKind::Person,

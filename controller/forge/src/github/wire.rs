@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::calls::Calls;
 use crate::branch::{BranchHead, Made};
 use crate::error::ForgeError;
+use crate::judgement::{Check, CheckOutcome};
 use crate::pull_request::{PullRequest, PullRequestState};
 
 use super::access::Own;
@@ -19,6 +20,7 @@ pub(super) struct Repository {
     pub(super) archived: bool,
     pub(super) permissions: Option<Permissions>,
     pub(super) owner: User,
+    pub(super) has_issues: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -327,6 +329,101 @@ impl Status {
         self.state == new.state
             && self.description.as_deref().unwrap_or_default() == new.description
             && self.target_url.as_deref().unwrap_or_default() == new.target_url.unwrap_or_default()
+    }
+
+    pub(super) fn into_check(self) -> Check {
+        let outcome = match self.state.as_str() {
+            "pending" => CheckOutcome::Pending,
+            "success" => CheckOutcome::Green,
+            _ => CheckOutcome::Red,
+        };
+        Check { name: self.context, outcome }
+    }
+}
+
+/// The last status of each context.
+#[derive(Deserialize)]
+pub(super) struct CombinedStatus {
+    pub(super) total_count: usize,
+    pub(super) statuses: Vec<Status>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CheckRuns {
+    pub(super) total_count: usize,
+    pub(super) check_runs: Vec<CheckRun>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CheckRun {
+    pub(super) id: u64,
+    pub(super) name: String,
+    status: String,
+    conclusion: Option<String>,
+    check_suite: Option<Identified>,
+}
+
+impl CheckRun {
+    /// What it belongs to: a workflow's attempts are in one.
+    pub(super) fn suite(&self) -> u64 {
+        self.check_suite.as_ref().map_or(0, |suite| suite.id)
+    }
+
+    pub(super) fn into_check(self) -> Check {
+        let outcome = match (self.status.as_str(), self.conclusion.as_deref()) {
+            ("completed", Some("success")) => CheckOutcome::Green,
+            ("completed", Some("neutral" | "skipped")) => CheckOutcome::Neutral,
+            // Cancelled, out of time, overtaken, waiting for a person, or of a word that comes later.
+            ("completed", _) => CheckOutcome::Red,
+            (_, _) => CheckOutcome::Pending,
+        };
+        Check { name: self.name, outcome }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Review {
+    pub(super) user: Option<User>,
+    pub(super) state: String,
+    pub(super) commit_id: Option<String>,
+    /// Absent while it is not submitted.
+    pub(super) submitted_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Merge<'a> {
+    pub(super) commit_title: &'a str,
+    pub(super) commit_message: &'a str,
+    pub(super) sha: &'a str,
+    pub(super) merge_method: &'static str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Merged {
+    pub(super) merged: bool,
+    pub(super) sha: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Issue {
+    pub(super) number: u64,
+    title: String,
+    body: Option<String>,
+    state: String,
+    pub(super) user: Option<User>,
+    updated_at: Timestamp,
+    pub(super) pull_request: Option<serde::de::IgnoredAny>,
+}
+
+impl Issue {
+    pub(super) fn into_issue(self) -> crate::tracking::Issue {
+        crate::tracking::Issue {
+            number: self.number,
+            title: self.title,
+            body: self.body.unwrap_or_default(),
+            is_open: self.state == "open",
+            updated_at: self.updated_at,
+        }
     }
 }
 

@@ -18,7 +18,7 @@ const COMMITS_MAX: usize = 1_000;
 pub(super) fn merge(storage: &Storage, number: u64, by: &str) -> Result<MergeCommit, ForgeError> {
     let pull = records::find(storage, number)?;
     if pull.state != PullRequestState::Open {
-        return Err(not_open(number));
+        return Err(ForgeError::Conflict { what: format!("pull request {number} is not open") });
     }
     let head = commit_of(storage, &pull.head_branch)?;
     let message = format!("Merge pull request #{number} from {}\n\n{}", pull.head_branch, pull.title);
@@ -33,14 +33,12 @@ pub(super) fn merge_as_ordered(
 ) -> Result<String, ForgeError> {
     let order = order.stored()?;
     let pull = records::find(storage, number)?;
-    match (pull.state, &pull.merge_commit) {
-        (PullRequestState::Open, _) => {}
-        (PullRequestState::Merged, Some(oid)) => return Ok(oid.clone()),
-        (PullRequestState::Closed | PullRequestState::Merged, _) => return Err(not_open(number)),
+    if let Some(merged) = order.merged_already(&pull)? {
+        return Ok(merged);
     }
     let head = commit_of(storage, &pull.head_branch)?;
     if head.id().to_string() != order.head_oid {
-        return Err(order.moved(number));
+        return Err(ForgeError::Conflict { what: format!("branch `{}` has moved", pull.head_branch) });
     }
     let message = format!("{}\n\n{}", order.title, order.message);
     land(storage, &pull, OWN_NAME, &head, message.trim()).map(|merge| merge.oid)
@@ -114,8 +112,4 @@ fn commit_of<'a>(storage: &'a Storage, branch: &str) -> Result<Commit<'a>, Forge
     let oid =
         branches::oid(storage, branch)?.ok_or_else(|| storage.missing(&format!("branch `{branch}`")))?;
     storage.git.find_commit(oid).map_err(failed)
-}
-
-fn not_open(number: u64) -> ForgeError {
-    ForgeError::Conflict { what: format!("pull request {number} is not open") }
 }

@@ -7,7 +7,7 @@ use super::comments::author;
 use super::records::{Record, again, find, load, store};
 use super::storage::{Storage, Swap};
 use crate::error::ForgeError;
-use crate::judgement::{Given, REVIEWS_MAX, Review, Verdict, latest_of_each};
+use crate::judgement::{Given, REVIEWS_MAX, Review, Verdict, latest_of_each, too_many};
 
 /// A review as the record holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,9 +24,7 @@ pub(super) fn add(storage: &Storage, number: u64, by: &str, verdict: Verdict) ->
     let head_oid = find(storage, number)?.head_oid;
     change(storage, number, |reviews| {
         if reviews.len() >= REVIEWS_MAX {
-            return Err(ForgeError::TooLarge {
-                what: format!("the list of reviews (more than {REVIEWS_MAX})"),
-            });
+            return Err(too_many("reviews", REVIEWS_MAX));
         }
         reviews.push(LocalReview {
             author: by.to_owned(),
@@ -82,5 +80,6 @@ fn given(review: LocalReview) -> Result<Given, ForgeError> {
             head_oid: Some(review.head_oid),
         },
         is_dismissed: review.is_dismissed,
+        is_gone: false,
     })
 }

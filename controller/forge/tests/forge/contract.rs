@@ -1,8 +1,11 @@
 //! The contract on the local forge.
 
 use async_trait::async_trait;
-use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
-use kubeopt_forge::{Asked, CommentId, Conversation as _, Forge as _, LocalForge, Status};
+use kubeopt_forge::contract::{Accounts, Deleted, Fixture, Judges, TakeOff, contract, contract_of_judgement};
+use kubeopt_forge::{
+    Asked, Check, CheckOutcome, CommentId, Conversation as _, Forge as _, IssueUpdate, LocalForge, Status,
+    Tracking as _, Verdict,
+};
 use kubeopt_model::{FileSet, ForgeName, RepositoryId};
 
 struct Folder(LocalForge);
@@ -98,6 +101,46 @@ impl Fixture for Folder {
         };
         assert!(done.unwrap().declined.is_empty());
     }
+}
+
+#[async_trait(?Send)]
+impl Judges for Folder {
+    async fn review(&self, repository: &RepositoryId, number: u64, by: &str, verdict: Verdict) {
+        self.0.review_as(repository, number, by, verdict).await.unwrap();
+    }
+
+    async fn dismiss(&self, repository: &RepositoryId, number: u64, of: &str) {
+        self.0.dismiss_reviews(repository, number, of).await.unwrap();
+    }
+
+    async fn check(&self, repository: &RepositoryId, oid: &str, name: &str, outcome: CheckOutcome) {
+        let check = Check { name: name.to_owned(), outcome };
+        self.0.set_check(repository, oid, &check).await.unwrap();
+    }
+
+    async fn settle(&self, _repository: &RepositoryId, _number: u64) {}
+
+    async fn open_issue_as_person(&self, repository: &RepositoryId, title: &str) {
+        self.0.open_issue_as(repository, "writer", title, "").await.unwrap();
+    }
+
+    async fn edit_issue(&self, repository: &RepositoryId, number: u64, body: &str) {
+        let update = IssueUpdate { body: Some(body.to_owned()), ..IssueUpdate::default() };
+        self.0.update_issue(repository, number, &update).await.unwrap();
+    }
+
+    async fn switch_issues_off(&self, repository: &RepositoryId) {
+        self.0.switch_issues(repository, false).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_local_forge_keeps_the_contract_of_judgement() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixture = Folder(LocalForge::open(folder.path()).unwrap());
+    contract_of_judgement(&fixture.0.clone(), &fixture).await;
+    let made = fixture.0.repositories().await.unwrap();
+    assert!(made.contains(&("acme".to_owned(), "trackless".to_owned())), "the suite has run: {made:?}");
 }
 
 #[tokio::test]

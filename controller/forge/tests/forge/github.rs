@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
-use kubeopt_forge::{CommentId, GithubApp, GithubAuth, GithubConfig, GithubForge};
+use kubeopt_forge::contract::{Accounts, Deleted, Fixture, Judges, TakeOff, contract, contract_of_judgement};
+use kubeopt_forge::{CheckOutcome, CommentId, GithubApp, GithubAuth, GithubConfig, GithubForge, Verdict};
 use kubeopt_model::{FileSet, ForgeName, RepositoryId};
 use kubeopt_net::{RetryPolicy, Secret, SecretSource};
 
-use crate::fake::github::{APP_ID, APP_KEY, GitHub, TOKEN};
+use crate::fake::github::{APP_ID, APP_KEY, GitHub, Issue, Review, TOKEN};
 use crate::fake::server::Server;
 
 pub(crate) struct Place {
@@ -144,6 +144,118 @@ impl Fixture for Place {
         };
         assert!(gone, "{what:?}");
     }
+}
+
+impl Place {
+    /// Somebody, or somebody who is gone, reviews a pull request as it is.
+    pub(crate) fn reviewed(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        by: Option<&str>,
+        state: &'static str,
+    ) {
+        let mut github = self.server.forge.lock().unwrap();
+        let (id, submitted) = (github.next_id(), github.now());
+        let pull = github.of(&name_of(repository)).pulls.get_mut(&number).unwrap();
+        let (author, oid) = (by.map(str::to_owned), pull.head_oid.clone());
+        pull.reviews.push(Review { id, author, state, oid, submitted });
+    }
+
+    /// A job of a suite says what it thinks of a commit.
+    pub(crate) fn ran(
+        &self,
+        repository: &RepositoryId,
+        oid: &str,
+        name: &str,
+        suite: u64,
+        state: (&str, Option<&str>),
+    ) {
+        let mut github = self.server.forge.lock().unwrap();
+        let id = github.next_id();
+        let run = serde_json::json!({
+            "id": id, "head_sha": oid, "node_id": "CR_1", "name": name, "status": state.0, "conclusion": state.1,
+            "check_suite": {"id": suite}, "started_at": null, "completed_at": null, "pull_requests": [],
+        });
+        github.of(&name_of(repository)).check_runs.entry(oid.to_owned()).or_default().push(run);
+    }
+}
+
+#[async_trait(?Send)]
+impl Judges for Place {
+    async fn review(&self, repository: &RepositoryId, number: u64, by: &str, verdict: Verdict) {
+        let state = match verdict {
+            Verdict::Approved => "APPROVED",
+            Verdict::ChangesRequested => "CHANGES_REQUESTED",
+            Verdict::Commented => "COMMENTED",
+        };
+        self.reviewed(repository, number, Some(by), state);
+    }
+
+    async fn dismiss(&self, repository: &RepositoryId, number: u64, of: &str) {
+        let mut github = self.server.forge.lock().unwrap();
+        let pull = github.of(&name_of(repository)).pulls.get_mut(&number).unwrap();
+        let mut theirs = pull.reviews.iter_mut().rev().filter(|review| review.state != "COMMENTED");
+        theirs.find(|review| review.author.as_deref() == Some(of)).unwrap().state = "DISMISSED";
+    }
+
+    /// A status or a run, by the name.
+    async fn check(&self, repository: &RepositoryId, oid: &str, name: &str, outcome: CheckOutcome) {
+        if name == "ci/test" {
+            let state = match outcome {
+                CheckOutcome::Pending => ("in_progress", None),
+                CheckOutcome::Green => ("completed", Some("success")),
+                CheckOutcome::Red | CheckOutcome::Neutral => ("completed", Some("failure")),
+            };
+            return self.ran(repository, oid, name, 1, state);
+        }
+        let state = match outcome {
+            CheckOutcome::Pending => "pending",
+            CheckOutcome::Green => "success",
+            CheckOutcome::Red | CheckOutcome::Neutral => "failure",
+        };
+        let status = serde_json::json!({"context": name, "state": state, "description": null});
+        let mut github = self.server.forge.lock().unwrap();
+        github.of(&name_of(repository)).statuses.entry(oid.to_owned()).or_default().push(status);
+    }
+
+    async fn settle(&self, _repository: &RepositoryId, _number: u64) {}
+
+    async fn open_issue_as_person(&self, repository: &RepositoryId, title: &str) {
+        let mut github = self.server.forge.lock().unwrap();
+        let updated = github.now();
+        let at = github.of(&name_of(repository));
+        let (author, title) = ("writer".to_owned(), title.to_owned());
+        let number = at.next_number();
+        at.issues.insert(number, Issue { author, title, body: String::new(), is_open: true, updated });
+    }
+
+    async fn edit_issue(&self, repository: &RepositoryId, number: u64, body: &str) {
+        let mut github = self.server.forge.lock().unwrap();
+        let updated = github.now();
+        let issue = github.of(&name_of(repository)).issues.get_mut(&number).unwrap();
+        (issue.body, issue.updated) = (body.to_owned(), updated);
+    }
+
+    async fn switch_issues_off(&self, repository: &RepositoryId) {
+        self.server.forge.lock().unwrap().of(&name_of(repository)).has_issues = false;
+    }
+}
+
+#[tokio::test]
+async fn an_account_on_github_keeps_the_contract_of_judgement() {
+    let place = Place::start().await;
+    contract_of_judgement(&place.forge(), &place).await;
+    place.server.assert_documented();
+    assert!(place.server.take_seen().len() > 100, "the suite has run");
+}
+
+#[tokio::test]
+async fn an_app_on_github_keeps_the_contract_of_judgement() {
+    let place = Place::start().await;
+    contract_of_judgement(&place.app(), &place).await;
+    place.server.assert_documented();
+    assert!(place.server.take_seen().len() > 100, "the suite has run");
 }
 
 #[tokio::test]

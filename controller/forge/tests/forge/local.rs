@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use kubeopt_forge::{
-    BranchWrite, CommitOptions, ExpectedHead, Forge as _, ForgeError, Judgement, LocalForge, MergeOrder,
-    NewPullRequest, Person, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
+    BranchWrite, Check, CheckOutcome, CommitOptions, Conversation as _, ExpectedHead, Forge as _, ForgeError,
+    Judgement, LocalForge, MergeOrder, NewPullRequest, Person, PullRequestQuery, PullRequestState,
+    PullRequestUpdate, StateFilter, Status, StatusState, Tracking as _,
 };
 use kubeopt_model::{Change, EditedFile, FileSet, ForgeName, RepoPath, RepositoryId, Timestamp};
 use tempfile::TempDir;
@@ -298,4 +299,60 @@ async fn a_merge_that_was_ordered_lands_the_head_that_was_decided_about_and_no_o
     assert_eq!(head.message, "chore(rightsizing): api\n\nKept within the policy.");
     // The answer was lost: asked again, it is the same merge.
     assert_eq!(merge(&pull.head_oid).await, Ok(merged));
+}
+
+#[tokio::test]
+async fn a_tick_of_a_person_changes_one_box() {
+    let place = place().await;
+    let (forge, repository) = (&place.forge, &place.repository);
+    let body = "- [ ] a <!-- open=a -->\n  - [ ] b <!-- open=b -->\r\n- [x] b <!-- open=b -->\n- [ ] b";
+    let issue = forge.open_issue(repository, "Rightsizing", body).await.unwrap();
+    let ticked = forge.tick_box(repository, issue.number, "<!-- open=b -->").await.unwrap();
+    assert_eq!(ticked.body, body.replacen("- [ ] b", "- [x] b", 1));
+    let outcome = forge.tick_box(repository, issue.number, "<!-- open=b -->").await;
+    assert!(matches!(outcome, Err(ForgeError::NotFound { .. })), "{outcome:?}");
+    forge.switch_issues(repository, false).await.unwrap();
+    forge.switch_issues(repository, true).await.unwrap();
+    assert_eq!(forge.own_issues(repository).await.unwrap(), [ticked]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn issues_that_are_opened_at_once_have_numbers_of_their_own() {
+    let place = Arc::new(place().await);
+    let mut tasks = Vec::new();
+    for at in 0..8 {
+        let place = Arc::clone(&place);
+        tasks.push(tokio::spawn(async move {
+            place.forge.open_issue(&place.repository, &format!("t{at}"), "").await.unwrap().number
+        }));
+    }
+    let mut numbers = Vec::new();
+    for task in tasks {
+        numbers.push(task.await.unwrap());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=8).collect::<Vec<u64>>());
+    let records = place.git().references_glob("refs/kubeopt/pulls/*").unwrap().count();
+    assert_eq!(records, 0, "issues are no pull requests");
+}
+
+#[tokio::test]
+async fn checks_and_statuses_of_one_name_are_told_as_the_worse_one() {
+    let place = place().await;
+    let number = place.propose("kubeopt/a", "a: 1", "a: one").await;
+    let oid = place.forge.pull_request(&place.repository, number).await.unwrap().head_oid;
+    let check = |outcome| Check { name: "kubeopt/verify".to_owned(), outcome };
+    let status = Status {
+        context: "kubeopt/verify".to_owned(),
+        state: StatusState::Success,
+        description: String::new(),
+        url: None,
+    };
+    place.forge.set_check(&place.repository, &oid, &check(CheckOutcome::Red)).await.unwrap();
+    place.forge.set_status(&place.repository, &oid, &status).await.unwrap();
+    let seen = async || place.forge.checks(&place.repository, &oid).await.unwrap();
+    assert_eq!(seen().await, [check(CheckOutcome::Red)]);
+    place.forge.set_check(&place.repository, &oid, &check(CheckOutcome::Neutral)).await.unwrap();
+    assert_eq!(seen().await, [check(CheckOutcome::Green)]);
+    assert_eq!(place.forge.statuses(&place.repository, &oid).await.unwrap(), [status], "only statuses");
 }

@@ -170,4 +170,19 @@ impl Git {
         self.set(base, &oid);
         oid
     }
+
+    /// Merges a commit into a branch by a person's order; none where both sides changed the same lines.
+    pub(crate) fn land(&self, head: &str, base: &str, message: &str, at_unix_s: i64) -> Option<String> {
+        let ours = self.head(base)?;
+        let (one, other) = (self.find(&ours)?, self.find(head)?);
+        let mut index = self.repository.merge_commits(&one, &other, None).ok()?;
+        if index.has_conflicts() {
+            return None;
+        }
+        let tree = index.write_tree_to(&self.repository).ok()?.to_string();
+        let who = Who { name: "kubeopt".to_owned(), email: "kubeopt@example.org".to_owned(), at_unix_s };
+        let oid = self.commit(&tree, &[ours, head.to_owned()], message, &who, &who)?;
+        self.set(base, &oid);
+        Some(oid)
+    }
 }

@@ -1,6 +1,7 @@
 //! A GitHub that is not the real one, as an Enterprise server with its API below `/api/v3`.
 
 mod branches;
+mod judgement;
 mod pulls;
 mod shapes;
 mod talk;
@@ -62,8 +63,31 @@ pub(crate) struct Repository {
     pub(crate) statuses: HashMap<String, Vec<Value>>,
     /// Who may do what; names in lower case.
     pub(crate) people: BTreeMap<String, &'static str>,
+    /// Commit, then the check runs, the newest last.
+    pub(crate) check_runs: HashMap<String, Vec<Value>>,
+    pub(crate) issues: BTreeMap<u64, Issue>,
+    pub(crate) has_issues: bool,
+    /// What keeps every merge back.
+    pub(crate) protection: Option<String>,
     signed: BTreeSet<String>,
     numbers: u64,
+}
+
+pub(crate) struct Issue {
+    pub(crate) author: String,
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) is_open: bool,
+    pub(crate) updated: i64,
+}
+
+pub(crate) struct Review {
+    pub(crate) id: u64,
+    /// None where the account is gone.
+    pub(crate) author: Option<String>,
+    pub(crate) state: &'static str,
+    pub(crate) oid: String,
+    pub(crate) submitted: i64,
 }
 
 pub(crate) struct Pull {
@@ -80,6 +104,7 @@ pub(crate) struct Pull {
     pub(crate) reviewers: BTreeSet<String>,
     pub(crate) teams: BTreeSet<String>,
     pub(crate) assignees: BTreeSet<String>,
+    pub(crate) reviews: Vec<Review>,
     pub(crate) created: i64,
     pub(crate) updated: i64,
     /// Of the repository that it comes from.
@@ -166,6 +191,10 @@ impl GitHub {
             pulls: BTreeMap::new(),
             comments: BTreeMap::new(),
             statuses: HashMap::new(),
+            check_runs: HashMap::new(),
+            issues: BTreeMap::new(),
+            has_issues: true,
+            protection: None,
             people: people.into_iter().map(|(name, may)| (name.to_ascii_lowercase(), may)).collect(),
             signed: BTreeSet::new(),
             numbers: 0,
@@ -282,6 +311,15 @@ impl GitHub {
         let (method, path) = asked.operation.split_once(" /repos/{owner}/{repo}").unwrap();
         match (method, path) {
             ("GET", "") => Reply::ok(shapes::repository(at, who)),
+            (
+                _,
+                "/commits/{ref}/status"
+                | "/commits/{ref}/check-runs"
+                | "/pulls/{pull_number}/reviews"
+                | "/pulls/{pull_number}/merge"
+                | "/issues"
+                | "/issues/{issue_number}",
+            ) => self.judged(at, who, method, path, asked),
             (_, path)
                 if path.starts_with("/git/")
                     || path.starts_with("/commits/{ref}") && !path.ends_with("statuses") =>
@@ -327,7 +365,7 @@ impl GitHub {
 
 impl Repository {
     /// Issues and pull requests are counted together.
-    fn next_number(&mut self) -> u64 {
+    pub(crate) fn next_number(&mut self) -> u64 {
         self.numbers += 1;
         self.numbers
     }

@@ -77,6 +77,7 @@ impl GitHub {
             reviewers: BTreeSet::new(),
             teams: BTreeSet::new(),
             assignees: BTreeSet::new(),
+            reviews: Vec::new(),
             created: now,
             updated: now,
             from: at.id,

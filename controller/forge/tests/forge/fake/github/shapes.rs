@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Comment, Pull, Repository, id_of};
+use super::{Comment, Issue, Pull, Repository, Review, id_of};
 
 pub(super) fn time(unix_s: i64) -> String {
     jiff::Timestamp::from_second(unix_s).unwrap().to_string()
@@ -18,7 +18,7 @@ pub(super) fn repository(at: &Repository, who: &str) -> Value {
     let push = matches!(may, "write" | "admin");
     json!({
         "id": at.id, "name": at.name, "full_name": format!("{}/{}", at.owner, at.name), "owner": user(&at.owner),
-        "default_branch": "main", "archived": false, "private": true, "fork": false,
+        "default_branch": "main", "archived": false, "private": true, "fork": false, "has_issues": at.has_issues,
         "permissions": {"admin": may == "admin", "push": push, "pull": true},
     })
 }
@@ -93,4 +93,34 @@ pub(super) fn comment(at: &Repository, id: u64, comment: &Comment) -> Value {
         "issue_url": format!("https://elsewhere.invalid/repos/{place}/issues/{}", comment.pull),
         "created_at": time(comment.created), "updated_at": time(comment.updated),
     })
+}
+
+pub(super) fn issue(at: &Repository, number: u64, issue: &Issue) -> Value {
+    json!({
+        "number": number, "id": at.id * 1000 + number, "title": issue.title, "body": issue.body,
+        "state": if issue.is_open { "open" } else { "closed" }, "user": user(&issue.author), "labels": [],
+        "created_at": time(1), "updated_at": time(issue.updated), "comments": 0, "locked": false,
+    })
+}
+
+/// A pull request among the issues.
+pub(super) fn issue_of_pull(at: &Repository, number: u64, pull: &Pull) -> Value {
+    let url = format!("https://elsewhere.invalid/repos/{}/{}/pulls/{number}", at.owner, at.name);
+    json!({
+        "number": number, "id": at.id * 1000 + number, "title": pull.title, "body": pull.body,
+        "state": if pull.is_open { "open" } else { "closed" }, "user": user(&pull.author), "labels": [],
+        "created_at": time(pull.created), "updated_at": time(pull.updated), "comments": 0, "locked": false,
+        "pull_request": {"url": url, "html_url": url, "diff_url": url, "patch_url": url},
+    })
+}
+
+pub(super) fn review(review: &Review) -> Value {
+    let mut found = json!({
+        "id": review.id, "node_id": "PRR_1", "user": review.author.as_deref().map(user), "body": "looked at",
+        "state": review.state, "commit_id": review.oid, "author_association": "COLLABORATOR",
+    });
+    if review.state != "PENDING" {
+        found["submitted_at"] = json!(time(review.submitted));
+    }
+    found
 }
