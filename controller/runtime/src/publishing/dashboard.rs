@@ -49,6 +49,8 @@ pub(crate) struct Boards {
 /// What people ticked in one repository and what this pass obeys.
 #[derive(Debug, Default)]
 struct Board {
+    /// As it was when the pass began.
+    found: Vec<Issue>,
     ticks: BTreeSet<Tick>,
     /// Ignores that were taken back, with the pull request on which they were said.
     unignored: Vec<(Selection, u64)>,
@@ -106,8 +108,8 @@ impl Edges {
                     continue;
                 }
             };
-            let mut board = Board::default();
             let ticks = found.first().filter(|issue| issue.is_open).map(|issue| ticked(&issue.body));
+            let mut board = Board { found, ..Board::default() };
             let orders = orders.0.entry(repository.clone()).or_default();
             for tick in ticks.into_iter().flatten() {
                 board.obey(tick, own, orders, now);
@@ -127,8 +129,8 @@ impl Edges {
             }
             match self.show_board(repository, board, showing).await {
                 Ok(()) => {
-                    let ticks = board.ticks.iter().map(|tick| (repository.clone(), tick.to_string()));
-                    shown.ticked.extend(ticks);
+                    let done = board.ticks.iter().filter(|tick| is_done(tick, repository, showing));
+                    shown.ticked.extend(done.map(|tick| (repository.clone(), tick.to_string())));
                 }
                 Err(problem) => shown.problems.extend(problem),
             }
@@ -146,6 +148,9 @@ impl Edges {
         self.keep_ticks(repository, board, showing).await?;
         let clusters = self.cluster_names();
         let mut input = sections::input_of(repository, showing, &board.ticks, clusters);
+        if board.stands(&self.text_of(&input)?) {
+            return Ok(());
+        }
         let tell = |error: ForgeError| self.no_boards.tell(repository, &error);
         let found = self.find_boards(repository).await.map_err(tell)?;
         let forge = self.forge(repository)?.forge.as_ref();
@@ -255,6 +260,14 @@ impl NoBoards {
 }
 
 impl Board {
+    /// Whether nothing is to be done: there is one, and it says this, or somebody closed it.
+    fn stands(&self, text: &str) -> bool {
+        match self.found.as_slice() {
+            [only] => !only.is_open || (self.ticks.is_empty() && is_same_text(&only.body, text)),
+            _ => false,
+        }
+    }
+
     /// Takes a tick up, if it means anything now: boxes of what is over are left, and go with the next text.
     fn obey(&mut self, tick: Tick, own: &[PullRequest], orders: &mut Orders, now: Timestamp) {
         let is = |number: u64, state: PullRequestState| {
@@ -282,6 +295,17 @@ impl Board {
         }
         self.ticks.insert(tick);
     }
+}
+
+/// Whether a tick that was taken up is done; a proposal may have to wait all the same.
+fn is_done(tick: &Tick, repository: &RepositoryId, showing: &Showing<'_>) -> bool {
+    let Tick::Propose(branch) = tick else { return true };
+    let mut both = showing.decided.proposals.iter().zip(showing.published);
+    both.any(|(proposal, published)| {
+        &proposal.draft.repository == repository
+            && &proposal.draft.branch == branch
+            && matches!(published, Published::Opened(_))
+    })
 }
 
 /// Whether the repository is still asked whether kubeopt may work there, or said no.

@@ -29,24 +29,31 @@ const HEADS_MAX: usize = 100;
 /// The heads that this process wrote itself, by branch, and what they propose. What a restart forgets is written again
 /// before anything is done on the strength of it.
 #[derive(Debug, Default)]
-pub struct WrittenHeads(Mutex<BTreeMap<(RepositoryId, String), (String, BTreeSet<String>)>>);
+pub struct WrittenHeads(Mutex<BTreeMap<(RepositoryId, String), Written>>);
+
+/// What one branch was made to hold.
+#[derive(Debug, Default)]
+struct Written {
+    proposal: String,
+    heads: BTreeSet<String>,
+}
 
 impl WrittenHeads {
     /// The branch was made to hold this proposal.
     pub(super) fn note(&self, repository: &RepositoryId, branch: &str, proposal: &str, oid: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, heads) = all.entry((repository.clone(), branch.to_owned())).or_default();
-        if known != proposal || heads.len() >= HEADS_MAX {
-            (*known, *heads) = (proposal.to_owned(), BTreeSet::new());
+        let written = all.entry((repository.clone(), branch.to_owned())).or_default();
+        if written.proposal != proposal || written.heads.len() >= HEADS_MAX {
+            *written = Written { proposal: proposal.to_owned(), heads: BTreeSet::new() };
         }
-        heads.insert(oid.to_owned());
+        written.heads.insert(oid.to_owned());
     }
 
     /// Whether this head of the branch holds this proposal, and was written by this process.
     pub(super) fn knows(&self, repository: &RepositoryId, branch: &str, proposal: &str, oid: &str) -> bool {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = all.get(&(repository.clone(), branch.to_owned()));
-        known.is_some_and(|(of, heads)| of == proposal && heads.contains(oid))
+        let written = all.get(&(repository.clone(), branch.to_owned()));
+        written.is_some_and(|written| written.proposal == proposal && written.heads.contains(oid))
     }
 }
 

@@ -80,6 +80,10 @@ async fn what_the_policy_allows_is_merged_once_its_checks_could_begin_and_the_au
     assert_eq!(state, StatusState::Success, "people may merge it: {why}");
     assert!(why.contains("kubeopt does not merge it: the environment of a workload is unknown"), "{why}");
 
+    let board = world.forge.issues(&DEV.repository_id()).await.unwrap().remove(0).body;
+    assert!(board.contains("kubeopt does not merge it: the environment"), "{board}");
+    assert!(!board.contains(&format!("rerun:{} ", pull.number)), "it is not open any more: {board}");
+
     let filter = EventFilter { kind: Some("auto-merge".to_owned()), ..EventFilter::default() };
     let events = kubeopt.journal.events(&filter).await.unwrap();
     assert_eq!(events.len(), 1, "{events:?}");
@@ -174,7 +178,8 @@ async fn what_people_hold_draft_or_touch_is_theirs() {
         EditedFile { path: more, content: Change { before: vec![], after: b"a: 1\n".to_vec() } },
     ];
     let expected = ExpectedHead::At(pull.head_oid.clone());
-    world.push_as("bot@kubeopt.dev", "shop", &snapshot.commit, &pull.head_branch, files, expected).await;
+    let place = ("shop", snapshot.commit.as_str(), pull.head_branch.as_str());
+    world.push_as("bot@kubeopt.dev", place, files, expected).await;
     let report = world.later(&kubeopt).await;
     assert_eq!(world.state(pull.number).await, PullRequestState::Open, "{:?}", report.own_merges);
     let again = world.the_open_one(&DEV).await;
@@ -298,4 +303,31 @@ async fn a_revert_after_harm_is_merged_only_where_the_policy_says_so() {
         let is_merged = world.state(back.number).await == PullRequestState::Merged;
         assert_eq!(is_merged, merged, "{revert}: {:?}", report.own_merges);
     }
+}
+
+#[tokio::test]
+async fn what_is_open_for_production_is_not_merged_before_staging_has_soaked() {
+    let staging = App { namespace: "payments-staging", folder: "apps/staging", ..API };
+    let prod = App { namespace: "payments-prod", folder: "apps/prod", ..API };
+    let all = POLICY.replace("[dev]", "[staging, prod]");
+    let world = World::with(&[staging, prod], &[("shop", ".kubeopt.yaml", &all)]).await;
+    let kubeopt = world.controller("a").await;
+    world.pass(&kubeopt).await;
+    let (first, then) = (world.the_open_one(&staging).await, world.the_open_one(&prod).await);
+    let ordered = format!("{all}\nrollout: {{order: [staging, prod], soak: 12h}}\n");
+    world.commit("shop", ".kubeopt.yaml", &ordered).await;
+    let report = world.later(&kubeopt).await;
+    assert_eq!(world.state(first.number).await, PullRequestState::Merged, "{:?}", report.own_merges);
+    assert_eq!(world.state(then.number).await, PullRequestState::Open);
+    assert!(
+        world.policy_of(&then).await.1.contains("waits for staging"),
+        "{:?}",
+        world.policy_of(&then).await
+    );
+    world.apply().await;
+    world.later(&kubeopt).await;
+    assert_eq!(world.state(then.number).await, PullRequestState::Open, "merged is not soaked");
+    world.advance(13 * 3600);
+    world.pass(&kubeopt).await;
+    assert_eq!(world.state(then.number).await, PullRequestState::Merged);
 }

@@ -154,6 +154,9 @@ async fn no_tick_opens_anything_in_a_blackout_and_it_waits_there() {
             "{body}"
         );
     }
+    let filter = EventFilter { kind: Some("ticked".to_owned()), ..EventFilter::default() };
+    let events = kubeopt.journal.events(&filter).await.unwrap();
+    assert_eq!(events, [], "what is not done is not in the audit");
 }
 
 #[tokio::test]

@@ -262,16 +262,14 @@ impl World {
         files: Vec<EditedFile>,
         expected: ExpectedHead,
     ) {
-        self.push_as("alice@example.com", repository, base_oid, branch, files, expected).await;
+        self.push_as("alice@example.com", (repository, base_oid, branch), files, expected).await;
     }
 
     /// The same, in whoever's name.
     pub(crate) async fn push_as(
         &self,
         email: &str,
-        repository: &str,
-        base_oid: &str,
-        branch: &str,
+        (repository, base_oid, branch): (&str, &str, &str),
         files: Vec<EditedFile>,
         expected: ExpectedHead,
     ) {
