@@ -31,13 +31,13 @@ impl StatedConfidence {
         if other.lower_bound < self.lower_bound { other } else { self }
     }
 
-    /// `0.93/41`, `0.90/430*` where the days are those of several workloads: for narrow tables.
+    /// `0.93/41`, `0.94/430*` where the days are those of several workloads: for narrow tables.
     pub fn cell(&self) -> String {
         let mark = if self.pooled_workloads.is_some() { "*" } else { "" };
         format!("{:.2}/{}{mark}", self.lower_bound, self.days)
     }
 
-    /// `0.93 (n=41)`, `0.90 (n=430 of 11 workloads)`
+    /// `0.93 (n=41)`, `0.94 (n=430 of 11 workloads)`
     pub fn with_n(&self) -> String {
         let whose = self.pooled_workloads.map_or(String::new(), |count| format!(" of {count} workloads"));
         format!("{:.2} (n={}{whose})", self.lower_bound, self.days)
@@ -45,7 +45,7 @@ impl StatedConfidence {
 }
 
 impl fmt::Display for StatedConfidence {
-    /// `0.93, 41 of 41 days`, `0.90, 412 of 430 days of 11 similar workloads`
+    /// `0.93, 41 of 41 days`, `0.94, 412 of 430 days of 11 similar workloads`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}, {} of {} days", self.lower_bound, self.held_days, self.days)?;
         match self.pooled_workloads {
@@ -71,16 +71,16 @@ mod tests {
         assert_eq!(own.to_string(), "0.93, 41 of 41 days");
         assert_eq!((own.cell(), own.with_n()), ("0.93/41".to_owned(), "0.93 (n=41)".to_owned()));
         let pooled = StatedConfidence {
-            lower_bound: 0.9,
+            lower_bound: 0.9386,
             held_days: 412,
             days: 430,
             pooled_workloads: Some(11),
             ..own
         };
-        assert_eq!(pooled.to_string(), "0.90, 412 of 430 days of 11 similar workloads");
-        assert_eq!(pooled.cell(), "0.90/430*");
-        assert_eq!(pooled.with_n(), "0.90 (n=430 of 11 workloads)");
-        assert_eq!(own.least(pooled), pooled);
-        assert_eq!(pooled.least(own), pooled);
+        assert_eq!(pooled.to_string(), "0.94, 412 of 430 days of 11 similar workloads");
+        assert_eq!(pooled.cell(), "0.94/430*");
+        assert_eq!(pooled.with_n(), "0.94 (n=430 of 11 workloads)");
+        assert_eq!(own.least(pooled), own);
+        assert_eq!(pooled.least(own), own);
     }
 }

@@ -92,7 +92,9 @@ impl<'a> Replay<'a> {
         let cpu = each_once(earlier.iter().flat_map(|it| &it.cpu).chain(own(&usage.cpu)));
         let memory = each_once(earlier.iter().flat_map(|it| &it.memory).chain(own(&usage.memory)));
         let kills = earlier.iter().flat_map(|it| &it.oom_kills).chain(&usage.oom_kills).cloned().collect();
-        let oldest = cpu.iter().chain(&memory).map(|day| day.at_unix_s).min();
+        // Of a day that was not read from its beginning it is not known when it began.
+        let begins = |day: &DayUsage| day.at_unix_s + if day.partial { DAY_S } else { 0 };
+        let oldest = cpu.iter().chain(&memory).map(begins).min();
         let points = evidence.points.iter().flat_map(|points| points.cpu.first()).map(|(at, _)| *at);
         let seen_from_unix_s = if policy.sizing.strategy.needs_points() {
             points.min().unwrap_or(usage.window.to_unix_s)

@@ -315,7 +315,7 @@ fn ledger() -> Recommendation {
             cost: cost("312.40", "322.60"),
             timed: Vec::new(),
             terms: Vec::new(),
-            confidence: Some(sure(0.9301, (412, 430), Some(11), Resource::Memory)),
+            confidence: Some(sure(0.9386, (412, 430), Some(11), Resource::Memory)),
         }],
         changes: vec![
             site_change(LEDGER_FILE, 41, Field::MEMORY_REQUEST, "8Gi", "8960Mi"),
