@@ -25,7 +25,7 @@ pub use cast::Cast;
 pub use cheapest::Chosen;
 pub use cpu_cost::CpuCost;
 pub use crane::Crane;
-pub use given::{Fleet, Given, History, Series, Strategy};
+pub use given::{Fleet, Given, History, Series, Strategy, Then};
 pub use krr::{KrrSimple, KrrSimpleLimit};
 pub use kubecost::Kubecost;
 pub use kubeopt::Kubeopt;
