@@ -181,6 +181,7 @@ impl Edges {
             gpus: &seen.gpus,
             fleet,
             fleet_at: &|day_unix_s| past_fleets.at(day_unix_s),
+            kept_pasts: &self.kept_pasts,
             prices: &seen.prices,
             sites,
             bindings: &self.bindings,

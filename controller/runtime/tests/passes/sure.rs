@@ -141,6 +141,9 @@ async fn the_number_in_the_text_is_what_the_stored_windows_give() {
     {
         assert!(body.contains(&said), "{said}: {body}");
     }
+    // An hour later the same days are over, and none is judged anew.
+    world.advance(3600);
+    assert_eq!(stated(&world.pass(&kubeopt).await, &API), Some(found));
 }
 
 #[tokio::test]
