@@ -1,11 +1,12 @@
 //! How sure a value is: the share of past days on which the same rule would have held, as a lower bound with its n.
 //!
-//! `past` asks the rule again for each past day, from what lay before it; `bound` is the statistics; `pool` lends the days
-//! of similar workloads where a workload has too few of its own; `fleets` knows how large the fleet was on a past day.
+//! `past` asks the rule again for each past day, from what lay before it; `pool` lends the days
+//! of similar workloads where a workload has too few of its own; `fleets` knows how large the fleet was on a past day;
+//! `key` tells whether a past has changed.
 //! docs/confidence.md says it for people. Never a guess: where too few days tell, nothing is stated.
 
-mod bound;
 mod fleets;
+mod key;
 mod past;
 mod pool;
 #[cfg(test)]
@@ -15,8 +16,9 @@ use kubeopt_model::confidence::StatedConfidence;
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{Bound, Field, Resource};
 
-pub use bound::lower_bound;
 pub use fleets::PastFleets;
+pub use key::past_key;
+pub use kubeopt_strategies::lower_bound;
 pub use past::{PastDay, PastDays, past_days};
 pub use pool::{OWN_DAYS_MIN, Pool, state};
 
@@ -37,15 +39,34 @@ impl DayCount {
     }
 }
 
+/// Of both resources.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PastCounts {
+    /// Judged by CPU.
+    pub cpu: DayCount,
+    /// Judged by memory.
+    pub memory: DayCount,
+}
+
+impl PastCounts {
+    /// Of one resource.
+    pub fn of(&self, resource: Resource) -> DayCount {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
+        }
+    }
+}
+
 /// The confidence in a member's values: of the resources that change, the less sure one. None where one of them is not
 /// known, or was given by a person (`by_hand`), of whom no rule knows how sure they are.
 pub fn confidence_of<'p>(
     member: &Member,
-    own: &PastDays,
+    own: &PastCounts,
     by_hand: &[Field],
     pool: &dyn Fn(Resource) -> Option<&'p Pool>,
 ) -> Option<StatedConfidence> {
-    let of = |resource| state(own.count(resource), resource, pool(resource));
+    let of = |resource| state(own.of(resource), resource, pool(resource));
     let changes = |resource: &Resource| {
         [Bound::Request, Bound::Limit].iter().any(|bound| {
             let field = Field { bound: *bound, resource: *resource };

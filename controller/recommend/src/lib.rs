@@ -21,7 +21,8 @@ pub use aftermath::{
 };
 pub use by_hour::{tell_hours, timed_requests};
 pub use confidence::{
-    DayCount, OWN_DAYS_MIN, PastDay, PastDays, PastFleets, Pool, confidence_of, lower_bound, past_days, state,
+    DayCount, OWN_DAYS_MIN, PastCounts, PastDay, PastDays, PastFleets, Pool, confidence_of, lower_bound,
+    past_days, past_key, state,
 };
 pub use evidence::{EarlierDays, Evidence, Freeze};
 pub use fleet::fleet_of;

@@ -34,9 +34,11 @@ mod weigh;
 
 pub use change_set::{Admitted, ChangeSet};
 pub use decide::{Decided, Proposal};
+pub use sure::KeptPasts;
 pub use wanted::{Left, Wanted};
 pub use weigh::Weighed;
 
 pub(crate) use demand::strictest;
+
 pub(crate) use prove::compare_entry;
 pub(crate) use wanted::IGNORED;

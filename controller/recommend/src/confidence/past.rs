@@ -13,7 +13,7 @@ use kubeopt_model::{Amount, Bound, ContainerUsage, Coverage, Field, Resource, Wi
 use kubeopt_signal::Sketch;
 use kubeopt_strategies::{CpuCost, Fleet, History, Series, Then};
 
-use super::DayCount;
+use super::{DayCount, PastCounts};
 use crate::evidence::Evidence;
 use crate::past::{GivenThen, Past, WEEKS_FROM_UNIX_S, cpu_hours, most};
 use crate::rules::{cpu_cost, memory_cost};
@@ -45,6 +45,11 @@ pub struct PastDays {
 }
 
 impl PastDays {
+    /// How many days were judged, and how many held.
+    pub fn counts(&self) -> PastCounts {
+        PastCounts { cpu: self.count(Resource::Cpu), memory: self.count(Resource::Memory) }
+    }
+
     /// How many days were judged by a resource, and how many held.
     pub fn count(&self, resource: Resource) -> DayCount {
         let days = match resource {
@@ -114,6 +119,7 @@ impl<'a> Replay<'a> {
             scale_targets: evidence.scale_targets.clone(),
             given: Vec::new(),
             lessons: Vec::new(),
+            frozen: None,
         };
         let to_unix_s = usage.window.to_unix_s;
         Self { evidence, policy, cpu, memory, kills, seen_from_unix_s, to_unix_s, then }

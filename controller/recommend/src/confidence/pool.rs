@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use kubeopt_model::confidence::StatedConfidence;
 use kubeopt_model::{Resource, WorkloadId};
 
+use kubeopt_strategies::{is_likely, lower_bound};
+
 use super::DayCount;
-use super::bound::{is_likely, lower_bound};
 
 /// Days from which on a workload speaks for itself: each day of the week was seen twice. With fewer, even a rule that never
 /// failed would be at most 0.79 sure.

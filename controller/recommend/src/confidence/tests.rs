@@ -302,7 +302,7 @@ fn of_the_resources_that_change_the_less_sure_one_is_told() {
         confidence: None,
     };
     let said = |after, by_hand: &[Field]| {
-        confidence_of(&member(after), &own, by_hand, &|_| None).map(|it| (it.resource, it.held_days))
+        confidence_of(&member(after), &own.counts(), by_hand, &|_| None).map(|it| (it.resource, it.held_days))
     };
     assert_eq!(said(["100m", "", "400Mi", ""], &[]), Some((Resource::Memory, 50)));
     assert_eq!(said(["100m", "", "2Gi", ""], &[]), Some((Resource::Cpu, 53)));
@@ -311,6 +311,42 @@ fn of_the_resources_that_change_the_less_sure_one_is_told() {
     assert_eq!(said(["100m", "", "400Mi", ""], &[Field::MEMORY_REQUEST]), None, "a person said so");
     assert_eq!(said(["100m", "", "2Gi", ""], &[Field::MEMORY_REQUEST]), Some((Resource::Cpu, 53)));
     let short = PastDays { memory: held(3)[..3].to_vec(), ..own.clone() };
-    let unknown = confidence_of(&member(["100m", "", "400Mi", ""]), &short, &[], &|_| None);
+    let unknown = confidence_of(&member(["100m", "", "400Mi", ""]), &short.counts(), &[], &|_| None);
     assert_eq!(unknown, None, "what is not known of one is not known of both");
+}
+
+#[test]
+fn the_key_of_a_past_stays_while_the_day_goes_on_and_moves_with_all_that_the_past_rests_on() {
+    let case = case(SizingStrategy::Kubeopt);
+    let base = evidence(&case, &by_lot(60));
+    let key =
+        |evidence: &Evidence, case: &Case, fleet: Fleet| past_key(evidence, &case.policy, &|_| Some(fleet));
+    let same = key(&base, &case, FLEET);
+    let mut later = base.clone();
+    let usage = later.usage.as_mut().unwrap();
+    usage.window.to_unix_s += 9 * 3600;
+    usage.cpu.as_mut().unwrap().days.push(cpu_day(60, 900.0));
+    assert_eq!(key(&later, &case, FLEET), same, "the running day judges nothing");
+    later.usage.as_mut().unwrap().window.to_unix_s += 15 * 3600;
+    assert_ne!(key(&later, &case, FLEET), same, "it is over");
+    let changes: [&dyn Fn(&mut Evidence); 6] = [
+        &|it| it.usage.as_mut().unwrap().memory.as_mut().unwrap().days[3].max += 1.0,
+        &|it| it.usage.as_mut().unwrap().cpu.as_mut().unwrap().days[3].coverage.have -= 1,
+        &|it| it.usage.as_mut().unwrap().cpu.as_mut().unwrap().days[3].sketch.add(5.0, 1),
+        &|it| it.earlier.as_mut().unwrap().memory[4].partial = true,
+        &|it| it.container.resources = resources(["1", "2", "2Gi", ""]),
+        &|it| {
+            let kill = OomKill { container: it.id(), at_unix_s: 45 * DAY, limit: None };
+            it.usage.as_mut().unwrap().oom_kills.push(kill);
+        },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut other = base.clone();
+        change(&mut other);
+        assert_ne!(key(&other, &case, FLEET), same, "change {number}");
+    }
+    assert_ne!(key(&base, &case, Fleet { cpu_request: 801.0, ..FLEET }), same);
+    let mut dearer = case.clone();
+    dearer.policy.sizing.memory_price = 2.0;
+    assert_ne!(key(&base, &dearer, FLEET), same);
 }

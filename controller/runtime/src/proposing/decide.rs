@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use kubeopt_model::cost::{BillDelta, ProposedBill};
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::pull_request::PullRequestDraft;
-use kubeopt_model::recommendation::Member;
+use kubeopt_model::recommendation::{Member, least_confidence};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerRole, ContainerUsage, NoRecommendation, Problem,
@@ -181,6 +181,7 @@ impl Edges {
             gpus: &seen.gpus,
             fleet,
             fleet_at: &|day_unix_s| past_fleets.at(day_unix_s),
+            kept_pasts: &self.kept_pasts,
             prices: &seen.prices,
             sites,
             bindings: &self.bindings,
@@ -276,7 +277,7 @@ impl Edges {
                         decided.problems.push(problem);
                         Vec::new()
                     });
-                    let confidence = least_confidence(&change_set);
+                    let confidence = least_confidence(&change_set.recommendations);
                     let proposal = Proposal { change_set, verifications, bill, draft, owners, confidence };
                     decided.proposals.push(proposal);
                 }
@@ -344,12 +345,6 @@ impl Edges {
         let verifications = prove(change_set, trace, self.tools(&sites.objects)).await?;
         Ok(Proven { change_set: change_set.clone(), verifications })
     }
-}
-
-/// The least confidence of all values of a change set. No recommendation tells one, so it is unknown, which speaks against
-/// every threshold but 0.
-fn least_confidence(_: &ChangeSet) -> Option<f64> {
-    None
 }
 
 /// The repository of a change set was not read.

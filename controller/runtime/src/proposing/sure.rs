@@ -4,6 +4,7 @@
 //! Pure. Only what passed every guardrail gets here: past days cost more than the value itself.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use kubeopt_forecast::ProfileKind;
 use kubeopt_model::policy::EffectivePolicy;
@@ -12,19 +13,43 @@ use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, Field, NoRecommendation, Resource, WorkloadKind,
 };
 use kubeopt_policy::unsure_value;
-use kubeopt_recommend::{OWN_DAYS_MIN, PastDays, Pool, confidence_of, past_days};
+use kubeopt_recommend::{Evidence, OWN_DAYS_MIN, PastCounts, Pool, confidence_of, past_days, past_key};
 
 use super::change_set::Admitted;
 use super::demand::Unit;
 use super::wanted::{Ground, Left, Wanted, demand_of};
 use crate::outlook::profiles;
 
+/// What past days came to, from pass to pass: judged once a day, and where something they rest on has changed.
+#[derive(Debug, Default)]
+pub struct KeptPasts(Mutex<BTreeMap<ContainerId, (u64, PastCounts)>>);
+
+/// Containers of which the past is kept; 100 bytes and a name each. More are judged again in each pass.
+const KEPT_MAX: usize = 200_000;
+
+impl KeptPasts {
+    fn of(&self, evidence: &Evidence, policy: &EffectivePolicy, ground: &Ground<'_>) -> PastCounts {
+        let (id, key) = (evidence.id(), past_key(evidence, policy, ground.fleet_at));
+        // Nothing panics while it holds the lock.
+        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counts)) = kept().get(&id).filter(|(of, _)| *of == key) {
+            return *counts;
+        }
+        let counts = past_days(evidence, policy, ground.fleet_at).counts();
+        let mut kept = kept();
+        if kept.len() < KEPT_MAX || kept.contains_key(&id) {
+            kept.insert(id, (key, counts));
+        }
+        counts
+    }
+}
+
 /// The past days of the containers of one recommendation.
 pub(super) struct Record(Vec<OfContainer>);
 
 struct OfContainer {
     container: ContainerId,
-    days: PastDays,
+    days: PastCounts,
     /// What people gave.
     by_hand: Vec<Field>,
 }
@@ -36,7 +61,7 @@ impl Record {
         let members = demand_of(unit, policy, ground).map_or(Vec::new(), |demand| demand.members);
         let record = members.iter().map(|evidence| OfContainer {
             container: evidence.id(),
-            days: past_days(evidence, policy, ground.fleet_at),
+            days: ground.kept_pasts.of(evidence, policy, ground),
             by_hand: evidence.given.iter().map(|given| given.field).collect(),
         });
         Self(record.collect())
@@ -102,7 +127,7 @@ fn similar(
     records: &[Record],
     facts: &[&ClusterFacts],
 ) -> BTreeMap<ContainerId, ProfileKind> {
-    let is_short = |own: &OfContainer| RESOURCES.iter().any(|of| own.days.count(*of).days < OWN_DAYS_MIN);
+    let is_short = |own: &OfContainer| RESOURCES.iter().any(|of| own.days.of(*of).days < OWN_DAYS_MIN);
     if !records.iter().flat_map(|record| &record.0).any(is_short) {
         return BTreeMap::new();
     }
@@ -129,7 +154,7 @@ fn pools(records: &[Record], kinds: &BTreeMap<ContainerId, ProfileKind>) -> Pool
         let Some(alike) = alike(&own.container, kinds) else { continue };
         let pools = pools.entry(alike).or_default();
         for resource in RESOURCES {
-            pools[place(resource)].add(&own.container.workload, own.days.count(resource));
+            pools[place(resource)].add(&own.container.workload, own.days.of(resource));
         }
     }
     pools

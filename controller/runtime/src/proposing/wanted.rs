@@ -26,7 +26,7 @@ use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
 use super::sizes::{Needed, need, need_each, side_by_side};
-use super::sure::{Record, state_confidence};
+use super::sure::{KeptPasts, Record, state_confidence};
 use super::taken_back::freeze_of;
 use crate::located::Sites;
 use crate::orders::AllOrders;
@@ -277,6 +277,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) fleet: Option<Fleet>,
     /// How large they were known to be at the start of a day.
     pub(crate) fleet_at: &'a (dyn Fn(i64) -> Option<Fleet> + Sync),
+    /// What past days came to in earlier passes.
+    pub(crate) kept_pasts: &'a KeptPasts,
     /// Prices by cluster.
     pub(crate) prices: &'a PricesByCluster,
     /// The repositories, where any were asked.

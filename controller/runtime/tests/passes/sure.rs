@@ -85,6 +85,7 @@ async fn given_at(kubeopt: &Edges, app: &App, at: i64) -> Option<[Amount; 2]> {
         scale_targets: vec![],
         given: vec![],
         lessons: vec![],
+        frozen: None,
     };
     let sizing = size(&evidence, &policy);
     let requests = sizing.resources.requests;
@@ -141,6 +142,9 @@ async fn the_number_in_the_text_is_what_the_stored_windows_give() {
     {
         assert!(body.contains(&said), "{said}: {body}");
     }
+    // An hour later the same days are over, and none is judged anew.
+    world.advance(3600);
+    assert_eq!(stated(&world.pass(&kubeopt).await, &API), Some(found));
 }
 
 #[tokio::test]

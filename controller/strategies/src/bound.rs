@@ -31,7 +31,7 @@ pub fn lower_bound(held: u32, days: u32) -> Option<f64> {
 }
 
 /// Whether so few days would be no surprise at this share: P(X <= held) is not below the level.
-pub(super) fn is_likely(held: u32, days: u32, share: f64) -> bool {
+pub fn is_likely(held: u32, days: u32, share: f64) -> bool {
     held >= days || 1.0 - at_least(held + 1, days, share, log_choose(days, held + 1)) >= LEVEL
 }
 
