@@ -1,6 +1,7 @@
 //! The suite that every forge passes. Panics say which clause does not hold.
 //!
-//! A [`Fixture`] does what kubeopt itself never does: it makes repositories, pushes to the base branch, merges and closes.
+//! A [`Fixture`] does what people do and kubeopt does not: it makes repositories, pushes to the base branch, merges by hand.
+//! With [`Judges`] it also reviews, checks and has issues of its own.
 
 mod arranged;
 mod branches;

@@ -297,41 +297,6 @@ impl Conversation for GithubForge {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_api_is_where_each_kind_of_github_has_it() {
-        for (web, rest, graphql) in [
-            ("https://github.com", "https://api.github.com/", "https://api.github.com/graphql"),
-            ("https://GitHub.com/", "https://api.github.com/", "https://api.github.com/graphql"),
-            ("https://acme.ghe.com", "https://api.acme.ghe.com/", "https://api.acme.ghe.com/graphql"),
-            (
-                "https://git.acme.example",
-                "https://git.acme.example/api/v3",
-                "https://git.acme.example/api/graphql",
-            ),
-            ("http://[::1]:8080/x/", "http://[::1]:8080/x/api/v3", "http://[::1]:8080/x/api/graphql"),
-        ] {
-            let places = Places::of(&Url::parse(web).unwrap()).unwrap();
-            assert_eq!((places.rest.as_str(), places.graphql.as_str()), (rest, graphql), "{web}");
-        }
-        assert!(Places::of(&Url::parse("mailto:a@b").unwrap()).is_err());
-    }
-
-    #[test]
-    fn an_address_of_the_machine_itself_is_refused_before_anything_is_sent() {
-        let auth = GithubAuth::Token(SecretSource::Value(Secret::new("ghp_secret")));
-        let config = GithubConfig::new(Url::parse("https://169.254.169.254/").unwrap(), auth);
-        assert!(!format!("{config:?}").contains("ghp_secret"));
-        assert!(matches!(
-            GithubForge::new(config),
-            Err(ForgeError::Network(NetError::AddressRefused { .. }))
-        ));
-    }
-}
-
 #[async_trait]
 impl Judgement for GithubForge {
     async fn reviews(&self, repository: &RepositoryId, number: u64) -> Result<Vec<Review>, ForgeError> {
@@ -374,5 +339,40 @@ impl Tracking for GithubForge {
         update: &IssueUpdate,
     ) -> Result<Issue, ForgeError> {
         issues::update(&self.calls, repository, number, update).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_api_is_where_each_kind_of_github_has_it() {
+        for (web, rest, graphql) in [
+            ("https://github.com", "https://api.github.com/", "https://api.github.com/graphql"),
+            ("https://GitHub.com/", "https://api.github.com/", "https://api.github.com/graphql"),
+            ("https://acme.ghe.com", "https://api.acme.ghe.com/", "https://api.acme.ghe.com/graphql"),
+            (
+                "https://git.acme.example",
+                "https://git.acme.example/api/v3",
+                "https://git.acme.example/api/graphql",
+            ),
+            ("http://[::1]:8080/x/", "http://[::1]:8080/x/api/v3", "http://[::1]:8080/x/api/graphql"),
+        ] {
+            let places = Places::of(&Url::parse(web).unwrap()).unwrap();
+            assert_eq!((places.rest.as_str(), places.graphql.as_str()), (rest, graphql), "{web}");
+        }
+        assert!(Places::of(&Url::parse("mailto:a@b").unwrap()).is_err());
+    }
+
+    #[test]
+    fn an_address_of_the_machine_itself_is_refused_before_anything_is_sent() {
+        let auth = GithubAuth::Token(SecretSource::Value(Secret::new("ghp_secret")));
+        let config = GithubConfig::new(Url::parse("https://169.254.169.254/").unwrap(), auth);
+        assert!(!format!("{config:?}").contains("ghp_secret"));
+        assert!(matches!(
+            GithubForge::new(config),
+            Err(ForgeError::Network(NetError::AddressRefused { .. }))
+        ));
     }
 }

@@ -9,6 +9,8 @@ mod branches;
 mod calls;
 mod comments;
 mod endpoints;
+mod issues;
+mod judgement;
 mod labels;
 mod merge_requests;
 mod people;
@@ -235,45 +237,45 @@ impl Conversation for GitlabForge {
 
 #[async_trait]
 impl Judgement for GitlabForge {
-    async fn reviews(&self, _repository: &RepositoryId, _number: u64) -> Result<Vec<Review>, ForgeError> {
-        Err(ForgeError::Refused { why: "reviews are not read on this forge".to_owned() })
+    async fn reviews(&self, repository: &RepositoryId, number: u64) -> Result<Vec<Review>, ForgeError> {
+        judgement::reviews(&self.calls, repository, number).await
     }
 
-    async fn checks(&self, _repository: &RepositoryId, _head_oid: &str) -> Result<Vec<Check>, ForgeError> {
-        Err(ForgeError::Refused { why: "checks are not read on this forge".to_owned() })
+    async fn checks(&self, repository: &RepositoryId, head_oid: &str) -> Result<Vec<Check>, ForgeError> {
+        judgement::checks(&self.calls, repository, head_oid).await
     }
 
     async fn merge(
         &self,
-        _repository: &RepositoryId,
-        _number: u64,
-        _order: &MergeOrder,
+        repository: &RepositoryId,
+        number: u64,
+        order: &MergeOrder,
     ) -> Result<String, ForgeError> {
-        Err(ForgeError::Refused { why: "kubeopt does not merge on this forge".to_owned() })
+        judgement::merge(&self.calls, repository, number, order).await
     }
 }
 
 #[async_trait]
 impl Tracking for GitlabForge {
-    async fn own_issues(&self, _repository: &RepositoryId) -> Result<Vec<Issue>, ForgeError> {
-        Err(ForgeError::Refused { why: "issues are not read on this forge".to_owned() })
+    async fn own_issues(&self, repository: &RepositoryId) -> Result<Vec<Issue>, ForgeError> {
+        issues::own(&self.calls, repository).await
     }
 
     async fn open_issue(
         &self,
-        _repository: &RepositoryId,
-        _title: &str,
-        _body: &str,
+        repository: &RepositoryId,
+        title: &str,
+        body: &str,
     ) -> Result<Issue, ForgeError> {
-        Err(ForgeError::Refused { why: "issues are not opened on this forge".to_owned() })
+        issues::open(&self.calls, repository, title, body).await
     }
 
     async fn update_issue(
         &self,
-        _repository: &RepositoryId,
-        _number: u64,
-        _update: &IssueUpdate,
+        repository: &RepositoryId,
+        number: u64,
+        update: &IssueUpdate,
     ) -> Result<Issue, ForgeError> {
-        Err(ForgeError::Refused { why: "issues are not changed on this forge".to_owned() })
+        issues::update(&self.calls, repository, number, update).await
     }
 }

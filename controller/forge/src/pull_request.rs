@@ -135,7 +135,7 @@ pub struct NewPullRequest {
     pub labels: Vec<String>,
 }
 
-/// The states that can be asked for; merging is left to people.
+/// The states that can be asked for; a merge is an order of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WantedState {
     /// Open again.

@@ -63,6 +63,10 @@ pub enum WebhookEvent {
     PullRequest,
     /// Somebody said something on a pull request.
     Comment,
+    /// A check of a commit came to an end, other than kubeopt's own.
+    Check,
+    /// An issue was opened, changed, closed or opened again; a tick in one is a change.
+    Issue,
     /// Something else.
     Other,
 }
@@ -87,7 +91,7 @@ pub struct Hint {
     pub event: WebhookEvent,
     /// Where; none for what is about no repository.
     pub repository: Option<HintedRepository>,
-    /// The pull request, where it is about one.
+    /// The pull request or the issue, where it is about one.
     pub number: Option<u64>,
 }
 

@@ -10,7 +10,7 @@ use crate::forge::Forge;
 use crate::tracking::{Issue, IssueUpdate};
 
 /// What a dashboard may hold, and what a forge could take for something else.
-const AWKWARD: &str = "- [ ] `api` <!-- kubeopt:open=api-0123 -->\n- [ ] all | 🦀 \u{202e}\n\n/close\n> /assign @nobody\n\n```\n/label ~bug\n```\n<details>x</details> #1";
+const AWKWARD: &str = "- [ ] `api` <!-- kubeopt:open=api-0123 -->\n- [ ] all | 🦀 \u{202e}\n\n> /assign @nobody\n\n```\n/label ~bug\n```\n<details>x</details> #1";
 
 pub(super) async fn an_issue_keeps_what_people_make_of_it(forge: &dyn Forge, fixture: &dyn Judges) {
     let repository = repository(fixture, "tracked").await;

@@ -132,11 +132,14 @@ fn shown(comment: wire::Comment, own: &Own) -> Option<ForgeComment> {
     })
 }
 
-/// An account that is gone has no user.
+/// The account that GitHub shows for those that are gone, where it shows one.
+pub(super) const GHOST: &str = "ghost";
+
+/// An account that is gone has no user, or that of a ghost.
 pub(super) fn author(user: Option<wire::User>, own: &Own) -> CommentAuthor {
     let kind = match &user {
         Some(user) if own.is(user) => AuthorKind::Own,
-        Some(user) if user.kind == "User" => AuthorKind::Person,
+        Some(user) if user.kind == "User" && user.login != GHOST => AuthorKind::Person,
         Some(_) | None => AuthorKind::Bot,
     };
     let user = user.unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kubeopt_model::RepositoryId;
 
 use super::calls::{Calls, InRepository, Paging};
-use super::comments::author;
+use super::comments::{GHOST, author};
 use super::{access::Own, pulls, wire};
 use crate::error::ForgeError;
 use crate::judgement::{
@@ -18,9 +18,6 @@ const PAGE_REVIEWS: &str = "30";
 
 /// Statuses and check runs that are asked for per page; the most that GitHub gives.
 const PAGE_CHECKS: &str = "100";
-
-/// The account that GitHub shows for those that are gone.
-const GHOST: &str = "ghost";
 
 pub(super) async fn reviews(
     calls: &Calls,
@@ -109,20 +106,17 @@ pub(super) async fn merge(
 
 /// GitHub says with 405 what keeps it from merging, and with 422 what is wrong with the order.
 fn unmerged(number: u64, error: ForgeError) -> ForgeError {
-    match error {
-        ForgeError::Refused { why } => {
-            let said = why.to_ascii_lowercase();
-            if said.contains("not mergeable") || said.contains("was modified") {
-                let what = format!("pull request {number} cannot be merged as it is: {why}");
-                return ForgeError::Conflict { what };
-            }
-            if said.contains("draft") {
-                return ForgeError::Draft { number };
-            }
-            ForgeError::MergeBlocked { number, why }
-        }
-        error => error,
+    let ForgeError::Refused { why } = error else { return error };
+    let said = why.to_ascii_lowercase();
+    if said.contains("not mergeable") || said.contains("was modified") {
+        return ForgeError::Conflict {
+            what: format!("pull request {number} cannot be merged as it is: {why}"),
+        };
     }
+    if said.contains("draft") {
+        return ForgeError::Draft { number };
+    }
+    ForgeError::MergeBlocked { number, why }
 }
 
 /// A list in pages that stands inside of something else, which says how many items it has.

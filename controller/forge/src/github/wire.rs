@@ -1,6 +1,8 @@
 //! The parts of GitHub's JSON that are read and written. Everything else is ignored: Enterprise servers of several years
 //! answer, and octocrab's own models want more than the older ones say.
 
+mod judged;
+
 use kubeopt_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,7 @@ use crate::judgement::{Check, CheckOutcome};
 use crate::pull_request::{PullRequest, PullRequestState};
 
 use super::access::Own;
+pub(super) use judged::{CheckRun, CheckRuns, CombinedStatus, Issue, Merge, Merged, Review};
 
 #[derive(Deserialize)]
 pub(super) struct Repository {
@@ -338,92 +341,6 @@ impl Status {
             _ => CheckOutcome::Red,
         };
         Check { name: self.context, outcome }
-    }
-}
-
-/// The last status of each context.
-#[derive(Deserialize)]
-pub(super) struct CombinedStatus {
-    pub(super) total_count: usize,
-    pub(super) statuses: Vec<Status>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct CheckRuns {
-    pub(super) total_count: usize,
-    pub(super) check_runs: Vec<CheckRun>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct CheckRun {
-    pub(super) id: u64,
-    pub(super) name: String,
-    status: String,
-    conclusion: Option<String>,
-    check_suite: Option<Identified>,
-}
-
-impl CheckRun {
-    /// What it belongs to: a workflow's attempts are in one.
-    pub(super) fn suite(&self) -> u64 {
-        self.check_suite.as_ref().map_or(0, |suite| suite.id)
-    }
-
-    pub(super) fn into_check(self) -> Check {
-        let outcome = match (self.status.as_str(), self.conclusion.as_deref()) {
-            ("completed", Some("success")) => CheckOutcome::Green,
-            ("completed", Some("neutral" | "skipped")) => CheckOutcome::Neutral,
-            // Cancelled, out of time, overtaken, waiting for a person, or of a word that comes later.
-            ("completed", _) => CheckOutcome::Red,
-            (_, _) => CheckOutcome::Pending,
-        };
-        Check { name: self.name, outcome }
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct Review {
-    pub(super) user: Option<User>,
-    pub(super) state: String,
-    pub(super) commit_id: Option<String>,
-    /// Absent while it is not submitted.
-    pub(super) submitted_at: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-pub(super) struct Merge<'a> {
-    pub(super) commit_title: &'a str,
-    pub(super) commit_message: &'a str,
-    pub(super) sha: &'a str,
-    pub(super) merge_method: &'static str,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Merged {
-    pub(super) merged: bool,
-    pub(super) sha: String,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Issue {
-    pub(super) number: u64,
-    title: String,
-    body: Option<String>,
-    state: String,
-    pub(super) user: Option<User>,
-    updated_at: Timestamp,
-    pub(super) pull_request: Option<serde::de::IgnoredAny>,
-}
-
-impl Issue {
-    pub(super) fn into_issue(self) -> crate::tracking::Issue {
-        crate::tracking::Issue {
-            number: self.number,
-            title: self.title,
-            body: self.body.unwrap_or_default(),
-            is_open: self.state == "open",
-            updated_at: self.updated_at,
-        }
     }
 }
 

@@ -114,6 +114,16 @@ impl Calls {
         read(&self.transport.judge(self.send(endpoint, &[]).await?, what)?)
     }
 
+    /// A call whose status is for the caller to judge.
+    pub(super) async fn answer_to(&self, endpoint: &impl Endpoint) -> Result<Answer, ForgeError> {
+        self.send(endpoint, &[]).await
+    }
+
+    /// What a status means.
+    pub(super) fn judge(&self, answer: Answer, what: &str) -> Result<Answer, ForgeError> {
+        self.transport.judge(answer, what)
+    }
+
     /// A write whose answer is of no interest; what is already gone is fine.
     pub(super) async fn remove(&self, endpoint: &impl Endpoint, what: &str) -> Result<(), ForgeError> {
         let answer = self.send(endpoint, &[]).await?;

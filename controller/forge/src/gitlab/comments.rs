@@ -175,7 +175,7 @@ fn shown(note: wire::Note, number: u64, own: &wire::Own) -> Option<ForgeComment>
     })
 }
 
-fn author(user: Option<wire::User>, own: &wire::Own) -> CommentAuthor {
+pub(super) fn author(user: Option<wire::User>, own: &wire::Own) -> CommentAuthor {
     let kind = match &user {
         Some(user) if user.id == own.id => AuthorKind::Own,
         Some(user) if !is_program(&user.username) => AuthorKind::Person,

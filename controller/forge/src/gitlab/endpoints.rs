@@ -87,3 +87,19 @@ impl Endpoint for NewStatus<'_> {
         params.into_body()
     }
 }
+
+/// What those who are asked for a review did about it.
+pub(super) struct Reviewers {
+    pub(super) project: u64,
+    pub(super) merge_request: u64,
+}
+
+impl Endpoint for Reviewers {
+    fn method(&self) -> Method {
+        Method::GET
+    }
+
+    fn endpoint(&self) -> Cow<'static, str> {
+        format!("projects/{}/merge_requests/{}/reviewers", self.project, self.merge_request).into()
+    }
+}

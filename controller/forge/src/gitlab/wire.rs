@@ -7,6 +7,7 @@ use super::calls::Calls;
 use crate::branch::{BranchHead, Made};
 use crate::draft_title::GITLAB;
 use crate::error::ForgeError;
+use crate::judgement::{Check, CheckOutcome};
 use crate::pull_request::{PullRequest, PullRequestState};
 
 /// The least role that may push branches and open merge requests: Developer.
@@ -38,6 +39,9 @@ pub(super) struct Project {
     #[serde(default)]
     pub(super) visibility: String,
     pub(super) permissions: Option<Permissions>,
+    issues_access_level: Option<String>,
+    /// The word of older servers.
+    issues_enabled: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -53,6 +57,11 @@ struct Access {
 }
 
 impl Project {
+    /// Whether it has issues.
+    pub(super) fn has_issues(&self) -> bool {
+        self.issues_access_level.as_deref() != Some("disabled") && self.issues_enabled != Some(false)
+    }
+
     /// Whether the token's account has the role to write.
     pub(super) fn may_write(&self) -> bool {
         let level = |access: &Option<Access>| access.as_ref().map_or(0, |access| access.access_level);
@@ -172,6 +181,80 @@ pub(super) struct Status {
     pub(super) status: String,
     pub(super) description: Option<String>,
     pub(super) target_url: Option<String>,
+    /// The branch, or the merge request, whose pipeline it is of.
+    #[serde(default, rename = "ref")]
+    pub(super) of: Option<String>,
+    #[serde(default)]
+    allow_failure: bool,
+}
+
+impl Status {
+    /// What may fail keeps nobody from anything, by its own word.
+    pub(super) fn into_check(self) -> Check {
+        let outcome = match (self.status.as_str(), self.allow_failure) {
+            ("success", _) => CheckOutcome::Green,
+            ("skipped", _) | ("failed" | "canceled" | "manual", true) => CheckOutcome::Neutral,
+            (
+                "created"
+                | "waiting_for_resource"
+                | "waiting_for_callback"
+                | "preparing"
+                | "pending"
+                | "running"
+                | "scheduled"
+                | "canceling"
+                | "manual",
+                _,
+            ) => CheckOutcome::Pending,
+            (_, _) => CheckOutcome::Red,
+        };
+        Check { name: self.name, outcome }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Approvals {
+    #[serde(default)]
+    pub(super) approved_by: Vec<Approval>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Approval {
+    pub(super) user: Option<User>,
+    /// Older servers do not tell.
+    pub(super) approved_at: Option<Timestamp>,
+}
+
+/// Somebody who is asked for a review.
+#[derive(Deserialize)]
+pub(super) struct Reviewer {
+    pub(super) user: Option<User>,
+    #[serde(default)]
+    pub(super) state: String,
+    /// When they were asked.
+    pub(super) created_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Issue {
+    iid: u64,
+    title: String,
+    description: Option<String>,
+    state: String,
+    pub(super) author: Option<User>,
+    updated_at: Timestamp,
+}
+
+impl Issue {
+    pub(super) fn into_issue(self) -> crate::tracking::Issue {
+        crate::tracking::Issue {
+            number: self.iid,
+            title: self.title,
+            body: self.description.unwrap_or_default(),
+            is_open: self.state == "opened",
+            updated_at: self.updated_at,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -188,6 +271,8 @@ pub(super) struct MergeRequest {
     sha: Option<String>,
     merge_commit_sha: Option<String>,
     squash_commit_sha: Option<String>,
+    /// What keeps it from being merged, or `mergeable`; older servers do not tell.
+    pub(super) detailed_merge_status: Option<String>,
     author: Option<User>,
     #[serde(default)]
     pub(super) labels: Vec<String>,

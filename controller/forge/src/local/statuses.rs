@@ -22,7 +22,7 @@ pub(super) fn set(storage: &Storage, oid: &str, status: &Status) -> Result<(), F
     let status = status.stored()?;
     let commit = commit(storage, oid)?;
     again("the statuses of the commit", || {
-        let (mut all, _, tip) = load(storage, commit)?;
+        let Found { statuses: mut all, tip, .. } = load(storage, commit)?;
         match all.binary_search_by(|other| other.context.cmp(&status.context)) {
             Ok(at) if all[at] == status => return Ok(Some(())),
             Ok(at) => all[at] = status.clone(),
@@ -36,14 +36,14 @@ pub(super) fn set(storage: &Storage, oid: &str, status: &Status) -> Result<(), F
 
 pub(super) fn of_commit(storage: &Storage, oid: &str) -> Result<Vec<Status>, ForgeError> {
     let Ok(oid) = Oid::from_str(oid) else { return Ok(Vec::new()) };
-    load(storage, oid).map(|(all, _, _)| all)
+    load(storage, oid).map(|found| found.statuses)
 }
 
 /// Sets a check, as a person or a machine of theirs would.
 pub(super) fn set_check(storage: &Storage, oid: &str, check: &Check) -> Result<(), ForgeError> {
     let commit = commit(storage, oid)?;
     again("the checks of the commit", || {
-        let (_, mut all, tip) = load(storage, commit)?;
+        let Found { checks: mut all, tip, .. } = load(storage, commit)?;
         match all.iter().position(|other| other.name == check.name) {
             Some(at) if all[at] == *check => return Ok(Some(())),
             Some(at) => all[at] = check.clone(),
@@ -57,7 +57,7 @@ pub(super) fn set_check(storage: &Storage, oid: &str, check: &Check) -> Result<(
 
 /// Statuses and checks together.
 pub(super) fn checks(storage: &Storage, oid: &str) -> Result<Vec<Check>, ForgeError> {
-    let (statuses, checks, _) = load(storage, commit(storage, oid)?)?;
+    let Found { statuses, checks, .. } = load(storage, commit(storage, oid)?)?;
     let as_check = |status: Status| Check { name: status.context, outcome: outcome_of(status.state) };
     Ok(worst_of_each(statuses.into_iter().map(as_check).chain(checks)))
 }
@@ -79,16 +79,24 @@ fn reference(oid: Oid) -> String {
     format!("refs/kubeopt/statuses/{oid}")
 }
 
-fn load(storage: &Storage, oid: Oid) -> Result<(Vec<Status>, Vec<Check>, Option<Commit<'_>>), ForgeError> {
-    let Some(tip) = storage.target(&reference(oid))? else { return Ok((Vec::new(), Vec::new(), None)) };
+/// All of a commit, and where they stand.
+#[derive(Default)]
+struct Found<'a> {
+    statuses: Vec<Status>,
+    checks: Vec<Check>,
+    tip: Option<Commit<'a>>,
+}
+
+fn load(storage: &Storage, oid: Oid) -> Result<Found<'_>, ForgeError> {
+    let Some(tip) = storage.target(&reference(oid))? else { return Ok(Found::default()) };
     let tip = storage.git.find_commit(tip).map_err(failed)?;
     let tree = tip.tree().map_err(failed)?;
     let has = |file: &str| tree.get_name(file).is_some();
-    let mut all: Vec<Status> = if has(FILE) { read_json(storage, &tree, FILE)? } else { Vec::new() };
-    all.sort_by(|one, other| one.context.cmp(&other.context));
+    let mut statuses: Vec<Status> = if has(FILE) { read_json(storage, &tree, FILE)? } else { Vec::new() };
+    statuses.sort_by(|one, other| one.context.cmp(&other.context));
     let checks = if has(CHECKS_FILE) { read_json(storage, &tree, CHECKS_FILE)? } else { Vec::new() };
     drop(tree);
-    Ok((all, checks, Some(tip)))
+    Ok(Found { statuses, checks, tip: Some(tip) })
 }
 
 fn store<T: Serialize>(

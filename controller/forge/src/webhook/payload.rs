@@ -9,6 +9,9 @@ use super::{DELIVERY_CHARS_MAX, Delivery, Hint, HintedRepository, WebhookError, 
 /// Longest path of a repository with its groups.
 const PATH_CHARS_MAX: usize = 1_000;
 
+/// How the contexts of kubeopt's own statuses begin.
+const OWN_CONTEXTS: &str = "kubeopt/";
+
 /// The delivery's id: what it is called when it is sent again.
 pub(super) fn delivery_id(kind: WebhookKind, delivery: &Delivery<'_>) -> Result<String, WebhookError> {
     let names: &[&'static str] = match kind {
@@ -62,6 +65,19 @@ struct Github {
     number: Option<u64>,
     pull_request: Option<Numbered>,
     issue: Option<GithubIssue>,
+    action: Option<String>,
+    /// Of a status: what was checked, and what it came to.
+    context: Option<String>,
+    state: Option<String>,
+    check_run: Option<Checked>,
+    check_suite: Option<Checked>,
+}
+
+/// A check run, or all those of a suite.
+#[derive(Deserialize)]
+struct Checked {
+    #[serde(default)]
+    pull_requests: Vec<Numbered>,
 }
 
 #[derive(Deserialize)]
@@ -85,6 +101,13 @@ struct GithubIssue {
 fn of_github(json: &[u8], event: Option<&str>, delivery: String) -> Result<Hint, WebhookError> {
     let found: Github =
         serde_json::from_slice(json).map_err(|_| malformed("it is not the JSON of such an event"))?;
+    let action = found.action.as_deref().unwrap_or_default();
+    // kubeopt's own statuses would wake it for nothing.
+    let is_news = found.state.as_deref().is_some_and(|state| state != "pending")
+        && !found.context.as_deref().is_some_and(|context| context.starts_with(OWN_CONTEXTS));
+    let issue = found.issue.as_ref().map(|issue| issue.number);
+    let checked =
+        found.check_run.or(found.check_suite).and_then(|checked| checked.pull_requests.into_iter().next());
     let of_issue = found.issue.filter(|issue| issue.pull_request.is_some()).map(|issue| issue.number);
     let of_pull = found.pull_request.map(|pull| pull.number).or(found.number);
     let (event, number) = match event.ok_or_else(|| malformed("it does not say what it is about"))? {
@@ -95,6 +118,11 @@ fn of_github(json: &[u8], event: Option<&str>, delivery: String) -> Result<Hint,
             // A comment on an issue.
             None => (WebhookEvent::Other, None),
         },
+        "status" if is_news => (WebhookEvent::Check, None),
+        "check_run" | "check_suite" if action == "completed" => {
+            (WebhookEvent::Check, checked.map(|pull| pull.number))
+        }
+        "issues" if is_change(action) => (WebhookEvent::Issue, issue),
         // `pull_request`, its reviews, and Gitea's many words for parts of it.
         name if name.starts_with("pull_request") => (WebhookEvent::PullRequest, of_pull),
         _ => (WebhookEvent::Other, None),
@@ -123,6 +151,8 @@ struct GitlabProject {
 #[derive(Deserialize)]
 struct GitlabAttributes {
     iid: Option<u64>,
+    /// Of a pipeline: how far it is.
+    status: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +169,10 @@ fn of_gitlab(json: &[u8], delivery: String) -> Result<Hint, WebhookError> {
         ("merge_request", _) => {
             (WebhookEvent::PullRequest, found.object_attributes.and_then(|attributes| attributes.iid))
         }
+        ("pipeline", request) if found.object_attributes.as_ref().is_some_and(GitlabAttributes::is_over) => {
+            (WebhookEvent::Check, request.map(|request| request.iid))
+        }
+        ("issue", _) => (WebhookEvent::Issue, found.object_attributes.and_then(|attributes| attributes.iid)),
         (_, _) => (WebhookEvent::Other, None),
     };
     let repository = match found.project {
@@ -146,6 +180,18 @@ fn of_gitlab(json: &[u8], delivery: String) -> Result<Hint, WebhookError> {
         None => None,
     };
     Ok(Hint { delivery, event, repository, number })
+}
+
+impl GitlabAttributes {
+    /// Whether a pipeline came to an end.
+    fn is_over(&self) -> bool {
+        matches!(self.status.as_deref(), Some("success" | "failed" | "canceled" | "skipped"))
+    }
+}
+
+/// Whether an issue says something else than before.
+fn is_change(action: &str) -> bool {
+    matches!(action, "opened" | "edited" | "closed" | "reopened" | "deleted" | "transferred")
 }
 
 /// What no repository can be called is none.

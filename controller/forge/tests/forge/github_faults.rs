@@ -50,7 +50,7 @@ fn draft() -> NewPullRequest {
     }
 }
 
-async fn opened(forge: &GithubForge, repository: &RepositoryId) -> PullRequest {
+pub(crate) async fn opened(forge: &GithubForge, repository: &RepositoryId) -> PullRequest {
     let write = sizing(forge, repository, Signing::Never).await;
     forge.regenerate_branch(repository, &write).await.unwrap();
     forge.open_pull_request(repository, &draft()).await.unwrap()

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kubeopt_forge::contract::{Accounts, Deleted, Fixture, TakeOff, contract};
-use kubeopt_forge::{CommentId, GitlabConfig, GitlabForge};
+use kubeopt_forge::contract::{Accounts, Deleted, Fixture, Judges, TakeOff, contract, contract_of_judgement};
+use kubeopt_forge::{CheckOutcome, CommentId, GitlabConfig, GitlabForge, Verdict};
 use kubeopt_model::{FileSet, ForgeName, RepositoryId};
 use kubeopt_net::{RetryPolicy, Secret, SecretSource};
 
-use crate::fake::gitlab::{GitLab, TOKEN};
+use crate::fake::gitlab::{GitLab, Issue, TOKEN};
 use crate::fake::server::Server;
 
 pub(crate) struct Place {
@@ -145,6 +145,92 @@ impl Fixture for Place {
         };
         assert!(gone, "{what:?}");
     }
+}
+
+impl Place {
+    /// A status of a pipeline of a branch.
+    pub(crate) fn ran(
+        &self,
+        repository: &RepositoryId,
+        oid: &str,
+        name: &str,
+        of: &str,
+        status: (&str, bool),
+    ) {
+        let mut gitlab = self.server.forge.lock().unwrap();
+        let id = gitlab.next_id();
+        let status = serde_json::json!({
+            "id": id, "sha": oid, "status": status.0, "name": name, "ref": of, "allow_failure": status.1,
+            "description": null, "target_url": null,
+        });
+        gitlab.of(&path_of(repository)).statuses.entry(oid.to_owned()).or_default().push(status);
+    }
+}
+
+#[async_trait(?Send)]
+impl Judges for Place {
+    async fn review(&self, repository: &RepositoryId, number: u64, by: &str, verdict: Verdict) {
+        let mut gitlab = self.server.forge.lock().unwrap();
+        let now = gitlab.now();
+        let request = gitlab.of(&path_of(repository)).requests.get_mut(&number).unwrap();
+        request.approvals.retain(|(who, _)| who != by);
+        let state = match verdict {
+            Verdict::Approved => {
+                request.approvals.push((by.to_owned(), Some(now)));
+                "approved"
+            }
+            Verdict::ChangesRequested => "requested_changes",
+            Verdict::Commented => "reviewed",
+        };
+        request.states.insert(by.to_owned(), state);
+        request.updated = now;
+    }
+
+    async fn dismiss(&self, repository: &RepositoryId, number: u64, of: &str) {
+        let mut gitlab = self.server.forge.lock().unwrap();
+        let request = gitlab.of(&path_of(repository)).requests.get_mut(&number).unwrap();
+        request.approvals.retain(|(who, _)| who != of);
+        request.states.insert(of.to_owned(), "unapproved");
+    }
+
+    async fn check(&self, repository: &RepositoryId, oid: &str, name: &str, outcome: CheckOutcome) {
+        let status = match outcome {
+            CheckOutcome::Pending => "running",
+            CheckOutcome::Green => "success",
+            CheckOutcome::Red | CheckOutcome::Neutral => "failed",
+        };
+        self.ran(repository, oid, name, "kubeopt/check", (status, false));
+    }
+
+    async fn settle(&self, _repository: &RepositoryId, _number: u64) {}
+
+    async fn open_issue_as_person(&self, repository: &RepositoryId, title: &str) {
+        let mut gitlab = self.server.forge.lock().unwrap();
+        let updated = gitlab.now();
+        let at = gitlab.of(&path_of(repository));
+        let (author, title) = ("writer".to_owned(), title.to_owned());
+        let iid = at.issues.len() as u64 + 1;
+        at.issues.insert(iid, Issue { author, title, description: String::new(), is_open: true, updated });
+    }
+
+    async fn edit_issue(&self, repository: &RepositoryId, number: u64, body: &str) {
+        let mut gitlab = self.server.forge.lock().unwrap();
+        let updated = gitlab.now();
+        let issue = gitlab.of(&path_of(repository)).issues.get_mut(&number).unwrap();
+        (issue.description, issue.updated) = (body.to_owned(), updated);
+    }
+
+    async fn switch_issues_off(&self, repository: &RepositoryId) {
+        self.server.forge.lock().unwrap().of(&path_of(repository)).has_issues = false;
+    }
+}
+
+#[tokio::test]
+async fn gitlab_keeps_the_contract_of_judgement() {
+    let place = Place::start("acme").await;
+    contract_of_judgement(&place.forge(), &place).await;
+    place.server.assert_documented();
+    assert!(place.server.take_seen().len() > 100, "the suite has run");
 }
 
 #[tokio::test]

@@ -18,12 +18,12 @@ const BRANCH: &str = "kubeopt/api-00000000";
 const LISTED: &str = "GET /projects/{id}/merge_requests";
 const NOTED: &str = "POST /projects/{id}/merge_requests/{merge_request_iid}/notes";
 
-async fn repository(place: &Place) -> RepositoryId {
+pub(crate) async fn repository(place: &Place) -> RepositoryId {
     let files: FileSet = [(RepoPath::new(FILE).unwrap(), b"cpu: 1\n".to_vec())].into_iter().collect();
     place.repository("gitops", &files).await
 }
 
-async fn sizing(forge: &GitlabForge, repository: &RepositoryId, signing: Signing) -> BranchWrite {
+pub(crate) async fn sizing(forge: &GitlabForge, repository: &RepositoryId, signing: Signing) -> BranchWrite {
     let content = Change { before: b"cpu: 1\n".to_vec(), after: b"cpu: 310m\n".to_vec() };
     BranchWrite {
         base: "main".to_owned(),
@@ -49,7 +49,7 @@ fn draft() -> NewPullRequest {
     }
 }
 
-async fn opened(forge: &GitlabForge, repository: &RepositoryId) -> PullRequest {
+pub(crate) async fn opened(forge: &GitlabForge, repository: &RepositoryId) -> PullRequest {
     let write = sizing(forge, repository, Signing::Never).await;
     forge.regenerate_branch(repository, &write).await.unwrap();
     forge.open_pull_request(repository, &draft()).await.unwrap()

@@ -11,6 +11,8 @@ mod github_faults;
 mod gitlab;
 mod gitlab_faults;
 mod hostile;
+mod judged;
+mod judged_gitea;
 mod local;
 mod signing;
 mod talk;

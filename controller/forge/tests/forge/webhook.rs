@@ -82,12 +82,18 @@ fn github_signs_the_body_with_the_secret_or_the_one_before() {
 
 #[test]
 fn each_event_of_github_and_gitea_has_its_meaning() {
-    use WebhookEvent::{Comment, Other, Ping, PullRequest, Push};
+    use WebhookEvent::{Check, Comment, Issue, Other, Ping, PullRequest, Push};
     let repository = json!({"id": 5, "full_name": "acme/gitops"});
     let on_issue = json!({"repository": repository, "issue": {"number": 9}});
     let on_pull = json!({"repository": repository, "issue": {"number": 9, "pull_request": {}}});
     let pull = json!({"repository": repository, "number": 9, "pull_request": {"number": 9}});
     let bare = json!({"repository": repository, "ref": "refs/heads/main"});
+    let issue = |action: &str| json!({"repository": repository, "action": action, "issue": {"number": 9}});
+    let status =
+        |context: &str, state: &str| json!({"repository": repository, "context": context, "state": state});
+    let run = |action: &str| json!({"repository": repository, "action": action, "check_run": {"pull_requests": [{"number": 9}]}});
+    let of_fork =
+        json!({"repository": repository, "action": "completed", "check_suite": {"pull_requests": []}});
     for (event, body, expected) in [
         ("ping", &bare, on(Ping, None)),
         ("push", &bare, on(Push, None)),
@@ -99,6 +105,15 @@ fn each_event_of_github_and_gitea_has_its_meaning() {
         ("pull_request_review", &pull, on(PullRequest, Some(9))),
         ("pull_request_approved", &pull, on(PullRequest, Some(9))),
         ("star", &bare, on(Other, None)),
+        ("issues", &issue("edited"), on(Issue, Some(9))),
+        ("issues", &issue("reopened"), on(Issue, Some(9))),
+        ("issues", &issue("labeled"), on(Other, None)),
+        ("status", &status("ci/build", "failure"), on(Check, None)),
+        ("status", &status("ci/build", "pending"), on(Other, None)),
+        ("status", &status("kubeopt/verify", "success"), on(Other, None)),
+        ("check_run", &run("completed"), on(Check, Some(9))),
+        ("check_run", &run("created"), on(Other, None)),
+        ("check_suite", &of_fork, on(Check, None)),
     ] {
         let body = serde_json::to_vec(body).unwrap();
         assert_eq!(github(SECRET, event, &body), Ok(expected.clone()), "{event}");
@@ -166,12 +181,23 @@ fn gitlab_sends_its_token_and_what_it_is_about() {
         ("note", WebhookEvent::Comment, Some(17)),
         ("merge_request", WebhookEvent::PullRequest, Some(7)),
         ("push", WebhookEvent::Push, None),
+        ("issue", WebhookEvent::Issue, Some(7)),
         ("pipeline", WebhookEvent::Other, None),
     ] {
         let found = taken(WebhookKind::Gitlab, &headers, &gitlab_body(kind)).unwrap();
         assert_eq!((found.event, found.number, found.delivery.as_str()), (event, number, "u-1"), "{kind}");
         let repository = found.repository.unwrap();
         assert_eq!((repository.owner.as_str(), repository.name.as_str()), ("acme/platform", "gitops"));
+    }
+    for (status, expected) in [
+        ("success", (WebhookEvent::Check, Some(17))),
+        ("failed", (WebhookEvent::Check, Some(17))),
+        ("running", (WebhookEvent::Other, None)),
+    ] {
+        let mut body: Value = serde_json::from_slice(&gitlab_body("pipeline")).unwrap();
+        (body["object_attributes"]["status"], body["merge_request"]) = (json!(status), json!({"iid": 17}));
+        let found = taken(WebhookKind::Gitlab, &headers, &serde_json::to_vec(&body).unwrap()).unwrap();
+        assert_eq!((found.event, found.number), expected, "{status}");
     }
     let on_issue = json!({"object_kind": "note", "project": {"id": 5, "path_with_namespace": "a/b"}, "issue": {"iid": 3}});
     let found = taken(WebhookKind::Gitlab, &headers, &serde_json::to_vec(&on_issue).unwrap()).unwrap();

@@ -104,7 +104,7 @@ impl Webhooks for Received {
 fn worth(event: WebhookEvent) -> WorthALook {
     match event {
         WebhookEvent::Comment => WorthALook::Comments,
-        WebhookEvent::PullRequest => WorthALook::PullRequests,
+        WebhookEvent::PullRequest | WebhookEvent::Check | WebhookEvent::Issue => WorthALook::PullRequests,
         WebhookEvent::Push | WebhookEvent::Ping | WebhookEvent::Other => WorthALook::Nowhere,
     }
 }

@@ -1,5 +1,6 @@
 //! A GitLab that is not the real one.
 
+mod judgement;
 mod requests;
 mod shapes;
 mod tree;
@@ -49,6 +50,18 @@ pub(crate) struct Project {
     pub(crate) members: BTreeMap<String, u64>,
     pub(crate) visibility: &'static str,
     pub(crate) signed: BTreeSet<String>,
+    pub(crate) issues: BTreeMap<u64, Issue>,
+    pub(crate) has_issues: bool,
+    /// What keeps every merge back, in the words of `detailed_merge_status`, and the status that says so.
+    pub(crate) kept_back: Option<(&'static str, u16)>,
+}
+
+pub(crate) struct Issue {
+    pub(crate) author: String,
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) is_open: bool,
+    pub(crate) updated: i64,
 }
 
 pub(crate) struct Request {
@@ -63,6 +76,10 @@ pub(crate) struct Request {
     pub(crate) labels: BTreeSet<String>,
     pub(crate) reviewers: BTreeSet<String>,
     pub(crate) assignees: BTreeSet<String>,
+    /// Who approved, and when, where it tells.
+    pub(crate) approvals: Vec<(String, Option<i64>)>,
+    /// What those who are asked did.
+    pub(crate) states: BTreeMap<String, &'static str>,
     pub(crate) from: u64,
     pub(crate) created: i64,
     pub(crate) updated: i64,
@@ -151,6 +168,9 @@ impl GitLab {
             members: members.into_iter().map(|(name, role)| (name.to_owned(), role)).collect(),
             visibility: "private",
             signed: BTreeSet::new(),
+            issues: BTreeMap::new(),
+            has_issues: true,
+            kept_back: None,
         };
         self.projects.insert(path.to_owned(), project);
     }
@@ -222,6 +242,10 @@ impl GitLab {
             _ if path.starts_with("/repository") || path.starts_with("/statuses") => {
                 self.repository(at, method, path, asked)
             }
+            "/merge_requests/{merge_request_iid}/approvals"
+            | "/merge_requests/{merge_request_iid}/reviewers"
+            | "/merge_requests/{merge_request_iid}/merge" => self.judged(at, path, asked),
+            _ if path.starts_with("/issues") => self.issues(at, method, asked),
             _ => self.requests(at, method, path, asked),
         }
     }

@@ -1,6 +1,6 @@
 //! Merge requests and notes on the fake.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -103,6 +103,8 @@ impl GitLab {
             labels: names(&body["labels"]),
             reviewers: BTreeSet::new(),
             assignees: BTreeSet::new(),
+            approvals: Vec::new(),
+            states: BTreeMap::new(),
             from: at.id,
             created: now,
             updated: now,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, Note, Project, Request};
+use super::{ACCOUNT, Issue, Note, Project, Request};
 
 pub(super) fn time(unix_s: i64) -> String {
     jiff::Timestamp::from_second(unix_s).unwrap().to_string()
@@ -30,7 +30,8 @@ fn users(names: &BTreeSet<String>) -> Vec<Value> {
 pub(super) fn project(at: &Project) -> Value {
     json!({
         "id": at.id, "path_with_namespace": at.path, "default_branch": "main", "archived": false,
-        "visibility": at.visibility,
+        "visibility": at.visibility, "issues_enabled": at.has_issues,
+        "issues_access_level": if at.has_issues { "enabled" } else { "disabled" },
         "permissions": {"project_access": {"access_level": at.members[ACCOUNT]}, "group_access": null},
     })
 }
@@ -54,7 +55,8 @@ pub(super) fn request(at: &Project, iid: u64, request: &Request) -> Value {
         "draft": request.title.starts_with("Draft:"), "description": request.description, "state": request.state,
         "source_branch": request.source, "target_branch": request.target, "source_project_id": request.from,
         "target_project_id": at.id, "sha": request.sha, "merge_commit_sha": request.merge_commit,
-        "squash_commit_sha": null, "author": user(ACCOUNT), "labels": request.labels,
+        "squash_commit_sha": null,
+        "detailed_merge_status": at.kept_back.map_or("mergeable", |(why, _)| why), "author": user(ACCOUNT), "labels": request.labels,
         "assignees": users(&request.assignees), "reviewers": users(&request.reviewers),
         "created_at": time(request.created), "updated_at": time(request.updated), "web_url": "https://elsewhere.invalid/",
     })
@@ -65,5 +67,13 @@ pub(super) fn note(id: u64, note: &Note) -> Value {
         "id": id, "type": note.kind, "body": note.body, "author": user(&note.author), "system": note.is_system,
         "noteable_type": "MergeRequest", "noteable_iid": note.request, "created_at": time(note.created),
         "updated_at": time(note.updated),
+    })
+}
+
+pub(super) fn issue(at: &Project, iid: u64, issue: &Issue) -> Value {
+    json!({
+        "id": at.id * 1000 + iid, "iid": iid, "project_id": at.id, "title": issue.title,
+        "description": issue.description, "state": if issue.is_open { "opened" } else { "closed" },
+        "author": user(&issue.author), "updated_at": time(issue.updated), "labels": [],
     })
 }
