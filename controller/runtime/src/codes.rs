@@ -90,6 +90,9 @@ pub const ONBOARDING: &str = "E-RUN-023";
 /// A pull request cannot be taken back.
 pub const NOTHING_TAKEN_BACK: &str = "E-RUN-024";
 
+/// A name has come to mean another repository.
+pub const ANOTHER_REPOSITORY: &str = "E-RUN-025";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -157,6 +160,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         NOTHING_TAKEN_BACK,
         "A pull request cannot be taken back: it is not there, not merged, taken back already, or changed since.",
+    ),
+    (
+        ANOTHER_REPOSITORY,
+        "A repository is another one than before at the same name, and nothing is proposed there.",
     ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),

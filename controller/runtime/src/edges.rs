@@ -24,8 +24,8 @@ use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
-use crate::publishing::Heads;
-use crate::talking::Memory;
+use crate::recognised::Recognised;
+use crate::talking::{Heads, Memory};
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 use crate::watching::Watches;
 
@@ -177,6 +177,8 @@ pub struct Edges {
     pub talk: Memory,
     /// When watches are looked at next.
     pub watches: Watches,
+    /// Whether repositories are still the ones that they were.
+    pub recognised: Recognised,
     /// The heads of open pull requests that were looked at.
     pub heads: Heads,
     /// Who tells people outside the forge; none where nobody is to be told.
@@ -231,6 +233,7 @@ impl Edges {
             policies: KnownPolicies::default(),
             talk: Memory::default(),
             watches: Watches::default(),
+            recognised: Recognised::default(),
             heads: Heads::default(),
             notifier: None,
             words: None,

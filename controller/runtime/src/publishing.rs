@@ -2,13 +2,14 @@
 //! what they merged.
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
-//! statuses, `withdrawn` says what nothing stands behind any more and `closing` closes it,
+//! statuses, `withdrawn` says what nothing stands behind any more `closing` closes it and `cleaned_up` sees to the rest,
 //! `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait for each other, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
 mod arrange;
+mod cleaned_up;
 mod closing;
 mod manners;
 mod marked;
@@ -18,11 +19,11 @@ mod order;
 mod publish;
 mod withdrawn;
 
-pub use closing::Heads;
-pub(crate) use closing::Moment;
+pub(crate) use closing::{Moment, is_on_base};
 pub(crate) use marked::selector;
 pub(crate) use merges::is_overdue;
 pub use merges::{Merge, Merges, Sync};
 pub(crate) use order::{Earlier, Places, in_order};
-pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};
+pub(crate) use publish::{is_own, own_pull_requests};
+pub(crate) use withdrawn::There;
