@@ -198,7 +198,18 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
         ("tracing", &["codes"][..]),
         (
             "proposing",
-            &["codes", "edges", "located", "orders", "outlook", "policy_files", "pricing", "seen", "tracing"],
+            &[
+                "codes",
+                "edges",
+                "located",
+                "orders",
+                "outlook",
+                "panics",
+                "policy_files",
+                "pricing",
+                "seen",
+                "tracing",
+            ],
         ),
         (
             "publishing",

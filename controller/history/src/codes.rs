@@ -14,6 +14,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-HIS-010", "The database did not exist and was created anew."),
     ("E-HIS-011", "The database server cannot be reached, or refuses."),
     ("E-HIS-012", "A file of exported usage is not what an export writes."),
+    ("E-HIS-013", "The database was damaged; it was set aside and created anew."),
     ("E-HIS-031", "A file of traces cannot be read."),
     ("E-HIS-032", "A file of traces lacks columns."),
     ("E-HIS-033", "A line of a file of traces is not what its header says."),

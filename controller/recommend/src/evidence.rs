@@ -4,7 +4,8 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::outcome::Lesson;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries, OomKill};
 use kubeopt_model::{
-    Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
+    Container, ContainerId, ContainerUsage, NoRecommendation, Problem, Resource, Resources, ScaleTarget,
+    Workload,
 };
 use kubeopt_strategies::Fleet;
 
@@ -79,6 +80,13 @@ pub struct Freeze {
     pub since_unix_s: i64,
     /// Why, as a sentence without a full stop.
     pub text: String,
+}
+
+impl Freeze {
+    /// As the reason for leaving a field.
+    pub(crate) fn refusal(&self) -> NoRecommendation {
+        NoRecommendation::Refused { guardrail: "lesson".to_owned(), text: self.text.clone() }
+    }
 }
 
 impl Evidence {

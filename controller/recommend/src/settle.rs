@@ -231,7 +231,7 @@ fn usage_of(demand: &Demand, evidence: &Evidence) -> Option<ContainerUsage> {
     evidence.usage.clone().or_else(|| (!evidence.given.is_empty()).then(unseen))
 }
 
-/// The most telling reason: a refusal to edit before a gate, a gate before "already right".
+/// The most telling reason: a refusal to edit before a freeze, a freeze before a gate, a gate before "already right".
 fn why_nothing(
     demand: &Demand,
     sizings: &[Sizing],
@@ -241,6 +241,10 @@ fn why_nothing(
         && let Some((_, _, problem)) = demand.refused.first()
     {
         return NoRecommendation::NotEditable(problem.clone());
+    }
+    // Whatever else is missing: it is for the freeze to end first.
+    if let Some(freeze) = demand.members.iter().find_map(|member| member.frozen.as_ref()) {
+        return freeze.refusal();
     }
     let requests = [Field::CPU_REQUEST, Field::MEMORY_REQUEST];
     sizings

@@ -9,30 +9,21 @@ use crate::templates::Templates;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Comment {
-    /// It was merged.
-    Merged {
-        /// The merged commit, if the forge says it.
-        commit: Option<String>,
-        /// Who rolls it out: `Flux`.
-        delivered_by: String,
-    },
-    /// The cluster follows the merge.
-    Synced {
-        /// Who rolled it out: `Flux`.
-        delivered_by: String,
-        /// The revision that was applied.
-        revision: String,
-        /// Pods that run with the new values.
-        ready: u64,
-        /// Pods that there should be.
-        wanted: u64,
+    /// It was merged, and the cluster does not show it.
+    NotSynced {
+        /// The branch that was merged to.
+        base: String,
+        /// How long ago, `2 hours`.
+        ago: String,
+        /// Values that the cluster shows.
+        synced: usize,
+        /// Values that were merged.
+        of: usize,
     },
     /// A person committed to the branch.
     Edited {
-        /// The commit that is not kubeopt's.
+        /// The commit that is not kubeopt's. Who made it is not said: forges show that, and Git knows only an address.
         commit: String,
-        /// Its author.
-        author: String,
     },
     /// It is no longer needed.
     Closed {
@@ -44,8 +35,7 @@ pub enum Comment {
 impl Comment {
     fn template(&self) -> &'static str {
         match self {
-            Self::Merged { .. } => "comments/merged.md.tera",
-            Self::Synced { .. } => "comments/synced.md.tera",
+            Self::NotSynced { .. } => "comments/not-synced.md.tera",
             Self::Edited { .. } => "comments/edited.md.tera",
             Self::Closed { .. } => "comments/closed.md.tera",
         }
@@ -69,23 +59,17 @@ mod tests {
     }
 
     #[test]
-    fn says_that_the_new_values_run() {
-        let synced = |ready| Comment::Synced {
-            delivered_by: "Flux".into(),
-            revision: "main@sha1:4f2a1c9".into(),
-            ready,
-            wanted: 6,
-        };
-        assert_eq!(text(&synced(6)), "Flux applied `main@sha1:4f2a1c9`; the new values run in 6 of 6 pods.");
-        assert!(text(&synced(5)).ends_with("5 of 6 pods. The others still run with the old ones."));
-        let merged = Comment::Merged { commit: Some("4f2a1c9".into()), delivered_by: "Flux".into() };
-        assert!(text(&merged).starts_with("Merged as `4f2a1c9`. kubeopt now waits for Flux"));
+    fn a_merge_that_does_not_show_is_said_with_where_to_look() {
+        let text = text(&Comment::NotSynced { base: "main".into(), ago: "2 hours".into(), synced: 1, of: 6 });
+        assert!(text.starts_with("Merged 2 hours ago, and the cluster shows 1 of 6 values."), "{text}");
+        assert!(text.contains("applies `main`") && text.contains("Ready"), "{text}");
     }
 
     #[test]
-    fn names_of_authors_mention_nobody() {
-        let text = text(&Comment::Edited { commit: "abc".into(), author: "@team `x` <b>".into() });
-        assert!(text.contains("by `` @team `x` <b> ``"), "{text}");
+    fn whoever_committed_is_told_what_follows_and_how_to_undo_it() {
+        let text = text(&Comment::Edited { commit: "4f2a1c9e".into() });
+        assert!(text.starts_with("Somebody else committed to this branch (`4f2a1c9e`)"), "{text}");
+        assert!(text.contains("`/kubeopt recreate`"), "{text}");
     }
 
     #[test]

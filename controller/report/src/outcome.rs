@@ -1,6 +1,7 @@
 //! What kubeopt says below a merged pull request when its watch is over: the comparison, container by container.
 
 use kubeopt_model::Money;
+use kubeopt_model::cost::CapacityCost;
 use kubeopt_model::outcome::{MeasuredSaving, Outcome, Settled};
 use serde::Serialize;
 
@@ -77,14 +78,20 @@ struct SavingView {
     delta: Option<String>,
     cpu: String,
     memory: String,
+    estimated: Option<String>,
     confounders: Vec<String>,
 }
 
-/// What a merge saved, measured, as Markdown; none without a measurement.
+/// What a merge saved, measured, as Markdown, beside what was `estimated` a month when it was proposed; none without a
+/// measurement.
 ///
 /// # Errors
 /// As [`outcome_text`].
-pub fn saving_text(templates: &Templates, savings: &[MeasuredSaving]) -> Result<Option<String>, ReportError> {
+pub fn saving_text(
+    templates: &Templates,
+    savings: &[MeasuredSaving],
+    estimated: Option<CapacityCost>,
+) -> Result<Option<String>, ReportError> {
     let Some(first) = savings.first() else { return Ok(None) };
     // One container without a price makes the sum unknown.
     let sum = |side: fn(&MeasuredSaving) -> Option<Money>| savings.iter().map(side).sum::<Option<Money>>();
@@ -104,12 +111,75 @@ pub fn saving_text(templates: &Templates, savings: &[MeasuredSaving]) -> Result<
         days: figures::days(first.windows.after.days()),
         containers: figures::counted(savings.len(), "container"),
         one: savings.len() == 1,
-        before: both.map(|(before, _)| figures::dollars(before)),
-        after: both.map(|(_, after)| figures::dollars(after)),
+        before: both.map(|(before, _)| total_of(before)),
+        after: both.map(|(_, after)| total_of(after)),
         delta: both.map(|(before, after)| figures::dollars_short(after - before)),
         cpu: format!("{:.0}m", total(|one| one.requested.after.cpu_millicores)),
         memory: format!("{:.0} MiB", total(|one| one.requested.after.memory_bytes) / 1_048_576.0),
+        estimated: estimated.map(estimate),
         confounders,
     };
     Ok(Some(templates.render("comments/saving.md.tera", &view)?.trim().to_owned()))
+}
+
+/// `$16.80 instead of $20.00 (-$3.20)`
+fn estimate(cost: CapacityCost) -> String {
+    let CapacityCost { before, after } = cost;
+    let delta = figures::dollars_short(cost.delta());
+    format!("{} instead of {} ({delta})", total_of(after), total_of(before))
+}
+
+/// `$16.80`: what something costs is no difference, and has no sign.
+fn total_of(money: Money) -> String {
+    figures::dollars(money).trim_start_matches('+').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::outcome::RequestedMean;
+    use kubeopt_model::{
+        Change, ClusterName, ContainerId, ContainerName, Namespace, ObjectName, Window, WorkloadId,
+        WorkloadKind,
+    };
+
+    use super::*;
+
+    fn saving(monthly: Option<Change<Money>>) -> MeasuredSaving {
+        let workload = WorkloadId {
+            cluster: ClusterName::new("prod").unwrap(),
+            namespace: Namespace::new("shop").unwrap(),
+            kind: WorkloadKind::Deployment,
+            name: ObjectName::new("api").unwrap(),
+        };
+        let mean = RequestedMean { cpu_millicores: 250.0, memory_bytes: 1_048_576.0 };
+        let week = Window { from_unix_s: 0, to_unix_s: 7 * 86_400 };
+        MeasuredSaving {
+            container: ContainerId { workload, container: ContainerName::new("api").unwrap() },
+            windows: Change { before: week, after: week },
+            replica_hours: Change { before: 1.0, after: 1.0 },
+            requested: Change { before: mean, after: mean },
+            monthly,
+            confounders: Vec::new(),
+        }
+    }
+
+    fn money(text: &str) -> Money {
+        Money(text.parse().unwrap())
+    }
+
+    #[test]
+    fn the_estimate_stands_beside_what_was_measured() {
+        let measured = saving(Some(Change { before: money("40"), after: money("28") }));
+        let cost = CapacityCost { before: money("20"), after: money("16.8") };
+        for (estimated, wanted) in [
+            (Some(cost), "Estimated when it was proposed: $16.80 instead of $20.00 (-$3.20) a month"),
+            (None, "The estimate is not known any more."),
+        ] {
+            let text = saving_text(&Templates::embedded(), std::slice::from_ref(&measured), estimated);
+            let text = text.unwrap().unwrap();
+            assert!(text.contains(wanted), "{text}");
+            assert!(text.contains("costs $28.00 a month instead of $40.00 (-$12)"), "{text}");
+        }
+        assert_eq!(saving_text(&Templates::embedded(), &[], Some(cost)).unwrap(), None);
+    }
 }

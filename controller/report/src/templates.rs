@@ -25,11 +25,10 @@ macro_rules! embedded {
 embedded![
     "comments/closed.md.tera",
     "comments/edited.md.tera",
-    "comments/merged.md.tera",
+    "comments/not-synced.md.tera",
     "comments/outcome.md.tera",
     "comments/reply.md.tera",
     "comments/saving.md.tera",
-    "comments/synced.md.tera",
     "dashboard/issue.md.tera",
     "pages/index.html.tera",
     "pages/layout.html.tera",

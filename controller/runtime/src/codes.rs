@@ -96,6 +96,9 @@ pub const NOT_MERGED: &str = "E-RUN-025";
 /// The dashboard of a repository could not be read or written.
 pub const NO_DASHBOARD: &str = "E-RUN-026";
 
+/// A name has come to mean another repository.
+pub const ANOTHER_REPOSITORY: &str = "E-RUN-027";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -166,6 +169,10 @@ pub const CODES: &[(&str, &str)] = &[
     ),
     (NOT_MERGED, "A pull request was not merged by the forge, although the policy lets kubeopt merge it."),
     (NO_DASHBOARD, "The dashboard of a repository, an issue, could not be read or written."),
+    (
+        ANOTHER_REPOSITORY,
+        "A repository is another one than before at the same name, and nothing is proposed there.",
+    ),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),
     (NOTHING_TO_COMPARE, "No series of the traces is long enough for a backtest."),

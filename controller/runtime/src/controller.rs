@@ -5,6 +5,7 @@ mod asking;
 mod received;
 mod telling;
 mod waking;
+mod weekly;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
 use crate::edges::{Edges, FactsSource, GitAccess, Permit};
+use crate::panics::caught_waiting;
 use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
@@ -103,7 +105,7 @@ pub async fn run(
     let (over, is_over) = watch::channel(false);
     let delivering =
         edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
-    let (telling, asking) = (Telling::of(&edges), Asking::default());
+    let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
     if let Some(leadership) = leadership
@@ -125,7 +127,7 @@ struct Instruments {
     metrics: Arc<Metrics>,
     readiness: Readiness,
     waking: Arc<Waking>,
-    telling: Telling,
+    telling: Arc<Telling>,
     asking: Asking,
 }
 
@@ -201,11 +203,12 @@ async fn one_pass(edges: &Edges, instruments: &Instruments) -> Result<(), Proble
     let now = Timestamp::now();
     let begun = std::time::Instant::now();
     tracing::info!(pass = now.as_second(), "pass begins");
-    match pass(edges, now).await {
+    match caught_waiting("a pass", pass(edges, now)).await.and_then(|report| report) {
         Ok(report) => {
             log_report(&report);
             instruments.telling.after_pass(edges, &report);
-            instruments.asking.after_pass(edges, &report, &instruments.metrics);
+            instruments.telling.after_week(edges, &report).await;
+            instruments.asking.after_pass(edges, &report, &instruments.metrics, &instruments.telling);
             measure(&instruments.metrics, &report);
             measure_pull_requests(&instruments.metrics, edges, &report).await;
             count(instruments, PassResult::Done, begun);

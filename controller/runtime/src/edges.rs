@@ -25,8 +25,9 @@ use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
 use crate::proposing::KeptPasts;
-use crate::publishing::{Heads, NoBoards, WrittenHeads};
-use crate::talking::Memory;
+use crate::publishing::{NoBoards, WrittenHeads};
+use crate::recognised::Recognised;
+use crate::talking::{Heads, Memory};
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
 use crate::watching::Watches;
 
@@ -184,6 +185,8 @@ pub struct Edges {
     pub no_boards: NoBoards,
     /// When watches are looked at next.
     pub watches: Watches,
+    /// Whether repositories are still the ones that they were.
+    pub recognised: Recognised,
     /// The heads of open pull requests that were looked at.
     pub open_heads: Heads,
     /// Who tells people outside the forge; none where nobody is to be told.
@@ -241,6 +244,7 @@ impl Edges {
             heads: WrittenHeads::default(),
             no_boards: NoBoards::default(),
             watches: Watches::default(),
+            recognised: Recognised::default(),
             open_heads: Heads::default(),
             notifier: None,
             words: None,

@@ -26,13 +26,16 @@ pub mod noticing;
 pub mod offline;
 pub mod orders;
 pub mod outlook;
+mod panics;
 pub mod pipeline;
 pub mod policy_files;
 pub mod pricing;
 pub mod progress;
 pub mod proposing;
 pub mod publishing;
+pub mod recognised;
 mod record;
+mod resting;
 pub mod rollback;
 pub mod scan;
 pub mod seen;
@@ -53,7 +56,7 @@ use kubeopt_model::Problem;
 /// A fault of our own, said as one.
 pub fn own_fault(what: &str) -> Problem {
     let text = format!("kubeopt failed in a way that it should not: {what}");
-    Problem::new(codes::OWN_FAULT, text, "please report it, with the command that you ran")
+    Problem::new(codes::OWN_FAULT, text, "please report it, with the lines of the log before it")
 }
 
 /// The render child: reads from `input` which renderer to become, and becomes it in a sandbox, with `output` as its

@@ -7,6 +7,7 @@ use kubeopt_gitops::resolve_sources;
 use kubeopt_model::{ClusterFacts, Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
 use crate::edges::Edges;
+use crate::panics::caught_waiting;
 use crate::seen::Seen;
 use crate::tracing::{RepositoryTrace, Tools, TraceKey, objects_of, trace_repository};
 
@@ -86,7 +87,10 @@ impl Edges {
         let same = self.join_default_branches(&mut by_branch).await;
         self.progress.stage("tracing repositories", Some(by_branch.len() as u64));
         for (key, sources) in by_branch {
-            let trace = self.trace_branch(&key, &sources.iter().collect::<Vec<_>>(), &sites.objects).await;
+            let sources: Vec<&Source> = sources.iter().collect();
+            let trace = self.trace_branch(&key, &sources, &sites.objects);
+            let trace =
+                caught_waiting(&format!("the repository {}", key.0), trace).await.and_then(|trace| trace);
             if let Ok(trace) = &trace {
                 sites.notes.extend(trace.notes.iter().cloned());
             }

@@ -4,6 +4,7 @@
 //! What happened is told once. What lasts, such as a merge that does not arrive or a repository that cannot be read, is told
 //! when it begins and when it is over, however many passes it takes. What a restart forgets is told once more.
 
+mod digest;
 mod standing;
 
 use kubeopt_api::PolicyFile;
@@ -19,6 +20,7 @@ use crate::proposing::Proposal;
 use crate::publishing::{Merge, Published, Sync, is_overdue};
 use crate::watching::{Judged, policy_of_merge};
 
+pub(crate) use digest::{Days, KINDS, digest};
 pub use standing::Standing;
 
 /// Outcomes of one pull request that are spelt out; the comment below it has all.
@@ -99,6 +101,22 @@ pub fn notices(report: &PassReport, operator: Option<&PolicyFile>, home: &Cluste
 /// A pass that failed as a whole.
 pub fn failed(problem: &Problem, at: Timestamp, home: &ClusterName) -> Noticed {
     About { home, at }.failure(Severity::Error, "pass".to_owned(), "a whole pass", problem)
+}
+
+/// The tokens that a day or a namespace may spend on a model's words are used up.
+pub fn used_up(problem: &Problem, at: Timestamp, home: &ClusterName) -> Noticed {
+    let about = About { home, at };
+    let title = format!("{}: texts are made by rule for the rest of the day", problem.code);
+    let key = format!("budget:{}", problem.code);
+    let notice = about.notice(NoticeKind::Budget, Severity::Warning, key, title);
+    let text = format!("{}\nWhat to do: {}", problem.text, problem.help);
+    Noticed {
+        notice: Notice { text, ..notice },
+        lasting: Lasting::Happened,
+        // Once a day, as the budget is.
+        version: at.strftime("%Y-%m-%d").to_string(),
+        policy: NotificationPolicy::default(),
+    }
 }
 
 /// What every notice of a pass has.

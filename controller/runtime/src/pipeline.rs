@@ -49,7 +49,8 @@ pub struct PassReport {
 /// When nothing can be decided at all: usage history cannot be read.
 pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
     let seen = edges.observe(now).await; //                        IO in: clusters, metrics; prices of nodes
-    let sites = edges.sites(&seen).await; //                       IO: fetch, mark, render, read back; cached by tree
+    let mut sites = edges.sites(&seen).await; //                   IO: fetch, mark, render, read back; cached by tree
+    edges.recognise(&mut sites, now).await; //                     IO: a name may have come to mean another repository
     let mut talk = edges.take_up(&seen, &sites, now).await; //         IO: comments, and who may say what
     let boards = edges.read_boards(&talk.pulls, &seen, &sites, &mut talk.orders, now).await; // IO in: what people ticked
     let mut merges = edges.follow_merges(&seen, &sites, &talk.orders, now).await; // IO: what became of earlier pull requests
@@ -70,7 +71,9 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
     merges.problems.extend(not_arranged.into_iter().chain(first.problems));
     let moment = Moment { sites: &sites, now };
     edges.withdraw_all(&talk, &decided, moment, &mut merges).await; //       IO out: what nothing stands behind any more
-    merges.problems.extend(edges.tell_outcomes(&watching, now).await); //   IO out: what became of merges
+    let untold = edges.tell_outcomes(&watching, &merges, &talk, moment).await; // IO out: what became of merges
+    merges.problems.extend(untold);
+    merges.problems.extend(edges.tell_edited(&talk).await);
     let untold = edges.tell_savings(&seen, &merges, &talk, now).await; //    and what they saved
     merges.problems.extend(untold);
     let answers = edges.answer(&talk, &decided, &published).await; //        IO out: replies to comments

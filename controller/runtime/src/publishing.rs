@@ -3,14 +3,15 @@
 //!
 //! `manners` judges whether a draft may go out now, `publish` writes it step by step, `arrange` sees to labels, people and
 //! statuses, `voices` counts what people think and `merging` merges what the policy lets kubeopt merge, `withdrawn` says what
-//! nothing stands behind any more and `closing` closes it, `dashboard` shows all of it in one issue of the repository and takes
-//! up what people tick there, `onboard` asks a new repository whether kubeopt may work there, `order` lets environments wait
-//! for each other, and `merges` looks after what was
+//! nothing stands behind any more, `closing` closes it and `cleaned_up` sees to the rest, `dashboard` shows all of it in one
+//! issue of the repository and takes up what people tick there, `onboard` asks a new repository whether kubeopt may work
+//! there, `order` lets environments wait for each other, and `merges` looks after what was
 //! written before.
 //!
 //! Must not decide any value or edit any file: a draft comes finished from `proposing` and is published as it is.
 
 mod arrange;
+mod cleaned_up;
 mod closing;
 mod dashboard;
 mod manners;
@@ -23,8 +24,7 @@ mod publish;
 mod voices;
 mod withdrawn;
 
-pub use closing::Heads;
-pub(crate) use closing::Moment;
+pub(crate) use closing::{Moment, is_on_base};
 pub(crate) use dashboard::Showing;
 pub use dashboard::{NoBoards, ShownBoards};
 pub(crate) use marked::selector;
@@ -33,6 +33,7 @@ pub use merges::{Merge, Merges, Sync};
 pub(crate) use merging::Deciding;
 pub use merging::OwnMerges;
 pub(crate) use order::{Earlier, Places, in_order};
-pub(crate) use publish::own_pull_requests;
 pub use publish::{BRANCH_PREFIX, Published};
+pub(crate) use publish::{is_own, own_pull_requests};
 pub use voices::WrittenHeads;
+pub(crate) use withdrawn::There;

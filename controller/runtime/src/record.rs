@@ -1,10 +1,28 @@
 //! Writes down what a pass did, for `explain`, for people who audit, and for the next pass.
 
+use kubeopt_forge::PullRequest;
 use kubeopt_history::{Event, EventFilter, HistoryError};
+use kubeopt_model::cost::CapacityCost;
+use kubeopt_model::{Problem, RepositoryId};
 
 use crate::edges::Edges;
 use crate::pipeline::PassReport;
+use crate::proposing::Proposal;
 use crate::publishing::{Published, Sync};
+
+/// The kinds of events: a pull request was opened, written anew, merged, shown by the cluster, closed by kubeopt, could not be
+/// published; what became of a merge, and what it saved as it was measured.
+pub(crate) const OPENED: &str = "opened";
+pub(crate) const UPDATED: &str = "updated";
+pub(crate) const MERGED: &str = "merged";
+pub(crate) const SYNCED: &str = "synced";
+pub(crate) const CLOSED: &str = "closed";
+pub(crate) const FAILED: &str = "failed";
+pub(crate) const OUTCOME: &str = "outcome";
+pub(crate) const SAVED: &str = "saved";
+
+/// Where the detail of an event keeps what something costs a month: estimated, or measured.
+pub(crate) const MONTHLY: &str = "monthly";
 
 impl Edges {
     /// Appends the events of a pass to the journal, and lets go of usage that is older than history keeps. What is done
@@ -51,37 +69,42 @@ fn events(report: &PassReport) -> Vec<Event> {
         detail: serde_json::json!({ "text": text }),
     };
     let mut events = Vec::new();
-    let proposed = report.decided.proposals.iter().map(|proposal| &proposal.draft).zip(&report.published);
-    let first = report.first_contacts.iter().map(|(draft, published)| (draft, published));
-    for (draft, published) in first.chain(proposed) {
+    let proposed = report.decided.proposals.iter().zip(&report.published);
+    let proposed = proposed.map(|(proposal, published)| (&proposal.draft, published, estimate(proposal)));
+    let first = report.first_contacts.iter().map(|(draft, published)| (draft, published, None));
+    for (draft, published, estimate) in first.chain(proposed) {
         let (kind, text) = match published {
-            Published::Opened(pull) => ("opened", format!("#{} {}", pull.number, pull.title)),
-            Published::Updated(pull) => ("updated", format!("#{} {}", pull.number, pull.title)),
+            Published::Opened(pull) => (OPENED, format!("#{} {}", pull.number, pull.title)),
+            Published::Updated(pull) => (UPDATED, format!("#{} {}", pull.number, pull.title)),
             // What did not change is no news.
             Published::Unchanged(_) => continue,
             Published::Waiting(problem) => ("waiting", problem.text.clone()),
-            Published::Failed(problem) => ("failed", problem.text.clone()),
+            Published::Failed(problem) => (FAILED, problem.text.clone()),
         };
-        events.push(event(kind, format!("{} {}", draft.repository, draft.branch), text));
+        let mut event = event(kind, format!("{} {}", draft.repository, draft.branch), text);
+        if let (OPENED | UPDATED, Some(estimate)) = (kind, estimate) {
+            event.detail[MONTHLY] = serde_json::json!(estimate);
+        }
+        events.push(event);
     }
     for merge in report.merges.merges.iter().filter(|merge| merge.is_news) {
         let (kind, text) = match merge.sync {
-            Sync::Synced => ("synced", "the cluster shows all merged values".to_owned()),
+            Sync::Synced => (SYNCED, "the cluster shows all merged values".to_owned()),
             Sync::Waiting { synced, of } => {
-                ("merged", format!("{synced} of {of} merged values show in the cluster"))
+                (MERGED, format!("{synced} of {of} merged values show in the cluster"))
             }
         };
         events.push(event(kind, format!("{} #{}", merge.repository, merge.pull.number), text));
     }
     for (repository, number, reason) in &report.merges.closed {
-        events.push(event("closed", format!("{repository} #{number}"), reason.clone()));
+        events.push(event(CLOSED, format!("{repository} #{number}"), reason.clone()));
     }
     for judged in &report.watching.judged {
         for outcome in &judged.outcomes {
             let text = format!("{}: {}", outcome.container, outcome.text);
             let detail = serde_json::json!({ "text": text, "outcome": outcome });
             let subject = format!("{} #{}", judged.repository, judged.number);
-            events.push(Event { detail, ..event("outcome", subject, String::new()) });
+            events.push(Event { detail, ..event(OUTCOME, subject, String::new()) });
         }
     }
     for (repository, tick) in &report.boards.ticked {
@@ -91,4 +114,53 @@ fn events(report: &PassReport) -> Vec<Event> {
         events.push(event("command", subject.clone(), text.clone()));
     }
     events
+}
+
+/// What a proposal is estimated to cost a month; none as soon as a part is unknown.
+fn estimate(proposal: &Proposal) -> Option<CapacityCost> {
+    proposal.change_set.recommendations.iter().try_fold(CapacityCost::default(), |sum, one| {
+        let cost = one.cost()?;
+        Some(CapacityCost { before: sum.before + cost.before, after: sum.after + cost.after })
+    })
+}
+
+impl Edges {
+    /// Writes down what a merge saved a month, as it was measured.
+    pub(crate) async fn record_saved(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        measured: Option<CapacityCost>,
+        at_unix_s: i64,
+    ) -> Result<(), Problem> {
+        let event = Event {
+            pass: at_unix_s.to_string(),
+            at_unix_s,
+            kind: SAVED.to_owned(),
+            subject: format!("{repository} #{number}"),
+            detail: serde_json::json!({ "text": "measured a week after the merge", MONTHLY: measured }),
+        };
+        self.journal.record(&[event]).await.map_err(|error| error.problem())
+    }
+
+    /// What a pull request of kubeopt's own was estimated to cost a month when it was last written; none where the journal does
+    /// not know it any more.
+    pub(crate) async fn estimate_of(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+    ) -> Result<Option<CapacityCost>, Problem> {
+        let begins = format!("#{} ", pull.number);
+        let mut written: Vec<Event> = Vec::new();
+        for kind in [OPENED, UPDATED] {
+            let subject = format!("{repository} {}", pull.head_branch);
+            let filter =
+                EventFilter { subject: Some(subject), kind: Some(kind.to_owned()), ..EventFilter::default() };
+            written.extend(self.journal.events(&filter).await.map_err(|error| error.problem())?);
+        }
+        let is_own =
+            |event: &&Event| event.detail["text"].as_str().is_some_and(|text| text.starts_with(&begins));
+        let last = written.iter().filter(is_own).max_by_key(|event| event.at_unix_s);
+        Ok(last.and_then(|event| serde_json::from_value(event.detail[MONTHLY].clone()).ok()))
+    }
 }

@@ -21,7 +21,8 @@ pub async fn rollback(
     now: Timestamp,
 ) -> Result<PullRequest, Problem> {
     let seen = edges.observe(now).await;
-    let sites = edges.sites(&seen).await;
+    let mut sites = edges.sites(&seen).await;
+    edges.recognise(&mut sites, now).await;
     let (mut talk, _) = edges.hear_people(&sites, now).await;
     let id = known(talk.pulls.keys(), repository)?;
     let pulls = talk.pulls.get(&id).map_or(&[][..], Vec::as_slice);

@@ -236,7 +236,7 @@ impl Installation<Flux> {
         let reviewer = &self.platform.reviewer;
         let reply = self.told(reviewer, back, "/kubeopt explain web", "rocket").await;
         let why =
-            format!("`shop/deploy/web/web`: #{back} took #{number} back, and nothing is proposed before ");
+            format!("`shop/deploy/web/web`: #{back} took #{number} back, and nothing is lowered before ");
         assert!(reply.contains(&why), "{reply}");
         self.passes_more(2).await;
         let gitea = &self.platform.gitea;
@@ -253,12 +253,14 @@ impl Installation<Flux> {
         // Two things are a matter of seconds: whether a pass sees a merge before Flux applies it, and whether somebody merges
         // in the middle of a pass, which is then refused its write because the base has moved.
         let is_chance = |kind: &str, said: &str| {
-            kind == "merged" || kind == "failed" && said.contains(" is no longer at ")
+            kind == "merged" || kind == "on-base" || kind == "failed" && said.contains(" is no longer at ")
         };
+        // What kubeopt remembers for itself is no step of a pull request.
+        let is_memory = |kind: &str| kind == "repository";
         let steps: Vec<(String, String)> = events
             .into_iter()
             .map(|event| (event.kind, text(&event.detail["text"]).to_owned()))
-            .filter(|(kind, said)| !is_chance(kind, said))
+            .filter(|(kind, said)| !is_chance(kind, said) && !is_memory(kind))
             .collect();
         let (asked, merged) = (format!("#{first} "), format!("#{number} "));
         let waits = format!("{asked}asks whether kubeopt may work here");

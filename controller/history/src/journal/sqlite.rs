@@ -5,11 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use kubeopt_model::Problem;
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
+use sqlx::{Connection as _, SqlSafeStr as _};
 
 use super::sql::journal_in_sql;
 use crate::error::HistoryError;
@@ -36,14 +37,19 @@ enum Place {
 }
 
 impl SqliteJournal {
-    /// In this file, which is made with its tables if it does not exist; see [`SqliteJournal::was_created`].
+    /// In this file, which is made with its tables if it does not exist; see [`SqliteJournal::was_created`]. One whose pages are
+    /// damaged is set aside and made anew, which is told as a problem: what it held is on the forge.
     ///
     /// # Errors
     /// [`HistoryError::Open`], and those of the database.
     pub async fn open(path: impl Into<PathBuf>) -> Result<Self, HistoryError> {
         let path = path.into();
         let created = !path.exists();
-        Self::at(Place::File(path), created).await
+        let problem = if !created && is_damaged(&path).await { Some(set_aside(&path)?) } else { None };
+        let created = created || problem.is_some();
+        let journal = Self::at(Place::File(path), created).await?;
+        journal.problems.lock().unwrap_or_else(PoisonError::into_inner).extend(problem);
+        Ok(journal)
     }
 
     /// In memory, gone with the process.
@@ -100,6 +106,43 @@ pub(super) fn created_anew(path: &Path) -> Problem {
         ),
         "nothing to do; to keep the audit, put `store.database` on a volume that outlives the pod",
     )
+}
+
+/// Whether a database of ours has pages that do not fit together. What is no database at all is told when it is opened.
+async fn is_damaged(path: &Path) -> bool {
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT);
+    let Ok(mut connection) = SqliteConnection::connect_with(&options).await else { return false };
+    // The first fault is enough; a sound file of 400 days is read within a second or two.
+    let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_all(&mut connection).await;
+    // What it holds is read; an error of closing changes nothing about that.
+    let _closed = connection.close().await;
+    match found {
+        Ok(found) => found != ["ok"],
+        Err(error) => primary_code(&error) == Some(CORRUPT),
+    }
+}
+
+/// Moves a damaged file out of the way, for whoever wants to look at it.
+fn set_aside(path: &Path) -> Result<Problem, HistoryError> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".damaged");
+    let aside = PathBuf::from(aside);
+    std::fs::rename(path, &aside).map_err(|error| HistoryError::Open {
+        place: path.display().to_string(),
+        why: format!("it is damaged, and cannot be moved away: {error}"),
+    })?;
+    remove_beside(path);
+    let problem = Problem::new(
+        "E-HIS-013",
+        format!(
+            "the database `{}` was damaged, and was set aside as `{}` and created anew: the audit of past passes is lost, and open, merged and closed pull requests are read from the forge again",
+            path.display(),
+            aside.display()
+        ),
+        "look at the volume of `store.database`; the file that was set aside may be deleted",
+    );
+    tracing::warn!(code = problem.code, "{}", problem.text);
+    Ok(problem)
 }
 
 async fn connect(place: &Place) -> Result<SqlitePool, HistoryError> {
@@ -164,17 +207,20 @@ fn remove_beside(path: &Path) {
 
 /// An error of the database as ours.
 fn broken(error: sqlx::Error) -> HistoryError {
-    // Primary result codes of SQLite, https://www.sqlite.org/rescode.html; extended ones carry them in the low byte.
-    let code = error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .and_then(|code| code.parse::<i32>().ok())
-        .map(|code| code & 0xff);
-    match (code, &error) {
+    match (primary_code(&error), &error) {
         (Some(5 | 6), _) | (_, sqlx::Error::PoolTimedOut) => HistoryError::Locked,
         (Some(13), _) => HistoryError::DiskFull,
         _ => HistoryError::Database(error.to_string().chars().take(300).collect()),
     }
+}
+
+/// SQLITE_CORRUPT.
+const CORRUPT: i32 = 11;
+
+/// The primary result code of SQLite, https://www.sqlite.org/rescode.html; extended ones carry it in the low byte.
+fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
+    Some(code & 0xff)
 }
 
 journal_in_sql!(SqliteJournal, broken);

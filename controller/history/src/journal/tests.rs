@@ -184,3 +184,44 @@ async fn an_unknown_step_is_said_and_not_guessed() {
     let error = SqliteJournal::open(&path).await.unwrap().outbox().await.unwrap_err();
     assert_eq!(error.code(), "E-HIS-009");
 }
+
+#[tokio::test]
+async fn a_damaged_database_is_set_aside_when_it_is_opened_and_said_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeopt.db");
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    journal.note(&entry("kubeopt/b", 10)).await.unwrap();
+    let events: Vec<Event> = (0..500).map(|number| event("p1", 100, &format!("a-{number}"))).collect();
+    journal.record(&events).await.unwrap();
+    journal.close().await;
+    let sound = SqliteJournal::open(&path).await.unwrap();
+    assert!(!sound.was_created() && sound.take_problems().is_empty());
+    sound.close().await;
+
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0xff);
+    std::fs::write(&path, &bytes).unwrap();
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    assert!(journal.was_created());
+    let problems = journal.take_problems();
+    assert_eq!(problems.iter().map(|problem| problem.code.as_str()).collect::<Vec<_>>(), ["E-HIS-013"]);
+    assert_eq!(std::fs::read(folder.path().join("kubeopt.db.damaged")).unwrap(), bytes);
+    assert!(journal.outbox().await.unwrap().is_empty());
+    journal.note(&entry("kubeopt/c", 20)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lock_that_another_process_holds_is_said_and_writing_goes_on_when_it_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kubeopt.db");
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    let other = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let mut held = other.acquire().await.unwrap();
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut *held).await.unwrap();
+    let error = journal.note(&entry("kubeopt/b", 10)).await.unwrap_err();
+    assert_eq!(error.code(), "E-HIS-006");
+    sqlx::query("ROLLBACK").execute(&mut *held).await.unwrap();
+    journal.note(&entry("kubeopt/b", 10)).await.unwrap();
+    assert_eq!(journal.outbox().await.unwrap(), [entry("kubeopt/b", 10)]);
+}

@@ -7,7 +7,7 @@
 use kubeopt_model::outcome::Lesson;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::workload::QosClass;
-use kubeopt_model::{Bound, Field, NoRecommendation, Resource, Timestamp};
+use kubeopt_model::{Bound, Field, Resource, Timestamp};
 
 use super::{Rule, Say, is_throttled};
 use crate::evidence::{Evidence, Freeze};
@@ -67,8 +67,7 @@ fn protects(field: Field, freeze: &Freeze, evidence: &Evidence, draft: &Draft) -
 }
 
 fn leave(field: Field, freeze: &Freeze) -> Say {
-    let why = NoRecommendation::Refused { guardrail: RULE.name.to_owned(), text: freeze.text.clone() };
-    Say::Leave(field, why, freeze.text.clone())
+    Say::Leave(field, freeze.refusal(), freeze.text.clone())
 }
 
 /// What protects may be raised, and says why it is although it is frozen.

@@ -277,3 +277,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_frozen_says_so_whatever_else_keeps_it_from_moving() {
+    let mut demand = demand(vec![with_cpu(50.0, "a")]);
+    demand.members[0].usage = None;
+    assert_eq!(recommend(&demand).unwrap_err(), NoRecommendation::NoUsage);
+    let text = "#9 took #7 back".to_owned();
+    demand.members[0].frozen = Some(crate::Freeze { since_unix_s: 0, text: text.clone() });
+    let why = recommend(&demand).unwrap_err();
+    assert_eq!(why, NoRecommendation::Refused { guardrail: "lesson".to_owned(), text });
+}

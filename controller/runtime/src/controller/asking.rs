@@ -2,13 +2,18 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kubeopt_model::Problem;
 use kubeopt_reason::ModelExplainer;
 use kubeopt_server::Metrics;
 use tokio::task::JoinHandle;
 
+use super::telling::Telling;
 use crate::edges::Edges;
 use crate::pipeline::PassReport;
 use crate::wording::{ask, questions};
+
+/// Budgets whose end people are told: of the day, and of a namespace within it. One pull request that is long is no news.
+const BUDGETS: [&str; 2] = ["E-RSN-010", "E-RSN-011"];
 
 /// The round of questions that goes on, if one does.
 #[derive(Default)]
@@ -17,7 +22,13 @@ pub(super) struct Asking(Mutex<Option<JoinHandle<()>>>);
 impl Asking {
     /// Begins to ask about a pass, unless the questions of an earlier one are still asked: what is left out then is asked
     /// after the next.
-    pub(super) fn after_pass(&self, edges: &Edges, report: &PassReport, metrics: &Arc<Metrics>) {
+    pub(super) fn after_pass(
+        &self,
+        edges: &Edges,
+        report: &PassReport,
+        metrics: &Arc<Metrics>,
+        telling: &Arc<Telling>,
+    ) {
         let Some(model) = &edges.words else { return };
         let mut round = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if round.as_ref().is_some_and(|round| !round.is_finished()) {
@@ -25,8 +36,15 @@ impl Asking {
         }
         let questions = questions(report);
         if !questions.is_empty() {
-            let (model, metrics) = (Arc::clone(model), Arc::clone(metrics));
-            *round = Some(tokio::spawn(async move { tell(&model, &questions, &metrics).await }));
+            let (model, metrics, telling) = (Arc::clone(model), Arc::clone(metrics), Arc::clone(telling));
+            let at = report.at;
+            *round = Some(tokio::spawn(async move {
+                for problem in tell(&model, &questions, &metrics).await {
+                    if BUDGETS.contains(&problem.code.as_str()) {
+                        telling.after_budget(&problem, at);
+                    }
+                }
+            }));
         }
     }
 
@@ -39,8 +57,13 @@ impl Asking {
     }
 }
 
-async fn tell(model: &ModelExplainer, questions: &[crate::wording::Question], metrics: &Metrics) {
-    for problem in ask(model, questions).await {
+async fn tell(
+    model: &ModelExplainer,
+    questions: &[crate::wording::Question],
+    metrics: &Metrics,
+) -> Vec<Problem> {
+    let problems = ask(model, questions).await;
+    for problem in &problems {
         metrics.count_problem(&problem.code);
         tracing::info!(
             code = problem.code,
@@ -49,4 +72,5 @@ async fn tell(model: &ModelExplainer, questions: &[crate::wording::Question], me
             problem.text
         );
     }
+    problems
 }

@@ -11,8 +11,9 @@ use kubeopt_server::metrics::NoticeResult;
 use tokio::sync::watch;
 
 use super::stopped;
+use super::weekly::week_over;
 use crate::edges::Edges;
-use crate::noticing::{Noticed, Standing, failed, notices};
+use crate::noticing::{Noticed, Standing, failed, notices, used_up};
 use crate::pipeline::PassReport;
 
 /// How often what is due is looked for; nothing is sent where nothing waits.
@@ -41,6 +42,22 @@ impl Telling {
         let noticed = notices(report, edges.operator_policy.as_ref(), &self.home);
         let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
         queue(notifier, standing.news(noticed, report.at));
+    }
+
+    /// Queues what the week came to, where one is over.
+    pub(super) async fn after_week(&self, edges: &Edges, report: &PassReport) {
+        let Some(notifier) = &self.notifier else { return };
+        match week_over(edges, report, &self.home).await {
+            Ok(noticed) => queue(notifier, noticed),
+            Err(problem) => tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text),
+        }
+    }
+
+    /// Queues that a budget is used up.
+    pub(super) fn after_budget(&self, problem: &Problem, at: Timestamp) {
+        let Some(notifier) = &self.notifier else { return };
+        let mut standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        queue(notifier, standing.add(used_up(problem, at, &self.home)));
     }
 
     /// Queues that a pass failed as a whole.
@@ -156,6 +173,22 @@ mod tests {
             bodies.iter().map(|one| serde_json::from_slice(&one.body).unwrap()).collect();
         assert_eq!(bodies.len(), 2);
         assert!(bodies[0].to_string().contains("the history cannot be read"), "{}", bodies[0]);
+    }
+
+    #[tokio::test]
+    async fn a_budget_that_is_used_up_is_told_once_a_day() {
+        let server = receiver(200).await;
+        let notifier = notifier(&server, &["own"]);
+        let telling = telling(&notifier);
+        let used_up = Problem::new("E-RSN-010", "200000 tokens a day are used up", "wait for tomorrow");
+        for (hours, delivered) in [(0, 1), (1, 0), (24, 1)] {
+            let at = Timestamp::from_second(1_795_000_000 + hours * 3600).unwrap();
+            telling.after_budget(&used_up, at);
+            assert_eq!(notifier.deliver_due().await.delivered, delivered, "{hours}");
+        }
+        let first = &server.received_requests().await.unwrap()[0];
+        let body: Value = serde_json::from_slice(&first.body).unwrap();
+        assert!(body.to_string().contains("\"budget\""), "{body}");
     }
 
     #[tokio::test]

@@ -124,7 +124,7 @@ async fn look_around(edges: &Edges, samples: bool) -> bool {
         edges.sample(Timestamp::now()).await;
         return false;
     }
-    edges.is_asked(Timestamp::now()).await
+    edges.is_asked().await
 }
 
 /// Until the middle of the next step: one that comes late by some seconds is then still of its step.

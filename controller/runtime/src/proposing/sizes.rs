@@ -12,6 +12,7 @@ use kubeopt_recommend::{Demand, recommend};
 
 use super::demand::Unit;
 use super::wanted::{Governed, Ground, demand_of};
+use crate::panics::caught;
 
 /// Threads at most: what comes after is done by one.
 const THREADS_MAX: usize = 8;
@@ -33,9 +34,19 @@ pub(super) fn need(
     Ok(Needed { demand, recommendation })
 }
 
-/// Sizes units, each under its own policy; in their order.
+/// Sizes units, each under its own policy; in their order. One that cannot be sized for a fault of kubeopt's own is left with
+/// that, and the others go on.
 pub(super) fn need_each(governed: &[Governed], ground: &Ground<'_>) -> Vec<Result<Needed, NoRecommendation>> {
-    side_by_side(governed, &|governed: &Governed| need(&governed.unit, &governed.policy, ground))
+    side_by_side(governed, &|governed: &Governed| {
+        let name = || name_of(&governed.unit);
+        let needed = caught(&name, || need(&governed.unit, &governed.policy, ground));
+        needed.unwrap_or_else(|fault| Err(NoRecommendation::NotEditable(fault)))
+    })
+}
+
+/// The workload of a unit, or the first of several.
+pub(super) fn name_of(unit: &Unit) -> String {
+    unit.candidates.first().map_or_else(String::new, |first| first.workload.id.to_string())
 }
 
 /// What comes of each, in their order; on all processors.
@@ -47,9 +58,35 @@ pub(super) fn side_by_side<T: Sync, R: Send>(all: &[T], one: &(dyn Fn(&T) -> R +
     thread::scope(|scope| {
         let working: Vec<_> = all.chunks(share).map(|chunk| scope.spawn(move || part(chunk))).collect();
         let ended = working.into_iter().map(|thread| match thread.join() {
-            Ok(needed) => needed,
+            Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic),
         });
         ended.flatten().collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_panics_is_told_by_its_name_and_the_others_go_on() {
+        let all: Vec<u32> = (0..20).collect();
+        let done = side_by_side(&all, &|number| {
+            caught(&|| format!("prod/shop/deploy/api-{number}"), || match number {
+                7 => panic!("index out of {}", "bounds"),
+                _ => number * 2,
+            })
+        });
+        for (number, done) in all.iter().zip(&done) {
+            match done {
+                Ok(value) => assert_eq!(*value, number * 2),
+                Err(fault) => {
+                    assert_eq!((*number, fault.code.as_str()), (7, "E-RUN-012"));
+                    assert!(fault.text.contains("prod/shop/deploy/api-7: index out of bounds"), "{fault}");
+                }
+            }
+        }
+        assert_eq!(done.iter().filter(|done| done.is_err()).count(), 1);
+    }
 }

@@ -25,12 +25,13 @@ use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
-use super::sizes::{Needed, need, need_each, side_by_side};
+use super::sizes::{Needed, name_of, need, need_each, side_by_side};
 use super::sure::{KeptPasts, Record, state_confidence};
 use super::taken_back::freeze_of;
 use crate::located::Sites;
 use crate::orders::AllOrders;
 use crate::outlook::windows_of;
+use crate::panics::caught;
 use crate::policy_files::PolicyFiles;
 use crate::pricing::{PricesByCluster, price};
 use crate::tracing::{EntryTrace, is_of_release};
@@ -318,8 +319,14 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
         let needed = need_each(&batch, ground);
         let mut passed: Vec<(Unit, EffectivePolicy)> = Vec::new();
         for (governed, needed) in batch.into_iter().zip(needed) {
-            let all = want_needed(&governed.unit, &governed.policy, needed, &promised.borrow(), ground);
-            for (unit, became) in settle_shared(governed, all, &Settle { size: &size, patch: &patch }) {
+            let whole = governed.unit.clone();
+            let settled = caught(&|| name_of(&whole), || {
+                let all = want_needed(&governed.unit, &governed.policy, needed, &promised.borrow(), ground);
+                settle_shared(governed, all, &Settle { size: &size, patch: &patch })
+            });
+            let settled =
+                settled.unwrap_or_else(|fault| vec![(whole, Err(NoRecommendation::NotEditable(fault)))]);
+            for (unit, became) in settled {
                 match became {
                     Ok(admitted) => {
                         promised.borrow_mut().add(&admitted.recommendation, ground.facts);

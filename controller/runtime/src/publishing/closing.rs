@@ -3,9 +3,6 @@
 //!
 //! Must not decide whether a pull request is needed; that is said by whoever asks.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use kubeopt_forge::{
     ExpectedHead, Forge, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
     WantedState,
@@ -22,40 +19,37 @@ use super::publish::is_own;
 use crate::edges::Edges;
 use crate::located::Sites;
 
-/// How long the values of an open pull request stand on the base before it is taken for obsolete. Gitea says "merged" within
-/// seconds, GitLab's queue of jobs within a minute or two; people can wait for the end of a pull request that nobody needs.
-const MERGE_PATIENCE_S: i64 = 300;
-
-/// A look that lies further back says nothing of today: the values may have gone and come again.
+/// A look that lies further back says nothing of today: what it saw may have gone and come again.
 const LOOK_KEPT_S: i64 = 86_400;
 
-/// The kind of the journal's line that says since when the values of an open pull request stand on the base.
-const ON_BASE: &str = "on-base";
+/// What must have stood for a while before a pull request is closed for it. The journal remembers since when, so that a restart
+/// does not begin anew.
+pub(super) struct Stands {
+    /// The kind of the journal's line.
+    kind: &'static str,
+    /// What was seen.
+    text: &'static str,
+    /// For how long.
+    patience_s: i64,
+}
+
+/// Gitea says "merged" within seconds, GitLab's queue of jobs within a minute or two; people can wait for the end of a pull
+/// request that nobody needs.
+const ON_BASE: Stands = Stands {
+    kind: "on-base",
+    text: "all of its values are on the base, and the forge does not call it merged yet",
+    patience_s: 300,
+};
+
+/// A branch that was deleted by mistake is put back within minutes.
+pub(super) const BASE_GONE: Stands =
+    Stands { kind: "base-gone", text: "its base branch is not there", patience_s: 3600 };
 
 /// What a pull request is measured by before it is closed.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment<'a> {
     pub(crate) sites: &'a Sites,
     pub(crate) now: Timestamp,
-}
-
-/// The heads of open pull requests that were looked at, so that each is asked for once; what a restart forgets is asked
-/// for once more.
-#[derive(Debug, Default)]
-pub struct Heads(Mutex<BTreeMap<(RepositoryId, u64), String>>);
-
-impl Heads {
-    /// Whether this head was not looked at yet.
-    pub(super) fn is_news(&self, repository: &RepositoryId, pull: &PullRequest) -> bool {
-        let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heads.get(&(repository.clone(), pull.number)) != Some(&pull.head_oid)
-    }
-
-    /// This head was looked at.
-    pub(super) fn looked_at(&self, repository: &RepositoryId, pull: &PullRequest) {
-        let mut heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heads.insert((repository.clone(), pull.number), pull.head_oid.clone());
-    }
 }
 
 impl Edges {
@@ -108,27 +102,37 @@ impl Edges {
         if !stands {
             return Ok(true);
         }
-        let at_unix_s = moment.now.as_second();
+        self.has_stood(repository, pull, &ON_BASE, moment.now).await
+    }
+
+    /// Whether something that is seen now was seen before, and for as long as it takes. The first look is written down.
+    pub(super) async fn has_stood(
+        &self,
+        repository: &RepositoryId,
+        pull: &PullRequest,
+        stands: &Stands,
+        now: Timestamp,
+    ) -> Result<bool, Problem> {
+        let at_unix_s = now.as_second();
         let subject = format!("{repository} #{}", pull.number);
         let filter = EventFilter {
             since_unix_s: at_unix_s - LOOK_KEPT_S,
             subject: Some(subject.clone()),
-            kind: Some(ON_BASE.to_owned()),
+            kind: Some(stands.kind.to_owned()),
             ..EventFilter::default()
         };
         let looks = self.journal.events(&filter).await.map_err(|error| error.problem())?;
         if looks.is_empty() {
-            let text = "all of its values are on the base, and the forge does not call it merged yet";
             let look = Event {
                 pass: at_unix_s.to_string(),
                 at_unix_s,
-                kind: ON_BASE.to_owned(),
+                kind: stands.kind.to_owned(),
                 subject,
-                detail: serde_json::json!({ "text": text }),
+                detail: serde_json::json!({ "text": stands.text }),
             };
             self.journal.record(&[look]).await.map_err(|error| error.problem())?;
         }
-        Ok(looks.iter().any(|look| look.at_unix_s + MERGE_PATIENCE_S <= at_unix_s))
+        Ok(looks.iter().any(|look| look.at_unix_s + stands.patience_s <= at_unix_s))
     }
 }
 
@@ -155,7 +159,8 @@ pub(super) fn obsolete(marker: &Marker, repository: &RepositoryId, sites: &Sites
         .then(|| format!("all of its values are on `{}` already", marker.base))
 }
 
-fn is_on_base(marker: &Marker, repository: &RepositoryId, sites: &Sites) -> bool {
+/// Whether all values of a pull request stand on its base.
+pub(crate) fn is_on_base(marker: &Marker, repository: &RepositoryId, sites: &Sites) -> bool {
     let Some(trace) = sites.trace(repository, &marker.base) else { return false };
     let stands = |marked: &MarkedField| {
         let (namespace, kind, name, container) = selector(&marked.container)?;

@@ -44,6 +44,8 @@ pub struct Merge {
     pub pull: PullRequest,
     /// What it changed.
     pub marker: Marker,
+    /// When it was first seen to be merged, in seconds since the epoch; where nobody remembers that, when it last changed.
+    pub merged_unix_s: i64,
     /// Whether the cluster follows.
     pub sync: Sync,
     /// When the cluster was first seen to show all values, in seconds since the epoch; none while it does not.
@@ -267,7 +269,10 @@ fn follow_merge(
         (Sync::Synced, None) => Some(now.as_second()),
         (Sync::Waiting { .. }, _) => None,
     };
-    Merge { repository: repository.clone(), pull, marker, sync, synced_unix_s, is_news }
+    // A comment changes a pull request too.
+    let seen_unix_s = record.map(|record| record.at_unix_s);
+    let merged_unix_s = seen_unix_s.map_or(pull.updated_unix_s, |seen| seen.min(pull.updated_unix_s));
+    Merge { repository: repository.clone(), pull, marker, merged_unix_s, sync, synced_unix_s, is_news }
 }
 
 fn recorded_state(sync: Sync) -> RecordedState {
@@ -365,5 +370,5 @@ pub(crate) fn is_overdue(merge: &Merge, now: Timestamp) -> bool {
 }
 
 fn age_s(merge: &Merge, now: Timestamp) -> i64 {
-    now.as_second() - merge.pull.updated_unix_s
+    now.as_second() - merge.merged_unix_s
 }

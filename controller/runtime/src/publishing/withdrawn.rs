@@ -13,24 +13,33 @@ use crate::edges::Edges;
 use crate::orders::Orders;
 use crate::proposing::{Decided, IGNORED, Left};
 
+/// What is known of one repository.
+#[derive(Clone, Copy)]
+pub(crate) struct There<'a> {
+    pub(crate) repository: &'a RepositoryId,
+    /// kubeopt's, all states, as they were when the pass began.
+    pub(crate) pulls: &'a [PullRequest],
+    /// What people asked for.
+    pub(crate) orders: &'a Orders,
+}
+
 impl Edges {
-    /// Closes what nothing stands behind any more in one repository. `pulls` are kubeopt's, all states, as they were when
-    /// the pass began.
+    /// Closes what nothing stands behind any more in one repository, and deletes what is left over there.
     pub(crate) async fn withdraw(
         &self,
-        repository: &RepositoryId,
-        pulls: &[PullRequest],
-        orders: &Orders,
+        there: There<'_>,
         decided: &Decided,
         moment: Moment<'_>,
         merges: &mut Merges,
     ) {
+        let There { repository, pulls, orders } = there;
         let proposed: BTreeSet<&str> = decided
             .proposals
             .iter()
             .filter(|proposal| &proposal.draft.repository == repository)
             .map(|proposal| proposal.draft.branch.as_str())
             .collect();
+        merges.problems.extend(self.delete_orphans(repository, pulls, decided, moment).await.err());
         let open = pulls.iter().filter(|pull| {
             pull.state == PullRequestState::Open
                 && !proposed.contains(pull.head_branch.as_str())

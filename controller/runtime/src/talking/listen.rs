@@ -28,8 +28,10 @@ pub struct Memory(Mutex<BTreeMap<RepositoryId, Known>>);
 /// What is known of the comments of one repository.
 #[derive(Debug, Clone, Default)]
 struct Known {
-    /// From when on comments are asked for next; none before the first time.
+    /// From when on comments are asked for next; none before the first one.
     since: Option<Timestamp>,
+    /// When the oldest pull request of kubeopt's was opened, in seconds since the epoch: no comment is older.
+    begun_unix_s: i64,
     /// What kubeopt's own replies keep, by comment.
     carried: BTreeMap<CommentId, Carried>,
     /// The keys of kubeopt's own replies, by pull request.
@@ -65,7 +67,8 @@ impl Edges {
             return Ok(Said { pulls, carried: Vec::new(), open: Vec::new(), told: BTreeSet::new() });
         };
         let mut known = self.talk.of(repository);
-        read_on(forge, repository, &mut known, begun).await?;
+        known.begun_unix_s = begun;
+        read_on(forge, repository, &mut known).await?;
         known.forget_before(now.as_second() - HEARD_WITHIN_S);
         known.waiting = known.open.keys().copied().collect();
         self.talk.keep(repository, known.clone());
@@ -77,12 +80,11 @@ impl Edges {
 
     /// Whether people asked for something since the last pass, where kubeopt has pull requests. A forge that does not answer
     /// is asked again by the next pass, which tells it.
-    pub(crate) async fn is_asked(&self, now: Timestamp) -> bool {
+    pub(crate) async fn is_asked(&self) -> bool {
         for repository in self.talk.repositories() {
             let mut known = self.talk.of(&repository);
             let Ok(edge) = self.forge(&repository) else { continue };
-            let begun = known.since.unwrap_or(now).as_second();
-            if let Err(problem) = read_on(edge.forge.as_ref(), &repository, &mut known, begun).await {
+            if let Err(problem) = read_on(edge.forge.as_ref(), &repository, &mut known).await {
                 tracing::debug!(%repository, "comments were not read: {}", problem.text);
                 continue;
             }
@@ -98,14 +100,10 @@ impl Edges {
 }
 
 /// Asks for comments until there are no more.
-async fn read_on(
-    forge: &dyn Forge,
-    repository: &RepositoryId,
-    known: &mut Known,
-    begun_unix_s: i64,
-) -> Result<(), Problem> {
+async fn read_on(forge: &dyn Forge, repository: &RepositoryId, known: &mut Known) -> Result<(), Problem> {
     for _ in 0..CALLS_MAX {
-        let since = known.since.or_else(|| Timestamp::from_second(begun_unix_s).ok()).unwrap_or_default();
+        let since =
+            known.since.or_else(|| Timestamp::from_second(known.begun_unix_s).ok()).unwrap_or_default();
         let comments = forge.comments(repository, since).await.map_err(|error| error.problem())?;
         let (count, last) = (comments.len(), comments.last().map(|comment| comment.created_at));
         comments.into_iter().for_each(|comment| known.take(comment));

@@ -15,7 +15,7 @@ use crate::edges::Edges;
 use crate::located::Sites;
 use crate::orders::{AllOrders, Orders, Redo, TakeBack, TakenBack};
 use crate::proposing::Decided;
-use crate::publishing::{Merges, Moment};
+use crate::publishing::{Merges, Moment, There};
 use crate::seen::Seen;
 
 /// Comments that are answered in one pass and repository; the next pass goes on.
@@ -129,9 +129,10 @@ impl Edges {
     ) {
         for (repository, pulls) in &talk.pulls {
             if let Some(orders) = talk.orders.of(repository) {
-                self.withdraw(repository, pulls, orders, decided, moment, merges).await;
+                self.withdraw(There { repository, pulls, orders }, decided, moment, merges).await;
             }
         }
+        self.close_baseless(moment, merges).await;
     }
 
     /// Reads what people say, shows them that it was read, and takes up what they may ask for.

@@ -1,8 +1,10 @@
-//! What a merge saved, measured once seven days have passed since the new values ran, and said below its pull request.
+//! What a merge saved, measured once seven days have passed since the new values ran, and said below its pull request beside
+//! what was estimated.
 
+use kubeopt_model::cost::CapacityCost;
 use kubeopt_model::outcome::MeasuredSaving;
 use kubeopt_model::pull_request::rollback_of;
-use kubeopt_model::{Problem, Timestamp};
+use kubeopt_model::{Change, Problem, Timestamp};
 use kubeopt_recommend::measured_saving;
 use kubeopt_report::saving_text;
 
@@ -55,13 +57,21 @@ impl Edges {
             measured_saving(one, prices.and_then(|prices| prices.mean()))
         });
         let savings: Vec<MeasuredSaving> = saved.collect();
-        let text = saving_text(&self.templates, &savings).map_err(|error| error.problem())?;
+        let estimated = self.estimate_of(&merge.repository, &merge.pull).await?;
+        let text = saving_text(&self.templates, &savings, estimated).map_err(|error| error.problem())?;
         // Without kube-state-metrics nothing tells what running pods requested; there is nothing to say then.
         let Some(text) = text else { return Ok(()) };
         let forge = self.forge(&merge.repository)?.forge.as_ref();
         self.may_write()?;
         let told = forge.ensure_comment(&merge.repository, merge.pull.number, SAVING, &text).await;
-        told.map(|_| ()).map_err(|error| error.problem())
+        told.map_err(|error| error.problem())?;
+        let cost =
+            |one: &MeasuredSaving| one.monthly.map(|Change { before, after }| CapacityCost { before, after });
+        let measured = savings.iter().try_fold(CapacityCost::default(), |sum, one| {
+            let cost = cost(one)?;
+            Some(CapacityCost { before: sum.before + cost.before, after: sum.after + cost.after })
+        });
+        self.record_saved(&merge.repository, merge.pull.number, measured, now.as_second()).await
     }
 }
 

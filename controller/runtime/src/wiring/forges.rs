@@ -11,6 +11,7 @@ use kubeopt_policy::codeowners::Dialect;
 
 use super::{app_git, git};
 use crate::edges::{ForgeEdge, GitAccess};
+use crate::resting::Rested;
 
 /// Git's user name beside a token of GitHub.
 pub(super) const GITHUB_USER: &str = "x-access-token";
@@ -49,7 +50,7 @@ pub(super) fn forge_edge(config: &ForgeConfig) -> Result<ForgeEdge, Problem> {
             return Ok(local_edge(local, &config.name));
         }
     };
-    Ok(ForgeEdge { forge, host: host(url), git, code_owners })
+    Ok(ForgeEdge { forge: Box::new(Rested::of(forge)), host: host(url), git, code_owners })
 }
 
 /// The edge of a local forge.

@@ -2,7 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use async_trait::async_trait;
+use kubeopt_api::Config;
+use kubeopt_model::{ClusterFacts, Problem};
+use kubeopt_runtime::controller::{Until, run};
+use kubeopt_runtime::edges::FactsSource;
 use kubeopt_runtime::publishing::Published;
+use tokio::sync::watch;
 
 use crate::apps::{API, SITE};
 use crate::said::told;
@@ -83,4 +89,28 @@ async fn without_leave_nothing_is_closed_or_deleted_and_nothing_is_claimed() {
     assert_eq!(report.merges.closed.len(), 1);
     assert_eq!(world.branch(&API, &merged.head_branch).await, None);
     assert_eq!(world.branch(&SITE, &obsolete.head_branch).await, None);
+}
+
+/// Facts that make kubeopt stumble.
+struct Stumbling;
+
+#[async_trait]
+impl FactsSource for Stumbling {
+    async fn facts(&self) -> Result<ClusterFacts, Problem> {
+        panic!("a fact that nobody thought of")
+    }
+}
+
+#[tokio::test]
+async fn a_pass_that_panics_fails_and_says_so_and_its_process_goes_on() {
+    let world = World::of(&[API]).await;
+    let mut kubeopt = world.controller("a").await;
+    kubeopt.clusters[0].facts = Box::new(Stumbling);
+    let config = Config::parse("server: {listen: \"127.0.0.1:0\"}", "kubeopt.yaml", kubeopt_policy::PRESETS);
+    let (_stop, stopped) = watch::channel(false);
+    let fault = run(kubeopt, &config.unwrap(), Until::FirstPass, stopped).await.unwrap_err();
+    assert_eq!(fault.code, "E-RUN-012");
+    assert!(fault.text.ends_with("a pass: a fact that nobody thought of"), "{fault}");
+    world.pass(&world.controller("a").await).await;
+    world.the_open_one(&API).await;
 }

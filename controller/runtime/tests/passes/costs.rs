@@ -30,7 +30,7 @@ fn node(name: &str) -> Node {
 }
 
 /// Each app on a node of its own.
-fn show_nodes(world: &World) {
+pub(crate) fn show_nodes(world: &World) {
     let mut shown = world.shown.lock().unwrap();
     for facts in shown.values_mut() {
         let workloads = facts.workloads.clone();

@@ -148,6 +148,8 @@ pub(crate) enum Trouble {
     Fails(&'static str, ForgeError),
     /// Another forge answers all calls but the one for the repository's facts.
     Answers(Arc<dyn Forge>),
+    /// Another repository has come to its name, with this id.
+    IsAnother(&'static str),
     /// Merged pull requests are called open still, as a forge does that has moved the base and is not done.
     SaysOpen(To),
 }
@@ -176,7 +178,9 @@ impl TroubledForge {
         match self.troubles.lock().unwrap().get(repository.name.as_str()) {
             Some(Trouble::Fails(failing, error)) if *failing == call => Err(error.clone()),
             Some(Trouble::Answers(other)) => Ok(Arc::clone(other)),
-            Some(Trouble::Fails(..) | Trouble::SaysOpen(_)) | None => Ok(Arc::new(self.local.clone())),
+            Some(Trouble::Fails(..) | Trouble::SaysOpen(_) | Trouble::IsAnother(_)) | None => {
+                Ok(Arc::new(self.local.clone()))
+            }
         }
     }
 }
@@ -299,7 +303,11 @@ impl Tracking for TroubledForge {
 #[async_trait]
 impl Forge for TroubledForge {
     async fn repository(&self, repository: &RepositoryId) -> Result<RepositoryFacts, ForgeError> {
-        self.local.repository(repository).await
+        let mut facts = self.local.repository(repository).await?;
+        if let Some(Trouble::IsAnother(id)) = self.troubles.lock().unwrap().get(repository.name.as_str()) {
+            facts.id = (*id).to_owned();
+        }
+        Ok(facts)
     }
 
     async fn branch(&self, repository: &RepositoryId, name: &str) -> Result<Option<BranchHead>, ForgeError> {

@@ -30,6 +30,13 @@ impl World {
         pull
     }
 
+    /// What kubeopt said below a pull request of a cluster that does not show it.
+    async fn said_of_sync(&self, number: u64) -> Vec<String> {
+        let comments = self.forge.comments_on(&API.repository_id(), number).await.unwrap();
+        let bodies = comments.into_iter().map(|comment| comment.body);
+        bodies.filter(|body| body.contains("<!-- kubeopt:reply:not-synced -->")).collect()
+    }
+
     /// What kubeopt said below a pull request of what became of it.
     async fn outcome(&self, number: u64) -> Option<String> {
         let comments = self.forge.comments_on(&API.repository_id(), number).await.unwrap();
@@ -157,7 +164,32 @@ async fn of_a_sync_that_never_happened_nothing_is_said_but_that() {
     let pull = world.the_open_one(&API).await;
     world.forge.merge(&API.repository_id(), pull.number, "alice").await.unwrap();
     world.pass(&kubeopt).await;
-    world.advance(2 * DAY_S);
+    world.advance(HOUR_S / 2);
+    world.pass(&kubeopt).await;
+    assert_eq!(world.said_of_sync(pull.number).await, Vec::<String>::new());
+    world.advance(2 * HOUR_S);
     told(&world.pass(&kubeopt).await, "E-RUN-005");
+    let said = world.said_of_sync(pull.number).await;
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("Merged 2 hours ago, and the cluster shows 0 of 2 values."), "{}", said[0]);
+    for name in ["a", "b"] {
+        world.advance(DAY_S);
+        told(&world.pass(&world.controller(name).await).await, "E-RUN-005");
+    }
+    assert_eq!(world.said_of_sync(pull.number).await, said, "once, whoever goes on");
     assert_eq!(world.outcome(pull.number).await, None);
+}
+
+#[tokio::test]
+async fn values_that_somebody_changed_on_the_base_are_not_missed_in_the_cluster() {
+    let world = World::of(&[API, WEB]).await;
+    let kubeopt = world.controller("a").await;
+    world.pass(&kubeopt).await;
+    let pull = world.the_open_one(&API).await;
+    world.forge.merge(&API.repository_id(), pull.number, "alice").await.unwrap();
+    world.pass(&kubeopt).await;
+    world.commit(API.repository, &API.path(), &API.manifest(("350m", "700Mi"))).await;
+    world.advance(2 * HOUR_S);
+    world.pass(&kubeopt).await;
+    assert_eq!(world.said_of_sync(pull.number).await, Vec::<String>::new());
 }
