@@ -4,6 +4,7 @@
 //! Each figure is of a process of its own, so that its memory is its own: the bench starts itself again.
 
 mod history;
+mod sure;
 mod world;
 
 use std::path::Path;
@@ -96,7 +97,9 @@ async fn passes(folder: &Path, load: &Load) -> Value {
     let appended = begun.elapsed().as_secs_f64();
     let (again, later) = pass(&edges, hour_later).await;
     assert_eq!(rows.len(), again.len(), "the same containers are told of");
+    let sure = sure::microseconds(&edges, load.containers).await;
     json!({
+        "microsecondsPerContainer": sure,
         "rows": rows.len(), "recommended": rows.iter().filter(|row| row.1).count(), "priced": rows.iter().filter(|row| row.2).count(),
         "seconds": seconds, "appendSeconds": appended, "incrementalSeconds": appended + later, "firstPeakBytes": peak,
     })

@@ -31,7 +31,7 @@ pub(crate) fn days(points: &[(i64, f64)], from_unix_s: i64, sketches: Sketches) 
             chunk.iter().for_each(|(_, value)| sketch.add(*value, 1));
         }
         let max = chunk.iter().map(|(_, value)| *value).fold(0.0, f64::max);
-        DayUsage { at_unix_s, sketch, max }
+        DayUsage { at_unix_s, sketch, max, coverage: Default::default(), partial: false }
     };
     points.chunk_by(|(a, _), (b, _)| day(*a) == day(*b)).map(of_day).collect()
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::trace::{ResourceTrace, UsageTrace};
 use kubeopt_model::usage::DayUsage;
-use kubeopt_strategies::{Fleet, Given, History, Series, Strategy};
+use kubeopt_strategies::{Fleet, Given, History, Series, Strategy, Then};
 
-use crate::days::{Sketches, days, hours};
+use crate::days::{DAY_S, Sketches, days, hours};
 use crate::week::{Week, provisioned_weekly, weeks};
 
 /// A value that moves by more than this, in relation to the one before, is a change.
@@ -96,6 +96,40 @@ impl<'a> Prepared<'a> {
             most: most(trace, from),
             fleet,
         })
+    }
+
+    /// Every start of a day after the first, with what was known around the container.
+    pub(crate) fn mornings(&self) -> Vec<Then> {
+        let Some(from) = self.trace.starts_unix_s() else { return Vec::new() };
+        let ends = [&self.trace.cpu, &self.trace.memory].into_iter().filter_map(|it| it.points.last());
+        let last = ends.map(|(at, _)| *at).max().unwrap_or(from);
+        let morning = |at: i64| {
+            let began = self.most.partition_point(|(since, _)| *since <= at);
+            let most = began.checked_sub(1).and_then(|place| self.most.get(place)).map(|(_, most)| *most);
+            Then { at_unix_s: at, most: most.unwrap_or_default(), fleet: self.fleet }
+        };
+        (from + DAY_S..=last).step_by(DAY_S as usize).map(morning).collect()
+    }
+
+    /// All of it, for rules that are asked for many moments at once.
+    pub(crate) fn whole_history(&self) -> History<'_> {
+        History {
+            cpu: Series { days: &self.cpu_days, hours: &self.cpu_hours, points: &[] },
+            memory: Series { days: &self.memory_days, ..Series::default() },
+            weeks_from_unix_s: self.trace.starts_unix_s(),
+            fleet: self.fleet,
+            ..History::default()
+        }
+    }
+
+    /// The weeks of CPU and of memory.
+    pub(crate) fn weeks(&self) -> (&[Week], &[Week]) {
+        (&self.cpu_weeks, &self.memory_weeks)
+    }
+
+    /// CPU and memory.
+    pub(crate) fn traces(&self) -> [&ResourceTrace; 2] {
+        [&self.trace.cpu, &self.trace.memory]
     }
 
     /// What the rule would have done. Kills cost a second pass.

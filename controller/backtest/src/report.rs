@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::contender::Role;
 use crate::dominance::{AtEqualRisk, Dominance, at_equal_risk, dominances};
 use crate::figures::{Figures, figures};
+use crate::reliability::{Reliability, Stated};
 use crate::replay::{Replayed, Sums};
 use crate::run::Plan;
 use crate::split::Part;
@@ -34,6 +35,8 @@ pub struct Report {
     pub dominances: Vec<Dominance>,
     /// What kubeopt saves where it exceeds no more than a peer.
     pub at_equal_risk: Vec<AtEqualRisk>,
+    /// What kubeopt's rule would have stated before each week, and how many of the weeks held.
+    pub reliability: Reliability,
     /// What there is to know of the traces, one sentence each; the one who read them tells it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -70,15 +73,20 @@ impl Row {
 
 impl Report {
     /// `traces` holds, for each trace of the part, what each rule did; none for one that is too short.
-    pub(crate) fn of(plan: &Plan, traces: impl Iterator<Item = Option<Vec<Replayed>>>) -> Self {
+    pub(crate) fn of(
+        plan: &Plan,
+        traces: impl Iterator<Item = Option<(Vec<Replayed>, Vec<Stated>)>>,
+    ) -> Self {
         let (mut columns, mut counted, mut too_short) = (vec![Vec::new(); plan.contenders.len()], 0, 0);
         let (mut cpu_weeks, mut memory_weeks, mut cpu_samples) = (0, 0, 0);
+        let mut stated: Vec<Stated> = Vec::new();
         for replayed in traces {
-            let Some(replayed) = replayed else {
+            let Some((replayed, of_trace)) = replayed else {
                 too_short += 1;
                 continue;
             };
             counted += 1;
+            stated.extend(of_trace);
             if let Some(first) = replayed.first() {
                 cpu_weeks += first.cpu_weeks;
                 cpu_samples += first.cpu.of as u64;
@@ -106,6 +114,7 @@ impl Report {
             at_equal_risk: at_equal_risk(&rows, &curve),
             rows,
             curve,
+            reliability: Reliability::of(stated.iter()),
             notes: Vec::new(),
         }
     }

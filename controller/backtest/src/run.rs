@@ -8,6 +8,7 @@ use kubeopt_model::trace::UsageTrace;
 use kubeopt_strategies::Fleet;
 
 use crate::contender::{Contender, Role};
+use crate::reliability::Stated;
 use crate::replay::{Kills, Prepared, Replayed};
 use crate::report::Report;
 use crate::split::Part;
@@ -25,8 +26,8 @@ pub struct Plan {
     pub threads: NonZeroUsize,
 }
 
-/// A trace and what each rule did on it; none for a trace that is too short.
-type Done = (usize, Option<Vec<Replayed>>);
+/// A trace, what each rule did on it, and what kubeopt's would have stated; none for a trace that is too short.
+type Done = (usize, Option<(Vec<Replayed>, Vec<Stated>)>);
 
 /// Goes through the traces. `step` is called on the calling thread for each trace that was handed out.
 ///
@@ -83,7 +84,7 @@ fn worker(plan: &Plan, work: &Mutex<Receiver<(usize, UsageTrace)>>) -> Vec<Done>
                 let kills = if contender.role == Role::Curve { Kills::Unanswered } else { Kills::Answered };
                 prepared.replay(contender.strategy.as_ref(), kills)
             };
-            plan.contenders.iter().map(replay).collect()
+            (plan.contenders.iter().map(replay).collect(), prepared.stated())
         };
         done.push((number, prepared.map(replay)));
     }

@@ -6,6 +6,7 @@ use kubeopt_model::Resource;
 
 use crate::dominance::{AtEqualRisk, Dominance};
 use crate::figures::Figure;
+use crate::reliability::HEADERS_RELIABILITY;
 use crate::report::{Report, Row};
 
 /// The columns of [`Row::cells`].
@@ -96,6 +97,8 @@ impl Report {
             text.push_str("\nWhat kubeopt saves at the price at which it is exceeded no more often than another rule:\n\n");
             table(&mut text, &HEADERS_AT_EQUAL_RISK, at_equal_risk.into_iter().map(Vec::from));
         }
+        text.push_str("\nOf the weeks before which kubeopt's own rule stated so much confidence (docs/confidence.md), those that held as a whole:\n\n");
+        table(&mut text, &HEADERS_RELIABILITY, self.reliability.cells().into_iter().map(Vec::from));
         text
     }
 }

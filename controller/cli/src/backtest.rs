@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::backtest::{
-    BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, backtest_live, backtest_sizing,
-    check_plot_name, write_plot,
+    BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Report, backtest_live,
+    backtest_sizing, check_plot_name, write_plot,
 };
 use kubeopt_runtime::wiring::Keep;
 
@@ -103,5 +103,10 @@ fn table(report: &Report) -> String {
         );
         text.push_str(&format!("{}\n", trimmed(&prices)));
     }
+    let mut reliability = plain();
+    reliability.set_header(HEADERS_RELIABILITY.map(str::to_uppercase));
+    reliability.add_rows(report.reliability.cells());
+    text.push_str("\nweeks that held as a whole, by the confidence that kubeopt's own rule stated before\n");
+    text.push_str(&format!("{}\n", trimmed(&reliability)));
     text
 }

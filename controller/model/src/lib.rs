@@ -6,6 +6,7 @@
 pub mod binding;
 pub mod change;
 pub mod cluster;
+pub mod confidence;
 pub mod cost;
 pub mod edit;
 pub mod explanation;
@@ -32,6 +33,7 @@ pub mod workload;
 pub use binding::{Binding, ForgeName, SourceMapping};
 pub use change::Change;
 pub use cluster::ClusterFacts;
+pub use confidence::StatedConfidence;
 pub use cost::{CapacityCost, Money, Prices};
 pub use edit::{ChangedField, EditedFile, FieldEdit, FileSet, Verification};
 pub use explanation::{Confidence, Explanation, RiskCode, RiskNote, WordedBy};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
+use crate::confidence::StatedConfidence;
 use crate::cost::CapacityCost;
 use crate::load::TimedRequest;
 use crate::names::ContainerName;
@@ -167,6 +168,9 @@ pub struct Member {
     /// The terms of values that were chosen by an explicit cost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<CostTerms>,
+    /// What the rule achieved on past days, for the less sure of the resources that change; none where too few days tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<StatedConfidence>,
 }
 
 /// What a value costs: what it reserves, and the price of what may exceed it.
@@ -362,6 +366,13 @@ impl Recommendation {
             && self.patches.is_empty()
     }
 
+    /// The least sure of its members; none as soon as one is unknown.
+    pub fn confidence(&self) -> Option<StatedConfidence> {
+        let mut members = self.members.iter().map(|member| member.confidence);
+        let first = members.next()??;
+        members.try_fold(first, |least, next| Some(least.least(next?)))
+    }
+
     /// The sum over its members; none as soon as one is unknown.
     pub fn cost(&self) -> Option<CapacityCost> {
         self.members.iter().try_fold(CapacityCost::default(), |sum, member| {
@@ -369,4 +380,11 @@ impl Recommendation {
             Some(CapacityCost { before: sum.before + cost.before, after: sum.after + cost.after })
         })
     }
+}
+
+/// The lower bound of the least sure of all values that are proposed together, 0 to 1; none without any, or as soon as one
+/// is unknown.
+pub fn least_confidence(recommendations: &[Recommendation]) -> Option<f64> {
+    let bounds = recommendations.iter().map(|one| Some(one.confidence()?.lower_bound));
+    bounds.reduce(|least, next| Some(least?.min(next?))).flatten()
 }

@@ -167,6 +167,12 @@ pub struct DayUsage {
     pub sketch: Sketch,
     /// The exact highest sample, in millicores or bytes.
     pub max: f64,
+    /// Samples there and expected: of a pod from its first sight to its last, what is missing between two days included.
+    #[serde(default)]
+    pub coverage: Coverage,
+    /// Some hour of it was not read, or read incompletely.
+    #[serde(default)]
+    pub partial: bool,
 }
 
 /// Usage of one resource of one container over a window, all pods together.

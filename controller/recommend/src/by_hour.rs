@@ -104,8 +104,13 @@ fn of_hours(hours: &HourSeries, whole: &ResourceUsage) -> Option<ResourceUsage> 
     let mut sketch = Sketch::default();
     for hour in hours.iter() {
         let at_unix_s = hour.at_unix_s.div_euclid(86_400) * 86_400;
-        let day =
-            days.entry(at_unix_s).or_insert(DayUsage { at_unix_s, sketch: Sketch::default(), max: 0.0 });
+        let day = days.entry(at_unix_s).or_insert(DayUsage {
+            at_unix_s,
+            sketch: Sketch::default(),
+            max: 0.0,
+            coverage: Default::default(),
+            partial: false,
+        });
         for (value, count) in [(hour.median, AT_MEDIAN), (hour.p95, AT_P95), (hour.max, AT_MAX)] {
             day.sketch.add(value, count);
             sketch.add(value, count);

@@ -2,7 +2,7 @@
 
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::outcome::Lesson;
-use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries};
+use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries, OomKill};
 use kubeopt_model::{
     Container, ContainerId, ContainerUsage, Problem, Resource, Resources, ScaleTarget, Workload,
 };
@@ -20,11 +20,14 @@ pub struct EarlierDays {
     pub memory: Vec<DayUsage>,
     /// CPU by hour, oldest first.
     pub cpu_hours: HourSeries,
+    /// OOM kills, oldest first. They bound nothing; a day of one was no day on which a value held.
+    pub oom_kills: Vec<OomKill>,
 }
 
 impl EarlierDays {
     /// Takes an earlier usage over, as far as it ends before this moment; usages come oldest first.
     pub fn add(&mut self, usage: ContainerUsage, before_unix_s: i64) {
+        self.oom_kills.extend(usage.oom_kills.iter().filter(|kill| kill.at_unix_s < before_unix_s).cloned());
         let days = |used: Option<kubeopt_model::usage::ResourceUsage>| {
             used.into_iter().flat_map(|used| used.days).filter(|day| day.at_unix_s < before_unix_s)
         };

@@ -21,27 +21,33 @@ pub fn fleet_of<'a>(containers: impl IntoIterator<Item = (&'a ContainerUsage, u3
         cpu.add(usage.cpu.as_ref().map(|cpu| cpu.max), replicas);
         memory.add(usage.memory.as_ref().map(|memory| memory.max), replicas);
     }
+    fleet_from(&cpu, &memory)
+}
+
+/// From the means of the highest samples.
+pub(crate) fn fleet_from(cpu: &Mean, memory: &Mean) -> Option<Fleet> {
     Some(Fleet {
         cpu_request: cpu.value()? * CPU_REQUEST_TO_HIGHEST,
         memory_request: memory.value()? * MEMORY_REQUEST_TO_HIGHEST,
     })
 }
 
-#[derive(Default)]
-struct Mean {
+/// A mean over replicas.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mean {
     sum: f64,
     count: f64,
 }
 
 impl Mean {
-    fn add(&mut self, highest: Option<f64>, times: u32) {
+    pub(crate) fn add(&mut self, highest: Option<f64>, times: u32) {
         if let Some(highest) = highest.filter(|highest| highest.is_finite()) {
             self.sum += highest * f64::from(times);
             self.count += f64::from(times);
         }
     }
 
-    fn value(&self) -> Option<f64> {
+    fn value(self) -> Option<f64> {
         (self.sum > 0.0).then(|| self.sum / self.count)
     }
 }

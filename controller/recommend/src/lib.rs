@@ -5,6 +5,7 @@
 
 mod aftermath;
 mod by_hour;
+mod confidence;
 mod evidence;
 mod fleet;
 mod given;
@@ -19,6 +20,10 @@ pub use aftermath::{
     ERROR_MAX, FREEZE_DAYS, LESSON_DAYS, blamed_fields, bound_from, measured_saving, settle_outcome,
 };
 pub use by_hour::{tell_hours, timed_requests};
+pub use confidence::{
+    DayCount, OWN_DAYS_MIN, PastCounts, PastDay, PastDays, PastFleets, Pool, confidence_of, lower_bound,
+    past_days, past_key, state,
+};
 pub use evidence::{EarlierDays, Evidence};
 pub use fleet::fleet_of;
 pub use given::GivenValue;

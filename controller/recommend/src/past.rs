@@ -1,16 +1,16 @@
 //! What is known of a container, as strategies are told it. Knows no rule.
 
 use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
-use kubeopt_model::usage::{DayUsage, HourPoint, ResourceUsage};
+use kubeopt_model::usage::{DayUsage, HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, ContainerUsage, Field, Resource};
-use kubeopt_strategies::{Given, History, Series};
+use kubeopt_strategies::{Chosen, Given, History, Series};
 
 use crate::evidence::{EarlierDays, Evidence};
 use crate::rules::{is_throttled, java_heap, oom_kill};
 
 /// The same weeks are seen every day if they are counted from a moment that does not move.
-const WEEKS_FROM_UNIX_S: i64 = 0;
+pub(crate) const WEEKS_FROM_UNIX_S: i64 = 0;
 
 /// The parts of a history that are made for it; the days stay where they are.
 #[derive(Debug, Clone, Default)]
@@ -20,27 +20,47 @@ pub(crate) struct Past {
     cpu_hours: Vec<(i64, f64)>,
     oom_kills: Vec<(i64, f64)>,
     most: Given,
+    /// What the explicit costs gave, where that is known already.
+    given_then: Option<GivenThen>,
+}
+
+/// What the explicit costs gave at a past moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct GivenThen {
+    pub(crate) cpu: Option<Chosen>,
+    pub(crate) memory: Option<Chosen>,
+}
+
+impl GivenThen {
+    pub(crate) fn of(&self, resource: Resource) -> Option<Chosen> {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
+        }
+    }
 }
 
 impl Past {
     pub(crate) fn of(evidence: &Evidence, policy: &EffectivePolicy) -> Self {
         let Some(usage) = &evidence.usage else { return Self::default() };
-        let limit_now = evidence.container.resources.limits.memory;
-        let killed = usage.oom_kills.iter();
-        let at_limit = killed.filter_map(|kill| Some((kill.at_unix_s, kill.limit.or(limit_now)?.0 as f64)));
         Self {
             days: evidence.earlier.as_ref().map(|earlier| all_days(earlier, usage)),
-            cpu_hours: earlier_hours(evidence).chain(usage.cpu_hours.iter()).map(median).collect(),
-            oom_kills: at_limit.collect(),
-            most: Given {
-                // A limit that throttles or kills is raised, so that it bounds nothing.
-                cpu_limit: limit_that_stays(evidence, policy, Resource::Cpu)
-                    .filter(|_| !is_throttled(evidence)),
-                memory_limit: limit_that_stays(evidence, policy, Resource::Memory)
-                    .filter(|_| oom_kill::that_count(usage).is_empty()),
-                ..Given::default()
-            },
+            cpu_hours: cpu_hours(evidence),
+            oom_kills: at_limit(evidence, &usage.oom_kills),
+            most: most(evidence, policy, &usage.oom_kills, usage.window.to_unix_s),
+            given_then: None,
         }
+    }
+
+    /// As it was at the end of a past window, where what the explicit costs gave then is known.
+    pub(crate) fn then(evidence: &Evidence, most: Given, given_then: GivenThen) -> Self {
+        let kills = evidence.usage.as_ref().map_or(&[][..], |usage| &usage.oom_kills);
+        Self { oom_kills: at_limit(evidence, kills), most, given_then: Some(given_then), ..Self::default() }
+    }
+
+    /// What the explicit costs gave, where it was asked for before.
+    pub(crate) fn given_then(&self) -> Option<&GivenThen> {
+        self.given_then.as_ref()
     }
 
     /// The history up to the end of the window; none without usage.
@@ -64,6 +84,35 @@ impl Past {
             fleet: evidence.fleet,
         })
     }
+}
+
+/// What the container cannot exceed at a moment, after these kills: a limit that throttles or kills is raised, so that it
+/// bounds nothing.
+pub(crate) fn most(
+    evidence: &Evidence,
+    policy: &EffectivePolicy,
+    kills: &[OomKill],
+    at_unix_s: i64,
+) -> Given {
+    Given {
+        cpu_limit: limit_that_stays(evidence, policy, Resource::Cpu).filter(|_| !is_throttled(evidence)),
+        memory_limit: limit_that_stays(evidence, policy, Resource::Memory)
+            .filter(|_| oom_kill::counting(kills, at_unix_s).is_empty()),
+        ..Given::default()
+    }
+}
+
+/// When each kill was, and what the container had then.
+fn at_limit(evidence: &Evidence, kills: &[OomKill]) -> Vec<(i64, f64)> {
+    let limit_now = evidence.container.resources.limits.memory;
+    let killed = kills.iter();
+    killed.filter_map(|kill| Some((kill.at_unix_s, kill.limit.or(limit_now)?.0 as f64))).collect()
+}
+
+/// All hours of CPU, as (start, median).
+pub(crate) fn cpu_hours(evidence: &Evidence) -> Vec<(i64, f64)> {
+    let own = evidence.usage.iter().flat_map(|usage| usage.cpu_hours.iter());
+    earlier_hours(evidence).chain(own).map(median).collect()
 }
 
 fn earlier_hours(evidence: &Evidence) -> impl Iterator<Item = HourPoint> {

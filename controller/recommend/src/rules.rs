@@ -1,7 +1,7 @@
 //! The registry of rules: one file each, one line here. They run in this order; a later rule sees what was said so far.
 
 mod cost_terms;
-mod cpu_cost;
+pub(crate) mod cpu_cost;
 mod cpu_quantile;
 mod floor;
 mod gpu;
@@ -10,7 +10,7 @@ mod history;
 pub(crate) mod java_heap;
 mod lesson;
 mod limits;
-mod memory_cost;
+pub(crate) mod memory_cost;
 mod memory_max;
 mod nodes_alike;
 pub(crate) mod oom_kill;

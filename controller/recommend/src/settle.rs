@@ -214,7 +214,8 @@ fn members(demand: &Demand, values: &Values, sizings: &[Sizing]) -> Vec<Member> 
             let replicas = evidence.workload.replicas;
             // What it costs is told by the prices of the nodes, which only the caller knows.
             let (cost, timed, terms) = (None, Vec::new(), sizings[index].terms.clone());
-            Some(Member { container: evidence.id(), replicas, resources, usage, cost, timed, terms })
+            let (container, confidence) = (evidence.id(), None);
+            Some(Member { container, replicas, resources, usage, cost, timed, terms, confidence })
         })
         .collect();
     members.sort_by(|a, b| a.container.cmp(&b.container));

@@ -4,7 +4,7 @@ use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
 use kubeopt_model::recommendation::{CostTerms, Effect};
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resource, Resources};
-use kubeopt_strategies::History;
+use kubeopt_strategies::{Chosen, History};
 
 use crate::evidence::Evidence;
 use crate::given::give;
@@ -48,6 +48,19 @@ impl Draft {
     /// The history as strategies are told it, made once for all rules; none without usage.
     pub(crate) fn history<'a>(&'a self, evidence: &'a Evidence) -> Option<History<'a>> {
         self.past.history(evidence)
+    }
+
+    /// What an explicit cost gives: now, or where a past day is asked for, what it gave then.
+    pub(crate) fn chosen(
+        &self,
+        resource: Resource,
+        evidence: &Evidence,
+        give: impl FnOnce(&History<'_>) -> Option<Chosen>,
+    ) -> Option<Chosen> {
+        match self.past.given_then() {
+            Some(given) => given.of(resource),
+            None => self.history(evidence).and_then(|history| give(&history)),
+        }
     }
 
     /// The value as it is wanted so far; none where nothing speaks of the field and nothing is set.
@@ -126,6 +139,11 @@ impl Draft {
 /// Sizes one container by all rules, rounded up to readable quantities. Limits that nothing sets stay unset; a request
 /// that nothing sets gets a value, unless a limit stands for it that follows the usage itself.
 pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
+    size_with(evidence, policy, Past::of(evidence, policy))
+}
+
+/// The same, with what strategies are told.
+pub(crate) fn size_with(evidence: &Evidence, policy: &EffectivePolicy, past: Past) -> Sizing {
     let now = evidence.container.resources;
     let sizing = Sizing {
         resources: now,
@@ -135,7 +153,7 @@ pub fn size(evidence: &Evidence, policy: &EffectivePolicy) -> Sizing {
         cures_oom: false,
         terms: Vec::new(),
     };
-    let mut draft = Draft { past: Past::of(evidence, policy), wanted: Resources::default(), sizing };
+    let mut draft = Draft { past, wanted: Resources::default(), sizing };
     for rule in RULES {
         for say in (rule.speak)(evidence, policy, &draft) {
             draft.apply(rule.name, say);

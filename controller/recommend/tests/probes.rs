@@ -36,7 +36,13 @@ fn used(shape: Shape<'_>, from_s: i64) -> ResourceUsage {
     for at in (from_s..NOW_S).step_by(STEP_S as usize) {
         let day_start = at - at.rem_euclid(DAY_S);
         if all.days.last().is_none_or(|day| day.at_unix_s != day_start) {
-            all.days.push(DayUsage { at_unix_s: day_start, sketch: Sketch::default(), max: 0.0 });
+            all.days.push(DayUsage {
+                at_unix_s: day_start,
+                sketch: Sketch::default(),
+                max: 0.0,
+                coverage: Default::default(),
+                partial: false,
+            });
         }
         for value in shape(at) {
             all.sketch.add(value, 1);

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 
 use kubeopt_model::pull_request::{Marker, rollback_of};
 use kubeopt_model::quantity::Field;
-use kubeopt_model::recommendation::{Member, Recommendation};
+use kubeopt_model::recommendation::{Member, Recommendation, SET_BY_HAND};
 use kubeopt_model::{Change, Resources, Verification};
 use serde::Serialize;
 
 use crate::cost::CostView;
-use crate::details::evidence_short;
 use crate::figures;
 use crate::marker::hidden_text;
 use crate::pull_request::PullRequestInput;
@@ -66,7 +65,7 @@ struct RowView {
     memory_request: String,
     memory_limit: String,
     delta: String,
-    evidence: String,
+    confidence: String,
     risk: String,
 }
 
@@ -145,17 +144,18 @@ fn takes_back(input: &PullRequestInput<'_>) -> Option<TakesBackView> {
 
 pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &Marker) -> BodyView {
     let members = || input.recommendations.iter().flat_map(|recommendation| &recommendation.members);
-    let rows = input
-        .recommendations
-        .iter()
-        .flat_map(|recommendation| recommendation.members.iter().map(|member| row(recommendation, member)));
+    let takes_back = takes_back(input);
+    let is_taken_back = takes_back.is_some();
+    let rows = input.recommendations.iter().flat_map(|recommendation| {
+        recommendation.members.iter().map(move |member| row(recommendation, member, is_taken_back))
+    });
     let (unproven, proven): (Vec<_>, Vec<_>) =
         input.verifications.iter().partition(|proof| proof.by.not_rendered().is_some());
     // What is not proven comes first: of a long list the end is left out.
     let proofs = unproven.into_iter().chain(proven).map(proof);
     BodyView {
         label: input.label.to_owned(),
-        takes_back: takes_back(input),
+        takes_back,
         cluster: input.cluster.to_string(),
         days: days_seen(input),
         containers: figures::counted(members().count(), "container"),
@@ -197,7 +197,7 @@ pub(crate) fn days_seen(input: &PullRequestInput<'_>) -> String {
     figures::days(longest)
 }
 
-fn row(recommendation: &Recommendation, member: &Member) -> RowView {
+fn row(recommendation: &Recommendation, member: &Member, takes_back: bool) -> RowView {
     let cell = |field| change_cell(&member.resources, field);
     RowView {
         workload: member.container.workload.short(),
@@ -208,8 +208,18 @@ fn row(recommendation: &Recommendation, member: &Member) -> RowView {
         memory_request: cell(Field::MEMORY_REQUEST),
         memory_limit: cell(Field::MEMORY_LIMIT),
         delta: member.cost.map_or("unknown".to_owned(), |cost| figures::dollars(cost.delta().to_cents())),
-        evidence: evidence_short(&member.usage),
+        confidence: confidence_cell(recommendation, member, takes_back),
         risk: if recommendation.cures_oom { "fixes OOM".to_owned() } else { recommendation.risk.to_string() },
+    }
+}
+
+/// `0.93 (n=41)`; what no rule gave has none, and of a rule that was asked for too few days none is known.
+fn confidence_cell(recommendation: &Recommendation, member: &Member, takes_back: bool) -> String {
+    let by_hand = || recommendation.reasons.iter().any(|reason| reason.rule == SET_BY_HAND);
+    match &member.confidence {
+        Some(stated) => stated.with_n(),
+        None if takes_back || by_hand() => "-".to_owned(),
+        None => "too few days".to_owned(),
     }
 }
 

@@ -7,7 +7,7 @@ use kubeopt_model::recommendation::{
     Member, Recommendation, SiteAddition, SiteChange, SitePatch, SiteRemoval,
 };
 use kubeopt_model::usage::ResourceUsage;
-use kubeopt_model::{Amount, ContainerUsage, Coverage, TargetChange};
+use kubeopt_model::{Amount, ContainerUsage, Coverage, StatedConfidence, TargetChange};
 use serde::Serialize;
 
 use crate::by_hour::ByHourView;
@@ -87,17 +87,6 @@ pub(crate) fn details(
             Ok(templates.render("pull-request/details.md.tera", &view)?.trim().to_owned())
         })
         .collect()
-}
-
-/// `n=48,384, 28 d, 99 %`: samples, history and coverage of the resource that is covered worse.
-pub(crate) fn evidence_short(usage: &ContainerUsage) -> String {
-    match worst_coverage(usage) {
-        Some(coverage) => {
-            let days = figures::days(usage.seen.days());
-            format!("n={}, {days} d, {coverage}", figures::count(coverage.have))
-        }
-        None => "no samples".to_owned(),
-    }
 }
 
 /// The lower coverage of the two resources; none without a sample.
@@ -237,10 +226,22 @@ fn evidence(member: &Member, name_it: bool) -> Vec<String> {
         };
         sentences.push(format!("Memory{whose}: {}; {kills}", of_resource(usage, Resource::Memory, memory)));
     }
+    sentences.extend(member.confidence.map(|stated| sure(&stated, &whose)));
     if let Some(why) = &usage.partial {
         sentences.push(format!("The window{whose} is partial ({why}): nothing is lowered on it"));
     }
     sentences
+}
+
+/// `Confidence 0.93, 41 of 41 days: ...`
+fn sure(stated: &StatedConfidence, whose: &str) -> String {
+    let few = if stated.pooled_workloads.is_some() { ", as its own days are too few" } else { "" };
+    format!(
+        "Confidence{whose} {stated}{few}: so often a value of the same rule, made from what lay before the day, held on it \
+         ({}); {:.2} is the lower bound at 95 %",
+        figures::named(stated.resource),
+        stated.lower_bound
+    )
 }
 
 /// `highest 410m (2026-11-12 10:00 UTC), p99 300m, p95 240m, median 120m over 28 days; 48,384 samples of 6 pods, 99 % of the expected`

@@ -112,6 +112,14 @@ pub fn capacity(amount: Amount) -> String {
     }
 }
 
+/// `CPU`, `memory`
+pub fn named(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Cpu => "CPU",
+        Resource::Memory => "memory",
+    }
+}
+
 /// Days, without a fraction where it says nothing: `28`, `9.5`, `0.3`.
 pub fn days(days: f64) -> String {
     if days >= 10.0 || (days - days.round()).abs() < 0.05 {

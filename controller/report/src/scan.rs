@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use kubeopt_model::cost::{BillDelta, Money, Prices};
 use kubeopt_model::quantity::Field;
 use kubeopt_model::recommendation::{Member, Reason, Recommendation, Risk};
-use kubeopt_model::{Change, Container, ContainerId, ContainerUsage, NoRecommendation, Resources, Workload};
+use kubeopt_model::{
+    Change, Container, ContainerId, ContainerUsage, NoRecommendation, Resources, StatedConfidence, Workload,
+};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
@@ -15,9 +17,9 @@ use crate::figures;
 
 /// Column heads of [`ScanRow::cells`].
 pub const SCAN_HEADERS: [&str; 8] =
-    ["WORKLOAD", "CONTAINER", "CPU REQ", "MEMORY REQ", "LIMITS", "EVIDENCE", "Δ $/MONTH", "WHY"];
+    ["WORKLOAD", "CONTAINER", "CPU REQ", "MEMORY REQ", "LIMITS", "CONF", "Δ $/MONTH", "WHY"];
 /// Column heads of [`ScanRow::wide_cells`], which stand before those of the narrow table.
-pub const SCAN_HEADERS_WIDE: [&str; 2] = ["NAMESPACE", "RISK"];
+pub const SCAN_HEADERS_WIDE: [&str; 3] = ["NAMESPACE", "RISK", "EVIDENCE"];
 
 /// A scan with what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -129,6 +131,8 @@ pub struct ScanRow {
     pub memory_limit: Change<Option<String>>,
     /// Samples, history and coverage; none where no usage was looked at.
     pub evidence: Option<ScanEvidence>,
+    /// What the rule achieved on past days; none where nothing changes, or too few days tell.
+    pub confidence: Option<StatedConfidence>,
     /// US dollars a month for what is requested today; none where unknown.
     pub monthly_usd: Option<Decimal>,
     /// US dollars a month that the change adds, to the cent; none where unknown.
@@ -152,6 +156,7 @@ impl ScanRow {
             replicas: member.replicas,
             verdict: ScanVerdict::Change,
             evidence: evidence(&member.usage),
+            confidence: member.confidence,
             monthly_usd: member.cost.map(|cost| cents(cost.before)),
             monthly_delta_usd: member.cost.map(|cost| cents(cost.delta())),
             risk: Some(risk),
@@ -192,6 +197,7 @@ impl ScanRow {
             memory_request: text(Field::MEMORY_REQUEST),
             memory_limit: text(Field::MEMORY_LIMIT),
             evidence: None,
+            confidence: None,
             monthly_usd: None,
             monthly_delta_usd: None,
             risk: None,
@@ -207,14 +213,7 @@ impl ScanRow {
             self.request_cell(&self.cpu_request),
             self.request_cell(&self.memory_request),
             self.limits_cell(),
-            self.evidence.as_ref().map_or("-".to_owned(), |evidence| {
-                format!(
-                    "n={}, {} d, {:.0} %",
-                    figures::count(evidence.samples),
-                    figures::days(evidence.days),
-                    evidence.coverage * 100.0
-                )
-            }),
+            self.confidence_cell(),
             self.monthly_delta_usd
                 .map_or("-".to_owned(), |usd| figures::dollars(Money(usd)).replace('$', "")),
             self.why.clone(),
@@ -224,7 +223,28 @@ impl ScanRow {
     /// The cells below [`SCAN_HEADERS_WIDE`], then those of the narrow table.
     pub fn wide_cells(&self) -> Vec<String> {
         let risk = self.risk.map_or("-".to_owned(), |risk| risk.to_string());
-        [self.namespace.clone(), risk].into_iter().chain(self.cells()).collect()
+        [self.namespace.clone(), risk, self.evidence_cell()].into_iter().chain(self.cells()).collect()
+    }
+
+    /// `n=48,384, 28 d, 99 %`: samples, history and coverage.
+    fn evidence_cell(&self) -> String {
+        self.evidence.as_ref().map_or("-".to_owned(), |evidence| {
+            format!(
+                "n={}, {} d, {:.0} %",
+                figures::count(evidence.samples),
+                figures::days(evidence.days),
+                evidence.coverage * 100.0
+            )
+        })
+    }
+
+    /// `0.93/41`, or `few days` where a change is wanted and too few of them tell; `-` where nothing changes.
+    fn confidence_cell(&self) -> String {
+        match (&self.confidence, self.verdict) {
+            (Some(stated), _) => stated.cell(),
+            (None, ScanVerdict::Change) => "few days".to_owned(),
+            (None, ScanVerdict::Keep | ScanVerdict::Unknown) => "-".to_owned(),
+        }
     }
 
     /// `1000m → 310m`, `1000m =` or, where nothing can be said yet, `1000m ?`.

@@ -55,7 +55,7 @@ fn table_line(cells: impl Iterator<Item = String>) -> String {
 
 const CSV_HEADER: &str = "namespace,workload,container,replicas,verdict,cpu_request_before,cpu_request_after,\
 cpu_limit_before,cpu_limit_after,memory_request_before,memory_request_after,memory_limit_before,\
-memory_limit_after,samples,days,coverage,monthly_usd,monthly_delta_usd,risk,why";
+memory_limit_after,samples,days,coverage,confidence,confidence_held_days,confidence_days,confidence_workloads,monthly_usd,monthly_delta_usd,risk,why";
 
 fn csv(rows: &[ScanRow]) -> String {
     let mut out = format!("{CSV_HEADER}\r\n");
@@ -83,6 +83,15 @@ fn csv(rows: &[ScanRow]) -> String {
                 format!("{:.4}", evidence.coverage),
             ]),
             None => fields.extend([const { String::new() }; 3]),
+        }
+        match &row.confidence {
+            Some(stated) => fields.extend([
+                format!("{:.4}", stated.lower_bound),
+                stated.held_days.to_string(),
+                stated.days.to_string(),
+                stated.pooled_workloads.unwrap_or(1).to_string(),
+            ]),
+            None => fields.extend([const { String::new() }; 4]),
         }
         fields.push(row.monthly_usd.map_or(String::new(), |usd| usd.to_string()));
         fields.push(row.monthly_delta_usd.map_or(String::new(), |usd| usd.to_string()));

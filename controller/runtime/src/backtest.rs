@@ -16,7 +16,7 @@ use crate::codes;
 use crate::edges::Edges;
 use crate::progress::Progress;
 
-pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, Part, Report, svg};
+pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Report, svg};
 
 /// How often progress is told: every so many series.
 const TOLD_EVERY: u64 = 10;

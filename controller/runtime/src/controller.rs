@@ -277,6 +277,9 @@ fn count(instruments: &Instruments, result: PassResult, begun: std::time::Instan
 
 fn measure(metrics: &Metrics, report: &PassReport) {
     metrics.count_recommendations(report.decided.admitted.len() as u64);
+    let admitted = report.decided.admitted.iter().map(|admitted| &admitted.recommendation);
+    let stated = admitted.filter_map(|recommendation| recommendation.confidence());
+    stated.for_each(|stated| metrics.observe_confidence(stated.lower_bound));
     for slice in report.seen.reports.values() {
         metrics.count_prometheus(slice.queries, slice.samples);
     }

@@ -24,6 +24,7 @@ use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::progress::{Progress, Quiet};
+use crate::proposing::KeptPasts;
 use crate::publishing::{NoBoards, WrittenHeads};
 use crate::talking::Memory;
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
@@ -173,6 +174,8 @@ pub struct Edges {
     pub traces: TraceCache,
     /// Policies of clusters, as they were seen last.
     pub policies: KnownPolicies,
+    /// How rules did on past days, judged once a day.
+    pub kept_pasts: KeptPasts,
     /// What is remembered of comments.
     pub talk: Memory,
     /// The heads of kubeopt's branches that this process wrote.
@@ -231,6 +234,7 @@ impl Edges {
             history_seconds: DEFAULT_HISTORY_SECONDS,
             traces: TraceCache::default(),
             policies: KnownPolicies::default(),
+            kept_pasts: KeptPasts::default(),
             talk: Memory::default(),
             heads: WrittenHeads::default(),
             no_boards: NoBoards::default(),

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use kubeopt_model::recommendation::{CostTerms, Member, WhatIf};
 use kubeopt_model::{
     ContainerId, ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason,
-    Recommendation, RepositoryId, Timestamp, WorkloadId, WorkloadKind,
+    Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
 };
 use serde::Serialize;
 
@@ -74,6 +74,8 @@ pub struct ExplainedContainer {
     pub reasons: Vec<Reason>,
     /// The terms of values that an explicit cost chose.
     pub terms: Vec<CostTerms>,
+    /// What the rule achieved on past days of this container alone, by resource; its recommendation states one confidence.
+    pub confidence: Vec<StatedConfidence>,
     /// What would change the outcome: each was computed by deciding again.
     pub what_if: Vec<WhatIf>,
     /// Why nothing is recommended, if so.
@@ -162,6 +164,7 @@ fn of_recommendation(
 
 fn add_weighed(container: &mut ExplainedContainer, weighed: &Weighed) {
     container.terms.clone_from(&weighed.terms);
+    container.confidence.clone_from(&weighed.confidence);
     container.what_if.clone_from(&weighed.what_if);
     if container.member.is_none() {
         container.usage.clone_from(&weighed.usage);

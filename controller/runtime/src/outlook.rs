@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_forecast::{Hints, Hours, ProfileKind, Shape, Windows, detect_profiles, load_windows, seasons};
+use kubeopt_forecast::{
+    Hints, Hours, Profile, ProfileKind, Shape, Windows, detect_profiles, load_windows, seasons,
+};
 use kubeopt_model::load::{LoadWindows, spoken};
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{ClusterFacts, Container, ContainerId, ContainerUsage};
@@ -64,6 +66,36 @@ pub fn outlooks<'m>(
     facts: &[&ClusterFacts],
 ) -> BTreeMap<ContainerId, Outlook> {
     let members: Vec<&Member> = members.into_iter().collect();
+    members
+        .iter()
+        .zip(told(&members, facts))
+        .map(|(member, profile)| {
+            let hours = cpu_hours(&member.usage);
+            let seasons =
+                seasons(&hours).iter().map(|season| (season.period_hours, season.explained)).collect();
+            let outlook = Outlook {
+                profile: profile.kind,
+                profile_because: profile.because,
+                seasons,
+                windows: load_windows(&hours).map(|windows| shown(&windows)),
+            };
+            (member.container.clone(), outlook)
+        })
+        .collect()
+}
+
+/// The profile of each container alone, as in its outlook.
+pub(crate) fn profiles<'m>(
+    members: impl IntoIterator<Item = &'m Member>,
+    facts: &[&ClusterFacts],
+) -> BTreeMap<ContainerId, ProfileKind> {
+    let members: Vec<&Member> = members.into_iter().collect();
+    let told = told(&members, facts);
+    members.iter().zip(told).map(|(member, profile)| (member.container.clone(), profile.kind)).collect()
+}
+
+/// The profile of each, told by all of them together.
+fn told(members: &[&Member], facts: &[&ClusterFacts]) -> Vec<Profile> {
     let containers: BTreeMap<ContainerId, &Container> = facts
         .iter()
         .flat_map(|facts| &facts.workloads)
@@ -86,22 +118,7 @@ pub fn outlooks<'m>(
             (hints, Shape::of(&member.usage.cpu_hours, &member.usage.memory_hours))
         })
         .collect();
-    members
-        .iter()
-        .zip(detect_profiles(&known))
-        .map(|(member, profile)| {
-            let hours = cpu_hours(&member.usage);
-            let seasons =
-                seasons(&hours).iter().map(|season| (season.period_hours, season.explained)).collect();
-            let outlook = Outlook {
-                profile: profile.kind,
-                profile_because: profile.because,
-                seasons,
-                windows: load_windows(&hours).map(|windows| shown(&windows)),
-            };
-            (member.container.clone(), outlook)
-        })
-        .collect()
+    detect_profiles(&known)
 }
 
 fn shown(windows: &Windows) -> WindowsShown {

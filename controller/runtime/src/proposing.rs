@@ -1,6 +1,6 @@
 //! *Proposing*: from traces, facts and usage to drafts of pull requests whose edits are proven.
 //!
-//! `demand` joins what runs with what files say, `wanted` recommends and admits, `shared_base`, `patched` and `overlay`
+//! `demand` joins what runs with what files say, `wanted` recommends and admits, `sure` says how sure that is, `shared_base`, `patched` and `overlay`
 //! settle what several overlays share, `scaled` moves the targets of autoscalers with their requests,
 //! `taken_back` gives back what a merged pull request had changed, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
 //! the bill, `described` writes the drafts, and `decide` strings these together. `weigh` decides one workload again with
@@ -27,15 +27,18 @@ mod prove_targets;
 mod scaled;
 mod shared_base;
 mod sizes;
+mod sure;
 mod taken_back;
 mod wanted;
 mod weigh;
 
 pub use change_set::{Admitted, ChangeSet};
 pub use decide::{Decided, Proposal};
+pub use sure::KeptPasts;
 pub use wanted::{Left, Wanted};
 pub use weigh::Weighed;
 
 pub(crate) use demand::strictest;
+
 pub(crate) use prove::compare_entry;
 pub(crate) use wanted::IGNORED;

@@ -24,6 +24,10 @@ pub const METRICS: &[(&str, &str)] = &[
     ("kubeopt_pass_duration_seconds", "Duration of passes"),
     ("kubeopt_passes_total", "Passes, by result"),
     ("kubeopt_problems_total", "Problems met, by code; docs/errors.md explains each"),
+    (
+        "kubeopt_prediction_confidence",
+        "Stated confidence of recommendations, by pass; unknown ones are not counted",
+    ),
     ("kubeopt_prometheus_queries_total", "Queries to Prometheus"),
     ("kubeopt_prometheus_samples_total", "Samples read from Prometheus"),
     ("kubeopt_pull_requests", "Pull requests, by state"),
@@ -34,6 +38,9 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     ("kubeopt_webhooks_total", "Deliveries of webhooks, by forge and result"),
 ];
+
+/// Where policies draw their lines; 14, 29 and 59 days that all held give 0.81, 0.90 and 0.95.
+const CONFIDENCE_BUCKETS: [f64; 8] = [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97];
 
 /// A closed set of label values, written in lower case.
 macro_rules! label_values {
@@ -167,6 +174,7 @@ struct ProblemLabels {
 pub struct Metrics {
     registry: Registry,
     recommendations: Counter,
+    prediction_confidence: Histogram,
     pass_duration_seconds: Histogram,
     passes: Family<PassLabels, Counter>,
     last_pass_timestamp_seconds: Gauge,
@@ -189,6 +197,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("kubeopt"),
             recommendations: Counter::default(),
+            prediction_confidence: Histogram::new(CONFIDENCE_BUCKETS),
             pass_duration_seconds: Histogram::new(pass_buckets),
             passes: Family::default(),
             last_pass_timestamp_seconds: Gauge::default(),
@@ -216,6 +225,11 @@ impl Metrics {
     /// So many recommendations were made.
     pub fn count_recommendations(&self, number: u64) {
         self.recommendations.inc_by(number);
+    }
+
+    /// A recommendation states this confidence, 0 to 1.
+    pub fn observe_confidence(&self, lower_bound: f64) {
+        self.prediction_confidence.observe(lower_bound);
     }
 
     /// So many queries were made, and so many samples read.
@@ -284,6 +298,11 @@ impl Metrics {
             "recommendations",
             help("kubeopt_recommendations_total"),
             self.recommendations.clone(),
+        );
+        registry.register(
+            "prediction_confidence",
+            help("kubeopt_prediction_confidence"),
+            self.prediction_confidence.clone(),
         );
         registry.register(
             "pass_duration_seconds",

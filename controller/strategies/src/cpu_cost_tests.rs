@@ -27,7 +27,13 @@ impl Load {
             let mut sketch = Sketch::default();
             samples.iter().for_each(|sample| sketch.add(*sample, 1));
             let max = samples.iter().copied().fold(0.0, f64::max);
-            DayUsage { at_unix_s: day as i64 * DAY_S, sketch, max }
+            DayUsage {
+                at_unix_s: day as i64 * DAY_S,
+                sketch,
+                max,
+                coverage: Default::default(),
+                partial: false,
+            }
         };
         let hour = |(hour, samples): (usize, &[f64])| {
             let mut sorted = samples.to_vec();

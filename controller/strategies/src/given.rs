@@ -61,6 +61,11 @@ impl History<'_> {
         moments
     }
 
+    /// Whether a weekly rule speaks at this moment, whatever day it is asked on.
+    pub(crate) fn is_weekly(&self, at_unix_s: i64) -> bool {
+        (at_unix_s - self.weeks_from_unix_s.unwrap_or_default()).rem_euclid(WEEK_S) == 0
+    }
+
     /// What the container could not exceed at a moment.
     pub(crate) fn most_at(&self, at_unix_s: i64) -> Given {
         let began = self.most_before.partition_point(|(from, _)| *from <= at_unix_s);
@@ -91,6 +96,17 @@ pub struct Given {
     pub memory_request: Option<f64>,
     /// Memory limit in bytes.
     pub memory_limit: Option<f64>,
+}
+
+/// A past moment at which a rule is asked, with what was known around the container then.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Then {
+    /// The moment, in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// What the container could not exceed.
+    pub most: Given,
+    /// How large the containers of the fleet were.
+    pub fleet: Option<Fleet>,
 }
 
 /// A rule.

@@ -5,11 +5,13 @@
 //! heavy tails (Student's t with two degrees of freedom, on a logarithmic scale). After a week that exceeded what was
 //! given, exceeding costs more for a while. What was given before is kept unless another value costs clearly less.
 
+use std::sync::LazyLock;
+
 use kubeopt_model::quantity::{GIB, MIB};
 use kubeopt_model::usage::DayUsage;
 
 use crate::cheapest::{Choice, Chosen};
-use crate::given::{FIRST_DAYS, History};
+use crate::given::{FIRST_DAYS, History, Then};
 
 /// Days that it looks at.
 pub(crate) const DAYS: u32 = 90;
@@ -47,6 +49,9 @@ const FIRST_MIB: f64 = 8.0;
 const STEP: f64 = 1.02;
 const CANDIDATES: i32 = 486;
 
+static GRID_BYTES: LazyLock<Vec<f64>> =
+    LazyLock::new(|| (0..CANDIDATES).map(|step| FIRST_MIB * STEP.powi(step) * MIB as f64).collect());
+
 /// What containers of the fleet request on average where nobody says it, in GiB: the mean of the machines of
 /// `bitbrains-rnd-2013`, on which the prices were found.
 const MEAN_GIB: f64 = 7.5;
@@ -73,26 +78,80 @@ impl MemoryCost {
     /// The value for the week from now on; none without a sample. What was given before is found by going through the
     /// weeks of the history.
     pub fn give(&self, history: &History<'_>) -> Option<Chosen> {
-        let mean_gib = history.fleet.map_or(MEAN_GIB, |fleet| fleet.memory_request / GIB as f64);
-        let price = self.price * mean_gib;
         let days = history.memory.days;
         let oldest = days.iter().map(|day| day.at_unix_s).min()?;
-        let (mut chosen, mut hits): (Option<Chosen>, f64) = (None, 0.0);
+        let mut weeks = Weeks::default();
         for now in history.weekly(oldest, FIRST_DAYS) {
-            let Some(peaks) = Peaks::of(&daily(days, now)) else { continue };
-            let most_mib = history.most_at(now).memory_limit.map_or(f64::INFINITY, |most| most / MIB as f64);
-            let before = chosen.map(|chosen| chosen.value / MIB as f64);
-            let given = least(price * DEARER.powf(hits), &peaks, most_mib, before);
-            hits *= FADES;
-            if now + WEEK_S <= history.now_unix_s
-                && highest(&daily(days, now + WEEK_S)[..WEEK])
-                    .is_some_and(|mib| mib * MIB as f64 > given.value)
-            {
-                hits += 1.0;
+            let then = Then { at_unix_s: now, most: history.most_at(now), fleet: history.fleet };
+            if let Some(given) = self.at(&then, days, &mut weeks) {
+                weeks.go_on(now, given);
             }
-            chosen = Some(given);
         }
-        chosen
+        weeks.given
+    }
+
+    /// The value that would have been given at each of these moments, which are midnights of UTC, oldest first, a day apart
+    /// and beginning within a day of the oldest sample: none without a sample before it. Nothing that lies after a moment
+    /// has a part in its value. The history is gone through once for all of them.
+    ///
+    /// The weeks before a moment are gone through with what was known around the container in each of them.
+    pub fn give_at(&self, history: &History<'_>, moments: &[Then]) -> Vec<Option<Chosen>> {
+        let days = history.memory.days;
+        let Some(oldest) = days.iter().map(|day| day.at_unix_s).min() else {
+            return vec![None; moments.len()];
+        };
+        let mut weeks = Weeks::default();
+        let give = |then: &Then| {
+            let given = self.at(then, days, &mut weeks);
+            let is_late = then.at_unix_s - oldest >= (FIRST_DAYS - 1) * DAY_S;
+            if let Some(given) = given.filter(|_| is_late && history.is_weekly(then.at_unix_s)) {
+                weeks.go_on(then.at_unix_s, given);
+            }
+            given
+        };
+        moments.iter().map(give).collect()
+    }
+
+    /// The value at a moment that is not before the one that was asked for last.
+    fn at(&self, then: &Then, days: &[DayUsage], weeks: &mut Weeks) -> Option<Chosen> {
+        let mean_gib = then.fleet.map_or(MEAN_GIB, |fleet| fleet.memory_request / GIB as f64);
+        let now = then.at_unix_s;
+        weeks.look_back(days, now);
+        let peaks = Peaks::of(&daily(days, now))?;
+        let most_mib = then.most.memory_limit.map_or(f64::INFINITY, |most| most / MIB as f64);
+        let before = weeks.given.map(|given| given.value / MIB as f64);
+        Some(least(self.price * mean_gib * DEARER.powf(weeks.hits), &peaks, most_mib, before))
+    }
+}
+
+/// What was given in the weeks so far, and how it went.
+#[derive(Debug, Default)]
+struct Weeks {
+    given: Option<Chosen>,
+    hits: f64,
+    /// When the last week began, until it is over and looked at.
+    began_unix_s: Option<i64>,
+}
+
+impl Weeks {
+    /// A week begins in which this is given.
+    fn go_on(&mut self, at_unix_s: i64, given: Chosen) {
+        self.given = Some(given);
+        self.hits *= FADES;
+        self.began_unix_s = Some(at_unix_s);
+    }
+
+    /// Looks at the last week once it is over.
+    fn look_back(&mut self, days: &[DayUsage], now_unix_s: i64) {
+        let Some(ends) = self.began_unix_s.map(|began| began + WEEK_S).filter(|ends| *ends <= now_unix_s)
+        else {
+            return;
+        };
+        self.began_unix_s = None;
+        let given = self.given.map_or(f64::INFINITY, |given| given.value);
+        if highest(&daily(days, ends)[..WEEK]).is_some_and(|mib| mib * MIB as f64 > given) {
+            self.hits += 1.0;
+        }
     }
 }
 
@@ -104,11 +163,10 @@ fn least(price: f64, peaks: &Peaks, most_mib: f64, before_mib: Option<f64>) -> C
         let (value, reserved) = (mib * MIB as f64, mib * MIB as f64 / GIB as f64);
         Chosen { value, reserved, exceeding, risk: price * exceeding, kept: false }
     };
-    let grid = (0..CANDIDATES).map(|step| FIRST_MIB * STEP.powi(step));
     // Above all candidates lies only what was seen.
     let allowed = |chosen: &Chosen| chosen.value >= peaks.floor_mib * MIB as f64;
     Choice { most: most_mib * MIB as f64, weigh: |value| weigh(value / MIB as f64), allowed }.cheapest(
-        grid.map(|mib| mib * MIB as f64),
+        GRID_BYTES.iter().copied(),
         peaks.floor_mib * MIB as f64,
         before_mib.map(|mib| mib * MIB as f64),
     )

@@ -9,7 +9,13 @@ use crate::given::{Fleet, Given, Series};
 fn days(peaks_mib: impl IntoIterator<Item = Option<f64>>) -> Vec<DayUsage> {
     let days = peaks_mib.into_iter().enumerate();
     days.filter_map(|(day, peak)| {
-        Some(DayUsage { at_unix_s: day as i64 * DAY_S, sketch: Sketch::default(), max: peak? * MIB as f64 })
+        Some(DayUsage {
+            at_unix_s: day as i64 * DAY_S,
+            sketch: Sketch::default(),
+            max: peak? * MIB as f64,
+            coverage: Default::default(),
+            partial: false,
+        })
     })
     .collect()
 }

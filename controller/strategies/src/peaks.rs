@@ -103,7 +103,13 @@ mod tests {
     fn a_margin_lies_on_the_highest_sample_or_on_most_of_the_daily_peaks() {
         let points = [(0, 500.0), (DAY_S, 100.0)];
         let days: Vec<DayUsage> = (0..11)
-            .map(|day| DayUsage { at_unix_s: day * DAY_S, sketch: Sketch::default(), max: (day * 10) as f64 })
+            .map(|day| DayUsage {
+                at_unix_s: day * DAY_S,
+                sketch: Sketch::default(),
+                max: (day * 10) as f64,
+                coverage: Default::default(),
+                partial: false,
+            })
             .collect();
         let series = Series { days: &days, points: &points, ..Series::default() };
         let history = History { memory: series, now_unix_s: 11 * DAY_S, ..History::default() };

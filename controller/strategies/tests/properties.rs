@@ -33,7 +33,13 @@ impl Load {
             let mut sketch = Sketch::default();
             points.iter().for_each(|(_, value)| sketch.add(*value, 1));
             let max = points.iter().map(|point| point.1).fold(0.0, f64::max);
-            DayUsage { at_unix_s: points[0].0.div_euclid(DAY_S) * DAY_S, sketch, max }
+            DayUsage {
+                at_unix_s: points[0].0.div_euclid(DAY_S) * DAY_S,
+                sketch,
+                max,
+                coverage: Default::default(),
+                partial: false,
+            }
         };
         let same_day = |a: &(i64, f64), b: &(i64, f64)| a.0.div_euclid(DAY_S) == b.0.div_euclid(DAY_S);
         Self { days: points.chunk_by(same_day).map(day).collect(), points }

@@ -80,7 +80,7 @@ fn facts(containers: usize) -> ClusterFacts {
     facts
 }
 
-fn workload(id: WorkloadId) -> Workload {
+pub(super) fn workload(id: WorkloadId) -> Workload {
     let requests = ResourceList { cpu: Some(MilliCores(1000)), memory: Some(Bytes::mebi(1024)) };
     let container = |name: &str| Container {
         name: ContainerName::new(name).expect("a literal that is a name"),

@@ -142,6 +142,11 @@ impl Ledger {
         segments > SEGMENTS_MAX || (segments > 1 && is_over && self.hours.len() as i64 == DAY_S / HOUR_S)
     }
 
+    /// Whether every hour of the day was read, and none of them incompletely.
+    pub(super) fn is_whole(&self) -> bool {
+        self.hours.len() as i64 == DAY_S / HOUR_S && self.hours.values().all(|state| state.partial.is_none())
+    }
+
     /// Whether an hour counts where it is found.
     pub(super) fn counts(&self, hour: i64, segment: u32) -> bool {
         self.hours.get(&hour).is_some_and(|state| state.segment == segment)

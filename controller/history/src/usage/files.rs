@@ -235,7 +235,7 @@ impl<S: Shelf> UsageFiles<S> {
             let digest = Digest::from_table(&table, ledger.writes, &|series| summary.wants(series));
             let Some(digest) = digest.ok().flatten() else { return Ok((summary, false)) };
             summary.add_hours(&ledger);
-            summary.add_day(day, &digest);
+            summary.add_day(day, &digest, &ledger);
             Ok((summary, true))
         })
         .await
@@ -256,7 +256,7 @@ impl<S: Shelf> UsageFiles<S> {
             drop(tables);
             summary.add_names(&ledger);
             summary.add_hours(&ledger);
-            summary.add_day(day, &digest);
+            summary.add_day(day, &digest, &ledger);
             let file =
                 if is_whole { Some(Tables::write_one(&mut digest.to_table(ledger.writes)?)?) } else { None };
             Ok((summary, file))

@@ -73,10 +73,12 @@ impl Summary {
     }
 
     /// Adds the day that begins then, as far as it lies within the window. Days come oldest first.
-    pub(super) fn add_day(&mut self, day_unix_s: i64, digest: &Digest) {
+    pub(super) fn add_day(&mut self, day_unix_s: i64, digest: &Digest, ledger: &Ledger) {
+        let partial = !ledger.is_whole();
         for (series, day) in digest.days() {
             if let Some(place) = self.places.get(series) {
-                self.all[*place].add_day(day_unix_s, day, kept(Signal::ALL[place % Signal::ALL.len()]));
+                let kept = kept(Signal::ALL[place % Signal::ALL.len()]);
+                self.all[*place].add_day((day_unix_s, partial), day, kept);
             }
         }
     }

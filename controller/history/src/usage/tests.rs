@@ -105,6 +105,34 @@ async fn a_window_is_summed_up_per_container() {
 }
 
 #[tokio::test]
+async fn a_day_knows_its_samples_what_is_missing_of_it_and_whether_all_of_it_was_read() {
+    stores(async |store| {
+        // A pod that is not seen from 20:00 until 06:00 of the next day, and one that ends at noon.
+        let cpu = |pod, hours| flat("api", pod, Signal::CpuMillicores, hours, 200.0);
+        let first = [cpu("api-a", window(0, 20)), cpu("api-b", window(0, 12))];
+        append(store, window(0, 24), &first).await;
+        append(store, window(24, 48), &[cpu("api-a", window(30, 48))]).await;
+        append_partial(store, window(48, 72), &[cpu("api-a", window(48, 72))], Some("a gap")).await;
+        append(store, window(72, 80), &[cpu("api-a", window(72, 80))]).await;
+        let all = usage(store, window(0, 80)).await;
+        let days = &all[0].cpu.as_ref().unwrap().days;
+        let told: Vec<(u64, u64, bool)> =
+            days.iter().map(|day| (day.coverage.have, day.coverage.expected, day.partial)).collect();
+        let hours = |count: u64| count * 12;
+        assert_eq!(
+            told,
+            [
+                (hours(32), hours(36), false),
+                (hours(18), hours(24), false),
+                (hours(24), hours(24), true),
+                (hours(8), hours(8), true),
+            ]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_pod_of_minutes_does_not_speak_for_the_workload() {
     let store = MemoryUsage::default();
     let day = window(0, 24);

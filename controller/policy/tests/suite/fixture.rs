@@ -230,5 +230,6 @@ fn member(index: usize, wish: &Wish) -> Member {
         cost: None,
         timed: Vec::new(),
         terms: Vec::new(),
+        confidence: None,
     }
 }

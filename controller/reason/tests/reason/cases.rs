@@ -123,6 +123,7 @@ impl Case {
             cost: None,
             timed: vec![],
             terms: vec![],
+            confidence: None,
         }
     }
 
@@ -140,6 +141,8 @@ impl Case {
             at_unix_s: from + at as i64 * DAY,
             sketch: Sketch::default(),
             max: mebi * MIB as f64,
+            coverage: Coverage::default(),
+            partial: false,
         };
         ContainerUsage {
             container: container.clone(),

@@ -18,10 +18,14 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Sa
     if policy.sizing.strategy != SizingStrategy::Kubeopt {
         return Vec::new();
     }
-    let own = CpuCost::default();
-    let cost = CpuCost { price: own.price * policy.sizing.cpu_price, ..own };
-    let chosen = draft.history(evidence).and_then(|history| cost.give(&history));
+    let chosen = draft.chosen(Resource::Cpu, evidence, |history| cost(policy).give(history));
     prefer(Resource::Cpu, chosen, evidence)
+}
+
+/// The cost at the policy's price of risk.
+pub(crate) fn cost(policy: &EffectivePolicy) -> CpuCost {
+    let own = CpuCost::default();
+    CpuCost { price: own.price * policy.sizing.cpu_price, ..own }
 }
 
 #[cfg(test)]

@@ -132,7 +132,13 @@ fn usage_of(samples: &[f64], days: i64) -> ResourceUsage {
     samples.iter().for_each(|sample| sketch.add(*sample, 1));
     let count = samples.len() as u64;
     let max = samples.iter().copied().fold(0.0, f64::max);
-    let day = |ago: i64| DayUsage { at_unix_s: (28 - ago) * DAY, sketch: sketch.clone(), max };
+    let day = |ago: i64| DayUsage {
+        at_unix_s: (28 - ago) * DAY,
+        sketch: sketch.clone(),
+        max,
+        coverage: Coverage { have: count, expected: count },
+        partial: false,
+    };
     let days = (1..=days).rev().map(day).collect();
     ResourceUsage { sketch, max, max_at_unix_s: 0, coverage: Coverage { have: count, expected: count }, days }
 }

@@ -22,9 +22,13 @@ fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Sa
     if policy.sizing.strategy != SizingStrategy::Kubeopt {
         return Vec::new();
     }
-    let cost = MemoryCost { price: MemoryCost::default().price * policy.sizing.memory_price };
-    let chosen = draft.history(evidence).and_then(|history| cost.give(&history));
+    let chosen = draft.chosen(Resource::Memory, evidence, |history| cost(policy).give(history));
     prefer(Resource::Memory, chosen, evidence)
+}
+
+/// The cost at the policy's price of risk.
+pub(crate) fn cost(policy: &EffectivePolicy) -> MemoryCost {
+    MemoryCost { price: MemoryCost::default().price * policy.sizing.memory_price }
 }
 
 #[cfg(test)]

@@ -24,13 +24,18 @@ const CLEAN_S: i64 = 14 * 86_400;
 
 /// The kills that still count: those since which no two weeks passed without one. Oldest first, as they came.
 pub(crate) fn that_count(usage: &ContainerUsage) -> &[OomKill] {
-    let mut until = usage.window.to_unix_s;
-    let counts = usage.oom_kills.iter().rev().take_while(|kill| {
+    counting(&usage.oom_kills, usage.window.to_unix_s)
+}
+
+/// The same of all kills before a moment.
+pub(crate) fn counting(kills: &[OomKill], until_unix_s: i64) -> &[OomKill] {
+    let mut until = until_unix_s;
+    let counts = kills.iter().rev().take_while(|kill| {
         let clean_s = until - kill.at_unix_s;
         until = kill.at_unix_s;
         clean_s < CLEAN_S
     });
-    &usage.oom_kills[usage.oom_kills.len() - counts.count()..]
+    &kills[kills.len() - counts.count()..]
 }
 
 /// The least that a kill at this limit asks for, both in bytes.

@@ -52,7 +52,7 @@ fn why_a_value_is_right_stands_first_in_its_details_and_says_whose_words_it_is()
     let (api, ledger) = (details(&body, "<b>deploy/api"), details(&body, "<b>sts/ledger"));
     let at = |text: &str, part: &str| text.find(part).unwrap_or_else(|| panic!("{part}: {text}"));
     assert!(at(&api, "A service that answers requests") < at(&api, "```mermaid"), "{api}");
-    assert!(at(&api, "_Confidence: high; computed by kubeopt._") < at(&api, "```mermaid"), "{api}");
+    assert!(at(&api, "_Support by data: high; computed by kubeopt._") < at(&api, "```mermaid"), "{api}");
     assert!(!api.contains(MODEL_CREDIT) && !api.contains("**Risk:**"), "{api}");
     assert!(
         at(&ledger, "- **Risk:** It was killed for memory") < at(&ledger, "- **Risk:** A restart is dear")
@@ -63,7 +63,7 @@ fn why_a_value_is_right_stands_first_in_its_details_and_says_whose_words_it_is()
     );
     sample.explanations = vec![None];
     let silent = self::body(&sample);
-    assert!(!silent.contains("Confidence:") && silent.contains("deploy/api"), "{silent}");
+    assert!(!silent.contains("Support by data:") && silent.contains("deploy/api"), "{silent}");
 }
 
 #[test]

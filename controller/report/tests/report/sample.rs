@@ -16,7 +16,7 @@ use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::{
     Amount, Bytes, Change, ClusterName, ContainerId, ContainerName, ContainerRole, ContainerUsage, Coverage,
     EditSite, EditedFile, FieldPath, Namespace, NoRecommendation, ObjectName, Recommendation, RepoPath,
-    RepositoryId, Resources, Verification, Window, WorkloadId, WorkloadKind,
+    RepositoryId, Resource, Resources, StatedConfidence, Verification, Window, WorkloadId, WorkloadKind,
 };
 use kubeopt_report::PullRequestInput;
 use kubeopt_signal::Sketch;
@@ -231,6 +231,15 @@ fn repository() -> RepositoryId {
 const API_FILE: &str = "apps/payments/overlays/prod/api-resources.yaml";
 const LEDGER_FILE: &str = "apps/payments/base/ledger.yaml";
 
+fn sure(
+    lower_bound: f64,
+    (held_days, days): (u32, u32),
+    pooled_workloads: Option<u32>,
+    resource: Resource,
+) -> StatedConfidence {
+    StatedConfidence { lower_bound, held_days, days, pooled_workloads, resource }
+}
+
 fn api() -> Recommendation {
     let id = container(WorkloadKind::Deployment, "api", "api");
     Recommendation {
@@ -246,6 +255,7 @@ fn api() -> Recommendation {
             cost: cost("187.14", "68.74"),
             timed: Vec::new(),
             terms: Vec::new(),
+            confidence: Some(sure(0.9295, (41, 41), None, Resource::Cpu)),
         }],
         changes: vec![
             site_change(API_FILE, 14, Field::CPU_REQUEST, "1", "310m"),
@@ -305,6 +315,7 @@ fn ledger() -> Recommendation {
             cost: cost("312.40", "322.60"),
             timed: Vec::new(),
             terms: Vec::new(),
+            confidence: Some(sure(0.9386, (412, 430), Some(11), Resource::Memory)),
         }],
         changes: vec![
             site_change(LEDGER_FILE, 41, Field::MEMORY_REQUEST, "8Gi", "8960Mi"),

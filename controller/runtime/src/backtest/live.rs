@@ -321,7 +321,13 @@ mod tests {
 
     #[test]
     fn a_day_keeps_its_distribution_and_its_maximum() {
-        let mut day = DayUsage { at_unix_s: DAY_S, sketch: Default::default(), max: 288.0 };
+        let mut day = DayUsage {
+            at_unix_s: DAY_S,
+            sketch: Default::default(),
+            max: 288.0,
+            coverage: Default::default(),
+            partial: false,
+        };
         (1..=288).for_each(|value| day.sketch.add(f64::from(value), 1));
         let points = of_day(&day);
         assert_eq!(points.len(), OF_DAY);

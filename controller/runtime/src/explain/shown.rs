@@ -5,8 +5,9 @@ use std::fmt;
 use kubeopt_model::ContainerUsage;
 use kubeopt_model::recommendation::{Member, WhatIf};
 use kubeopt_report::escape::terminal_line;
+use kubeopt_report::figures::named;
 
-use super::Explained;
+use super::{Explained, ExplainedContainer};
 
 impl fmt::Display for Explained {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,6 +29,7 @@ impl fmt::Display for Explained {
                 }
                 show_values(f, member)?;
             }
+            show_confidence(f, container)?;
             for reason in &container.reasons {
                 let mark = if reason.bound { "*" } else { " " };
                 let text = terminal_line(&reason.text);
@@ -58,6 +60,21 @@ fn show_usage(f: &mut fmt::Formatter<'_>, usage: &ContainerUsage) -> fmt::Result
         of(&usage.memory),
         usage.oom_kills.len(),
     )
+}
+
+/// `confidence: 0.93, 41 of 41 days (memory)`, and each resource on its own days.
+fn show_confidence(f: &mut fmt::Formatter<'_>, container: &ExplainedContainer) -> fmt::Result {
+    if let Some(member) = &container.member {
+        match &member.confidence {
+            Some(stated) => writeln!(f, "  confidence: {stated} ({})", named(stated.resource))?,
+            None => writeln!(f, "  confidence: unknown, too few days tell")?,
+        }
+    }
+    for own in &container.confidence {
+        let days = format!("{} of {} past days held", own.held_days, own.days);
+        writeln!(f, "    this rule on {}: {days}, at least {:.2}", named(own.resource), own.lower_bound)?;
+    }
+    Ok(())
 }
 
 fn show_values(f: &mut fmt::Formatter<'_>, member: &Member) -> fmt::Result {

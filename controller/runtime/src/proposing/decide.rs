@@ -1,17 +1,18 @@
 //! From what was seen to drafts of pull requests, and the report of one pass.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use kubeopt_model::cost::{BillDelta, ProposedBill};
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::pull_request::PullRequestDraft;
-use kubeopt_model::recommendation::Member;
+use kubeopt_model::recommendation::{Member, least_confidence};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    ClusterFacts, ClusterName, ContainerId, ContainerRole, NoRecommendation, Problem, Recommendation,
-    RepoPath, RepositoryId, Timestamp, Verification, Window,
+    ClusterFacts, ClusterName, ContainerId, ContainerRole, ContainerUsage, NoRecommendation, Problem,
+    Recommendation, RepoPath, RepositoryId, Timestamp, Verification, Window,
 };
-use kubeopt_recommend::{Fleet, fleet_of};
+use kubeopt_recommend::{EarlierDays, PastFleets, fleet_of};
 
 use super::apart::{Apart, unrendered_apart};
 use super::billing::{bill_of, bills};
@@ -24,8 +25,8 @@ use super::owners::AllOwners;
 use super::prove::prove;
 use super::taken_back::{leave_frozen, taken_back, want_back};
 use super::wanted::{
-    Governed, Ground, Left, UsageByWindow, Wanted, govern, govern_back, leave_ignored, live_units, locate,
-    want,
+    EarlierByWindow, Governed, Ground, Left, UsageByWindow, Wanted, govern, govern_back, leave_ignored,
+    live_units, locate, want,
 };
 use crate::codes;
 use crate::edges::Edges;
@@ -162,6 +163,14 @@ impl Edges {
         let points = self.points_of(&governed, now).await?;
         let earlier = self.earlier_of(&governed, now).await?;
         let pods = PodsOf::of(&facts);
+        let known = known(&governed, &usage, &earlier);
+        let fleet = fleet_of(known.iter().map(|known| (known.usage, known.replicas)));
+        // Only what is proposed looks at past days.
+        let past_fleets = LazyLock::new(|| {
+            let mut fleets = PastFleets::default();
+            known.iter().for_each(|known| fleets.add(known.usage, known.earlier, known.replicas));
+            fleets
+        });
         let ground = Ground {
             facts: &facts,
             pods: &pods,
@@ -172,7 +181,9 @@ impl Edges {
             },
             points: &points,
             gpus: &seen.gpus,
-            fleet: fleet(&governed, &usage),
+            fleet,
+            fleet_at: &|day_unix_s| past_fleets.at(day_unix_s),
+            kept_pasts: &self.kept_pasts,
             prices: &seen.prices,
             sites,
             bindings: &self.bindings,
@@ -267,7 +278,7 @@ impl Edges {
                         decided.problems.push(problem);
                         Vec::new()
                     });
-                    let confidence = least_confidence(&change_set);
+                    let confidence = least_confidence(&change_set.recommendations);
                     let proposal = Proposal { change_set, verifications, bill, draft, owners, confidence };
                     decided.proposals.push(proposal);
                 }
@@ -337,12 +348,6 @@ impl Edges {
     }
 }
 
-/// The least confidence of all values of a change set. No recommendation tells one, so it is unknown, which speaks against
-/// every threshold but 0.
-fn least_confidence(_: &ChangeSet) -> Option<f64> {
-    None
-}
-
 /// The repository of a change set was not read.
 pub(crate) fn unread(change_set: &ChangeSet) -> Problem {
     let text = format!("{} was not read in this pass", change_set.repository);
@@ -360,14 +365,30 @@ impl Decided {
     }
 }
 
-/// How large the containers are that are sized together; init containers do not run beside the others.
-fn fleet(governed: &[Governed], usage: &UsageByWindow) -> Option<Fleet> {
+/// A container by which the fleet is measured.
+struct Known<'a> {
+    usage: &'a ContainerUsage,
+    earlier: Option<&'a EarlierDays>,
+    replicas: u32,
+}
+
+/// The containers that are sized together and were seen; init containers do not run beside the others.
+fn known<'a>(
+    governed: &[Governed],
+    usage: &'a UsageByWindow,
+    earlier: &'a EarlierByWindow,
+) -> Vec<Known<'a>> {
     let known = governed.iter().flat_map(|each| {
-        let of_window = usage.get(&each.policy.sizing.history_seconds);
+        let seconds = each.policy.sizing.history_seconds;
+        let (of_window, before) = (usage.get(&seconds), earlier.get(&seconds));
         let beside = each.unit.candidates.iter().filter(|it| it.container.role != ContainerRole::Init);
-        beside.filter_map(move |it| Some((of_window?.get(&it.id())?, it.workload.replicas)))
+        beside.filter_map(move |it| {
+            let id = it.id();
+            let earlier = before.and_then(|before| before.get(&id));
+            Some(Known { usage: of_window?.get(&id)?, earlier, replicas: it.workload.replicas })
+        })
     });
-    fleet_of(known)
+    known.collect()
 }
 
 /// What goes on, after what does not is left with its reasons.

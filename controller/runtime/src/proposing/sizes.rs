@@ -35,13 +35,17 @@ pub(super) fn need(
 
 /// Sizes units, each under its own policy; in their order.
 pub(super) fn need_each(governed: &[Governed], ground: &Ground<'_>) -> Vec<Result<Needed, NoRecommendation>> {
+    side_by_side(governed, &|governed: &Governed| need(&governed.unit, &governed.policy, ground))
+}
+
+/// What comes of each, in their order; on all processors.
+pub(super) fn side_by_side<T: Sync, R: Send>(all: &[T], one: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
-    let share = governed.len().div_ceil(threads).max(1);
-    let one = |part: &[Governed]| -> Vec<_> {
-        part.iter().map(|governed| need(&governed.unit, &governed.policy, ground)).collect()
-    };
+    let share = all.len().div_ceil(threads).max(1);
+    let part = |part: &[T]| part.iter().map(one).collect::<Vec<R>>();
+    let part = &part;
     thread::scope(|scope| {
-        let working: Vec<_> = governed.chunks(share).map(|part| scope.spawn(move || one(part))).collect();
+        let working: Vec<_> = all.chunks(share).map(|chunk| scope.spawn(move || part(chunk))).collect();
         let ended = working.into_iter().map(|thread| match thread.join() {
             Ok(needed) => needed,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -25,7 +25,8 @@ use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
-use super::sizes::{Needed, need, need_each};
+use super::sizes::{Needed, need, need_each, side_by_side};
+use super::sure::{KeptPasts, Record, state_confidence};
 use crate::located::Sites;
 use crate::orders::AllOrders;
 use crate::outlook::windows_of;
@@ -281,6 +282,10 @@ pub(crate) struct Ground<'a> {
     pub(crate) gpus: &'a BTreeMap<ContainerId, GpuUse>,
     /// How large the containers of all clusters are.
     pub(crate) fleet: Option<Fleet>,
+    /// How large they were known to be at the start of a day.
+    pub(crate) fleet_at: &'a (dyn Fn(i64) -> Option<Fleet> + Sync),
+    /// What past days came to in earlier passes.
+    pub(crate) kept_pasts: &'a KeptPasts,
     /// Prices by cluster.
     pub(crate) prices: &'a PricesByCluster,
     /// The repositories, where any were asked.
@@ -309,12 +314,14 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
         None => Ok(admitted),
     };
     let mut units = governed.into_iter();
+    let mut records: Vec<Record> = Vec::new();
     loop {
         let batch: Vec<Governed> = units.by_ref().take(SIDE_BY_SIDE).collect();
         if batch.is_empty() {
             break;
         }
         let needed = need_each(&batch, ground);
+        let mut passed: Vec<(Unit, EffectivePolicy)> = Vec::new();
         for (governed, needed) in batch.into_iter().zip(needed) {
             let all = want_needed(&governed.unit, &governed.policy, needed, &promised.borrow(), ground);
             for (unit, became) in settle_shared(governed, all, &Settle { size: &size, patch: &patch }) {
@@ -322,13 +329,16 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
                     Ok(admitted) => {
                         promised.borrow_mut().add(&admitted.recommendation, ground.facts);
                         wanted.left.extend(left_members(&unit, &admitted));
+                        passed.push((unit, admitted.policy.clone()));
                         wanted.admitted.push(admitted);
                     }
                     Err(why) => wanted.left.extend(leave_all(&unit, why)),
                 }
             }
         }
+        records.extend(side_by_side(&passed, &|(unit, policy)| Record::of(unit, policy, ground)));
     }
+    let mut wanted = state_confidence(wanted, &records, ground.facts);
     let mut admitted: Vec<&mut Recommendation> =
         wanted.admitted.iter_mut().map(|admitted| &mut admitted.recommendation).collect();
     price(&mut admitted, ground.prices);

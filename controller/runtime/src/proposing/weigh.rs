@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use kubeopt_model::recommendation::{CostTerms, WhatIf};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    ContainerId, ContainerUsage, EffectivePolicy, Problem, Reason, RepositoryId, Resources, Timestamp,
-    WorkloadId,
+    ContainerId, ContainerUsage, EffectivePolicy, Problem, Reason, RepositoryId, Resource, Resources,
+    StatedConfidence, Timestamp, WorkloadId,
 };
 use kubeopt_policy::Promised;
-use kubeopt_recommend::{Evidence, size, what_if};
+use kubeopt_recommend::{Evidence, past_days, size, state, what_if};
 
 use super::decide::Given;
 use super::wanted::{Governed, Ground, Wanted, demand_of, govern, live_unit, live_units, want, want_one};
@@ -32,6 +32,8 @@ pub struct Weighed {
     pub reasons: Vec<Reason>,
     /// The terms of values that an explicit cost chose.
     pub terms: Vec<CostTerms>,
+    /// What the rule achieved on past days of this container alone: CPU and memory, as far as enough days tell.
+    pub confidence: Vec<StatedConfidence>,
     /// What would change the outcome.
     pub what_if: Vec<WhatIf>,
 }
@@ -75,8 +77,11 @@ fn weigh_one(governed: &Governed, ground: &Ground<'_>) -> Option<Weighed> {
     let outcome = |evidence: &Evidence, policy: &EffectivePolicy| {
         outcome(evidence, policy, &governed.unit.repository, ground)
     };
+    let past = past_days(&evidence, policy, ground.fleet_at);
+    let own = [Resource::Cpu, Resource::Memory].map(|resource| state(past.count(resource), resource, None));
     Some(Weighed {
         container: evidence.id(),
+        confidence: own.into_iter().flatten().collect(),
         what_if: what_if(&evidence, policy, &outcome),
         usage: evidence.usage,
         reasons: sizing.reasons,

@@ -31,6 +31,7 @@ mod said;
 mod sampled;
 mod scaled;
 mod sources;
+mod sure;
 mod talk;
 mod unrendered;
 mod words;
