@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-model", 0),
     ("kubeopt-signal", 0),
+    ("kubeopt-lstm", 0),
     ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
     ("kubeopt-api", 1),
@@ -37,6 +38,7 @@ const LAYERS: &[(&str, u8)] = &[
 /// Crates that are values in, values out.
 const PURE: &[&str] = &[
     "kubeopt-model",
+    "kubeopt-lstm",
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-forecast",

@@ -214,6 +214,7 @@ fn row(recommendation: &Recommendation, member: &Member, takes_back: bool) -> Ro
 }
 
 /// `0.93 (n=41)`; what no rule gave has none, and of a rule that was asked for too few days none is known.
+/// Numbers and words of ours, so the template may show it as it is.
 fn confidence_cell(recommendation: &Recommendation, member: &Member, takes_back: bool) -> String {
     let by_hand = || recommendation.reasons.iter().any(|reason| reason.rule == SET_BY_HAND);
     match &member.confidence {
