@@ -73,6 +73,8 @@ pub enum WhyNothing {
     },
     /// It is less than a node.
     LessThanANode,
+    /// Nothing is freed: what is added fits into what its nodes have left.
+    FromHeadroom,
     /// A pod is larger than the smallest node of the pool, so the packing says nothing.
     DoesNotFit,
     /// The price of its nodes is unknown.
@@ -139,6 +141,9 @@ impl PoolBill {
             ),
             WhyNothing::LessThanANode => {
                 format!("node pool `{}`: what is freed is less than a node", self.pool)
+            }
+            WhyNothing::FromHeadroom => {
+                format!("node pool `{}`: what is added fits into what its nodes have left", self.pool)
             }
             WhyNothing::DoesNotFit => format!(
                 "node pool `{}`: a pod is larger than its smallest node, so it cannot be packed",
@@ -213,10 +218,16 @@ fn pool_bill(
     let mut result =
         PoolBill { pool, nodes: nodes.len(), month, requested, needed, delta: Some(Money::ZERO), why: None };
     let unchanged = sides.before == sides.after;
+    let more =
+        frees_nothing(&sides) && needed.is_some_and(|needed| needed.after <= nodes.len().max(needed.before));
     let (delta, why) = match (unchanged, autoscaled, needed, price) {
         (true, ..) => (Some(Money::ZERO), Some(WhyNothing::NothingProposed)),
         (_, _, None, _) => (None, Some(WhyNothing::DoesNotFit)),
+        (_, false, Some(_), _) if more => (Some(Money::ZERO), Some(WhyNothing::FromHeadroom)),
         (_, false, Some(_), _) => (Some(Money::ZERO), Some(WhyNothing::NotAutoscaled)),
+        (_, true, Some(needed), _) if more && needed.before == needed.after => {
+            (Some(Money::ZERO), Some(WhyNothing::FromHeadroom))
+        }
         (_, true, Some(needed), _) if needed.before == needed.after => {
             (Some(Money::ZERO), Some(why_no_node(&sides, requested)))
         }
@@ -239,9 +250,19 @@ fn priced_delta(needed: Change<usize>, there: usize, price: UsdPerHour) -> Money
     }
 }
 
-fn why_no_node(sides: &Change<Vec<PodLoad>>, requested: Requested) -> WhyNothing {
+/// What all pods reserve, before and after.
+fn totals(sides: &Change<Vec<PodLoad>>) -> (Reserved, Reserved) {
     let sum = |side: &[PodLoad]| side.iter().map(|pod| pod.reserved).sum::<Reserved>();
-    let (before, after) = (sum(&sides.before), sum(&sides.after));
+    (sum(&sides.before), sum(&sides.after))
+}
+
+fn frees_nothing(sides: &Change<Vec<PodLoad>>) -> bool {
+    let (before, after) = totals(sides);
+    after.cpu >= before.cpu && after.memory >= before.memory
+}
+
+fn why_no_node(sides: &Change<Vec<PodLoad>>, requested: Requested) -> WhyNothing {
+    let (before, after) = totals(sides);
     let by = requested.bound_by();
     let frees = match by {
         BoundBy::Cpu => after.cpu < before.cpu,
