@@ -118,11 +118,11 @@ fn the_number_of_pods_can_keep_a_node() {
 #[test]
 fn what_is_added_to_a_pool_with_room_costs_nothing_and_frees_nothing() {
     for scaled in [true, false] {
-        let mut facts = cluster(4, requests(500, 1024));
+        let mut facts = cluster(4, requests(300, 1024));
         if !scaled {
             facts.nodes.iter_mut().for_each(|node| node.machine.labels.clear());
         }
-        let bill = billed(&facts, &after(requests(510, 1100)), &Terms::default());
+        let bill = billed(&facts, &after(requests(310, 1100)), &Terms::default());
         let pool = &bill.pools[0];
         assert_eq!((bill.delta, pool.why), (Money::ZERO, Some(WhyNothing::FromHeadroom)));
         assert!(pool.sentence().unwrap().ends_with("what is added fits into what its nodes have left"));
