@@ -60,6 +60,7 @@ async fn evidence(edges: &Edges, at: usize) -> Option<Evidence> {
         scale_targets: Vec::new(),
         given: Vec::new(),
         lessons: Vec::new(),
+        frozen: None,
     })
 }
 

@@ -18,7 +18,7 @@ const ENDLESS: &str = "CREATE VIEW endless AS
 pub(super) enum Stuck {
     /// The last step of the outbox.
     Announced,
-    /// The events of a pass.
+    /// The events of the pass that opened it; which repository it is was written before.
     Events,
 }
 
@@ -38,7 +38,8 @@ impl Stuck {
                  BEGIN SELECT count(*) FROM endless; END"
             }
             Self::Events => {
-                "CREATE TRIGGER stuck BEFORE INSERT ON event BEGIN SELECT count(*) FROM endless; END"
+                "CREATE TRIGGER stuck BEFORE INSERT ON event WHEN NEW.kind = 'opened'
+                 BEGIN SELECT count(*) FROM endless; END"
             }
         }
     }
