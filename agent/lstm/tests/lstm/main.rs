@@ -1,6 +1,7 @@
 //! The network against a plain one in `f64`, its gradients against differences, its files against damage.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its case up has failed")]
 
+mod exchanged;
 mod reference;
 
 use kubeopt_lstm::{
