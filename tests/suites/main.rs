@@ -13,6 +13,7 @@ mod forge_contract;
 mod house;
 mod installation;
 mod metrics;
+mod onnx;
 mod outbox;
 mod peers;
 mod pictures;
