@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::{
-    DriftDetector, Evidence, EwmaChart, KillCounter, LeakDetector, LimitSample, MemorySample,
+    AnomalyScore, DriftDetector, Evidence, EwmaChart, KillCounter, LeakDetector, LimitSample, MemorySample,
     SaturationDetector, SpikeDetector, SpikeRule,
 };
 
@@ -15,6 +15,7 @@ struct All {
     drift: DriftDetector,
     saturation: SaturationDetector,
     kills: KillCounter,
+    overall: AnomalyScore,
 }
 
 impl All {
@@ -26,6 +27,7 @@ impl All {
             drift: DriftDetector::default(),
             saturation: SaturationDetector::new(3600),
             kills: KillCounter::default(),
+            overall: AnomalyScore::default(),
         }
     }
 
@@ -38,6 +40,8 @@ impl All {
             pressure_ratio: None,
             used_of_limit: Some(-value),
         };
+        let overall = self.overall.push(at_unix_s, value);
+        assert!((0.0..=1.0).contains(&overall), "{overall}");
         let charted = self.chart.push(at_unix_s, value).map(|charted| Evidence::Shift {
             average: charted.average,
             expected: charted.expected,
