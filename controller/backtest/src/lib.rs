@@ -4,6 +4,7 @@
 //! answer stands for seven days, and then the days are compared with it. Knows nothing of files, Prometheus or Git, and
 //! nothing of how a rule comes to its answer.
 
+pub mod anomaly;
 mod contender;
 mod days;
 mod dominance;

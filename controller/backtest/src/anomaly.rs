@@ -1,0 +1,18 @@
+//! How well detectors do on labelled series, by the Numenta Anomaly Benchmark's rules, and on leaks put into recorded
+//! memory.
+//!
+//! Pure: text and traces come in, figures go out. Knows no file and no policy; detectors come from `agent/signal`.
+
+mod compare;
+mod corpus;
+mod leaks;
+mod score;
+#[cfg(test)]
+mod stored_tests;
+#[cfg(test)]
+mod tests;
+
+pub use compare::{AnomalyRow, Compared, HEADERS_ANOMALY, Labelled, Peer, compare};
+pub use corpus::{Column, CorpusError, Labels, column, labels, windows};
+pub use leaks::{Decade, HEADERS_LEAKS, LeakTrials};
+pub use score::{Best, Events, PROFILES, Profile, Scored, best, events, normalised, score};
