@@ -56,6 +56,14 @@ impl Model {
         Ok(Self { network, offsets: card.offsets })
     }
 
+    /// The model that comes with kubeopt.
+    ///
+    /// # Errors
+    /// As [`Model::read`]; a test says that there is none.
+    pub fn shipped() -> Result<Self, ForecastError> {
+        Self::read(include_bytes!("../model/outlook.weights"), include_str!("../model/outlook.json"))
+    }
+
     /// The network.
     pub fn network(&self) -> &Network {
         &self.network
@@ -146,5 +154,44 @@ impl Filled {
 
     pub(crate) fn batch(&self) -> Batch<'_> {
         Batch { steps: STEPS, size: self.scales.len(), inputs: &self.inputs, statics: &self.statics }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inputs::HISTORY_MIN;
+    use crate::load::tests::load;
+    use crate::series::DAY;
+
+    #[test]
+    fn the_model_that_comes_with_kubeopt_is_whole_and_foretells_strange_loads() {
+        let model = Model::shipped().expect("its files belong together");
+        let strange: [fn(usize) -> f64; 4] =
+            [|_| 0.0, |_| 5e9, |hour| if hour < 300 { 1.0 } else { 1000.0 }, |hour| (hour % DAY) as f64];
+        let loads: Vec<Load> = strange.into_iter().map(|at| load(40 * DAY, at)).collect();
+        let windows: Vec<(&Load, usize)> = loads.iter().map(|load| (load, load.len())).collect();
+        for foretold in model.foretell(&windows) {
+            let foretold = foretold.expect("there is enough history");
+            assert!(foretold.hours.iter().all(|hour| hour.is_sorted() && hour[0] >= 0.0), "{foretold:?}");
+            assert!(foretold.peak_day.is_sorted() && foretold.peak_week.is_sorted());
+        }
+    }
+
+    #[test]
+    fn a_window_that_is_too_short_is_told_and_the_others_are_foretold() {
+        let model = Model::shipped().expect("its files belong together");
+        let (short, long) = (load(100, |_| 1.0), load(300, |hour| (hour % DAY) as f64));
+        let found = model.foretell(&[(&short, 100), (&long, 300)]);
+        assert!(
+            matches!(found[0], Err(ForecastError::TooShort { have: 100, need: HISTORY_MIN })),
+            "{:?}",
+            found[0]
+        );
+        assert_eq!(
+            found[1],
+            model.foretell(&[(&long, 300)])[0].clone(),
+            "who stands beside it changes nothing"
+        );
     }
 }

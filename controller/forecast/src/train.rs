@@ -55,7 +55,7 @@ pub struct Plan {
 impl Default for Plan {
     /// What the model that comes with kubeopt was trained by.
     fn default() -> Self {
-        Self { hidden: 48, steps: 6000, batch: 128, rate: 4e-3, seed: 1, look_every: 200, patience: 10 }
+        Self { hidden: 40, steps: 3600, batch: 128, rate: 4e-3, seed: 1, look_every: 200, patience: 10 }
     }
 }
 
