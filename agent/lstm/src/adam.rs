@@ -32,6 +32,26 @@ impl Adam {
         Self { steps: 0, mean: vec![0.0; parameters], square: vec![0.0; parameters] }
     }
 
+    /// One that goes on: steps done, means of gradients and of their squares.
+    ///
+    /// # Errors
+    /// [`LstmError`] where the lists differ in length, or hold what no training leaves behind.
+    pub fn of(steps: i32, mean: Vec<f32>, square: Vec<f32>) -> Result<Self, LstmError> {
+        same_length("the list of squares", square.len(), mean.len())?;
+        let is_left_behind = mean.iter().all(|value| value.is_finite())
+            && square.iter().all(|value| value.is_finite() && *value >= 0.0)
+            && steps >= 0;
+        if !is_left_behind {
+            return Err(LstmError::NotFinite { what: "the memory of the optimiser" });
+        }
+        Ok(Self { steps, mean, square })
+    }
+
+    /// What [`Adam::of`] takes.
+    pub fn parts(&self) -> (i32, &[f32], &[f32]) {
+        (self.steps, &self.mean, &self.square)
+    }
+
     /// Moves the parameters against a gradient, divided by `known`: the mean over known targets.
     ///
     /// # Errors

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Set(Set),
     /// Show what sizing rules would have saved on recorded usage, and what would have exceeded them.
     Backtest(Backtest),
+    /// Train the network of forecasts on recorded usage, measure it beside baselines, or write it as ONNX; offline.
+    Forecast(crate::forecast::Forecast),
     /// Show what capacity cost, by namespace, workload or label, over a window of time.
     Costs(crate::costs::Costs),
     /// Show what merged pull requests save, estimated, beside what kubeopt itself costs.

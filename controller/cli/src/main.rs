@@ -7,6 +7,7 @@ mod costs;
 mod demo;
 mod explain;
 mod flags;
+mod forecast;
 mod generate;
 mod get;
 mod history;

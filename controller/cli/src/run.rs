@@ -49,6 +49,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
         Command::History(history) => in_runtime(crate::history::run(history, common)),
         Command::Policy(policy) => crate::policy::run(policy, &common),
+        Command::Forecast(args) => crate::forecast::run(args, &common),
         Command::Backtest(args) => backtest::run(&args, &common),
         Command::Set(set) => in_runtime(offline::set(set, common)),
     };

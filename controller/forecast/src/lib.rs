@@ -1,14 +1,52 @@
-//! What load will come, told by what came: seasons that were tested, windows of the week, the kind of a workload.
+//! What load will come, told by what came: seasons that were tested, windows of the week, the kind of a workload, and the
+//! outlook: quantiles of the next day and of the peaks of a day and a week, from baselines and a network that must earn its
+//! place.
 //!
 //! Pure, and the home of linfa. It says what is likely; how much a container is then given is for
 //! `controller/strategies` and `controller/recommend`.
 
+pub mod codes;
+
+mod baseline;
+mod blend;
+mod card;
+mod conformal;
+mod error;
+mod evaluate;
+mod inputs;
+mod load;
+mod model;
+mod numbers;
+mod outlook;
+mod peak;
 mod profile;
+mod resume;
+mod scores;
 mod seasons;
 mod series;
+mod split;
+mod threads;
+mod train;
 mod windows;
 
+pub use baseline::{Baseline, DayAhead, Quantiles};
+pub use blend::{Candidate, Days, Record, Weights, blended};
+pub use card::{Card, CardData, CardTraining};
+pub use conformal::{Gathered, Offsets, Online};
+pub use error::ForecastError;
+pub use evaluate::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins, calibrate, evaluate};
+pub use inputs::{
+    FEATURES, HISTORY_MIN, HORIZON, SCHEMA, STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs,
+    write_targets,
+};
+pub use load::Load;
+pub use model::{Foretold, Model};
+pub use outlook::{Outlook, Track, measured_day};
+pub use peak::{PeakSpan, at_least_seen};
 pub use profile::{Hints, Profile, ProfileKind, Shape, detect_profiles};
+pub use scores::{Scores, Tally};
 pub use seasons::{Season, seasons};
 pub use series::Hours;
+pub use split::{Cuts, LoadPart, Recorded};
+pub use train::{Plan, Told, Trained, Trainer};
 pub use windows::{LoadWindow, WindowKind, Windows, load_windows};

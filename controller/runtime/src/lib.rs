@@ -19,6 +19,7 @@ pub mod costs;
 pub mod demo;
 pub mod edges;
 pub mod explain;
+pub mod forecast;
 pub mod get_sources;
 pub mod history;
 pub mod located;
@@ -82,6 +83,7 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
         kubeopt_api::CODES,
         kubeopt_cluster::CODES,
         kubeopt_cost::CODES,
+        kubeopt_forecast::codes::CODES,
         kubeopt_forge::codes::CODES,
         kubeopt_gitops::codes::CODES,
         kubeopt_history::codes::CODES,

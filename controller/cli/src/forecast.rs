@@ -1,0 +1,175 @@
+//! `kubeopt forecast`: train the network of forecasts, measure it beside the baselines, write it as ONNX. No cluster.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args as Group, Subcommand, ValueEnum};
+use kubeopt_runtime::forecast::{Evaluation, Row, TO_BEAT, TrainOptions, eval, export, train};
+use kubeopt_runtime::terminal_line;
+
+use crate::command::{Outcome, json};
+use crate::flags::Common;
+use crate::out::{hint, print};
+use crate::progress::for_terminal;
+use crate::table::{plain, trimmed};
+
+const HEADERS: [&str; 10] = [
+    "RESOURCE",
+    "LOADS",
+    "FORETOLD",
+    "BY",
+    "PINBALL .9",
+    "BESIDE",
+    "PINBALL .95",
+    "BESIDE",
+    "HELD .9/.95/.99",
+    "MASE MEAN/MEDIAN",
+];
+const WINS_HEADERS: [&str; 6] =
+    ["RESOURCE", "LOADS", "COUNT", "WON", "NETWORK'S WEIGHT .5/.9/.95/.99", "SILENT"];
+
+#[derive(Debug, Group)]
+pub(crate) struct Forecast {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Train a network on recorded usage, calibrate and measure it on weeks that it has not seen. A training that was
+    /// interrupted goes on when the same command is given again.
+    Train {
+        /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns.
+        #[arg(long, value_name = "FILE")]
+        traces: PathBuf,
+        /// The file of weights; the card is written beside it, with the ending .json.
+        #[arg(long, value_name = "FILE", default_value = "outlook.weights")]
+        to: PathBuf,
+        /// The same seed and recording give the same weights.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Batches of 128 windows at most; training ends before where it no longer helps.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        steps: Option<u32>,
+        /// Cells of the LSTM.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=512))]
+        hidden: Option<u32>,
+    },
+    /// Measure a model on recorded usage beside all baselines.
+    Eval {
+        /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns.
+        #[arg(long, value_name = "FILE")]
+        traces: PathBuf,
+        /// File of weights, with its card beside it; without it the model that comes with kubeopt.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// Format.
+        #[arg(long, short = 'o', value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Write a model as ONNX.
+    Export {
+        /// File of weights, with its card beside it; without it the model that comes with kubeopt.
+        #[arg(long, value_name = "FILE")]
+        model: Option<PathBuf>,
+        /// The file.
+        #[arg(long, value_name = "FILE", default_value = "outlook.onnx")]
+        to: PathBuf,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Table,
+    Json,
+}
+
+pub(crate) fn run(args: Forecast, common: &Common) -> Outcome {
+    let progress = for_terminal(common.quiet);
+    let told = match args.what {
+        What::Train { traces, to, seed, steps, hidden } => {
+            let size = |value: Option<u32>| value.and_then(|value| usize::try_from(value).ok());
+            let options = TrainOptions { traces, to, seed, steps: size(steps), hidden: size(hidden) };
+            let card = train(&options, progress.as_ref());
+            progress.done();
+            let card = card.map_err(|problem| vec![problem])?;
+            wrote(&options.to, common);
+            table(&card.scores)
+        }
+        What::Eval { traces, model, output } => {
+            let found = eval(&traces, model.as_deref(), progress.as_ref());
+            progress.done();
+            let found = found.map_err(|problem| vec![problem])?;
+            match output {
+                Output::Table => table(&found),
+                Output::Json => json(&found)?,
+            }
+        }
+        What::Export { model, to } => {
+            let bytes = export(model.as_deref(), &to).map_err(|problem| vec![problem])?;
+            wrote(&to, common);
+            format!("{bytes} bytes\n")
+        }
+    };
+    print(&told);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wrote(path: &Path, common: &Common) {
+    if !common.quiet {
+        hint(&format!("wrote {}", terminal_line(&path.display().to_string())));
+    }
+}
+
+fn table(found: &Evaluation) -> String {
+    let mut hours = plain();
+    hours.set_header(HEADERS);
+    hours.add_rows(found.hours.iter().chain(&found.peaks).map(|row| cells(row, found)));
+    let mut wins = plain();
+    wins.set_header(WINS_HEADERS);
+    wins.add_rows(found.wins.iter().map(|own| {
+        let weights = [1, 2, 3, 4].map(|at| format!("{:.2}", own.network_weight[at])).join(" ");
+        let won = 100.0 * own.won as f64 / own.loads.max(1) as f64;
+        [
+            own.resource.to_string(),
+            own.part.clone(),
+            own.loads.to_string(),
+            format!("{won:.0} %"),
+            weights,
+            format!("{:.0} %", 100.0 * own.network_silent),
+        ]
+    }));
+    format!(
+        "{}\n\nhow often the outlook beats {TO_BEAT}; silent is the share of days without any weight of the network at .9\n{}\n",
+        trimmed(&hours),
+        trimmed(&wins)
+    )
+}
+
+/// Losses beside those of the baseline of the same group.
+fn cells(row: &Row, found: &Evaluation) -> [String; 10] {
+    let same = |other: &&Row| {
+        (other.resource, &other.part, &other.target) == (row.resource, &row.part, &row.target)
+            && [TO_BEAT, "quantiles of past peaks"].contains(&other.method.as_str())
+    };
+    let base = found.hours.iter().chain(&found.peaks).find(same);
+    let beside = |at: usize| {
+        let base = base.map(|base| base.scores.pinball[at]).filter(|base| *base > 0.0);
+        base.map_or_else(String::new, |base| {
+            format!("{:+.1} %", 100.0 * (row.scores.pinball[at] / base - 1.0))
+        })
+    };
+    let held = [2, 3, 4].map(|at| format!("{:.1}", 100.0 * row.scores.coverage[at])).join(" ");
+    [
+        row.resource.to_string(),
+        row.part.clone(),
+        row.target.clone(),
+        row.method.clone(),
+        format!("{:.4}", row.scores.pinball[2]),
+        beside(2),
+        format!("{:.4}", row.scores.pinball[3]),
+        beside(3),
+        held,
+        format!("{:.3} {:.3}", row.scores.mase_mean, row.scores.mase_median),
+    ]
+}

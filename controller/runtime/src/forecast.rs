@@ -1,0 +1,230 @@
+//! Training, measuring and exporting the network of forecasts: history reads the file of recorded usage, the forecast crate
+//! learns and measures, here files are written.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use kubeopt_forecast::{
+    Card, CardData, Cuts, ForecastError, Load, Model, Plan, Recorded, Trainer, calibrate, evaluate,
+};
+use kubeopt_history::TraceFile;
+use kubeopt_model::trace::ResourceTrace;
+use kubeopt_model::usage::HourPoint;
+use kubeopt_model::{Problem, Resource};
+
+use crate::codes;
+use crate::progress::Progress;
+
+pub use kubeopt_forecast::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins};
+
+/// Largest file of weights, card or state that is read: those of the largest network that is trained are below 40 MB.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// Threads beyond these wait for each other: a batch has four chunks.
+const THREADS_MAX: usize = 4;
+
+/// What is trained, from what, and where it goes.
+#[derive(Debug, Clone)]
+pub struct TrainOptions {
+    /// The file of recorded usage.
+    pub traces: PathBuf,
+    /// The file of weights; the card is beside it, with the ending `json`, and while training lasts its state, `state`.
+    pub to: PathBuf,
+    /// All the chance there is.
+    pub seed: u64,
+    /// Batches; none for those of the model that comes with kubeopt.
+    pub steps: Option<usize>,
+    /// Cells of the LSTM; none for those of the model that comes with kubeopt.
+    pub hidden: Option<usize>,
+}
+
+/// Trains, calibrates and measures a network, and writes weights and card. A training that was interrupted goes on.
+///
+/// # Errors
+/// Where the file cannot be read, has too few weeks, or what comes of it cannot be written.
+pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<Card, Problem> {
+    let plan = plan(options);
+    let (recorded, cuts) = recorded(&options.traces, progress)?;
+    let state = options.to.with_extension("state");
+    let mut trainer = match state.exists() {
+        true => Trainer::from_bytes(plan, &read(&state)?).map_err(|error| error.problem())?,
+        false => Trainer::new(plan),
+    };
+    // Whether it can be written is asked before the long work.
+    write(&state, &trainer.to_bytes())?;
+    let mut failed = None;
+    let left = plan.steps.saturating_sub(trainer.step()) as u64;
+    progress.stage("training; it may end before, where it no longer helps", Some(left));
+    let trained = trainer.run(&recorded, threads(), &mut |trainer, told| {
+        progress.step();
+        let written = told.validation_loss.map_or(Ok(()), |_| write(&state, &trainer.to_bytes()));
+        failed = written.err();
+        if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let trained = failed.map_or_else(|| trained.map_err(|error| error.problem()), Err)?;
+    progress.stage("calibrating", None);
+    let offsets = calibrate(&trained.network, &recorded, cuts, threads()).map_err(|error| error.problem())?;
+    let model = Model::of(trained.network.clone(), offsets);
+    let scores = scored(&model, &recorded, cuts, progress)?;
+    let name = options.traces.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let card = Card::of(&model, &trained, &plan, CardData::of(&name, &recorded, cuts), scores);
+    write(&options.to, &model.weights())?;
+    write(&options.to.with_extension("json"), card.to_json().as_bytes())?;
+    // What is left of a training that ended says nothing any more; where it stays, the next one finds it at its end.
+    let _left = std::fs::remove_file(&state);
+    progress.done();
+    Ok(card)
+}
+
+/// Measures a model on recorded usage beside all baselines.
+///
+/// # Errors
+/// Where a file cannot be read, or the recording has too few weeks.
+pub fn eval(traces: &Path, model: Option<&Path>, progress: &dyn Progress) -> Result<Evaluation, Problem> {
+    let model = self::model(model)?;
+    let (recorded, cuts) = recorded(traces, progress)?;
+    let scores = scored(&model, &recorded, cuts, progress)?;
+    progress.done();
+    Ok(scores)
+}
+
+/// Writes a model as ONNX; gives how many bytes.
+///
+/// # Errors
+/// Where a file cannot be read or written.
+pub fn export(model: Option<&Path>, to: &Path) -> Result<usize, Problem> {
+    let bytes = self::model(model)?.onnx();
+    write(to, &bytes)?;
+    Ok(bytes.len())
+}
+
+/// A model by its file of weights; without one that which comes with kubeopt.
+fn model(weights: Option<&Path>) -> Result<Model, Problem> {
+    let Some(path) = weights else { return Model::shipped().map_err(|error| error.problem()) };
+    let card = read(&path.with_extension("json"))?;
+    Model::read(&read(path)?, &String::from_utf8_lossy(&card)).map_err(|error| error.problem())
+}
+
+fn plan(options: &TrainOptions) -> Plan {
+    let default = Plan::default();
+    Plan {
+        seed: options.seed,
+        steps: options.steps.unwrap_or(default.steps),
+        hidden: options.hidden.unwrap_or(default.hidden),
+        ..default
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).get().min(THREADS_MAX)
+}
+
+fn scored(
+    model: &Model,
+    recorded: &[Recorded],
+    cuts: Cuts,
+    progress: &dyn Progress,
+) -> Result<Evaluation, Problem> {
+    progress.stage("measuring on weeks that were not trained on", Some(recorded.len() as u64));
+    evaluate(model, recorded, cuts, threads(), &|| progress.step()).map_err(|error| error.problem())
+}
+
+/// All loads that last long enough, and where training ends.
+fn recorded(path: &Path, progress: &dyn Progress) -> Result<(Vec<Recorded>, Cuts), Problem> {
+    progress.stage("reading recorded usage", None);
+    let traces = TraceFile::open(path).and_then(|file| file.traces()).map_err(|error| error.problem())?;
+    let mut loads = Vec::new();
+    for trace in traces {
+        let trace = trace.map_err(|error| error.problem())?;
+        for resource in [Resource::Cpu, Resource::Memory] {
+            // A container may have one resource only.
+            if let Ok(load) = Load::of(resource, hours(trace.resource(resource))) {
+                loads.push((trace.name.clone(), load));
+            }
+        }
+    }
+    let from = loads.iter().map(|(_, load)| load.hour(0)).min();
+    let to = loads.iter().map(|(_, load)| load.hour(load.len())).max();
+    let (Some(from), Some(to)) = (from, to) else {
+        return Err(ForecastError::NoLoads { what: "train on", have: 0 }.problem());
+    };
+    let cuts = Cuts::for_recording(from, to);
+    Ok((loads.into_iter().filter_map(|(name, load)| Recorded::of(&name, load, cuts)).collect(), cuts))
+}
+
+/// Samples by the hour, in the order in which they came.
+fn hours(trace: &ResourceTrace) -> Vec<HourPoint> {
+    let hour = |point: &(i64, f64)| point.0.div_euclid(3600);
+    let of_one = |samples: &[(i64, f64)]| {
+        let mut values: Vec<f64> = samples.iter().map(|(_, value)| *value).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let last = values.len().checked_sub(1)?;
+        Some(HourPoint {
+            at_unix_s: hour(samples.first()?) * 3600,
+            median: (values[last / 2] + values[last.div_ceil(2)]) / 2.0,
+            p95: values[(last as f64 * 0.95).round() as usize],
+            max: values[last],
+        })
+    };
+    trace.points.chunk_by(|one, next| hour(one) == hour(next)).filter_map(of_one).collect()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    let length = std::fs::metadata(path).map_err(|error| unable("read", path, &error.to_string()))?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(unable("read", path, &format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    std::fs::read(path).map_err(|error| unable("read", path, &error.to_string()))
+}
+
+/// Beside it first, so that a reader never sees half of it.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|error| unable("write", path, &error.to_string()))
+}
+
+fn unable(what: &str, path: &Path, why: &str) -> Problem {
+    let text = format!("unable to {what} `{}`: {why}", path.display());
+    Problem::new(codes::NO_FOLDER, text, "name a file in a folder that exists and may be used")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Quiet;
+
+    #[test]
+    fn samples_of_an_hour_become_its_median_and_its_highest() {
+        let points = vec![(3600, 4.0), (3900, 1.0), (7199, 3.0), (7200, 9.0), (10_801, 2.0), (10_802, 5.0)];
+        let found = hours(&ResourceTrace { points, provisioned: Vec::new() });
+        let short: Vec<(i64, f64, f64)> =
+            found.iter().map(|own| (own.at_unix_s, own.median, own.max)).collect();
+        assert_eq!(short, [(3600, 3.0, 4.0), (7200, 9.0, 9.0), (10_800, 3.5, 5.0)]);
+    }
+
+    #[test]
+    fn a_recording_of_an_hour_is_too_short_to_train_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let traces = folder.path().join("usage.csv");
+        let header = "series,unix_s,cpu_cores,cpu_request_cores,memory_bytes,memory_request_bytes";
+        std::fs::write(&traces, format!("{header}\na,0,1,1,1,1\n")).unwrap();
+        let to = folder.path().join("model.weights");
+        let options = TrainOptions { traces, to: to.clone(), seed: 1, steps: None, hidden: None };
+        let problem = train(&options, &Quiet).unwrap_err();
+        assert_eq!(problem.code, "E-FOR-005", "{problem}");
+        assert!(!to.exists());
+    }
+
+    #[test]
+    fn the_model_that_comes_with_kubeopt_becomes_onnx() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("outlook.onnx");
+        let bytes = export(None, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap().len(), bytes);
+        let missing = export(Some(&folder.path().join("none.weights")), &to).unwrap_err();
+        assert!(missing.text.contains("none.json"), "{missing}");
+    }
+}
