@@ -112,11 +112,20 @@ pub(crate) fn check_issue(title: Option<&str>, body: Option<&str>) -> Result<(),
     Ok(())
 }
 
-/// By number, each once: a list that changes while it is read may show one twice.
-pub(crate) fn in_order(mut issues: Vec<Issue>) -> Vec<Issue> {
-    issues.sort_by_key(|issue| issue.number);
-    issues.dedup_by_key(|issue| issue.number);
-    issues
+/// What was found, by number, each once: a list that changes while it is read may show one twice.
+///
+/// # Errors
+/// [`ForgeError::TooLarge`] beyond [`ISSUES_MAX`].
+pub(crate) fn all_in_order(
+    repository: &RepositoryId,
+    mut found: Vec<Issue>,
+) -> Result<Vec<Issue>, ForgeError> {
+    if found.len() > ISSUES_MAX {
+        return Err(too_many(repository));
+    }
+    found.sort_by_key(|issue| issue.number);
+    found.dedup_by_key(|issue| issue.number);
+    Ok(found)
 }
 
 /// The repository has no issues.

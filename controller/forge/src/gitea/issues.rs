@@ -8,7 +8,7 @@ use super::comments::OwnAccount;
 use super::wire;
 use crate::error::ForgeError;
 use crate::pull_request::stored_title;
-use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, check_issue, in_order, switched_off, too_many};
+use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, all_in_order, check_issue, switched_off};
 
 pub(super) async fn own(
     calls: &Calls,
@@ -33,10 +33,7 @@ pub(super) async fn own(
             if found.len() > ISSUES_MAX { Paging::Enough } else { Paging::More }
         })
         .await?;
-    if found.len() > ISSUES_MAX {
-        return Err(too_many(repository));
-    }
-    Ok(in_order(found.into_iter().map(wire::Issue::into_issue).collect()))
+    all_in_order(repository, found.into_iter().map(wire::Issue::into_issue).collect())
 }
 
 pub(super) async fn open(

@@ -7,7 +7,7 @@ use super::calls::{Calls, InRepository, Paging};
 use super::wire;
 use crate::error::ForgeError;
 use crate::pull_request::stored_title;
-use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, check_issue, in_order, switched_off, too_many};
+use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, all_in_order, check_issue, switched_off};
 
 /// Items that are asked for per page: as many of the longest texts as the largest answer holds.
 const PAGE_ITEMS: &str = "30";
@@ -32,10 +32,7 @@ pub(super) async fn own(calls: &Calls, repository: &RepositoryId) -> Result<Vec<
         if found.len() > ISSUES_MAX { Paging::Enough } else { Paging::More }
     })
     .await?;
-    if found.len() > ISSUES_MAX {
-        return Err(too_many(repository));
-    }
-    Ok(in_order(found.into_iter().map(wire::Issue::into_issue).collect()))
+    all_in_order(repository, found.into_iter().map(wire::Issue::into_issue).collect())
 }
 
 pub(super) async fn open(

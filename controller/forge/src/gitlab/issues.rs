@@ -11,7 +11,7 @@ use super::quick_actions::disarmed;
 use super::wire;
 use crate::error::ForgeError;
 use crate::pull_request::stored_title;
-use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, check_issue, in_order, switched_off, too_many};
+use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, all_in_order, check_issue, switched_off};
 
 pub(super) async fn own(calls: &Calls, repository: &RepositoryId) -> Result<Vec<Issue>, ForgeError> {
     let project = project_with_issues(calls, repository).await?;
@@ -34,10 +34,7 @@ pub(super) async fn own(calls: &Calls, repository: &RepositoryId) -> Result<Vec<
             if found.len() > ISSUES_MAX { Paging::Enough } else { Paging::More }
         })
         .await?;
-    if found.len() > ISSUES_MAX {
-        return Err(too_many(repository));
-    }
-    Ok(in_order(found.into_iter().map(wire::Issue::into_issue).collect()))
+    all_in_order(repository, found.into_iter().map(wire::Issue::into_issue).collect())
 }
 
 pub(super) async fn open(
