@@ -111,7 +111,14 @@ mod tests {
         let owners = ["extends", "overrides", "allowedOverrides", "environments"];
         for (path, property) in found {
             let is_leaf = property.get("properties").is_none();
-            let inside = ["selectors.", "exclude.", "blackouts[]", "environments[]", "overrides[].match"];
+            let inside = [
+                "selectors.",
+                "exclude.",
+                "blackouts[]",
+                "findings.silences[]",
+                "environments[]",
+                "overrides[].match",
+            ];
             let later = property["description"]
                 .as_str()
                 .is_some_and(|text| text.contains("Not used by this version"));

@@ -86,6 +86,16 @@ pub(crate) enum Command {
 pub(crate) enum GetWhat {
     /// Workload, repository, branch, folder, renderer, and how that is known.
     Sources,
+    /// What is unusual in usage: leaks with the time that is left, spikes, saturation, OOM kills, drift.
+    Findings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LeastSeverity {
+    Low,
+    Medium,
+    High,
+    Critical,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -100,12 +110,14 @@ pub(crate) struct Get {
     /// What to show.
     #[arg(value_enum)]
     pub(crate) what: GetWhat,
-    /// Namespace; may be repeated.
-    #[arg(long = "namespace", short = 'n', value_name = "NAME", conflicts_with = "all_namespaces")]
-    pub(crate) namespaces: Vec<String>,
-    /// All namespaces, which is the default.
-    #[arg(long, short = 'A')]
-    pub(crate) all_namespaces: bool,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Findings: from this severity on.
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) severity: Option<LeastSeverity>,
+    /// Findings: also those that are over, as far as the journal of `--config` knows them.
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Format.
     #[arg(long, short = 'o', value_enum, default_value_t = GetOutput::Table)]
     pub(crate) output: GetOutput,

@@ -2,34 +2,35 @@
 
 use std::process::ExitCode;
 
-use kubeopt_model::Problem;
+use kubeopt_model::finding::Severity;
+use kubeopt_model::{Problem, Timestamp};
+use kubeopt_runtime::finding::{self, FindingTable, get_findings};
 use kubeopt_runtime::get_sources::{HEADERS, SourceTable, get_sources, reasons};
-use kubeopt_runtime::wiring::{Keep, Options};
+use kubeopt_runtime::wiring::Keep;
+use serde::Serialize;
 
-use crate::args::{Get, GetOutput, GetWhat};
-use crate::command::{Outcome, edges, json};
+use crate::args::{Get, GetOutput, GetWhat, LeastSeverity};
+use crate::command::{Outcome, edges, json, options};
 use crate::flags::Common;
 use crate::out::{hint, print, problems};
 use crate::table::{plain, trimmed};
 
+/// Points of so many days are looked at; reading more would help nobody.
+const LOOKED_AT: &str = "14d";
+
 pub(crate) async fn run(args: Get, common: Common) -> Outcome {
-    let options = Options {
-        config: common.config.clone(),
-        kubeconfig: common.kubeconfig.clone(),
-        context: common.context.clone(),
-        namespaces: args.namespaces.clone(),
-        ..Options::default()
-    };
-    let edges = edges(&common, &options, Keep::Nothing).await?;
-    let table = match args.what {
-        GetWhat::Sources => get_sources(&edges).await.map_err(|problem| vec![problem])?,
-    };
-    edges.progress.done();
-    match args.output {
-        GetOutput::Table => print(&rows(&table)),
-        GetOutput::Json => print(&json(&table)?),
-        GetOutput::Yaml => print(&yaml(&table)?),
+    match args.what {
+        GetWhat::Sources => sources(args, common).await,
+        GetWhat::Findings => findings(args, common).await,
     }
+}
+
+async fn sources(args: Get, common: Common) -> Outcome {
+    let options = options(&common, &args.selection);
+    let edges = edges(&common, &options, Keep::Nothing).await?;
+    let table = get_sources(&edges).await.map_err(|problem| vec![problem])?;
+    edges.progress.done();
+    show(args.output, &table, || source_rows(&table))?;
     problems(&table.problems);
     if args.output == GetOutput::Table && !common.quiet {
         table.notes.iter().for_each(|note| hint(&format!("note: {}", kubeopt_runtime::terminal_line(note))));
@@ -38,12 +39,57 @@ pub(crate) async fn run(args: Get, common: Common) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn rows(table: &SourceTable) -> String {
+async fn findings(args: Get, common: Common) -> Outcome {
+    let mut options = options(&common, &args.selection);
+    // With a configuration the journal tells since when, and what is over.
+    let keep = if common.config.is_some() { Keep::State } else { Keep::Nothing };
+    if keep == Keep::Nothing && options.history.is_none() {
+        options.history = Some(LOOKED_AT.to_owned());
+    }
+    let edges = edges(&common, &options, keep).await?;
+    let least = match args.severity {
+        Some(LeastSeverity::Low) | None => Severity::Low,
+        Some(LeastSeverity::Medium) => Severity::Medium,
+        Some(LeastSeverity::High) => Severity::High,
+        Some(LeastSeverity::Critical) => Severity::Critical,
+    };
+    let table = get_findings(&edges, least, args.all, Timestamp::now()).await;
+    let table = table.map_err(|problem| vec![problem])?;
+    edges.progress.done();
+    show(args.output, &table, || finding_rows(&table))?;
+    problems(&table.problems);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show<T: Serialize>(
+    output: GetOutput,
+    table: &T,
+    rows: impl FnOnce() -> String,
+) -> Result<(), Vec<Problem>> {
+    match output {
+        GetOutput::Table => print(&rows()),
+        GetOutput::Json => print(&json(table)?),
+        GetOutput::Yaml => print(&yaml(table)?),
+    }
+    Ok(())
+}
+
+fn source_rows(table: &SourceTable) -> String {
     if table.rows.is_empty() {
         return "no workloads found\n".to_owned();
     }
     let mut shown = plain();
     shown.set_header(HEADERS.to_vec());
+    shown.add_rows(table.cells());
+    format!("{}\n", trimmed(&shown))
+}
+
+fn finding_rows(table: &FindingTable) -> String {
+    if table.rows.is_empty() {
+        return "nothing unusual found\n".to_owned();
+    }
+    let mut shown = plain();
+    shown.set_header(finding::HEADERS.to_vec());
     shown.add_rows(table.cells());
     format!("{}\n", trimmed(&shown))
 }
@@ -58,6 +104,6 @@ fn helps(table: &SourceTable) {
     }
 }
 
-fn yaml(table: &SourceTable) -> Result<String, Vec<Problem>> {
+fn yaml(table: &impl Serialize) -> Result<String, Vec<Problem>> {
     serde_yaml::to_string(table).map_err(|error| vec![kubeopt_runtime::own_fault(&error.to_string())])
 }

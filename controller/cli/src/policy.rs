@@ -215,7 +215,7 @@ fn explained(keys: &[ExplainedKey]) -> String {
 
 fn rule(key: &ExplainedKey) -> &'static str {
     match (key.key.as_str(), key.merge) {
-        ("blackouts", _) => "guardrail: those of all layers add up",
+        ("blackouts" | "findings.silences", _) => "guardrail: those of all layers add up",
         (_, "guardrail") => "guardrail: the most careful layer counts",
         (_, _) => "preference: the nearest layer that may set it counts",
     }

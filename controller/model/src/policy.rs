@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod findings;
 mod life_cycle;
 mod manners;
 mod object;
 
+pub use findings::{FindingPolicy, Silence, SilentTime};
 pub use life_cycle::{
     ApprovalPolicy, AutoMergePolicy, Environment, NotificationPolicy, RevertMode, RolloutPolicy, Severity,
     WatchPolicy,
@@ -256,6 +258,8 @@ pub struct EffectivePolicy {
     pub watch: WatchPolicy,
     /// Who is told of what happens.
     pub notifications: NotificationPolicy,
+    /// What is told of findings.
+    pub findings: FindingPolicy,
     /// May a language model word the texts?
     pub reasoning: bool,
     /// Which layer set a key: `sizing.cpu.quantile` -> `.kubeopt.yaml:4`. Keys that are not here have their default.
@@ -309,6 +313,7 @@ impl Default for EffectivePolicy {
             rollout: RolloutPolicy::default(),
             watch: WatchPolicy::default(),
             notifications: NotificationPolicy::default(),
+            findings: FindingPolicy::default(),
             reasoning: true,
             set_by: BTreeMap::new(),
         }

@@ -128,6 +128,11 @@ fn next_open(schedule: &Schedule, now: Timestamp) -> Result<Option<Zoned>, Unrea
 /// The expression or the time zone is not one.
 struct Unreadable;
 
+/// When the window that began last ends; none where it cannot be read.
+pub(crate) fn ends(window: &Blackout, now: Timestamp) -> Option<Timestamp> {
+    blackout_end(window, now).ok().map(|end| end.timestamp())
+}
+
 /// When the window that began last ends. A window is never shorter than written, neither by the clock on the wall nor by
 /// the hours that pass: where daylight saving time changes within it, the later of both ends counts.
 fn blackout_end(blackout: &Blackout, now: Timestamp) -> Result<Zoned, Unreadable> {

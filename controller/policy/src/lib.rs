@@ -14,6 +14,7 @@ mod merging;
 mod presets;
 mod promised;
 mod rollout;
+mod silence;
 mod size;
 mod wanted;
 
@@ -29,4 +30,5 @@ pub use merging::{Hindrance, Merging, may_merge, may_merge_revert, unsure_value}
 pub use presets::{FIRST_POLICY, PRESETS, preset};
 pub use promised::Promised;
 pub use rollout::{RolloutStep, Stage, next_environment, rollout_hold, wave_of};
+pub use silence::silenced;
 pub use size::ChangeSize;

@@ -4,8 +4,8 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::outcome::Lesson;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries, OomKill};
 use kubeopt_model::{
-    Container, ContainerId, ContainerUsage, NoRecommendation, Problem, Resource, Resources, ScaleTarget,
-    Workload,
+    Container, ContainerId, ContainerUsage, Finding, NoRecommendation, Problem, Resource, Resources,
+    ScaleTarget, Workload,
 };
 use kubeopt_strategies::Fleet;
 
@@ -71,6 +71,8 @@ pub struct Evidence {
     pub lessons: Vec<Lesson>,
     /// What keeps its values from being lowered for a while; none where nothing was taken back.
     pub frozen: Option<Freeze>,
+    /// A leak that is open and not silenced; none without one, or where nobody looked.
+    pub leak: Option<Finding>,
 }
 
 /// Values that were taken back: nothing is lowered for a while. What protects goes on.

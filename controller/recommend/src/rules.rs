@@ -8,6 +8,7 @@ mod gpu;
 mod highest_sample;
 mod history;
 pub(crate) mod java_heap;
+mod leak;
 mod lesson;
 mod limits;
 pub(crate) mod memory_cost;
@@ -89,5 +90,6 @@ pub const RULES: &[Rule] = &[
     gpu::RULE,
     partial_data::RULE,
     lesson::RULE,
+    leak::RULE,
     limits::RULE,
 ];

@@ -149,6 +149,7 @@ fn bare() -> Evidence {
         given: Vec::new(),
         lessons: Vec::new(),
         frozen: None,
+        leak: None,
     }
 }
 

@@ -170,7 +170,13 @@ pub(crate) fn body_view(input: &PullRequestInput<'_>, cost: CostView, marker: &M
         details: Vec::new(),
         details_left_out: 0,
         noticed: List::of(
-            moved_targets(input).chain(members().flat_map(noticed)).chain(input.noticed.iter().cloned()),
+            input
+                .findings
+                .iter()
+                .cloned()
+                .chain(moved_targets(input))
+                .chain(members().flat_map(noticed))
+                .chain(input.noticed.iter().cloned()),
         ),
         left_alone: List::of(
             input

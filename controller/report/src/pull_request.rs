@@ -43,6 +43,8 @@ pub struct PullRequestInput<'a> {
     pub explanations: &'a [Option<Explanation>],
     /// What was looked at and left as it is: subject (`payments/deploy/web` or with `/container`), reason.
     pub left_alone: &'a [(String, NoRecommendation)],
+    /// What is unusual in usage, as sentences without a full stop, the most urgent first.
+    pub findings: &'a [String],
     /// Further sentences about what was seen, without a full stop.
     pub noticed: &'a [String],
     /// The proof of every entry point.

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use kubeopt_api::Config;
 use kubeopt_cluster::{Cluster, Leadership, LeaseTiming, Watches};
 use kubeopt_history::RecordedState;
+use kubeopt_model::finding::{KINDS, SEVERITIES, kind_word, severity_word};
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Timestamp};
 use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
@@ -287,6 +288,7 @@ fn measure(metrics: &Metrics, report: &PassReport) {
     for slice in report.seen.reports.values() {
         metrics.count_prometheus(slice.queries, slice.samples);
     }
+    measure_findings(metrics, report);
     for problem in report.problems() {
         metrics.count_problem(&problem.code);
     }
@@ -295,6 +297,18 @@ fn measure(metrics: &Metrics, report: &PassReport) {
         costs.filter_map(|recommendation| recommendation.cost()).map(|cost| -cost.delta()).sum();
     if let Some(dollars) = rust_decimal::prelude::ToPrimitive::to_f64(&saved.0) {
         metrics.set_savings_dollars(SavingsBasis::Estimated, dollars);
+    }
+}
+
+/// What is open, those that are 0 among it: a series that ends is not seen to end.
+fn measure_findings(metrics: &Metrics, report: &PassReport) {
+    for kind in KINDS {
+        for severity in SEVERITIES {
+            let open = report.seen.findings.open.iter().filter(|one| one.counts());
+            let number = open.filter(|one| (one.kind(), one.severity) == (kind, severity)).count();
+            let number = i64::try_from(number).unwrap_or(i64::MAX);
+            metrics.set_findings(kind_word(kind), severity_word(severity), number);
+        }
     }
 }
 

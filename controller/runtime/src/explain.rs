@@ -8,13 +8,14 @@ use std::str::FromStr;
 
 use kubeopt_model::recommendation::{CostTerms, Member, WhatIf};
 use kubeopt_model::{
-    ContainerId, ContainerUsage, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason,
-    Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
+    ContainerId, ContainerUsage, Finding, ForgeName, Namespace, NoRecommendation, ObjectName, Problem,
+    Reason, Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
 };
 use serde::Serialize;
 
 use crate::codes;
 use crate::edges::Edges;
+use crate::located::Sites;
 use crate::outlook::{Outlook, outlooks};
 use crate::proposing::{Left, Weighed};
 
@@ -92,6 +93,9 @@ pub struct Explained {
     pub metrics: String,
     /// Its containers.
     pub containers: Vec<ExplainedContainer>,
+    /// What is unusual in its usage, silenced findings among it, the most urgent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// What could not be seen.
     pub problems: Vec<Problem>,
 }
@@ -101,7 +105,8 @@ pub struct Explained {
 /// # Errors
 /// When there is no such workload, or history cannot be read.
 pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Result<Explained, Problem> {
-    let seen = edges.observe(now).await;
+    let mut seen = edges.observe(now).await;
+    edges.find(&mut seen, &Sites::default(), now).await;
     let workload = seen
         .clusters
         .values()
@@ -142,7 +147,9 @@ pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Resu
     containers.sort_by(|a, b| a.container.cmp(&b.container));
     let cluster = edges.clusters.iter().find(|cluster| cluster.name == workload.cluster);
     let metrics = cluster.map_or_else(String::new, |cluster| cluster.metrics_at.clone());
-    Ok(Explained { workload, metrics, containers, problems: seen.problems })
+    let own = seen.findings.open.iter().filter(|finding| finding.container.workload == workload);
+    let findings = own.cloned().collect();
+    Ok(Explained { workload, metrics, containers, findings, problems: seen.problems })
 }
 
 fn of_recommendation(

@@ -1,7 +1,7 @@
 //! From arguments to wiring: the whole pass, its pacing and its outbox.
 //!
 //! [`pipeline`] is the pass on one screen. Its stages: [`seen`] observes, [`located`] finds sites through [`tracing`],
-//! [`proposing`] recommends, admits, edits, proves and describes, [`publishing`] talks to the forge and follows what became
+//! [`finding`] looks for what is unusual, [`proposing`] recommends, admits, edits, proves and describes, [`publishing`] talks to the forge and follows what became
 //! of it, [`talking`] hears what people say there and answers,
 //! [`watching`] compares what was before a merge with what came after, [`wording`] says in words why a value is right,
 //! [`noticing`] what of a pass people are told outside the forge, and `record` writes it down. [`edges`] is the world that a pass is given, and [`wiring`] makes it. Commands that
@@ -19,6 +19,7 @@ pub mod costs;
 pub mod demo;
 pub mod edges;
 pub mod explain;
+pub mod finding;
 pub mod forecast;
 pub mod get_sources;
 pub mod history;

@@ -8,13 +8,16 @@ mod digest;
 mod standing;
 
 use kubeopt_api::PolicyFile;
+use kubeopt_findings::Turn;
 use kubeopt_forge::PullRequest;
+use kubeopt_model::finding::{Severity as FindingSeverity, kind_word, severity_word};
 use kubeopt_model::policy::{NotificationPolicy, Severity as LeastSeverity};
 use kubeopt_model::pull_request::rollback_of;
 use kubeopt_model::{ClusterName, Problem, Timestamp};
 use kubeopt_net::Url;
 use kubeopt_notify::{Notice, NoticeKind, NoticeState, Severity};
 
+use crate::finding::News;
 use crate::pipeline::PassReport;
 use crate::proposing::Proposal;
 use crate::publishing::{Merge, Published, Sync, is_overdue};
@@ -85,6 +88,7 @@ pub fn notices(report: &PassReport, operator: Option<&PolicyFile>, home: &Cluste
         let policy = merge.map(|merge| policy_of_merge(operator, merge, &report.seen, &report.sites));
         noticed.push(of_outcome(judged, merge, policy.unwrap_or_default().notifications, &about));
     }
+    noticed.extend(report.seen.findings.news.iter().map(|news| of_finding(news, &about)));
     for ((repository, branch), trace) in &report.sites.traces {
         let Err(problem) = trace else { continue };
         let of = branch.as_ref().map_or(repository.to_string(), |branch| format!("{repository}@{branch}"));
@@ -250,6 +254,30 @@ fn of_outcome(
     let url = merge.and_then(|merge| Url::parse(&merge.pull.url).ok());
     let notice = Notice { text, url, ..about.notice(kind, severity, key, title) };
     Noticed { notice, lasting: Lasting::Happened, version: version.to_owned(), policy }
+}
+
+fn of_finding(news: &News, about: &About<'_>) -> Noticed {
+    let News { turn, finding, notifications } = news;
+    let severity = match finding.severity {
+        FindingSeverity::Low => Severity::Info,
+        FindingSeverity::Medium => Severity::Warning,
+        FindingSeverity::High => Severity::Error,
+        FindingSeverity::Critical => Severity::Critical,
+    };
+    let (state, done) = match turn {
+        Turn::Opened => (NoticeState::Raised, "found"),
+        Turn::Worsened => (NoticeState::Raised, "worse"),
+        Turn::Resolved => (NoticeState::Resolved, "over"),
+    };
+    let (kind, word) = (kind_word(finding.kind()), severity_word(finding.severity));
+    let title = format!("{kind} {done} ({word}): {}", finding.container);
+    let notice = about.notice(NoticeKind::Finding, severity, format!("finding:{}", finding.key()), title);
+    let text = finding.sentence().replace('`', "");
+    let cluster = finding.container.workload.cluster.clone();
+    // One that comes back later is another one.
+    let version = format!("{} {} {word}", finding.since_unix_s, turn.as_str());
+    let notice = Notice { state, text, cluster, ..notice };
+    Noticed { notice, lasting: Lasting::Happened, version, policy: notifications.clone() }
 }
 
 /// The same problem has the same key, whatever moment and number its text holds.

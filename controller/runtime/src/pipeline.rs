@@ -48,9 +48,10 @@ pub struct PassReport {
 /// # Errors
 /// When nothing can be decided at all: usage history cannot be read.
 pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
-    let seen = edges.observe(now).await; //                        IO in: clusters, metrics; prices of nodes
+    let mut seen = edges.observe(now).await; //                    IO in: clusters, metrics; prices of nodes
     let mut sites = edges.sites(&seen).await; //                   IO: fetch, mark, render, read back; cached by tree
     edges.recognise(&mut sites, now).await; //                     IO: a name may have come to mean another repository
+    edges.find(&mut seen, &sites, now).await; //                   what is unusual in usage, and what became of it
     let mut talk = edges.take_up(&seen, &sites, now).await; //         IO: comments, and who may say what
     let boards = edges.read_boards(&talk.pulls, &seen, &sites, &mut talk.orders, now).await; // IO in: what people ticked
     let mut merges = edges.follow_merges(&seen, &sites, &talk.orders, now).await; // IO: what became of earlier pull requests
@@ -113,8 +114,9 @@ pub async fn pass(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> 
 /// # Errors
 /// As [`pass`].
 pub async fn plan(edges: &Edges, now: Timestamp) -> Result<PassReport, Problem> {
-    let seen = edges.observe(now).await;
+    let mut seen = edges.observe(now).await;
     let sites = edges.sites(&seen).await;
+    edges.find(&mut seen, &sites, now).await;
     let (talk, _) = edges.hear_people(&sites, now).await;
     let wanted = edges.want(&seen, &sites, &talk.orders, now).await?;
     let decided = edges.decide(wanted, &seen, &sites, &talk.orders, now).await;

@@ -21,6 +21,9 @@ pub(crate) const FAILED: &str = "failed";
 pub(crate) const OUTCOME: &str = "outcome";
 pub(crate) const SAVED: &str = "saved";
 
+/// Begins the kinds of events of findings: `finding-opened`, `finding-worsened`, `finding-resolved`.
+const FINDING: &str = "finding";
+
 /// Where the detail of an event keeps what something costs a month: estimated, or measured.
 pub(crate) const MONTHLY: &str = "monthly";
 
@@ -38,6 +41,8 @@ impl Edges {
             Err(error) => Err(error),
         };
         report.merges.problems.extend(recorded.err().map(|error| error.problem()));
+        let remembered = self.journal.remember_findings(&report.seen.findings.changed).await;
+        report.merges.problems.extend(remembered.err().map(|error| error.problem()));
         report.merges.problems.extend(self.journal.take_problems());
     }
 
@@ -106,6 +111,13 @@ fn events(report: &PassReport) -> Vec<Event> {
             let subject = format!("{} #{}", judged.repository, judged.number);
             events.push(Event { detail, ..event(OUTCOME, subject, String::new()) });
         }
+    }
+    for news in &report.seen.findings.news {
+        let kind = format!("{FINDING}-{}", news.turn.as_str());
+        let text = news.finding.sentence().replace('`', "");
+        let detail = serde_json::json!({ "text": text, "finding": news.finding });
+        let subject = news.finding.container.workload.to_string();
+        events.push(Event { detail, ..event(&kind, subject, String::new()) });
     }
     for (repository, tick) in &report.boards.ticked {
         events.push(event("ticked", format!("{repository} dashboard"), tick.clone()));

@@ -6,6 +6,7 @@ use kubeopt_report::scan::{ScanMetrics, ScanPrices};
 use kubeopt_report::{ScanFormat, ScanReport, ScanRow, render_scan};
 
 use crate::edges::Edges;
+use crate::located::Sites;
 use crate::pipeline::PassReport;
 use crate::pricing::{basis, on_the_bill};
 use crate::proposing::{Admitted, Left};
@@ -25,7 +26,8 @@ pub struct Scan {
 /// # Errors
 /// When usage history cannot be read, or no cluster could be reached.
 pub async fn scan(edges: &Edges, now: Timestamp, elapsed_s: &dyn Fn() -> f64) -> Result<Scan, Problem> {
-    let seen = edges.observe(now).await;
+    let mut seen = edges.observe(now).await;
+    edges.find(&mut seen, &Sites::default(), now).await;
     if seen.clusters.is_empty() {
         return Err(seen.problems.into_iter().next().unwrap_or_else(no_cluster));
     }

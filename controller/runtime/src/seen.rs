@@ -14,6 +14,7 @@ use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, Reach, SliceReport};
 use kubeopt_policy::PRESETS;
 
 use crate::edges::{ClusterEdge, Edges};
+use crate::finding::Findings;
 use crate::pricing::{ClusterPrices, PricesByCluster};
 
 /// What a pass saw.
@@ -29,6 +30,8 @@ pub struct Seen {
     pub reports: BTreeMap<ClusterName, SliceReport>,
     /// How busy GPUs are, where containers ask for some and something tells.
     pub gpus: BTreeMap<ContainerId, GpuUse>,
+    /// What is unusual; filled by the stage *find*.
+    pub findings: Findings,
     /// What could not be seen.
     pub problems: Vec<Problem>,
     /// Clusters whose usage is incomplete, with the reason: nothing is lowered there.

@@ -17,6 +17,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Name as Prometheus shows it, and what it counts; docs list it.
 pub const METRICS: &[(&str, &str)] = &[
     ("kubeopt_build_info", "Version and commit of this binary"),
+    ("kubeopt_findings", "Findings that are open and not silenced, by kind and severity"),
     ("kubeopt_forge_requests_total", "Requests to forges, by forge and class of answer"),
     ("kubeopt_last_pass_timestamp_seconds", "When the last pass ended, in seconds since the epoch"),
     ("kubeopt_notices_total", "Deliveries of notices to their receivers, by result"),
@@ -143,6 +144,12 @@ struct PullRequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    kind: &'static str,
+    severity: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SavingsLabels {
     basis: SavingsBasis,
 }
@@ -182,6 +189,7 @@ pub struct Metrics {
     prometheus_queries: Counter,
     forge_requests: Family<ForgeLabels, Counter>,
     pull_requests: Family<PullRequestLabels, Gauge>,
+    findings: Family<FindingLabels, Gauge>,
     savings_dollars: Family<SavingsLabels, Gauge<f64, AtomicU64>>,
     problems: Family<ProblemLabels, Counter>,
     webhooks: Family<WebhookLabels, Counter>,
@@ -205,6 +213,7 @@ impl Metrics {
             prometheus_queries: Counter::default(),
             forge_requests: Family::default(),
             pull_requests: Family::default(),
+            findings: Family::default(),
             savings_dollars: Family::default(),
             problems: Family::default(),
             webhooks: Family::default(),
@@ -274,6 +283,11 @@ impl Metrics {
         self.pull_requests.get_or_create(&PullRequestLabels { state }).set(number);
     }
 
+    /// So many findings of this kind and severity are open now; both are words of closed sets.
+    pub fn set_findings(&self, kind: &'static str, severity: &'static str, number: i64) {
+        self.findings.get_or_create(&FindingLabels { kind, severity }).set(number);
+    }
+
     /// Open and merged pull requests save so many US dollars a month.
     pub fn set_savings_dollars(&self, basis: SavingsBasis, dollars_per_month: f64) {
         self.savings_dollars.get_or_create(&SavingsLabels { basis }).set(dollars_per_month);
@@ -331,6 +345,7 @@ impl Metrics {
             self.forge_requests.clone(),
         );
         registry.register("pull_requests", help("kubeopt_pull_requests"), self.pull_requests.clone());
+        registry.register("findings", help("kubeopt_findings"), self.findings.clone());
         registry.register("savings_dollars", help("kubeopt_savings_dollars"), self.savings_dollars.clone());
         registry.register("problems", help("kubeopt_problems_total"), self.problems.clone());
         registry.register("webhooks", help("kubeopt_webhooks_total"), self.webhooks.clone());
@@ -355,6 +370,7 @@ mod tests {
         metrics.count_prometheus(6, 2_100_000);
         metrics.set_pull_requests(PullRequestState::Open, 2);
         metrics.set_savings_dollars(SavingsBasis::Estimated, 110.5);
+        metrics.set_findings("leak", "high", 2);
         metrics.count_problem("E-OBS-001");
         metrics.count_forge_requests("a\"b\n", Some(503), 1);
         metrics.count_forge_requests("gitea", None, 1);
@@ -376,6 +392,7 @@ mod tests {
             "kubeopt_notices_total{result=\"given_up\"} 2",
             "kubeopt_notices_waiting 3",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
+            "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",
             "kubeopt_passes_total{result=\"done\"} 1",
             "kubeopt_prometheus_samples_total 2100000",
         ] {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::policy::finding_words::Findings;
 use crate::policy::layered::DEFAULT_ALLOWED;
 use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
 use crate::policy::manner_words::Chance;
@@ -51,6 +52,8 @@ section! {
         "watch" => watch: Watch = {},
         /// Who is told of what happens.
         "notifications" => notifications: Notifications = {},
+        /// What is told of findings: what is unusual in usage.
+        "findings" => findings: Findings = {},
         /// May a language model word the texts, where the operator set one up? It never sees or makes a number. `false` in any layer wins.
         "reasoning" => reasoning: bool = true,
         /// Other values for some workloads; of several that match, the last one counts.

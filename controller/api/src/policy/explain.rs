@@ -1,7 +1,8 @@
 //! Who said what of each key, and why one of them counts: for `kubeopt policy show` and `explain`, and for the keys of a
 //! repository that its operator does not allow. Decides nothing: it tells what `keys` decided.
 
-use kubeopt_model::{EffectivePolicy, Problem};
+use kubeopt_model::policy::{Silence, SilentTime};
+use kubeopt_model::{EffectivePolicy, Problem, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -109,6 +110,7 @@ pub fn explain_policy(layers: &[Layer], asked: Asked<'_>) -> Explanation {
         say_unselected(enabled, &layered, asked);
     }
     explained.push(blackouts(&policy));
+    explained.push(silences(&policy));
     let undecided = match asked {
         Asked::Path(_) => layered.iter().flat_map(Layered::undecided).collect(),
         Asked::Workload(_) => Vec::new(),
@@ -132,19 +134,22 @@ fn say_unselected(enabled: &mut ExplainedKey, layered: &[Layered<'_>], asked: As
 
 /// Blackouts add up: every one counts.
 fn blackouts(policy: &EffectivePolicy) -> ExplainedKey {
-    let said: Vec<Said> = policy
-        .blackouts
-        .iter()
-        .enumerate()
-        .map(|(index, blackout)| Said {
-            at: policy.set_by.get(&format!("blackouts[{index}]")).cloned().unwrap_or_default(),
-            value: shown_blackout(blackout),
-            standing: Standing::Counts,
-        })
-        .collect();
+    let by = |index: usize| policy.set_by.get(&format!("blackouts[{index}]")).cloned().unwrap_or_default();
+    let shown = policy.blackouts.iter().enumerate();
+    adding_up("blackouts", shown.map(|(index, blackout)| (by(index), shown_blackout(blackout))))
+}
+
+/// So do silences.
+fn silences(policy: &EffectivePolicy) -> ExplainedKey {
+    let shown = policy.findings.silences.iter();
+    adding_up("findings.silences", shown.map(|silence| (silence.by.clone(), shown_silence(silence))))
+}
+
+fn adding_up(key: &str, all: impl Iterator<Item = (String, Value)>) -> ExplainedKey {
+    let said: Vec<Said> = all.map(|(at, value)| Said { at, value, standing: Standing::Counts }).collect();
     let values: Vec<Value> = said.iter().map(|said| said.value.clone()).collect();
     ExplainedKey {
-        key: "blackouts".to_owned(),
+        key: key.to_owned(),
         merge: "guardrail",
         value: json!(values),
         default: json!([]),
@@ -154,6 +159,29 @@ fn blackouts(policy: &EffectivePolicy) -> ExplainedKey {
         }),
         said,
     }
+}
+
+fn shown_silence(silence: &Silence) -> Value {
+    let mut shown = json!({ "reason": silence.reason });
+    if !silence.kinds.is_empty() {
+        shown["kinds"] = json!(silence.kinds);
+    }
+    match &silence.when {
+        SilentTime::Span { from_unix_s, to_unix_s } => {
+            let at = |second: &i64| Timestamp::from_second(*second).map(|at| at.to_string()).ok();
+            for (key, second) in [("from", from_unix_s), ("to", to_unix_s)] {
+                if let Some(at) = second.as_ref().and_then(at) {
+                    shown[key] = json!(at);
+                }
+            }
+        }
+        SilentTime::Recurring { cron, seconds, timezone } => {
+            shown["cron"] = json!(cron);
+            shown["duration"] = json!(crate::text::values::span_text(*seconds));
+            shown["timezone"] = json!(timezone);
+        }
+    }
+    shown
 }
 
 fn shown_blackout(blackout: &kubeopt_model::policy::Blackout) -> Value {

@@ -6,6 +6,7 @@ use kubeopt_model::{Problem, RepoPath};
 use crate::Presets;
 use crate::policy::document::Blackout;
 use crate::policy::document::{Changes, EnvironmentOf, Override, PolicyDocument, Selectors, Sizing};
+use crate::policy::finding_words::{Findings, check_silences};
 use crate::policy::keys;
 use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
 use crate::text::fault::nearest;
@@ -29,6 +30,7 @@ pub(crate) struct Rules {
     pub(crate) rollout: Option<At<Rollout>>,
     pub(crate) watch: Option<At<Watch>>,
     pub(crate) notifications: Option<At<Notifications>>,
+    pub(crate) findings: Option<At<Findings>>,
     pub(crate) reasoning: Option<At<bool>>,
 }
 
@@ -149,6 +151,7 @@ pub(crate) fn check_layer(
     check_sizing(document.sizing.as_ref(), reading);
     check_blackouts(document.blackouts.as_ref(), reading);
     check_order(document.rollout.as_ref(), reading);
+    check_silences(document.findings.as_ref(), reading);
     let overrides = document.overrides.map(|at| at.value).unwrap_or_default();
     for each in &overrides {
         check_sizing(each.value.sizing.as_ref(), reading);
@@ -177,6 +180,7 @@ pub(crate) fn check_layer(
             rollout: document.rollout,
             watch: document.watch,
             notifications: document.notifications,
+            findings: document.findings,
             reasoning: document.reasoning,
         },
         selectors: document.selectors,

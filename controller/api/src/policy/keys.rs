@@ -46,7 +46,7 @@ pub(crate) fn covers(entry: &str, path: &str) -> bool {
 /// How a path of the schema is merged, mappings that are merged as a whole included.
 pub(crate) fn merge_of(path: &str) -> Option<&'static str> {
     // These add up over all layers: the more of them, the less is allowed.
-    const UNIONS: [&str; 3] = ["selectors", "exclude", "blackouts"];
+    const UNIONS: [&str; 4] = ["selectors", "exclude", "blackouts", "findings.silences"];
     let key = keys().find(|key| key.path() == path);
     match key {
         Some(key) if key.is_guardrail() => Some("guardrail"),

@@ -66,6 +66,7 @@ impl fmt::Display for Ban<'_> {
 /// One layer, reduced to what it says of the subject.
 pub(crate) struct Layered<'a> {
     layer: &'a Layer,
+    environment: Option<Environment>,
     /// From the farthest to the nearest.
     statements: Vec<Statement<'a>>,
 }
@@ -79,17 +80,17 @@ struct Statement<'a> {
 impl<'a> Layered<'a> {
     /// What a layer says where all overrides that speak of the subject count.
     pub(crate) fn new(layer: &'a Layer, asked: Asked<'_>, environment: Option<Environment>) -> Self {
-        Self::with(layer, |each| {
+        Self::with(layer, environment, |each| {
             each.matching.as_ref().is_some_and(|matching| matching.value.matches(asked, environment))
         })
     }
 
     /// Everything that a layer says of anything.
     pub(crate) fn of_all(layer: &'a Layer) -> Self {
-        Self::with(layer, |_| true)
+        Self::with(layer, None, |_| true)
     }
 
-    fn with(layer: &'a Layer, counts: impl Fn(&Override) -> bool) -> Self {
+    fn with(layer: &'a Layer, environment: Option<Environment>, counts: impl Fn(&Override) -> bool) -> Self {
         use std::borrow::Cow::{Borrowed, Owned};
         let file = &layer.file;
         let preset = file
@@ -99,7 +100,7 @@ impl<'a> Layered<'a> {
         let own = Statement { rules: Borrowed(&file.rules), preset: None };
         let overrides = file.overrides.iter().map(|each| &each.value).filter(|each| counts(each));
         let overrides = overrides.map(|each| Statement { rules: Owned(rules_of(each)), preset: None });
-        Self { layer, statements: preset.into_iter().chain([own]).chain(overrides).collect() }
+        Self { layer, environment, statements: preset.into_iter().chain([own]).chain(overrides).collect() }
     }
 
     /// Every statement of this layer on a key, the nearest last.
@@ -182,6 +183,26 @@ impl<'a> Layered<'a> {
                 let index = policy.blackouts.len() - 1;
                 let origin = self.origin(statement.preset, at.line);
                 policy.set_by.insert(format!("blackouts[{index}]"), origin.to_string());
+            }
+        }
+    }
+}
+
+impl Layered<'_> {
+    /// Adds the silences of this layer that speak of what is asked to those of the others.
+    pub(crate) fn add_silences(&self, policy: &mut EffectivePolicy, asked: Asked<'_>) {
+        for statement in &self.statements {
+            let findings = statement.rules.findings.as_ref().map(|at| &at.value);
+            let silences = findings.and_then(|findings| findings.silences.as_ref());
+            for at in silences.iter().flat_map(|silences| &silences.value) {
+                let matching = at.value.matching.as_ref();
+                if matching.is_some_and(|matching| !matching.value.matches(asked, self.environment)) {
+                    continue;
+                }
+                let by = self.origin(statement.preset, at.line).to_string();
+                let Some(silence) = at.value.silence(by.clone()) else { continue };
+                policy.set_by.insert(format!("findings.silences[{}]", policy.findings.silences.len()), by);
+                policy.findings.silences.push(silence);
             }
         }
     }

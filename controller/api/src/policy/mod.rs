@@ -6,6 +6,7 @@ mod effective;
 mod environment;
 mod explain;
 mod file;
+mod finding_words;
 mod key;
 pub(crate) mod keys;
 mod layered;

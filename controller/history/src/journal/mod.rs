@@ -10,7 +10,7 @@ mod sqlite;
 mod tests;
 
 use async_trait::async_trait;
-use kubeopt_model::{Problem, RepositoryId};
+use kubeopt_model::{Finding, Problem, RepositoryId};
 use serde::{Deserialize, Serialize};
 
 pub use postgres::{PostgresJournal, PostgresPlace};
@@ -20,6 +20,9 @@ use crate::error::HistoryError;
 
 /// Days that events are kept.
 pub const EVENT_DAYS: i64 = 400;
+
+/// Days that a finding is remembered after it was over.
+pub const FINDING_DAYS: i64 = 90;
 
 /// Most events of one answer.
 pub const EVENTS_MAX: u32 = 1000;
@@ -174,6 +177,20 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`HistoryError`] of the database.
     async fn pull_requests(&self) -> Result<Vec<PullRequestRecord>, HistoryError>;
+
+    /// Writes findings, each in the place of what is known of the same container, kind and resource, all or none, and removes
+    /// those that have been over for [`FINDING_DAYS`].
+    ///
+    /// # Errors
+    /// [`HistoryError`] of the database.
+    async fn remember_findings(&self, findings: &[Finding]) -> Result<(), HistoryError>;
+
+    /// All findings that are known, those that are over among them, by their key. One that cannot be read is left out: it is
+    /// found again.
+    ///
+    /// # Errors
+    /// [`HistoryError`] of the database.
+    async fn findings(&self) -> Result<Vec<Finding>, HistoryError>;
 
     /// What happened to the store since the last call, such as a file that was deleted and made anew.
     fn take_problems(&self) -> Vec<Problem>;

@@ -72,13 +72,13 @@ impl PostgresJournal {
             .fetch_one(&pool)
             .await
             .map_err(|error| refused(&shown, error))?;
-        let migrations = vec![Migration::new(
-            1,
-            "journal".into(),
-            MigrationType::Simple,
-            include_str!("../../sql/postgres/0001_journal.sql").into_sql_str(),
-            false,
-        )];
+        let migration = |version: i64, name: &'static str, text: &'static str| {
+            Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+        };
+        let migrations = vec![
+            migration(1, "journal", include_str!("../../sql/postgres/0001_journal.sql")),
+            migration(2, "findings", include_str!("../../sql/postgres/0002_findings.sql")),
+        ];
         Migrator::with_migrations(migrations)
             .run(&pool)
             .await

@@ -1,6 +1,6 @@
 //! Between values and rows. Knows the columns, not how they are reached nor which database they are of.
 
-use kubeopt_model::{ForgeName, RepositoryId};
+use kubeopt_model::{Finding, ForgeName, RepositoryId};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
@@ -117,6 +117,16 @@ pub(super) fn pull_request<R: Columns>(row: &R) -> Result<PullRequestRecord, His
         commit: row.text("oid").map_err(broken)?,
         at_unix_s: number(row, "at_unix_s")?,
     })
+}
+
+/// A finding as it is stored.
+pub(super) fn finding_text(finding: &Finding) -> Result<String, HistoryError> {
+    serde_json::to_string(finding).map_err(|error| HistoryError::Compute(error.to_string()))
+}
+
+/// A finding as it was stored; none where another version wrote it that this one cannot read.
+pub(super) fn finding<R: Columns>(row: &R) -> Result<Option<Finding>, HistoryError> {
+    Ok(serde_json::from_str(&text(row, "detail")?).ok())
 }
 
 /// Forges number from 1 upwards; what does not fit cannot have come from one.

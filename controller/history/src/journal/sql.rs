@@ -8,11 +8,13 @@
 macro_rules! journal_in_sql {
     ($journal:ty, $broken:path) => {
         use async_trait::async_trait;
-        use kubeopt_model::RepositoryId;
+        use kubeopt_model::{Finding, RepositoryId};
         use sqlx::Executor as _;
 
         use crate::journal::rows;
-        use crate::journal::{EVENT_DAYS, EVENTS_MAX, Event, EventFilter, OutboxEntry, PullRequestRecord};
+        use crate::journal::{
+            EVENT_DAYS, EVENTS_MAX, Event, EventFilter, FINDING_DAYS, OutboxEntry, PullRequestRecord,
+        };
 
         #[async_trait]
         impl $crate::journal::Journal for $journal {
@@ -98,6 +100,30 @@ macro_rules! journal_in_sql {
                 let query = sqlx::query(include_str!("../../sql/pull_requests.sql"));
                 let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
                 found.iter().map(rows::pull_request).collect()
+            }
+
+            async fn remember_findings(&self, findings: &[Finding]) -> Result<(), HistoryError> {
+                let last = |finding: &Finding| finding.resolved_unix_s.unwrap_or(finding.last_unix_s);
+                let Some(newest) = findings.iter().map(last).max() else { return Ok(()) };
+                let mut all = self.pool().await?.begin().await.map_err($broken)?;
+                for finding in findings {
+                    let query = sqlx::query(include_str!("../../sql/remember_finding.sql"))
+                        .bind(finding.key())
+                        .bind(i64::from(finding.is_open()))
+                        .bind(last(finding))
+                        .bind(rows::finding_text(finding)?);
+                    all.execute(query).await.map_err($broken)?;
+                }
+                let query = sqlx::query(include_str!("../../sql/prune_findings.sql"))
+                    .bind(newest - FINDING_DAYS * 86_400);
+                all.execute(query).await.map_err($broken)?;
+                all.commit().await.map_err($broken)
+            }
+
+            async fn findings(&self) -> Result<Vec<Finding>, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/findings.sql"));
+                let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
+                found.iter().filter_map(|row| rows::finding(row).transpose()).collect()
             }
 
             fn take_problems(&self) -> Vec<kubeopt_model::Problem> {

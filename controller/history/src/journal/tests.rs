@@ -1,6 +1,10 @@
 //! The contract of a journal, run on every implementation, and what is SQLite's own.
 
-use kubeopt_model::{ForgeName, RepositoryId};
+use kubeopt_model::finding::{Evidence, Severity};
+use kubeopt_model::{
+    ClusterName, ContainerId, ContainerName, ForgeName, Namespace, ObjectName, RepositoryId, Resource,
+    WorkloadId, WorkloadKind,
+};
 use serde_json::json;
 
 use super::*;
@@ -39,6 +43,7 @@ async fn keeps_the_contract(journal: &dyn Journal) {
     outbox_moves_step_by_step(journal).await;
     audit_is_newest_first_and_filtered(journal).await;
     pull_requests_are_replaced(journal).await;
+    findings_are_replaced_and_forgotten_long_after_their_end(journal).await;
 }
 
 async fn outbox_moves_step_by_step(journal: &dyn Journal) {
@@ -118,6 +123,43 @@ async fn pull_requests_are_replaced(journal: &dyn Journal) {
         journal.remember_pull_request(&record).await.unwrap();
         assert_eq!(journal.pull_requests().await.unwrap(), [record.clone(), other.clone()]);
     }
+}
+
+fn finding(name: &str, last_unix_s: i64) -> Finding {
+    let workload = WorkloadId {
+        cluster: ClusterName::new("prod").unwrap(),
+        namespace: Namespace::new("payments").unwrap(),
+        kind: WorkloadKind::Deployment,
+        name: ObjectName::new(name).unwrap(),
+    };
+    Finding {
+        container: ContainerId { workload, container: ContainerName::new("app").unwrap() },
+        resource: Resource::Memory,
+        severity: Severity::High,
+        since_unix_s: 100,
+        last_unix_s,
+        evidence: Evidence::Leak { bytes_per_hour: 3.1e6, grown_bytes: 1e8, hours: 24, eta_s: Some(90_000) },
+        limit: None,
+        resolved_unix_s: None,
+        told: Some(Severity::High),
+        silenced: None,
+    }
+}
+
+async fn findings_are_replaced_and_forgotten_long_after_their_end(journal: &dyn Journal) {
+    journal.remember_findings(&[]).await.unwrap();
+    let (cache, web) = (finding("cache", 200), finding("web", 200));
+    journal.remember_findings(&[web.clone(), cache.clone()]).await.unwrap();
+    assert_eq!(journal.findings().await.unwrap(), [cache.clone(), web.clone()]);
+    let worse = Finding { severity: Severity::Critical, last_unix_s: 300, ..cache };
+    let over = Finding { resolved_unix_s: Some(400), ..web };
+    for _ in 0..2 {
+        journal.remember_findings(&[worse.clone(), over.clone()]).await.unwrap();
+        assert_eq!(journal.findings().await.unwrap(), [worse.clone(), over.clone()]);
+    }
+    let later = finding("new", 401 + FINDING_DAYS * 86_400);
+    journal.remember_findings(std::slice::from_ref(&later)).await.unwrap();
+    assert_eq!(journal.findings().await.unwrap(), [worse, later], "what is open is never forgotten");
 }
 
 #[tokio::test]

@@ -120,6 +120,7 @@ impl<'a> Replay<'a> {
             given: Vec::new(),
             lessons: Vec::new(),
             frozen: None,
+            leak: None,
         };
         let to_unix_s = usage.window.to_unix_s;
         Self { evidence, policy, cpu, memory, kills, seen_from_unix_s, to_unix_s, then }

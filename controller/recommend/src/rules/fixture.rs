@@ -116,6 +116,7 @@ impl Case {
             given: Vec::new(),
             lessons: Vec::new(),
             frozen: None,
+            leak: None,
         }
     }
 }

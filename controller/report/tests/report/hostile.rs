@@ -55,6 +55,7 @@ fn a_hostile_sentence_changes_nothing_but_its_own_place() {
     why.worded_by = WordedBy::Model { model: nasty() };
     hostile.left_alone.push((nasty(), NoRecommendation::Disabled { by: nasty() }));
     hostile.noticed.push(nasty());
+    hostile.findings.push(nasty());
     hostile.prices.as_mut().unwrap().basis = nasty();
     hostile.labels.push(nasty());
     let mut input = hostile.input();

@@ -345,6 +345,7 @@ pub(crate) struct Sample {
     pub(crate) recommendations: Vec<Recommendation>,
     pub(crate) explanations: Vec<Option<Explanation>>,
     pub(crate) left_alone: Vec<(String, NoRecommendation)>,
+    pub(crate) findings: Vec<String>,
     pub(crate) noticed: Vec<String>,
     pub(crate) verifications: Vec<Verification>,
     pub(crate) prices: Option<Prices>,
@@ -401,6 +402,10 @@ pub(crate) fn sample() -> Sample {
                 },
             ),
             ("payments/cronjob/report".into(), NoRecommendation::TooFewRuns { have: 2, need: 5 }),
+        ],
+        findings: vec![
+            "medium: `payments/deploy/cache/redis` grows 3.1 MB/h since 2026-09-21 (leak suspected, limit of 512Mi reached in about 9 days). Memory was not raised for it"
+                .to_owned(),
         ],
         noticed: Vec::new(),
         prices: Some(Prices {
@@ -466,6 +471,7 @@ impl Sample {
             recommendations: &self.recommendations,
             explanations: &self.explanations,
             left_alone: &self.left_alone,
+            findings: &self.findings,
             noticed: &self.noticed,
             verifications: &self.verifications,
             prices: self.prices.as_ref().ok_or("no sheet holds prices of its provider"),

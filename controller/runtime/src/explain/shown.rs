@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kubeopt_model::ContainerUsage;
+use kubeopt_model::finding::severity_word;
 use kubeopt_model::recommendation::{Member, WhatIf};
 use kubeopt_report::escape::terminal_line;
 use kubeopt_report::figures::named;
@@ -39,6 +40,21 @@ impl fmt::Display for Explained {
                 writeln!(f, "  (* decided the value)")?;
             }
             show_what_if(f, &container.what_if)?;
+        }
+        if !self.findings.is_empty() {
+            writeln!(f, "\nfindings")?;
+        }
+        for finding in &self.findings {
+            let severity = severity_word(finding.severity);
+            writeln!(f, "  {severity:<9} {}", terminal_line(&finding.sentence().replace('`', "")))?;
+            if let Some(why) = &finding.silenced {
+                writeln!(
+                    f,
+                    "            silenced by {}: {}",
+                    terminal_line(&why.by),
+                    terminal_line(&why.reason)
+                )?;
+            }
         }
         Ok(())
     }

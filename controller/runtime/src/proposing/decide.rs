@@ -178,6 +178,7 @@ impl Edges {
                 earlier.get(&policy.sizing.history_seconds).filter(|_| looks_back)?.get(id).cloned()
             },
             points: &points,
+            findings: &seen.findings,
             gpus: &seen.gpus,
             fleet,
             fleet_at: &|day_unix_s| past_fleets.at(day_unix_s),

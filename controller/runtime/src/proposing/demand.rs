@@ -9,8 +9,8 @@ use kubeopt_model::outcome::Lesson;
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation, Problem,
-    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
+    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, Finding, NoRecommendation,
+    Problem, RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, Freeze, GivenValue, SitedField};
 
@@ -198,6 +198,8 @@ pub(crate) struct Known<'a> {
     pub(crate) lessons: &'a dyn Fn(&WorkloadId) -> Vec<Lesson>,
     /// What keeps them from being lowered.
     pub(crate) frozen: Option<&'a Freeze>,
+    /// A leak that is open.
+    pub(crate) leak: &'a dyn Fn(&ContainerId) -> Option<Finding>,
 }
 
 /// The demand of a unit under its policy, with what is known of its containers.
@@ -258,6 +260,7 @@ pub(crate) fn demand(
             given: (known.given)(&candidate.id()),
             lessons: (known.lessons)(&candidate.workload.id),
             frozen: known.frozen.cloned(),
+            leak: (known.leak)(&candidate.id()),
         })
         .collect();
     let sites = sites.into_values().collect();

@@ -5,14 +5,16 @@
 use std::collections::BTreeSet;
 
 use kubeopt_model::cost::ProposedBill;
+use kubeopt_model::finding::{Kind, severity_word};
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
-use kubeopt_model::{NoRecommendation, Problem, Timestamp};
+use kubeopt_model::{ContainerId, Field, Finding, NoRecommendation, Problem, Timestamp};
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
 use super::change_set::ChangeSet;
 use super::decide::{Proven, unread};
 use super::wanted::Left;
 use crate::edges::Edges;
+use crate::finding::Findings;
 use crate::located::Sites;
 use crate::pricing::basis;
 use crate::seen::Seen;
@@ -48,6 +50,7 @@ impl Edges {
         let left_alone = left_beside(change_set, left);
         let prices = basis(&seen.prices, [&change_set.cluster]);
         let explanations = self.explanations(change_set, seen);
+        let findings = findings_beside(change_set, &seen.findings, left);
         let input = PullRequestInput {
             cluster: &change_set.cluster,
             group: &change_set.group,
@@ -56,6 +59,7 @@ impl Edges {
             recommendations: &change_set.recommendations,
             explanations: &explanations,
             left_alone: &left_alone,
+            findings: &findings,
             noticed: &sites.notes,
             verifications,
             prices: prices.as_ref().map(|prices| *prices).map_err(String::as_str),
@@ -89,6 +93,46 @@ impl Edges {
             marker: described.marker,
         })
     }
+}
+
+/// Findings of other workloads of the same namespaces that a pull request tells; `kubeopt get findings` has all.
+const FINDINGS_BESIDE_MAX: usize = 5;
+
+/// What is unusual in the workloads of a change set, and in others of the same namespaces, as sentences.
+fn findings_beside(change_set: &ChangeSet, findings: &Findings, left: &[Left]) -> Vec<String> {
+    let members: Vec<_> = change_set.recommendations.iter().flat_map(|one| &one.members).collect();
+    let places: BTreeSet<_> = members.iter().map(|member| place_of(&member.container)).collect();
+    let workloads: BTreeSet<_> = members.iter().map(|member| &member.container.workload).collect();
+    let near = findings.told().filter(|one| places.contains(&place_of(&one.container)));
+    // Kills of what the pull request changes are told with their limits, beside the values that rest on them.
+    let is_told =
+        |one: &&Finding| one.kind() != Kind::OutOfMemory || !workloads.contains(&one.container.workload);
+    let (own, others): (Vec<_>, Vec<_>) =
+        near.filter(is_told).partition(|one| workloads.contains(&one.container.workload));
+    let all = own.into_iter().chain(others.into_iter().take(FINDINGS_BESIDE_MAX));
+    all.map(|one| {
+        let mut text = format!("{}: {}", severity_word(one.severity), one.sentence());
+        if one.kind() == Kind::Leak {
+            let member = members.iter().find(|member| member.container == one.container);
+            let raises = member.map(|member| {
+                let memory = member.resources.map(|side| side.get(Field::MEMORY_REQUEST));
+                memory.after > memory.before
+            });
+            let is_left = || left.iter().any(|left| left.containers.contains(&one.container));
+            match raises {
+                Some(true) => text.push_str(". Memory is raised all the same, since it was killed for it"),
+                Some(false) => text.push_str(". Memory was not raised for it"),
+                None if is_left() => text.push_str(". Memory was not raised for it"),
+                None => {}
+            }
+        }
+        text
+    })
+    .collect()
+}
+
+fn place_of(container: &ContainerId) -> (&kubeopt_model::ClusterName, &kubeopt_model::Namespace) {
+    (&container.workload.cluster, &container.workload.namespace)
 }
 
 /// Who rolls out what is merged, where the cluster tells it.

@@ -28,6 +28,7 @@ use super::shared_base::{Settle, overlay_policies, settle_shared};
 use super::sizes::{Needed, name_of, need, need_each, side_by_side};
 use super::sure::{KeptPasts, Record, state_confidence};
 use super::taken_back::freeze_of;
+use crate::finding::Findings;
 use crate::located::Sites;
 use crate::orders::AllOrders;
 use crate::outlook::windows_of;
@@ -272,6 +273,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) earlier: &'a (dyn Fn(&ContainerId, &EffectivePolicy) -> Option<EarlierDays> + Sync),
     /// 5-minute points of containers whose policy needs them.
     pub(crate) points: &'a BTreeMap<ContainerId, ContainerPoints>,
+    /// What is unusual.
+    pub(crate) findings: &'a Findings,
     /// How busy GPUs are.
     pub(crate) gpus: &'a BTreeMap<ContainerId, GpuUse>,
     /// How large the containers of all clusters are.
@@ -359,6 +362,8 @@ pub(super) fn demand_of(
     let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
     let (fleet, filled_in) = (ground.fleet, &filled_in);
     let gpu = |id: &ContainerId| ground.gpus.get(id).cloned();
+    let leak = |id: &ContainerId| ground.findings.leak_of(id).cloned();
+    let leak = &leak;
     let frozen = freeze_of(unit, policy, ground.orders, ground.now_unix_s);
     // What was given before is what may have been taken back.
     let given = |id: &ContainerId| match &frozen {
@@ -368,8 +373,18 @@ pub(super) fn demand_of(
     let lessons = |id: &WorkloadId| ground.orders.lessons(&unit.repository, id);
     let (given, lessons) = (&given, &lessons);
     let (usage, earlier, points, gpu) = (&usage, &earlier, &points, &gpu);
-    let known =
-        Known { usage, earlier, points, gpu, fleet, filled_in, given, lessons, frozen: frozen.as_ref() };
+    let known = Known {
+        usage,
+        earlier,
+        points,
+        gpu,
+        fleet,
+        filled_in,
+        given,
+        lessons,
+        frozen: frozen.as_ref(),
+        leak,
+    };
     demand(unit, policy.clone(), &known)
 }
 

@@ -86,6 +86,7 @@ async fn given_at(kubeopt: &Edges, app: &App, at: i64) -> Option<[Amount; 2]> {
         given: vec![],
         lessons: vec![],
         frozen: None,
+        leak: None,
     };
     let sizing = size(&evidence, &policy);
     let requests = sizing.resources.requests;

@@ -4,6 +4,7 @@ use kubeopt_model::policy::RevertMode;
 use serde_json::json;
 
 use super::merges::environments;
+use crate::policy::finding_words::{SeverityOfFinding, severity_of};
 use crate::policy::key::Merge::{Guardrail, Preference, Together};
 use crate::policy::key::{AnyKey, higher, key, lower};
 use crate::policy::life_cycle::{FreezeSpan, SoakSpan, WatchSpan};
@@ -11,7 +12,7 @@ use crate::policy::manner_words::{Chance, RevertWord, SeverityWord};
 use crate::policy::words::{EnvironmentWord, Pattern};
 use crate::text::values::{Count, span_text};
 
-/// Of `rollout`, `watch`, `notifications` and `reasoning`.
+/// Of `rollout`, `watch`, `notifications`, `findings` and `reasoning`.
 pub(crate) static KEYS: &[&dyn AnyKey] = &[
     key!(
         "rollout.order",
@@ -100,6 +101,17 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         notifications.to,
         |p, v| p.notifications.to.clone_from(v),
         |p| json!(p.notifications.to)
+    ),
+    key!("findings.enabled", Preference, bool, findings.enabled, |p, v| p.findings.enabled = *v, |p| json!(
+        p.findings.enabled
+    )),
+    key!(
+        "findings.minSeverity",
+        Preference,
+        SeverityOfFinding,
+        findings.min_severity,
+        |p, v| p.findings.min_severity = severity_of(*v),
+        |p| json!(p.findings.min_severity)
     ),
     key!("reasoning", Guardrail(|a, b| !*a && *b), bool, reasoning, |p, v| p.reasoning = *v, |p| json!(
         p.reasoning

@@ -1,0 +1,3 @@
+SELECT detail
+FROM finding
+ORDER BY name

@@ -1,0 +1,210 @@
+//! The stage *find*: what is unusual in usage, and what became of it since the pass before.
+//!
+//! Detectors are fed with the points of the days that history keeps. Those of the days that are over are fed once and kept
+//! until midnight, so that a pass feeds today's alone; what is found depends on history and facts, not on how long the
+//! process has run. What was found before comes from the journal, and what changed goes there at the end of the pass.
+
+mod feed;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use kubeopt_api::{Subject, effective_policy};
+use kubeopt_findings::{Known, Look, Settled, Turn, settle};
+use kubeopt_model::finding::Kind;
+use kubeopt_model::policy::NotificationPolicy;
+use kubeopt_model::{
+    ClusterFacts, ClusterName, ContainerId, EffectivePolicy, Finding, ForgeName, RepoPath, RepositoryId,
+    Timestamp, WorkloadId,
+};
+use kubeopt_policy::silenced;
+
+use crate::edges::Edges;
+use crate::located::Sites;
+use crate::policy_files::PolicyFiles;
+use crate::seen::Seen;
+
+pub(crate) use feed::Kept;
+pub use table::{FindingRow, FindingTable, HEADERS, get_findings};
+
+/// Any file of a folder is spoken of by the policy files of that folder and those above.
+const ANY_FILE: &str = "any.yaml";
+
+/// Something to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// What happened to it.
+    pub turn: Turn,
+    /// The finding.
+    pub finding: Finding,
+    /// Who is told, by the policy of its workload.
+    pub notifications: NotificationPolicy,
+}
+
+/// What is unusual.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// What is open, silenced ones among them, the most urgent first.
+    pub open: Vec<Finding>,
+    /// What people are to be told.
+    pub news: Vec<News>,
+    /// What is not as the journal has it.
+    pub(crate) changed: Vec<Finding>,
+    leaks: BTreeMap<ContainerId, usize>,
+}
+
+impl Findings {
+    fn of(settled: Settled, notifications: impl Fn(&Finding) -> NotificationPolicy) -> Self {
+        let Settled { open, news, changed } = settled;
+        let leaks = open.iter().enumerate();
+        let leaks = leaks.filter(|(_, one)| one.kind() == Kind::Leak && one.counts());
+        let leaks = leaks.map(|(place, one)| (one.container.clone(), place)).collect();
+        let news = news.into_iter().map(|(turn, finding)| News {
+            turn,
+            notifications: notifications(&finding),
+            finding,
+        });
+        Self { news: news.collect(), leaks, changed, open }
+    }
+
+    /// The leak of a container that is open and not silenced.
+    pub fn leak_of(&self, container: &ContainerId) -> Option<&Finding> {
+        self.leaks.get(container).and_then(|place| self.open.get(*place))
+    }
+
+    /// What people were told of and is not over, and every leak, since it keeps memory from being raised; the most urgent
+    /// first.
+    pub fn told(&self) -> impl Iterator<Item = &Finding> {
+        let is_told = |one: &&Finding| one.told.is_some() || one.kind() == Kind::Leak;
+        self.open.iter().filter(|one| one.counts()).filter(is_told)
+    }
+}
+
+/// The detectors of each cluster, as of the last midnight.
+#[derive(Debug, Default)]
+pub struct KeptDetectors(Mutex<BTreeMap<ClusterName, Kept>>);
+
+impl KeptDetectors {
+    fn take(&self, cluster: &ClusterName) -> Option<Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster)
+    }
+
+    fn put(&self, cluster: &ClusterName, kept: Kept) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster.clone(), kept);
+    }
+}
+
+/// What was looked at, and what is known of it beside findings.
+#[derive(Debug, Default)]
+struct Looked {
+    found: Vec<Finding>,
+    still_grows: BTreeMap<ContainerId, bool>,
+}
+
+impl Edges {
+    /// Looks for what is unusual in the usage of all that was seen, and settles it with what was known. A cluster whose usage
+    /// is incomplete is not looked at: nothing opens there, and nothing is over.
+    pub async fn find(&self, seen: &mut Seen, sites: &Sites, now: Timestamp) {
+        self.progress.stage("looking for findings", None);
+        let before = match self.journal.findings().await {
+            Ok(before) => Some(before),
+            Err(error) => {
+                seen.problems.push(error.problem());
+                None
+            }
+        };
+        let mut looked = Looked::default();
+        let whole = seen.clusters.iter().filter(|(name, _)| !seen.partial.contains_key(*name));
+        let mut problems = Vec::new();
+        for (cluster, facts) in whole {
+            match self.look_at(facts, now).await {
+                Ok(one) => {
+                    looked.found.extend(one.found);
+                    looked.still_grows.extend(one.still_grows);
+                }
+                Err(error) => {
+                    tracing::debug!(%cluster, "findings were not looked for");
+                    problems.push(error.problem());
+                }
+            }
+        }
+        seen.problems.extend(problems);
+        let policies = self.policies_of(&looked.found, before.iter().flatten(), seen, sites);
+        let policy = |id: &WorkloadId| policies.get(id).cloned().unwrap_or_default();
+        looked.found.retain(|finding| policy(&finding.container.workload).findings.enabled);
+        let look = Look {
+            now_unix_s: now.as_second(),
+            known: &|id| self.known_of(id, &looked.still_grows, seen),
+            silenced: &|finding| silenced(&policy(&finding.container.workload).findings, finding.kind(), now),
+            is_told: &|finding| {
+                let findings = policy(&finding.container.workload).findings;
+                findings.enabled && finding.severity >= findings.min_severity
+            },
+        };
+        let mut settled = settle(before.as_deref().unwrap_or_default(), looked.found.clone(), &look);
+        if before.is_none() {
+            // Nobody knows what was told: better once too seldom than once more with each pass.
+            settled.news.clear();
+            settled.changed.clear();
+        }
+        seen.findings = Findings::of(settled, |one| policy(&one.container.workload).notifications);
+    }
+
+    fn known_of(&self, id: &ContainerId, still_grows: &BTreeMap<ContainerId, bool>, seen: &Seen) -> Known {
+        let Some(facts) = seen.clusters.get(&id.workload.cluster) else { return Known::NotLookedAt };
+        if !self.selection.covers(&id.workload) {
+            return Known::NotLookedAt;
+        }
+        let there = facts.workload(&id.workload).and_then(|workload| workload.container(&id.container));
+        match (there, still_grows.get(id)) {
+            // A kind that could not be listed is not gone.
+            (None, _) if is_whole(facts) => Known::Gone,
+            (None, _) | (Some(_), None) => Known::NotLookedAt,
+            (Some(_), Some(still_grows)) => Known::Seen { still_grows: *still_grows },
+        }
+    }
+
+    /// The policy of each workload that anything was or is found in. A policy file that is wrong counts as none.
+    fn policies_of<'a>(
+        &self,
+        found: &'a [Finding],
+        before: impl Iterator<Item = &'a Finding>,
+        seen: &Seen,
+        sites: &Sites,
+    ) -> BTreeMap<WorkloadId, EffectivePolicy> {
+        let ids: BTreeSet<&WorkloadId> =
+            found.iter().chain(before).map(|finding| &finding.container.workload).collect();
+        let files = PolicyFiles::read(self.operator_policy.as_ref(), &seen.policies, sites);
+        ids.into_iter().map(|id| (id.clone(), policy_of(id, &files, seen, sites))).collect()
+    }
+}
+
+/// All kinds that the cluster has were listed.
+fn is_whole(facts: &ClusterFacts) -> bool {
+    facts.unseen.iter().all(|problem| problem.code == kubeopt_cluster::ABSENT)
+}
+
+fn policy_of(id: &WorkloadId, files: &PolicyFiles, seen: &Seen, sites: &Sites) -> EffectivePolicy {
+    let source = sites.sources.get(id).and_then(|source| source.as_ref().ok());
+    let trace = source.and_then(|source| Some((source, sites.trace_of(source)?.as_ref().ok()?)));
+    let nowhere = RepositoryId {
+        forge: ForgeName::new("none").expect("a literal that is a name"),
+        owner: String::new(),
+        name: String::new(),
+    };
+    let layers = match trace {
+        // Policy files stand in folders: that of a folder is read with any file in it.
+        Some((source, trace)) => {
+            let path = source.entry.join(ANY_FILE).unwrap_or_else(|_| RepoPath::root());
+            (files.layers(&id.cluster, &source.repository, &trace.snapshot.branch, &path), path)
+        }
+        None => (files.layers(&id.cluster, &nowhere, "", &RepoPath::root()), RepoPath::root()),
+    };
+    let (Ok(layers), path) = layers else { return EffectivePolicy::default() };
+    let nothing = BTreeMap::new();
+    let workload = seen.clusters.get(&id.cluster).and_then(|facts| facts.workload(id));
+    let labels = workload.map_or(&nothing, |workload| &workload.labels);
+    let subject = Subject { path: &path, namespace: &id.namespace, kind: id.kind, name: &id.name, labels };
+    effective_policy(&layers, &subject)
+}
