@@ -118,7 +118,7 @@ impl Edges {
         let whole = seen.clusters.iter().filter(|(name, _)| !seen.partial.contains_key(*name));
         let mut problems = Vec::new();
         for (cluster, facts) in whole {
-            match self.look_at(facts, now).await {
+            match self.look_into(facts, now).await {
                 Ok(one) => {
                     looked.found.extend(one.found);
                     looked.still_grows.extend(one.still_grows);
@@ -135,7 +135,11 @@ impl Edges {
         looked.found.retain(|finding| policy(&finding.container.workload).findings.enabled);
         let look = Look {
             now_unix_s: now.as_second(),
-            known: &|id| self.known_of(id, &looked.still_grows, seen),
+            // Where nothing is looked for, nothing is open.
+            known: &|id| match policy(&id.workload).findings.enabled {
+                true => self.known_of(id, &looked.still_grows, seen),
+                false => Known::Gone,
+            },
             silenced: &|finding| silenced(&policy(&finding.container.workload).findings, finding.kind(), now),
             is_told: &|finding| {
                 let findings = policy(&finding.container.workload).findings;

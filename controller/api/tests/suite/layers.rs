@@ -317,6 +317,27 @@ fn blackouts_add_up() {
 }
 
 #[test]
+fn silences_of_all_layers_count_for_the_workloads_that_they_match_and_name_their_line() {
+    let layers = [
+        operator("findings:\n  silences:\n  - {to: 2026-12-01, reason: move}"),
+        repository(
+            ".kubeopt.yaml",
+            "findings:\n  silences:\n  - {match: {namespace: pay*}, kinds: [leak], cron: 0 22 * * SAT, duration: 4h, timezone: Europe/Berlin, reason: load}\n  - {match: {name: other}, from: 2026-12-01, reason: no}\n",
+        ),
+    ];
+    let found = policy(&layers).findings;
+    assert_eq!((found.enabled, found.min_severity), (true, kubeopt_model::finding::Severity::Medium));
+    let shown: Vec<_> = found.silences.iter().map(|one| (one.reason.as_str(), one.by.as_str())).collect();
+    assert_eq!(shown, [("move", "kubeopt.yaml:4"), ("load", ".kubeopt.yaml:3")]);
+    assert_eq!(found.silences[1].kinds, [kubeopt_model::finding::Kind::Leak]);
+    let repository = [repository(".kubeopt.yaml", "findings: {minSeverity: low, enabled: false}")];
+    assert_eq!(policy(&repository), EffectivePolicy::default(), "the operator says who may set preferences");
+    let allowed = [operator("allowedOverrides: [findings]"), repository[0].clone()];
+    let found = policy(&allowed).findings;
+    assert_eq!((found.enabled, found.min_severity), (false, kubeopt_model::finding::Severity::Low));
+}
+
+#[test]
 fn policy_files_are_looked_for_from_the_root_to_the_folder() {
     let paths = policy_paths(&RepoPath::new("apps/payments/api.yaml").unwrap());
     let paths: Vec<&str> = paths.iter().map(RepoPath::as_str).collect();

@@ -224,3 +224,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn silences_that_say_nothing_or_too_much_are_refused_with_the_next_step() {
+    let silences = |text: &str| format!("findings:\n  silences:\n  - {text}\n");
+    for (text, code, told) in [
+        ("{reason: x}", "E-POL-009", "`findings.silences[].to` is missing"),
+        ("{cron: 0 1 * * *, reason: x}", "E-POL-009", "`findings.silences[].duration` is missing"),
+        ("{duration: 1h, reason: x}", "E-POL-009", "`findings.silences[].cron` is missing"),
+        ("{to: 2026-12-01}", "E-POL-009", "`findings.silences[].reason` is missing"),
+        ("{from: 2026-12-02, to: 2026-12-01, reason: x}", "E-POL-010", "ends before it begins"),
+        ("{to: 2026-12-01, cron: 0 1 * * *, duration: 1h, reason: x}", "E-POL-010", "both a span and a cron"),
+        ("{to: 2026-12-01, match: {}, reason: x}", "E-POL-010", "names nothing"),
+        ("{to: soon, reason: x}", "E-POL-003", "must be a time such as"),
+        ("{to: 2026-12-01, kinds: [everything], reason: x}", "E-POL-003", "must be one of spike, leak"),
+        ("{cron: 0 1 * * *, duration: 32d, reason: x}", "E-POL-004", "duration"),
+        ("{cron: now, duration: 1h, reason: x}", "E-POL-003", "cron"),
+        ("{to: 2026-12-01, reasons: x}", "E-POL-002", "unknown key `findings.silences[].reasons`"),
+        ("{to: 2026-12-01, reason: \"a\\nb\"}", "E-POL-004", "reason"),
+    ] {
+        let found = problems(&silences(text));
+        let hit = found.iter().find(|problem| problem.code == code);
+        let hit = hit.unwrap_or_else(|| panic!("{text}: {found:?}"));
+        assert!(hit.text.contains(told), "{text}: {}", hit.text);
+        assert!(!hit.help.is_empty());
+    }
+    let wrong = problems("findings: {minSeverity: bad}");
+    assert!(wrong[0].to_string().contains("one of low, medium, high, critical"), "{}", wrong[0]);
+}

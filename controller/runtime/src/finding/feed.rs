@@ -60,7 +60,11 @@ impl Fed {
 
 impl Edges {
     /// Looks at every container of a cluster.
-    pub(super) async fn look_at(&self, facts: &ClusterFacts, now: Timestamp) -> Result<Looked, HistoryError> {
+    pub(super) async fn look_into(
+        &self,
+        facts: &ClusterFacts,
+        now: Timestamp,
+    ) -> Result<Looked, HistoryError> {
         let cluster = &facts.cluster;
         let sizes = sizes(facts);
         let kept = self.up_to_midnight(cluster, &sizes, now).await?;
