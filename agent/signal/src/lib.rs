@@ -19,6 +19,7 @@ mod shape;
 mod sketch;
 mod spike;
 mod tail;
+mod trend;
 
 pub use drift::DriftDetector;
 pub use ewma::{Charted, EwmaChart};

@@ -6,13 +6,15 @@
 mod compare;
 mod corpus;
 mod leaks;
+mod plot;
 mod score;
 #[cfg(test)]
 mod stored_tests;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 pub use compare::{AnomalyRow, Compared, HEADERS_ANOMALY, Labelled, Peer, compare};
 pub use corpus::{Column, CorpusError, Labels, column, labels, windows};
-pub use leaks::{Decade, HEADERS_LEAKS, LeakTrials};
+pub use leaks::{AtThreshold, Decade, HEADERS_LEAKS, HEADERS_THRESHOLDS, LeakTrials};
 pub use score::{Best, Events, PROFILES, Profile, Scored, best, events, normalised, score};

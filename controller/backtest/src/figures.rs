@@ -57,6 +57,20 @@ fn churn(sums: &Sums) -> f64 {
     if sums.refreshed > 0.0 { sums.changed / sums.refreshed } else { 0.0 }
 }
 
+/// The 95 % interval of a share, `part` of `whole` (Wilson); all there is without any.
+pub(crate) fn wilson(part: u64, whole: u64) -> (f64, f64) {
+    const Z: f64 = 1.96;
+    if whole == 0 {
+        return (0.0, 1.0);
+    }
+    let count = whole as f64;
+    let share = part as f64 / count;
+    let middle = share + Z * Z / (2.0 * count);
+    let half = Z * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
+    let scale = 1.0 + Z * Z / count;
+    (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
+}
+
 /// Sums of as many traces as there are, drawn with replacement.
 fn drawn(traces: &[Sums]) -> Vec<Sums> {
     let mut random = Random(SEED);
@@ -122,6 +136,13 @@ mod tests {
         }
         assert!(once.saved.high - once.saved.low > 0.05, "{:?}", once.saved);
         assert_eq!(once, figures(&traces));
+    }
+
+    #[test]
+    fn the_interval_of_a_share_is_that_computed_by_hand() {
+        let (low, high) = wilson(8, 10);
+        assert!((low - 0.4902).abs() < 1e-4 && (high - 0.9433).abs() < 1e-4, "{low} {high}");
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
     }
 
     #[test]

@@ -5,13 +5,16 @@
 //! nothing of how a rule comes to its answer.
 
 pub mod anomaly;
+pub mod codes;
 mod contender;
 mod days;
 mod dominance;
 mod figures;
+mod picture;
 mod plot;
 mod png;
 mod reliability;
+mod reliability_plot;
 mod replay;
 mod report;
 mod run;
@@ -23,6 +26,7 @@ mod week;
 pub use contender::{Contender, InvalidNames, Role, contenders};
 pub use dominance::{AtEqualRisk, Dominance};
 pub use figures::{Figure, Figures};
+pub use picture::{Axis, Picture, Plane, Tone};
 pub use png::{PngError, png};
 pub use reliability::{Bin, HEADERS_RELIABILITY, Reliability};
 pub use report::{Report, Row};

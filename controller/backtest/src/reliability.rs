@@ -11,6 +11,7 @@ use kubeopt_strategies::{Chosen, Kubeopt, Then, lower_bound};
 use serde::Serialize;
 
 use crate::days::DAY_S;
+use crate::figures::wilson;
 use crate::replay::Prepared;
 use crate::week::Week;
 
@@ -21,7 +22,7 @@ const FIRST_DAYS: usize = 7;
 const COMPLETE: f64 = 0.9;
 
 /// The bins of stated confidence begin here, and end where the next one begins.
-const BINS: [f64; 5] = [0.0, 0.5, 0.8, 0.9, 1.0];
+const BINS: [f64; 8] = [0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0];
 
 /// The columns of [`Reliability::cells`].
 pub const HEADERS_RELIABILITY: [&str; 5] = ["stated confidence", "CPU weeks", "held", "memory weeks", "held"];
@@ -37,6 +38,26 @@ pub struct Bin {
     pub weeks: u64,
     /// Weeks that held.
     pub held: u64,
+    /// Mean of what was stated; 0 without a week.
+    pub stated: f64,
+}
+
+impl Bin {
+    fn add(&mut self, stated: &Stated) {
+        self.weeks += 1;
+        self.held += u64::from(stated.held);
+        self.stated += (stated.confidence - self.stated) / self.weeks as f64;
+    }
+
+    /// The share of weeks that held; 0 without a week.
+    pub fn share_held(&self) -> f64 {
+        self.held as f64 / self.weeks.max(1) as f64
+    }
+
+    /// The 95 % interval of that share, weeks taken as independent (Wilson).
+    pub fn interval(&self) -> (f64, f64) {
+        wilson(self.held, self.weeks)
+    }
 }
 
 /// The bins of both resources, the least sure first.
@@ -69,8 +90,7 @@ impl Reliability {
                 Resource::Memory => &mut found.memory,
             };
             if let Some(bin) = bins.iter_mut().rev().find(|bin| bin.from <= stated.confidence) {
-                bin.weeks += 1;
-                bin.held += u64::from(stated.held);
+                bin.add(stated);
             }
         }
         found
@@ -80,10 +100,13 @@ impl Reliability {
     pub fn cells(&self) -> Vec<[String; 5]> {
         let share = |bin: &Bin| match bin.weeks {
             0 => "-".to_owned(),
-            weeks => format!("{:.1} %", 100.0 * bin.held as f64 / weeks as f64),
+            _ => {
+                let ((low, high), share) = (bin.interval(), bin.share_held());
+                format!("{:.1} % [{:.1}, {:.1}]", 100.0 * share, 100.0 * low, 100.0 * high)
+            }
         };
         let row = |(cpu, memory): (&Bin, &Bin)| {
-            let stated = format!("{:.1} to {:.1}", cpu.from, cpu.to);
+            let stated = format!("{:.2} to {:.2}", cpu.from, cpu.to);
             [stated, cpu.weeks.to_string(), share(cpu), memory.weeks.to_string(), share(memory)]
         };
         self.cpu.iter().zip(&self.memory).map(row).collect()
@@ -191,10 +214,13 @@ mod tests {
     fn a_steady_series_is_stated_to_be_sure_and_holds() {
         let found = reliability(&[trace(false)]);
         let weeks = |bins: &[Bin]| bins.iter().map(|bin| (bin.weeks, bin.held)).collect::<Vec<_>>();
-        // 21 of 21 days: 0.87, then 28 of 28: 0.90, and more.
-        assert_eq!(weeks(&found.cpu), [(0, 0), (0, 0), (2, 2), (4, 4)]);
+        // 21 of 21 days: 0.87, then 28 of 28: 0.899, and more.
+        assert_eq!(weeks(&found.cpu), [(0, 0), (0, 0), (0, 0), (0, 0), (2, 2), (4, 4), (0, 0)]);
         assert_eq!(weeks(&found.memory), weeks(&found.cpu));
-        assert_eq!(found.cells()[3], ["0.9 to 1.0", "4", "100.0 %", "4", "100.0 %"]);
+        let cell = "100.0 % [51.0, 100.0]";
+        assert_eq!(found.cells()[5], ["0.90 to 0.95", "4", cell, "4", cell]);
+        let mean = (0.05_f64.powf(1.0 / 21.0) + 0.05_f64.powf(1.0 / 28.0)) / 2.0;
+        assert!((found.cpu[4].stated - mean).abs() < 1e-6, "{found:?}");
         assert_eq!(found.cells()[0][2], "-");
     }
 

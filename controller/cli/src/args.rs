@@ -235,6 +235,11 @@ pub(crate) struct Check {
 pub(crate) enum BacktestWhat {
     /// Requests, each frozen for a week and compared with it.
     Sizing,
+    /// What usage the network of forecasts expects, beside all baselines, on weeks that it was not trained on.
+    Forecast,
+    /// Detectors: on labelled series where --traces is a folder that is laid out as the Numenta benchmark is, else on
+    /// leaks put into recorded memory.
+    Anomaly,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -261,22 +266,29 @@ pub(crate) struct Backtest {
     /// What is tried.
     #[arg(value_enum)]
     pub(crate) what: BacktestWhat,
-    /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns. Without it the history of the
-    /// configured store is judged, as far as it goes.
+    /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns. Without it `sizing` judges the history
+    /// of the configured store, as far as it goes.
     #[arg(long, value_name = "FILE")]
     pub(crate) traces: Option<PathBuf>,
-    /// Rules to compare, by name; all of them without it.
+    /// For `forecast`: file of weights, with its card beside it; without it the model that comes with kubeopt.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// For `sizing`: rules to compare, by name; all of them without it.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) compare: Vec<String>,
     /// Only a part of the series.
     #[arg(long, value_enum, default_value_t = Split::All)]
     pub(crate) split: Split,
-    /// With kubeopt's second operating point, which reserves less at more risk.
+    /// For `sizing`: with kubeopt's second operating point, which reserves less at more risk.
     #[arg(long)]
     pub(crate) economy: bool,
-    /// Draw overrun against reserve: a file that ends in .svg or .png.
+    /// Draw what was found, for `sizing` overrun against reserve: a file that ends in .svg or .png.
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
+    /// For `sizing`: draw the share of weeks that held against the confidence stated before: a file that ends in .svg or
+    /// .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reliability_plot: Option<PathBuf>,
     /// Format.
     #[arg(long, short = 'o', value_enum, default_value_t = BacktestOutput::Table)]
     pub(crate) output: BacktestOutput,

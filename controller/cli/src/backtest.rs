@@ -1,26 +1,38 @@
-//! `kubeopt backtest`: how sizing rules would have done on recorded usage.
+//! `kubeopt backtest`: how sizing rules, forecasts and detectors would have done on recorded usage.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::backtest::{
-    BacktestOptions, HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Report, backtest_live,
-    backtest_sizing, check_plot_name, write_plot,
+    AnomalyReport, BacktestOptions, HEADERS, HEADERS_ANOMALY, HEADERS_AT_EQUAL_RISK, HEADERS_LEAKS,
+    HEADERS_RELIABILITY, HEADERS_THRESHOLDS, Part, Picture, Report, backtest_anomaly, backtest_forecast,
+    backtest_live, backtest_sizing, check_plot_name, forecast_json, forecast_picture, write_plot,
 };
+use kubeopt_runtime::codes;
 use kubeopt_runtime::wiring::Keep;
 
 use crate::args::{Backtest, BacktestOutput, BacktestWhat, Split};
 use crate::command::{Outcome, edges, in_runtime, json, options};
 use crate::flags::Common;
+use crate::forecast;
 use crate::out::{hint, print, problems};
 use crate::progress::for_terminal;
 use crate::table::{plain, trimmed};
 
 pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
-    let BacktestWhat::Sizing = args.what;
-    if let Some(plot) = &args.plot {
+    for plot in args.plot.iter().chain(&args.reliability_plot) {
         check_plot_name(plot).map_err(|problem| vec![problem])?;
     }
+    match args.what {
+        BacktestWhat::Sizing => sizing(args, common),
+        BacktestWhat::Forecast => forecasts(args, common),
+        BacktestWhat::Anomaly => anomaly(args, common),
+    }
+}
+
+fn sizing(args: &Backtest, common: &Common) -> Outcome {
+    refuse(args, &[("--model", args.model.is_some())])?;
     let what = BacktestOptions {
         traces: args.traces.clone(),
         compare: args.compare.clone(),
@@ -31,18 +43,125 @@ pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
         Some(_) => of_file(&what, common)?,
         None => in_runtime(of_store(args, &what, common))?,
     };
-    if let Some(plot) = &args.plot {
-        write_plot(&report, plot).map_err(|problem| vec![problem])?;
-    }
+    draw(args.plot.as_deref(), common, || report.picture())?;
+    draw(args.reliability_plot.as_deref(), common, || report.reliability.picture())?;
     print(&match args.output {
         BacktestOutput::Table => table(&report),
         BacktestOutput::Json => json(&report)?,
         BacktestOutput::Markdown => report.markdown(),
     });
-    if let Some(plot) = args.plot.as_ref().filter(|_| !common.quiet) {
-        hint(&format!("wrote {}", kubeopt_runtime::terminal_line(&plot.display().to_string())));
-    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn forecasts(args: &Backtest, common: &Common) -> Outcome {
+    refuse(args, &[("--split", args.split != Split::All)])?;
+    refuse_of_sizing(args)?;
+    let traces = traces(args)?;
+    let progress = for_terminal(common.quiet);
+    let found = backtest_forecast(traces, args.model.as_deref(), progress.as_ref());
+    progress.done();
+    let found = found.map_err(|problem| vec![problem])?;
+    draw(args.plot.as_deref(), common, || forecast_picture(&found))?;
+    print(&match args.output {
+        BacktestOutput::Table => forecast::table(&found),
+        BacktestOutput::Json => json(&forecast_json(&found, traces))?,
+        BacktestOutput::Markdown => {
+            let rows = found.hours.iter().chain(&found.peaks).map(|row| forecast::cells(row, &found));
+            markdown(&forecast::HEADERS, rows)
+        }
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn anomaly(args: &Backtest, common: &Common) -> Outcome {
+    refuse(args, &[("--model", args.model.is_some())])?;
+    refuse_of_sizing(args)?;
+    let traces = traces(args)?;
+    let progress = for_terminal(common.quiet);
+    let found = backtest_anomaly(traces, part(args.split), progress.as_ref());
+    progress.done();
+    let found = found.map_err(|problem| vec![problem])?;
+    draw(args.plot.as_deref(), common, || found.picture())?;
+    print(&match args.output {
+        BacktestOutput::Table => anomaly_table(&found),
+        BacktestOutput::Json => json(&found.json(traces).map_err(|problem| vec![problem])?)?,
+        BacktestOutput::Markdown => found.markdown(),
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Options that say nothing here are refused, so that nobody takes them for heard.
+fn refuse(args: &Backtest, given: &[(&str, bool)]) -> Result<(), Vec<Problem>> {
+    let what = match args.what {
+        BacktestWhat::Sizing => "sizing",
+        BacktestWhat::Forecast => "forecast",
+        BacktestWhat::Anomaly => "anomaly",
+    };
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            let text = format!("{option} says nothing to `backtest {what}`");
+            Err(vec![Problem::new(codes::NOT_CONFIGURED, text, "leave it out")])
+        }
+    }
+}
+
+fn refuse_of_sizing(args: &Backtest) -> Result<(), Vec<Problem>> {
+    let given = [
+        ("--compare", !args.compare.is_empty()),
+        ("--economy", args.economy),
+        ("--reliability-plot", args.reliability_plot.is_some()),
+    ];
+    refuse(args, &given)
+}
+
+fn traces(args: &Backtest) -> Result<&Path, Vec<Problem>> {
+    let missing = || {
+        let help = "name one with --traces: a Parquet or CSV file, for `anomaly` also a folder of labelled series; docs/backtest.md and docs/anomaly.md tell what is in it";
+        vec![Problem::new(codes::NOT_CONFIGURED, "no recorded usage is named", help)]
+    };
+    args.traces.as_deref().ok_or_else(missing)
+}
+
+fn draw(to: Option<&Path>, common: &Common, picture: impl Fn() -> Picture) -> Result<(), Vec<Problem>> {
+    let Some(path) = to else { return Ok(()) };
+    write_plot(&picture(), path).map_err(|problem| vec![problem])?;
+    if !common.quiet {
+        hint(&format!("wrote {}", kubeopt_runtime::terminal_line(&path.display().to_string())));
+    }
+    Ok(())
+}
+
+fn markdown<const N: usize>(headers: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut text = format!("| {} |\n|{}\n", headers.join(" | ").to_lowercase(), "---|".repeat(N));
+    for row in rows {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text
+}
+
+fn anomaly_table(found: &AnomalyReport) -> String {
+    let mut first = plain();
+    match found {
+        AnomalyReport::Labelled(compared) => {
+            first.set_header(HEADERS_ANOMALY.map(str::to_uppercase));
+            first.add_rows(compared.rows.iter().map(|row| row.cells()));
+            format!("{}\n\n{}\n", compared.headline(), trimmed(&first))
+        }
+        AnomalyReport::Leaks(trials) => {
+            first.set_header(HEADERS_LEAKS.map(str::to_uppercase));
+            first.add_rows(trials.rates.iter().map(|rate| rate.cells()));
+            let mut others = plain();
+            others.set_header(HEADERS_THRESHOLDS.map(str::to_uppercase));
+            others.add_rows(trials.thresholds.iter().map(|own| own.cells()));
+            format!(
+                "{}\n\n{}\n\ntold at another weight of evidence\n{}\n",
+                trials.headline(),
+                trimmed(&first),
+                trimmed(&others)
+            )
+        }
+    }
 }
 
 fn of_file(what: &BacktestOptions, common: &Common) -> Result<Report, Vec<Problem>> {

@@ -13,7 +13,7 @@ use crate::out::{hint, print};
 use crate::progress::for_terminal;
 use crate::table::{plain, trimmed};
 
-const HEADERS: [&str; 10] = [
+pub(crate) const HEADERS: [&str; 10] = [
     "RESOURCE",
     "LOADS",
     "FORETOLD",
@@ -121,7 +121,7 @@ fn wrote(path: &Path, common: &Common) {
     }
 }
 
-fn table(found: &Evaluation) -> String {
+pub(crate) fn table(found: &Evaluation) -> String {
     let mut hours = plain();
     hours.set_header(HEADERS);
     hours.add_rows(found.hours.iter().chain(&found.peaks).map(|row| cells(row, found)));
@@ -147,7 +147,7 @@ fn table(found: &Evaluation) -> String {
 }
 
 /// Losses beside those of the baseline of the same group.
-fn cells(row: &Row, found: &Evaluation) -> [String; 10] {
+pub(crate) fn cells(row: &Row, found: &Evaluation) -> [String; 10] {
     let same = |other: &&Row| {
         (other.resource, &other.part, &other.target) == (row.resource, &row.part, &row.target)
             && [TO_BEAT, "quantiles of past peaks"].contains(&other.method.as_str())

@@ -1,5 +1,8 @@
-//! Sizing rules on recorded usage: history reads the file or the store, the backtest compares, here they meet.
+//! Sizing rules, detectors and forecasts on recorded usage: history reads the file or the store, the backtest compares,
+//! here they meet.
 
+mod anomaly;
+mod forecast;
 mod live;
 
 use std::num::NonZeroUsize;
@@ -16,7 +19,13 @@ use crate::codes;
 use crate::edges::Edges;
 use crate::progress::Progress;
 
-pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Report, svg};
+pub use anomaly::{
+    AnomalyReport, Compared, HEADERS_ANOMALY, HEADERS_LEAKS, HEADERS_THRESHOLDS, LeakTrials, backtest_anomaly,
+};
+pub use forecast::{backtest_forecast, forecast_json, forecast_picture};
+pub use kubeopt_backtest::{
+    HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Picture, Report, svg,
+};
 
 /// How often progress is told: every so many series.
 const TOLD_EVERY: u64 = 10;
@@ -139,15 +148,15 @@ fn too_little_history(requests: &Requests, days: &[f64]) -> Problem {
     Problem::new(codes::NOTHING_TO_COMPARE, text, help)
 }
 
-/// Writes the plot: SVG or PNG, as the file's name says.
+/// Writes a picture: SVG or PNG, as the file's name says.
 ///
 /// # Errors
 /// For another ending, and where the file cannot be written.
-pub fn write_plot(report: &Report, path: &Path) -> Result<(), Problem> {
+pub fn write_plot(picture: &Picture, path: &Path) -> Result<(), Problem> {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     let bytes = match ending.as_str() {
-        "svg" => svg(report).into_bytes(),
-        "png" => kubeopt_backtest::png(report).map_err(|error| crate::own_fault(&error.to_string()))?,
+        "svg" => svg(picture).into_bytes(),
+        "png" => kubeopt_backtest::png(picture).map_err(|error| crate::own_fault(&error.to_string()))?,
         _ => return Err(plot_name(path)),
     };
     std::fs::write(path, bytes).map_err(|error| {

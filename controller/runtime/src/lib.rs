@@ -82,6 +82,7 @@ pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     let mut all: Vec<(&str, &str)> = [
         codes::CODES,
         kubeopt_api::CODES,
+        kubeopt_backtest::codes::CODES,
         kubeopt_cluster::CODES,
         kubeopt_cost::CODES,
         kubeopt_forecast::codes::CODES,

@@ -42,7 +42,7 @@ pub struct Peer {
 #[serde(rename_all = "camelCase")]
 pub struct AnomalyRow {
     /// Its name.
-    pub detector: String,
+    pub name: String,
     /// Of 100, under the three profiles of the benchmark, each at its own best threshold.
     pub standard: f64,
     /// See above.
@@ -72,12 +72,19 @@ pub struct Compared {
     /// Windows of all.
     pub windows: usize,
     /// One a detector; kubeopt's is the first.
+    #[serde(rename = "methods")]
     pub rows: Vec<AnomalyRow>,
 }
 
-/// Scores kubeopt's detector and its peers.
-pub fn compare(corpus: &[Labelled], peers: &[Peer]) -> Compared {
-    let own = corpus.iter().map(|series| said(&series.samples)).collect();
+/// Scores kubeopt's detector and its peers; `step` is called for each series.
+pub fn compare(corpus: &[Labelled], peers: &[Peer], mut step: impl FnMut()) -> Compared {
+    let own = corpus
+        .iter()
+        .map(|series| {
+            step();
+            said(&series.samples)
+        })
+        .collect();
     let own = Peer { name: "kubeopt".to_owned(), scores: own };
     Compared {
         series: corpus.len(),
@@ -107,7 +114,7 @@ fn row(corpus: &[Labelled], peer: &Peer) -> AnomalyRow {
         .map(|series| events(series, standard.threshold))
         .fold(Events::default(), |sum, own| sum.plus(own));
     AnomalyRow {
-        detector: peer.name.clone(),
+        name: peer.name.clone(),
         standard: standard.score,
         low_false_positives: low_fp.score,
         low_false_negatives: low_fn.score,
@@ -124,7 +131,7 @@ impl AnomalyRow {
     pub fn cells(&self) -> [String; 7] {
         let score = |score: f64| format!("{score:.1}");
         [
-            self.detector.clone(),
+            self.name.clone(),
             score(self.standard),
             score(self.low_false_positives),
             score(self.low_false_negatives),

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+use crate::codes;
+
 /// Samples of a series; the largest of the benchmark has 22,695.
 const SAMPLES_MAX: usize = 10_000_000;
 
@@ -30,6 +32,32 @@ pub enum CorpusError {
         /// As written.
         to: String,
     },
+}
+
+impl CorpusError {
+    /// The code of what users see.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSample { .. } | Self::TooLong => codes::SERIES,
+            Self::NoLabels | Self::NoSuchWindow { .. } => codes::LABELS,
+        }
+    }
+
+    /// What to do.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoSample { .. } => {
+                "write `2014-04-10 07:15:00,1.5` on each line below the header; the value is a finite number"
+            }
+            Self::TooLong => "cut the series, or keep fewer samples of each minute",
+            Self::NoLabels => {
+                "write `{\"folder/file.csv\": [[\"2014-04-10 07:15:00\", \"2014-04-11 16:45:00\"]]}`; docs/anomaly.md tells the layout"
+            }
+            Self::NoSuchWindow { .. } => {
+                "let windows begin and end at times of samples, in order, without overlap"
+            }
+        }
+    }
 }
 
 /// A recorded series, or the scores that a detector gave it.

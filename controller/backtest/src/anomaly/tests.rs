@@ -94,7 +94,7 @@ fn a_spike_out_of_noise_is_found_by_kubeopts_own_score() {
     let series =
         Labelled { name: "a".to_owned(), samples: Column { at_unix_s, values }, windows: vec![(1490, 1590)] };
     let silent = Peer { name: "silent".to_owned(), scores: vec![vec![0.0; 2000]] };
-    let compared = compare(&[series], &[silent]);
+    let compared = compare(&[series], &[silent], || ());
     let [own, peer] = &compared.rows[..] else { panic!("{compared:?}") };
     assert!(own.standard > 80.0, "{own:?}");
     assert_eq!((peer.standard, peer.event_recall), (0.0, 0.0));

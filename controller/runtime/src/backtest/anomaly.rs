@@ -1,0 +1,218 @@
+//! Detectors on labelled series in a folder, or on leaks put into recorded memory: files in, figures out.
+
+use std::path::{Component, Path, PathBuf};
+
+use kubeopt_backtest::anomaly::{Column, CorpusError, Labelled, Peer, column, compare, labels, windows};
+use kubeopt_backtest::codes as of_backtest;
+use kubeopt_history::TraceFile;
+use kubeopt_model::Problem;
+
+use super::{Part, TOLD_EVERY};
+use crate::codes;
+use crate::progress::Progress;
+
+pub use kubeopt_backtest::anomaly::{
+    Compared, HEADERS_ANOMALY, HEADERS_LEAKS, HEADERS_THRESHOLDS, LeakTrials,
+};
+
+/// Largest file of a corpus that is read: the largest of the benchmark has 1 MB.
+const FILE_BYTES_MAX: u64 = 256 << 20;
+
+/// Most series of a corpus, and most other detectors; the benchmark has 58, and a dozen.
+const SERIES_MAX: usize = 10_000;
+const PEERS_MAX: usize = 100;
+
+/// What came of detectors.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnomalyReport {
+    /// On labelled series.
+    Labelled(Compared),
+    /// On leaks put into recorded memory.
+    Leaks(LeakTrials),
+}
+
+/// Scores detectors on a folder that is laid out as the Numenta benchmark is, or tries leaks on a file of traces.
+///
+/// # Errors
+/// Where a file cannot be read, does not fit the others, or nothing is left to score.
+pub fn backtest_anomaly(
+    traces: &Path,
+    part: Option<Part>,
+    progress: &dyn Progress,
+) -> Result<AnomalyReport, Problem> {
+    if !traces.is_dir() {
+        return leaks(traces, part, progress).map(AnomalyReport::Leaks);
+    }
+    if part.is_some() {
+        let help = "leave out --split; the table tells every other series apart";
+        return Err(Problem::new(codes::NOT_CONFIGURED, "a folder of labelled series has no parts", help));
+    }
+    labelled(traces, progress).map(AnomalyReport::Labelled)
+}
+
+fn labelled(folder: &Path, progress: &dyn Progress) -> Result<Compared, Problem> {
+    progress.stage("reading labelled series", None);
+    let file = folder.join("labels").join("combined_windows.json");
+    let labels = labels(&read(&file)?).map_err(|error| bad(&file, &error))?;
+    if labels.len() > SERIES_MAX {
+        let text = format!("`{}` names more than {SERIES_MAX} series", file.display());
+        return Err(Problem::new(of_backtest::LABELS, text, "split the corpus into several folders"));
+    }
+    let mut corpus = Vec::with_capacity(labels.len());
+    for (name, own) in &labels {
+        let path = folder.join("data").join(inside(name, &file)?);
+        if !path.exists() {
+            let text = format!("the labels name `{name}`, and there is no file `{}`", path.display());
+            let help = "put the series there, or take its name out of labels/combined_windows.json";
+            return Err(Problem::new(of_backtest::LABELS, text, help));
+        }
+        let samples = series(&path)?;
+        let windows = windows(&samples, own).map_err(|error| bad(&path, &error))?;
+        corpus.push(Labelled { name: name.clone(), samples, windows });
+    }
+    if corpus.iter().all(|series| series.windows.is_empty()) {
+        let text = format!("`{}` has no window: there is nothing to find", file.display());
+        let help = "label at least one window of one series";
+        return Err(Problem::new(codes::NOTHING_TO_COMPARE, text, help));
+    }
+    let peers = peers(folder, &corpus)?;
+    progress.stage("scoring detectors", Some(corpus.len() as u64));
+    let compared = compare(&corpus, &peers, || progress.step());
+    progress.done();
+    Ok(compared)
+}
+
+/// The scores of other detectors, one folder each; a corpus may have none.
+fn peers(folder: &Path, corpus: &[Labelled]) -> Result<Vec<Peer>, Problem> {
+    let results = folder.join("results");
+    if !results.exists() {
+        return Ok(Vec::new());
+    }
+    let unread = |error: std::io::Error| unable(&results, &error.to_string());
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for entry in std::fs::read_dir(&results).map_err(unread)? {
+        let path = entry.map_err(unread)?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    if folders.len() > PEERS_MAX {
+        return Err(unable(&results, &format!("it has more than {PEERS_MAX} detectors")));
+    }
+    folders.sort();
+    folders.iter().map(|own| peer(own, corpus)).collect()
+}
+
+fn peer(folder: &Path, corpus: &[Labelled]) -> Result<Peer, Problem> {
+    let scores = corpus.iter().map(|own| {
+        let path = folder.join(&own.name);
+        let scores = series(&path)?.values;
+        if scores.len() == own.samples.values.len() {
+            return Ok(scores);
+        }
+        let text = format!(
+            "`{}` has {} scores for a series of {} samples",
+            path.display(),
+            scores.len(),
+            own.samples.values.len()
+        );
+        let help = "write one `timestamp,score` for each sample, or take the detector's folder out of results";
+        Err(Problem::new(of_backtest::SERIES, text, help))
+    });
+    let name = folder.file_name().map(|name| crate::terminal_line(&name.to_string_lossy())).unwrap_or_default();
+    Ok(Peer { name, scores: scores.collect::<Result<_, Problem>>()? })
+}
+
+/// A name of the labels as a path that stays inside the corpus.
+fn inside<'n>(name: &'n str, labels: &Path) -> Result<&'n Path, Problem> {
+    let path = Path::new(name);
+    let stays = !name.is_empty() && path.components().all(|part| matches!(part, Component::Normal(_)));
+    if stays {
+        return Ok(path);
+    }
+    let text = format!("`{}` names `{name}`, which lies outside of the folder data", labels.display());
+    Err(Problem::new(of_backtest::LABELS, text, "name files below data, such as `folder/file.csv`"))
+}
+
+fn series(path: &Path) -> Result<Column, Problem> {
+    column(&read(path)?).map_err(|error| bad(path, &error))
+}
+
+fn bad(path: &Path, error: &CorpusError) -> Problem {
+    Problem::new(error.code(), format!("`{}`: {error}", path.display()), error.help())
+}
+
+/// Only plain files: a pipe would never end.
+fn read(path: &Path) -> Result<String, Problem> {
+    let unread = |error: std::io::Error| unable(path, &error.to_string());
+    let about = std::fs::metadata(path).map_err(unread)?;
+    if !about.is_file() {
+        return Err(unable(path, "it is no file"));
+    }
+    if about.len() > FILE_BYTES_MAX {
+        return Err(unable(path, &format!("it is larger than {} MiB", FILE_BYTES_MAX >> 20)));
+    }
+    std::fs::read_to_string(path).map_err(unread)
+}
+
+fn unable(path: &Path, why: &str) -> Problem {
+    let text = format!("unable to read `{}`: {why}", path.display());
+    let help = "docs/anomaly.md tells how a corpus is laid out: labels/combined_windows.json, data, results";
+    Problem::new(codes::NO_FOLDER, text, help)
+}
+
+fn leaks(path: &Path, part: Option<Part>, progress: &dyn Progress) -> Result<LeakTrials, Problem> {
+    let traces = TraceFile::open(path).and_then(|file| file.traces()).map_err(|error| error.problem())?;
+    let mut trials = LeakTrials::new(part);
+    for (read, trace) in (0_u64..).zip(traces) {
+        let trace = trace.map_err(|error| error.problem())?;
+        if read.is_multiple_of(TOLD_EVERY) {
+            let name = crate::terminal_line(&trace.name);
+            progress.stage(&format!("leaks: series {} ({name})", read + 1), None);
+        }
+        trials.add(&trace);
+    }
+    progress.done();
+    if trials.clean_weeks > 0 {
+        return Ok(trials);
+    }
+    let text = format!("no memory series in `{}` lasts the three weeks that a first trial takes", path.display());
+    let help = "record for longer, or choose another part with --split";
+    Err(Problem::new(codes::NOTHING_TO_COMPARE, text, help))
+}
+
+impl AnomalyReport {
+    /// The headline and the tables as documents have them.
+    pub fn markdown(&self) -> String {
+        match self {
+            Self::Labelled(compared) => compared.markdown(),
+            Self::Leaks(trials) => trials.markdown(),
+        }
+    }
+
+    /// What is drawn.
+    pub fn picture(&self) -> kubeopt_backtest::Picture {
+        match self {
+            Self::Labelled(compared) => compared.picture(),
+            Self::Leaks(trials) => trials.picture(),
+        }
+    }
+
+    /// What was compared, and a list of named methods with their figures.
+    ///
+    /// # Errors
+    /// A fault of kubeopt, where a figure cannot be written.
+    pub fn json(&self, traces: &Path) -> Result<serde_json::Value, Problem> {
+        let value = match self {
+            Self::Labelled(compared) => serde_json::to_value(compared),
+            Self::Leaks(trials) => serde_json::to_value(trials).map(|own| {
+                serde_json::json!({ "series": trials.series, "part": trials.part, "methods": [own] })
+            }),
+        };
+        let mut value = value.map_err(|error| crate::own_fault(&error.to_string()))?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("traces".to_owned(), traces.display().to_string().into());
+        }
+        Ok(value)
+    }
+}
