@@ -3,7 +3,8 @@
 //! Pure: the same values give the same text. Everything that others wrote (names, paths, sentences about them) is
 //! escaped for the place where it is shown. Must not know forges, clusters, files or clocks.
 
-pub mod bill;
+pub pub mod ahead;
+mod bill;
 pub mod chart;
 pub mod codes;
 pub mod comment;
@@ -33,7 +34,7 @@ mod markdown;
 mod page_files;
 
 pub use bill::bill_line;
-pub use chart::UsageChart;
+pub use chart::{PeakBand, UsageChart};
 pub use comment::{Comment, comment_text};
 pub use dashboard::{
     DASHBOARD_TITLE, DashboardInput, DashboardLine, Tick, dashboard_text, is_dashboard_of, is_same_text,

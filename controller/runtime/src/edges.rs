@@ -23,6 +23,7 @@ use kubeopt_policy::codeowners::Dialect;
 use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
+use crate::foretelling::Foretelling;
 use crate::progress::{Progress, Quiet};
 use crate::proposing::KeptPasts;
 use crate::publishing::{NoBoards, WrittenHeads};
@@ -177,6 +178,8 @@ pub struct Edges {
     pub policies: KnownPolicies,
     /// How rules did on past days, judged once a day.
     pub kept_pasts: KeptPasts,
+    /// Who foretells load.
+    pub foretelling: Foretelling,
     /// What is remembered of comments.
     pub talk: Memory,
     /// The heads of kubeopt's branches that this process wrote.
@@ -240,6 +243,7 @@ impl Edges {
             traces: TraceCache::default(),
             policies: KnownPolicies::default(),
             kept_pasts: KeptPasts::default(),
+            foretelling: Foretelling::default(),
             talk: Memory::default(),
             heads: WrittenHeads::default(),
             no_boards: NoBoards::default(),

@@ -20,6 +20,7 @@ pub mod demo;
 pub mod edges;
 pub mod explain;
 pub mod forecast;
+pub mod foretelling;
 pub mod get_sources;
 pub mod history;
 pub mod located;

@@ -50,7 +50,7 @@ pub(super) fn name_of(unit: &Unit) -> String {
 }
 
 /// What comes of each, in their order; on all processors.
-pub(super) fn side_by_side<T: Sync, R: Send>(all: &[T], one: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
+pub(crate) fn side_by_side<T: Sync, R: Send>(all: &[T], one: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
     let share = all.len().div_ceil(threads).max(1);
     let part = |part: &[T]| part.iter().map(one).collect::<Vec<R>>();
