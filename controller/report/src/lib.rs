@@ -3,8 +3,8 @@
 //! Pure: the same values give the same text. Everything that others wrote (names, paths, sentences about them) is
 //! escaped for the place where it is shown. Must not know forges, clusters, files or clocks.
 
-pub pub mod ahead;
-mod bill;
+pub mod ahead;
+pub mod bill;
 pub mod chart;
 pub mod codes;
 pub mod comment;

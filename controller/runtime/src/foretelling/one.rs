@@ -1,14 +1,15 @@
 //! One load: the last weeks' days are foretold from what lay before them, so that each candidate has a record, then the day
 //! that begins.
 
-use kubeopt_forecast::{Foretold, Load, Model, PeakSpan, Quantiles, Track, measured_day};
+use kubeopt_forecast::{Foretold, Load, Model, Quantiles, Track, measured_day};
 use kubeopt_model::{ForetoldHour, ForetoldLoad, PeakQuantiles};
 
 /// Hours of a day.
 const DAY: usize = 24;
 
-/// Days that are foretold again for the record of the candidates: all that a track remembers.
-const DAYS_REPLAYED: usize = 21;
+/// Days that are foretold again for the record of the candidates: more than hours are weighed by, and peaks of three weeks,
+/// as the last week's is not over.
+const DAYS_REPLAYED: usize = 28;
 
 /// A load that was not measured for so long is not foretold: it is gone, or nobody sees it.
 const SILENT_HOURS_MAX: usize = 48;
@@ -29,25 +30,35 @@ pub(crate) fn foretell_load(model: Option<&Model>, load: &Load, from_hour: i64) 
     let mut track = Track::default();
     for (at, foretold) in origins.iter().zip(&said).take(days) {
         let outlook = track.outlook(load, *at, foretold.as_ref());
+        let peaks = track.peaks(load, *at, foretold.as_ref());
         track.learn(&outlook, &measured_day(load, *at));
+        track.learn_peaks(&peaks);
     }
     let foretold = said.last()?.as_ref();
-    let outlook = track.outlook(load, origin, foretold);
-    // A network that is of no use for the hours is not asked about peaks.
-    let speaks = foretold.filter(|_| outlook.network_weight() > 0.0);
-    let peak = |span: PeakSpan| {
-        let own = speaks.map(|foretold| *span.of(foretold)).or_else(|| span.baseline(load, origin))?;
-        Some(quantiles(&own))
-    };
+    let hours = track.outlook(load, origin, foretold).hours;
+    let peaks = track.peaks(load, origin, foretold);
+    let (day, week) = (peaks.day?, peaks.week?);
+    let network_weight = week.network_weight();
     let recent = &load.highest()[origin.saturating_sub(DAYS_SEEN * DAY)..origin];
     Some(ForetoldLoad {
-        peak_day: peak(PeakSpan::Day)?,
-        peak_week: peak(PeakSpan::Week)?,
+        peak_day: quantiles(&day.quantiles),
+        peak_week: quantiles(&week.quantiles),
         seen: f64::from(recent.iter().copied().fold(0.0, f32::max)),
-        hours: outlook.hours.map_or(Vec::new(), |hours| hours.iter().map(hour).collect()),
-        network_weight: f64::from(outlook.network_weight()),
-        because: outlook.because(),
+        hours: hours.map_or(Vec::new(), |hours| hours.iter().map(hour).collect()),
+        network_weight: f64::from(network_weight),
+        because: because(foretold.is_some(), network_weight),
     })
+}
+
+/// How much of the week's peak is the network's; it may be of no use here.
+fn because(network_speaks: bool, weight: f32) -> String {
+    if !network_speaks {
+        "the model has too little history here; baselines foretell it".to_owned()
+    } else if weight == 0.0 {
+        "the model is not better than seasonal naive here: its weight is 0".to_owned()
+    } else {
+        format!("the model has a weight of {weight:.2} in it, by its losses on the last weeks' peaks")
+    }
 }
 
 /// What the network says at each origin; none where it has too little history, or none is there.
