@@ -1,6 +1,6 @@
 //! The rules that are compared, and what each is there for.
 
-use kubeopt_strategies::{CpuCost, Kubeopt, MemoryCost, NAMES, Strategy, by_name};
+use kubeopt_strategies::{CpuCost, Kubeopt, MemoryCost, NAMES, Strategy, WithOutlook, by_name};
 
 /// The name of kubeopt's own rule.
 pub(crate) const KUBEOPT: &str = "kubeopt";
@@ -35,6 +35,13 @@ pub struct Contender {
     pub strategy: Box<dyn Strategy>,
 }
 
+impl Contender {
+    /// Whether it listens to what is foretold.
+    pub fn wants_outlook(&self) -> bool {
+        self.strategy.name() == WithOutlook::NAME
+    }
+}
+
 /// Names that no rule bears.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no rule is called {}", .0.join(" or "))]
@@ -43,7 +50,7 @@ pub struct InvalidNames(pub Vec<String>);
 impl InvalidNames {
     /// What may be named instead.
     pub fn help(&self) -> String {
-        format!("name some of {}", NAMES.join(", "))
+        format!("name some of {}, {}", NAMES.join(", "), WithOutlook::NAME)
     }
 }
 
@@ -62,7 +69,7 @@ pub fn contenders(names: &[String], economy: bool) -> Result<Vec<Contender>, Inv
     }
     let (mut found, mut unknown) = (Vec::new(), Vec::new());
     for name in wanted {
-        match by_name(name) {
+        match named(name) {
             Some(strategy) => {
                 let role = if name == KUBEOPT { Role::Own } else { Role::Peer };
                 found.push(Contender { label: name.clone(), role, strategy });
@@ -83,6 +90,11 @@ pub fn contenders(names: &[String], economy: bool) -> Result<Vec<Contender>, Inv
         found.extend(PRICES.iter().map(|times| at_price(*times)));
     }
     Ok(found)
+}
+
+/// A rule by its name: one of those that all are, or kubeopt's own with the forecast, which has to be asked for.
+fn named(name: &str) -> Option<Box<dyn Strategy>> {
+    if name == WithOutlook::NAME { Some(Box::new(WithOutlook::default())) } else { by_name(name) }
 }
 
 fn at_price(times: f64) -> Contender {

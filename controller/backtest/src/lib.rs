@@ -30,7 +30,7 @@ pub use picture::{Axis, Picture, Plane, Tone};
 pub use png::{PngError, png};
 pub use reliability::{Bin, HEADERS_RELIABILITY, Reliability};
 pub use report::{Report, Row};
-pub use run::{Plan, run};
+pub use run::{Foretell, Plan, run};
 pub use split::Part;
 pub use svg::svg;
 pub use table::{HEADERS, HEADERS_AT_EQUAL_RISK, MARKDOWN_NOTE};

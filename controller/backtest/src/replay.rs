@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use kubeopt_model::Foretold;
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::trace::{ResourceTrace, UsageTrace};
 use kubeopt_model::usage::DayUsage;
 use kubeopt_strategies::{Fleet, Given, History, Series, Strategy, Then};
 
 use crate::days::{DAY_S, Sketches, days, hours};
+use crate::run::Foretell;
 use crate::week::{Week, provisioned_weekly, weeks};
 
 /// A value that moves by more than this, in relation to the one before, is a change.
@@ -76,6 +78,8 @@ pub(crate) struct Prepared<'a> {
     cpu_hours: Vec<(i64, f64)>,
     most: Vec<(i64, Given)>,
     fleet: Option<Fleet>,
+    /// What is foretold at the moments at which rules are asked.
+    foretold: BTreeMap<i64, Foretold>,
 }
 
 impl<'a> Prepared<'a> {
@@ -95,7 +99,18 @@ impl<'a> Prepared<'a> {
             cpu_hours: hours(&trace.cpu.points, from),
             most: most(trace, from),
             fleet,
+            foretold: BTreeMap::new(),
         })
+    }
+
+    /// With what is foretold at each moment at which rules are asked.
+    pub(crate) fn with(mut self, foretell: &Foretell) -> Self {
+        let weeks = self.cpu_weeks.iter().chain(&self.memory_weeks);
+        let mut moments: Vec<i64> = weeks.map(|week| week.at_unix_s).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        self.foretold = foretell(self.trace, &moments);
+        self
     }
 
     /// Every start of a day after the first, with what was known around the container.
@@ -203,6 +218,7 @@ impl<'a> Prepared<'a> {
             },
             most_before: &self.most,
             fleet: self.fleet,
+            foretold: self.foretold.get(&now_unix_s),
             ..History::default()
         }
     }

@@ -1,9 +1,11 @@
 //! All traces under all rules, on a few threads, one trace at a time in each.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
+use kubeopt_model::Foretold;
 use kubeopt_model::trace::UsageTrace;
 use kubeopt_strategies::Fleet;
 
@@ -13,8 +15,10 @@ use crate::replay::{Kills, Prepared, Replayed};
 use crate::report::Report;
 use crate::split::Part;
 
+/// What is foretold of a trace at each of these moments, in seconds since the epoch, from what lies before it.
+pub type Foretell = dyn Fn(&UsageTrace, &[i64]) -> BTreeMap<i64, Foretold> + Send + Sync;
+
 /// What is compared, and on what.
-#[derive(Debug)]
 pub struct Plan {
     /// The rules.
     pub contenders: Vec<Contender>,
@@ -22,6 +26,8 @@ pub struct Plan {
     pub part: Option<Part>,
     /// What containers of the fleet request on average.
     pub fleet: Option<Fleet>,
+    /// Who foretells, for the rules that listen to it.
+    pub foretell: Option<Box<Foretell>>,
     /// How many traces are worked on at the same time.
     pub threads: NonZeroUsize,
 }
@@ -77,7 +83,10 @@ fn worker(plan: &Plan, work: &Mutex<Receiver<(usize, UsageTrace)>>) -> Vec<Done>
     let next = || work.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
     let mut done = Vec::new();
     while let Some((number, trace)) = next() {
-        let prepared = Prepared::of(&trace, plan.fleet);
+        let prepared = Prepared::of(&trace, plan.fleet).map(|prepared| match &plan.foretell {
+            Some(foretell) => prepared.with(foretell.as_ref()),
+            None => prepared,
+        });
         let replay = |prepared: Prepared<'_>| {
             let replay = |contender: &Contender| {
                 // Points of a curve are drawn without kills.

@@ -30,6 +30,7 @@ fn compared(names: &[&str], part: Option<Part>, threads: usize) -> Report {
         contenders,
         part,
         fleet: None,
+        foretell: None,
         threads: NonZeroUsize::new(threads).expect("at least one thread"),
     };
     let mut seen = 0;
@@ -75,7 +76,7 @@ fn a_report_renders_to_a_table_and_to_pictures_that_hold_every_rule() {
 #[test]
 fn an_error_of_the_traces_ends_the_run() {
     let contenders = contenders(&["current".to_owned()], false).unwrap();
-    let plan = Plan { contenders, part: None, fleet: None, threads: NonZeroUsize::MIN };
+    let plan = Plan { contenders, part: None, fleet: None, foretell: None, threads: NonZeroUsize::MIN };
     let broken = traces().map(|trace| trace.map_err(|never| match never {})).take(2).chain([Err("torn")]);
     assert_eq!(run(&plan, broken, |_| {}), Err("torn"));
 }

@@ -79,6 +79,11 @@ impl Model {
         Weights { network: self.network.clone(), schema: schema_hash() }.to_bytes()
     }
 
+    /// SHA-256 of the file of weights, as hexadecimal text.
+    pub fn digest(&self) -> String {
+        hex(&digest(&self.weights()))
+    }
+
     /// The network as ONNX, with the schema as its metadata.
     pub fn onnx(&self) -> Vec<u8> {
         let hash = hex(&schema_hash());

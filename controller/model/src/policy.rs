@@ -43,6 +43,26 @@ pub enum BelowObservedMax {
     Allow,
 }
 
+/// What a forecast may do to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutlookPolicy {
+    /// It is told, and changes nothing.
+    Off,
+    /// It may raise a request before the load comes. It never lowers one.
+    Raise,
+}
+
+impl OutlookPolicy {
+    /// `off`, `raise`
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Raise => "raise",
+        }
+    }
+}
+
 /// The rule that says what a container needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -168,6 +188,8 @@ pub struct SizingPolicy {
     pub memory_limit: LimitPolicy,
     /// May memory fall below what was seen?
     pub below_observed_max: BelowObservedMax,
+    /// What a forecast may do to a request.
+    pub outlook: OutlookPolicy,
     /// Least coverage of the window on which something may be lowered, 0 to 1.
     pub min_coverage: f64,
 }
@@ -294,6 +316,7 @@ impl Default for EffectivePolicy {
                 cpu_limit: LimitPolicy::Keep,
                 memory_limit: LimitPolicy::Keep,
                 below_observed_max: BelowObservedMax::Never,
+                outlook: OutlookPolicy::Off,
                 min_coverage: 0.8,
             },
             changes: ChangePolicy {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::Change;
 use crate::confidence::StatedConfidence;
 use crate::cost::CapacityCost;
+use crate::foretold::Foretold;
 use crate::load::TimedRequest;
 use crate::names::ContainerName;
 use crate::problem::Problem;
@@ -171,6 +172,9 @@ pub struct Member {
     /// What the rule achieved on past days, for the less sure of the resources that change; none where too few days tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<StatedConfidence>,
+    /// What load is foretold; none where nobody was asked, or history is too short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foretold: Option<Foretold>,
 }
 
 /// What a value costs: what it reserves, and the price of what may exceed it.

@@ -93,6 +93,7 @@ fn within(evidence: &Evidence, spans: &[HourSpan]) -> Option<Evidence> {
     usage.memory = None;
     // Of earlier days only all hours together are known.
     part.earlier = None;
+    part.foretold = None;
     if let Some(points) = &mut part.points {
         points.cpu.retain(|(at, _)| holds(*at));
     }

@@ -2,10 +2,10 @@
 
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::outcome::Lesson;
-use kubeopt_model::usage::{ContainerPoints, DayUsage, HourSeries, OomKill};
+use kubeopt_model::usage::{ContainerPoints, DayUsage, HourPoint, HourSeries, OomKill};
 use kubeopt_model::{
-    Container, ContainerId, ContainerUsage, Finding, NoRecommendation, Problem, Resource, Resources,
-    ScaleTarget, Workload,
+    Container, ContainerId, ContainerUsage, Finding, Foretold, NoRecommendation, Problem, Resource,
+    Resources, ScaleTarget, Workload,
 };
 use kubeopt_strategies::Fleet;
 
@@ -21,6 +21,8 @@ pub struct EarlierDays {
     pub memory: Vec<DayUsage>,
     /// CPU by hour, oldest first.
     pub cpu_hours: HourSeries,
+    /// Memory by hour, oldest first. What is foretold rests on them; no rule looks at them.
+    pub memory_hours: HourSeries,
     /// OOM kills, oldest first. They bound nothing; a day of one was no day on which a value held.
     pub oom_kills: Vec<OomKill>,
 }
@@ -34,7 +36,9 @@ impl EarlierDays {
         };
         self.cpu.extend(days(usage.cpu));
         self.memory.extend(days(usage.memory));
-        self.cpu_hours.extend(usage.cpu_hours.iter().filter(|hour| hour.at_unix_s < before_unix_s));
+        let is_before = |hour: &HourPoint| hour.at_unix_s < before_unix_s;
+        self.cpu_hours.extend(usage.cpu_hours.iter().filter(is_before));
+        self.memory_hours.extend(usage.memory_hours.iter().filter(is_before));
     }
 
     /// The first of them, in seconds since the epoch.
@@ -60,6 +64,8 @@ pub struct Evidence {
     pub points: Option<ContainerPoints>,
     /// How busy its GPUs are; none where it has none, or nothing tells.
     pub gpu: Option<GpuUse>,
+    /// What load is foretold; none where nobody was asked, or history is too short.
+    pub foretold: Option<Foretold>,
     /// What containers of the fleet request on average; none where that is not known. Risks are priced by it.
     pub fleet: Option<Fleet>,
     /// The lines that set the targets of its workload's HorizontalPodAutoscaler, or why one cannot be edited; empty where

@@ -82,6 +82,7 @@ impl Past {
             most: self.most,
             most_before: &[],
             fleet: evidence.fleet,
+            foretold: evidence.foretold.as_ref(),
         })
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod memory_cost;
 mod memory_max;
 mod nodes_alike;
 pub(crate) mod oom_kill;
+mod outlook;
 mod partial_data;
 mod peer;
 mod scaler;
@@ -81,6 +82,7 @@ pub const RULES: &[Rule] = &[
     vpa::RULE,
     scaler::RULE,
     highest_sample::RULE,
+    outlook::RULE,
     oom_kill::RULE,
     floor::RULE,
     java_heap::RULE,

@@ -214,8 +214,8 @@ fn members(demand: &Demand, values: &Values, sizings: &[Sizing]) -> Vec<Member> 
             let replicas = evidence.workload.replicas;
             // What it costs is told by the prices of the nodes, which only the caller knows.
             let (cost, timed, terms) = (None, Vec::new(), sizings[index].terms.clone());
-            let (container, confidence) = (evidence.id(), None);
-            Some(Member { container, replicas, resources, usage, cost, timed, terms, confidence })
+            let (container, confidence, foretold) = (evidence.id(), None, evidence.foretold.clone());
+            Some(Member { container, replicas, resources, usage, cost, timed, terms, confidence, foretold })
         })
         .collect();
     members.sort_by(|a, b| a.container.cmp(&b.container));

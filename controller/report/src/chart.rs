@@ -18,11 +18,17 @@ pub const POINTS_MAX: usize = 56;
 const MERMAID_BYTES_MAX: usize = 20_000;
 const READ_POINTS_MAX: usize = 1_000;
 
-/// Usage, today's request, the proposed one: readable on white and on black. Colours are given out in order, so that of
-/// today's request goes where there is none.
-const PALETTE: &str = "#3b82f6, #9aa4b2, #16a34a";
-const PALETTE_WITHOUT_TODAY: &str = "#3b82f6, #16a34a";
+/// Readable on white and on black. Mermaid gives colours out in the order of the lines.
+const USAGE_COLOUR: &str = "#3b82f6";
+const TODAY_COLOUR: &str = "#9aa4b2";
+const PROPOSED_COLOUR: &str = "#16a34a";
+const FORETOLD_COLOUR: &str = "#d97706";
 
+/// How far a peak is foretold: what the band of a chart stands for.
+pub const AHEAD_S: i64 = 7 * 86_400;
+
+const LOW: &str = "foretold, 10 %";
+const HIGH: &str = "foretold, 90 %";
 const TODAY: &str = "request today";
 const PROPOSED: &str = "proposed request";
 
@@ -43,6 +49,17 @@ pub struct UsageChart {
     pub before: Option<f64>,
     /// The proposed request, if one is set.
     pub after: Option<f64>,
+    /// What is foretold of the highest of the next 7 days, if anything.
+    pub ahead: Option<PeakBand>,
+}
+
+/// Between these the highest value of the next days lies in 8 of 10 cases, in the unit of the chart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PeakBand {
+    /// Lower in one of ten cases.
+    pub low: f64,
+    /// Higher in one of ten cases.
+    pub high: f64,
 }
 
 impl UsageChart {
@@ -71,12 +88,14 @@ impl UsageChart {
             usage,
             before: request(&member.resources.before),
             after: request(&member.resources.after),
+            ahead: band(member, resource),
         })
     }
 
     /// The highest value of all lines, at least 1.
     pub fn peak(&self) -> f64 {
-        self.usage.iter().copied().chain(self.before).chain(self.after).fold(1.0, f64::max)
+        let ahead = self.ahead.map(|band| band.high);
+        self.usage.iter().copied().chain(self.before).chain(self.after).chain(ahead).fold(1.0, f64::max)
     }
 
     /// `millicores` or `MiB`.
@@ -90,7 +109,10 @@ impl UsageChart {
     /// The Mermaid text, without its fence.
     pub fn to_mermaid(&self) -> String {
         let days = figures::days((self.to_unix_s - self.from_unix_s) as f64 / 86_400.0);
-        let palette = if self.before.is_some() { PALETTE } else { PALETTE_WITHOUT_TODAY };
+        let flat = self.flat_lines();
+        let colours = flat.iter().map(|(_, colour, _)| *colour);
+        let palette: Vec<&str> = std::iter::once(USAGE_COLOUR).chain(colours).collect();
+        let palette = palette.join(", ");
         let mut out = format!(
             "%%{{init: {{\"themeVariables\": {{\"xyChart\": {{\"plotColorPalette\": \"{palette}\"}}}}}}}}%%\n\
              xychart-beta\n  title \"{}\"\n  x-axis \"days\" 0 --> {days}\n  y-axis \"{}\" 0 --> {:.0}\n",
@@ -101,13 +123,22 @@ impl UsageChart {
         let line = |values: &[f64]| values.iter().map(|value| number(*value)).collect::<Vec<_>>().join(", ");
         let (from, to) = (instant(self.from_unix_s), instant(self.to_unix_s));
         out.push_str(&format!("  %% usage from {from} to {to}\n  line [{}]\n", line(&self.usage)));
-        for (name, value) in [(TODAY, self.before), (PROPOSED, self.after)] {
-            if let Some(value) = value {
-                // Two points span the whole width.
-                out.push_str(&format!("  %% {name}\n  line [{}]\n", line(&[value, value])));
-            }
+        for (name, _, value) in flat {
+            // Two points span the whole width.
+            out.push_str(&format!("  %% {name}\n  line [{}]\n", line(&[value, value])));
         }
         out
+    }
+
+    /// Name, colour and value of each line that is level.
+    fn flat_lines(&self) -> Vec<(&'static str, &'static str, f64)> {
+        let lines = [
+            (TODAY, TODAY_COLOUR, self.before),
+            (PROPOSED, PROPOSED_COLOUR, self.after),
+            (LOW, FORETOLD_COLOUR, self.ahead.map(|band| band.low)),
+            (HIGH, FORETOLD_COLOUR, self.ahead.map(|band| band.high)),
+        ];
+        lines.into_iter().filter_map(|(name, colour, value)| Some((name, colour, value?))).collect()
     }
 
     /// Reads what [`UsageChart::to_mermaid`] wrote; none for any other text.
@@ -119,6 +150,7 @@ impl UsageChart {
         lines.by_ref().find(|line| *line == "xychart-beta")?;
         let (mut title, mut unit, mut span) = (None, None, None);
         let (mut usage, mut before, mut after) = (None, None, None);
+        let (mut low, mut high) = (None, None);
         let mut name = "";
         for line in lines {
             if let Some(rest) = line.strip_prefix("title ") {
@@ -132,6 +164,8 @@ impl UsageChart {
                 match name {
                     TODAY => before = values.first().copied(),
                     PROPOSED => after = values.first().copied(),
+                    LOW => low = values.first().copied(),
+                    HIGH => high = values.first().copied(),
                     other => (usage, span) = (Some(values), read_span(other)),
                 }
             }
@@ -143,8 +177,15 @@ impl UsageChart {
         };
         let (from_unix_s, to_unix_s) = span?;
         let usage = usage.filter(|values| values.len() >= 2)?;
-        Some(Self { title: title?, resource, from_unix_s, to_unix_s, usage, before, after })
+        let ahead = low.zip(high).map(|(low, high)| PeakBand { low, high });
+        Some(Self { title: title?, resource, from_unix_s, to_unix_s, usage, before, after, ahead })
     }
+}
+
+fn band(member: &Member, resource: Resource) -> Option<PeakBand> {
+    let peak = &member.foretold.as_ref()?.resource(resource)?.peak_week;
+    let of = |value: f64| Some(value / unit_base(resource)).filter(|value| value.is_finite());
+    Some(PeakBand { low: of(peak.q10)?, high: of(peak.q90)? })
 }
 
 fn unit_base(resource: Resource) -> f64 {
@@ -232,7 +273,18 @@ mod tests {
             usage,
             before: Some(1000.0),
             after: None,
+            ahead: None,
         }
+    }
+
+    #[test]
+    fn what_is_foretold_is_two_level_lines_that_read_back() {
+        let mut chart = chart("CPU", vec![1.0, 2.0]);
+        chart.ahead = Some(PeakBand { low: 700.0, high: 2400.0 });
+        let text = chart.to_mermaid();
+        assert!(text.contains("%% foretold, 90 %\n  line [2400, 2400]"), "{text}");
+        assert!(text.contains("0 --> 2640"), "the axis holds it: {text}");
+        assert_eq!(UsageChart::from_mermaid(&text), Some(chart));
     }
 
     #[test]

@@ -33,6 +33,8 @@ struct DetailsView {
     charts: Vec<String>,
     /// Some request is created: its chart shows none of today.
     creates: bool,
+    /// Some chart shows what is foretold.
+    foretells: bool,
     evidence: Vec<String>,
     members_left_out: usize,
     by_hour: Option<ByHourView>,
@@ -105,11 +107,13 @@ fn details_view(recommendation: &Recommendation, first: &Member) -> DetailsView 
     if others > 0 {
         subject.push_str(&format!(" and {} fed by the same lines", figures::counted(others, "other")));
     }
+    let drawn = charts(recommendation);
     DetailsView {
         subject,
         headline: headline(recommendation),
         explanation: None,
-        charts: charts(recommendation),
+        charts: drawn.iter().map(UsageChart::to_mermaid).collect(),
+        foretells: drawn.iter().any(|chart| chart.ahead.is_some()),
         creates: !recommendation.additions.is_empty()
             || recommendation.patches.iter().any(|patch| patch.value.before.is_none()),
         evidence: members
@@ -184,7 +188,7 @@ fn headline(recommendation: &Recommendation) -> String {
 }
 
 /// A chart for each resource that changes, of the member that uses most of it.
-fn charts(recommendation: &Recommendation) -> Vec<String> {
+fn charts(recommendation: &Recommendation) -> Vec<UsageChart> {
     [Resource::Cpu, Resource::Memory]
         .into_iter()
         .filter(|resource| {
@@ -200,7 +204,7 @@ fn charts(recommendation: &Recommendation) -> Vec<String> {
                 let peak = |member: &Member| member.usage.resource(resource).map_or(0.0, |usage| usage.max);
                 peak(a).total_cmp(&peak(b)).then_with(|| b.container.cmp(&a.container))
             })?;
-            Some(UsageChart::of(most, resource)?.to_mermaid())
+            UsageChart::of(most, resource)
         })
         .collect()
 }
@@ -226,6 +230,7 @@ fn evidence(member: &Member, name_it: bool) -> Vec<String> {
         };
         sentences.push(format!("Memory{whose}: {}; {kills}", of_resource(usage, Resource::Memory, memory)));
     }
+    sentences.extend(crate::ahead::sentences(member, &whose));
     sentences.extend(member.confidence.map(|stated| sure(&stated, &whose)));
     if let Some(why) = &usage.partial {
         sentences.push(format!("The window{whose} is partial ({why}): nothing is lowered on it"));

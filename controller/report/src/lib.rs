@@ -3,6 +3,7 @@
 //! Pure: the same values give the same text. Everything that others wrote (names, paths, sentences about them) is
 //! escaped for the place where it is shown. Must not know forges, clusters, files or clocks.
 
+pub mod ahead;
 pub mod bill;
 pub mod chart;
 pub mod codes;
@@ -33,7 +34,7 @@ mod markdown;
 mod page_files;
 
 pub use bill::bill_line;
-pub use chart::UsageChart;
+pub use chart::{PeakBand, UsageChart};
 pub use comment::{Comment, comment_text};
 pub use dashboard::{
     DASHBOARD_TITLE, DashboardInput, DashboardLine, Tick, dashboard_text, is_dashboard_of, is_same_text,

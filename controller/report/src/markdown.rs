@@ -169,6 +169,7 @@ mod tests {
             usage: vec![1.0, 2.0],
             before: None,
             after: Some(3.0),
+            ahead: None,
         };
         let body =
             format!("```mermaid\n{}```\n\n```mermaid\ngraph TD; A-->B<script>\n```\n", chart.to_mermaid());

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use kubeopt_model::Resource;
 
-use crate::chart::UsageChart;
+use crate::chart::{AHEAD_S, UsageChart};
 use crate::figures;
 
 /// Where the picture stands.
@@ -26,11 +26,11 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = 32.0;
 
 /// Colours by class: Tableau-like hues with a contrast of at least 3 to 1 on white and on near black.
-const STYLE: &str = "<style>.chart{font:12px system-ui,sans-serif;--c-usage:#2563eb;--c-today:#64748b;--c-proposed:#15803d;--c-text:#475569;--c-grid:#e2e8f0}\
-@media (prefers-color-scheme:dark){.chart{--c-usage:#60a5fa;--c-today:#94a3b8;--c-proposed:#4ade80;--c-text:#94a3b8;--c-grid:#26303f}}\
+const STYLE: &str = "<style>.chart{font:12px system-ui,sans-serif;--c-usage:#2563eb;--c-today:#64748b;--c-proposed:#15803d;--c-ahead:#b45309;--c-text:#475569;--c-grid:#e2e8f0}\
+@media (prefers-color-scheme:dark){.chart{--c-usage:#60a5fa;--c-today:#94a3b8;--c-proposed:#4ade80;--c-ahead:#fbbf24;--c-text:#94a3b8;--c-grid:#26303f}}\
 .c-area{fill:var(--c-usage);opacity:.14}.c-usage,.c-today,.c-proposed{fill:none;stroke-width:2;stroke-linejoin:round}\
 .c-usage{stroke:var(--c-usage)}.c-today{stroke:var(--c-today);stroke-dasharray:6 4}.c-proposed{stroke:var(--c-proposed)}\
-.c-grid{stroke:var(--c-grid)}.c-text{fill:var(--c-text)}.c-strong{font-weight:600}</style>";
+.c-ahead{fill:var(--c-ahead);opacity:.3}.c-grid{stroke:var(--c-grid)}.c-text{fill:var(--c-text)}.c-strong{font-weight:600}</style>";
 
 /// Draws a chart. `id` makes the ids of title and description unique on a page: letters, digits and `-`.
 pub fn usage_svg(chart: &UsageChart, id: &str, place: SvgPlace) -> String {
@@ -116,15 +116,22 @@ fn axes(out: &mut String, chart: &UsageChart, scale: &Scale) {
     }
 }
 
+/// Where on the width usage ends and what is foretold begins, from 0 to 1.
+fn usage_share(chart: &UsageChart) -> f64 {
+    let span = (chart.to_unix_s - chart.from_unix_s) as f64;
+    if chart.ahead.is_some() { span / (span + AHEAD_S as f64) } else { 1.0 }
+}
+
 /// Midnights, or hours for a short window: at most seven labels, far enough from both ends to fit.
 fn days(chart: &UsageChart) -> Vec<(f64, String)> {
     const DAY: i64 = 86_400;
-    let span = chart.to_unix_s - chart.from_unix_s;
+    let to_unix_s = chart.to_unix_s.saturating_add(if chart.ahead.is_some() { AHEAD_S } else { 0 });
+    let span = to_unix_s - chart.from_unix_s;
     let (unit, format) = if span >= 3 * DAY { (DAY, "%-d %b") } else { (3_600, "%-d %b %H:%M") };
     let step = (span / unit / 6).max(1) * unit;
     let first = chart.from_unix_s.div_euclid(unit).saturating_add(1).saturating_mul(unit);
     (0..8)
-        .map_while(|tick| first.checked_add(step * tick).filter(|at| *at < chart.to_unix_s))
+        .map_while(|tick| first.checked_add(step * tick).filter(|at| *at < to_unix_s))
         .map(|at| ((at - chart.from_unix_s) as f64 / span as f64, figures::at(at, format)))
         .filter(|(share, _)| (0.02..=0.97).contains(share))
         .collect()
@@ -132,13 +139,21 @@ fn days(chart: &UsageChart) -> Vec<(f64, String)> {
 
 fn lines(out: &mut String, chart: &UsageChart, scale: &Scale) {
     let last = chart.usage.len().saturating_sub(1).max(1) as f64;
+    let now = usage_share(chart);
     let mut path = String::new();
     for (at, value) in chart.usage.iter().enumerate() {
         let letter = if at == 0 { 'M' } else { 'L' };
-        let _ = write!(path, "{letter}{:.1} {:.1}", Scale::x(at as f64 / last), scale.y(*value));
+        let _ = write!(path, "{letter}{:.1} {:.1}", Scale::x(at as f64 / last * now), scale.y(*value));
     }
-    let (floor, left, right) = (scale.y(0.0), Scale::x(0.0), Scale::x(1.0));
-    let _ = write!(out, "<path class=\"c-area\" d=\"{path}L{right:.1} {floor:.1}L{left:.1} {floor:.1}Z\"/>");
+    let (floor, left, end, right) = (scale.y(0.0), Scale::x(0.0), Scale::x(now), Scale::x(1.0));
+    let _ = write!(out, "<path class=\"c-area\" d=\"{path}L{end:.1} {floor:.1}L{left:.1} {floor:.1}Z\"/>");
+    if let Some(band) = &chart.ahead {
+        let (high, low) = (scale.y(band.high), scale.y(band.low));
+        let _ = write!(
+            out,
+            "<path class=\"c-ahead\" d=\"M{end:.1} {high:.1}L{right:.1} {high:.1}L{right:.1} {low:.1}L{end:.1} {low:.1}Z\"/>"
+        );
+    }
     let _ = write!(out, "<path class=\"c-usage\" d=\"{path}\"/>");
     for (class, value) in [("c-today", chart.before), ("c-proposed", chart.after)] {
         if let Some(value) = value {
@@ -155,13 +170,15 @@ fn legend(out: &mut String, chart: &UsageChart) {
         ("c-usage", "usage".to_owned(), true),
         ("c-today", format!("request today {}", value(chart.before)), chart.before.is_some()),
         ("c-proposed", format!("proposed {}", value(chart.after)), chart.after.is_some()),
+        ("c-ahead", "foretold peak of 7 days".to_owned(), chart.ahead.is_some()),
     ];
     let mut x = LEFT;
     for (class, text, _) in entries.iter().filter(|(_, _, shown)| *shown) {
+        // A band is an area, the others are lines.
+        let depth = if *class == "c-ahead" { "v5h-22Z" } else { "" };
         let _ = write!(
             out,
-            "<path class=\"{class}\" d=\"M{x:.0} 18L{:.0} 18\"/><text class=\"c-text c-strong\" x=\"{:.0}\" y=\"22\">{}</text>",
-            x + 22.0,
+            "<path class=\"{class}\" d=\"M{x:.0} 18h22{depth}\"/><text class=\"c-text c-strong\" x=\"{:.0}\" y=\"22\">{}</text>",
             x + 29.0,
             xml(text)
         );
@@ -191,8 +208,12 @@ fn description(chart: &UsageChart) -> String {
     let highest = chart.usage.iter().copied().fold(0.0, f64::max);
     let request =
         |value: Option<f64>| value.map_or("not set".to_owned(), |value| amount(chart.resource, value));
+    let ahead = chart.ahead.map_or(String::new(), |band| {
+        let [low, high] = [band.low, band.high].map(|value| amount(chart.resource, value.round()));
+        format!(" The peak of the next 7 days is foretold between {low} and {high}, in 8 of 10 cases.")
+    });
     format!(
-        "Usage from {} to {}, highest {}. Request today {}, proposed {}.",
+        "Usage from {} to {}, highest {}. Request today {}, proposed {}.{ahead}",
         figures::day(chart.from_unix_s),
         figures::day(chart.to_unix_s),
         amount(chart.resource, highest.round()),

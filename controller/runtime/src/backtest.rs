@@ -8,24 +8,24 @@ mod live;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use kubeopt_backtest::{Plan, contenders, run};
+use kubeopt_backtest::{Contender, Foretell, Plan, contenders, run};
+use kubeopt_forecast::Load;
 use kubeopt_history::{MeanProvisioned, TraceFile};
 use kubeopt_model::trace::UsageTrace;
-use kubeopt_model::{Problem, Timestamp};
+use kubeopt_model::{Foretold, Problem, Resource, Timestamp};
 use kubeopt_strategies::Fleet;
 
 use self::live::{LiveTraces, Requests};
 use crate::codes;
 use crate::edges::Edges;
+use crate::foretelling::foretell_load;
 use crate::progress::Progress;
 
 pub use anomaly::{
     AnomalyReport, Compared, HEADERS_ANOMALY, HEADERS_LEAKS, HEADERS_THRESHOLDS, LeakTrials, backtest_anomaly,
 };
 pub use forecast::{backtest_forecast, forecast_json, forecast_picture};
-pub use kubeopt_backtest::{
-    HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Picture, Report, svg,
-};
+pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Picture, Report, svg};
 
 /// How often progress is told: every so many series.
 const TOLD_EVERY: u64 = 10;
@@ -92,7 +92,27 @@ fn plan(options: &BacktestOptions) -> Result<Plan, Problem> {
         .map_err(|error| Problem::new(codes::NO_SUCH_STRATEGY, error.to_string(), error.help()))?;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = threads.min(NonZeroUsize::new(THREADS_MAX).unwrap_or(NonZeroUsize::MIN));
-    Ok(Plan { contenders, part: options.part, fleet: None, threads })
+    let foretell = match contenders.iter().any(Contender::wants_outlook) {
+        true => Some(foretell()?),
+        false => None,
+    };
+    Ok(Plan { contenders, part: options.part, fleet: None, foretell, threads })
+}
+
+/// What would have been foretold at each moment, as it is live: from the hours before it.
+fn foretell() -> Result<Box<Foretell>, Problem> {
+    let model = crate::forecast::model(None)?;
+    Ok(Box::new(move |trace: &UsageTrace, moments: &[i64]| {
+        let load = |resource| Load::of(resource, crate::forecast::hours(trace.resource(resource))).ok();
+        let (cpu, memory) = (load(Resource::Cpu), load(Resource::Memory));
+        let at = |from_unix_s: i64| {
+            let of = |load: &Option<Load>| {
+                foretell_load(Some(&model), load.as_ref()?, from_unix_s.div_euclid(3600))
+            };
+            Foretold { from_unix_s, network: None, cpu: of(&cpu), memory: of(&memory) }
+        };
+        moments.iter().map(|moment| (*moment, at(*moment))).collect()
+    }))
 }
 
 fn compare<E>(

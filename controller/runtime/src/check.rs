@@ -66,6 +66,7 @@ pub async fn check(edges: &Edges, depth: Depth) -> Vec<Finding> {
         findings.push(metrics(cluster).await);
     }
     if depth == Depth::Everything {
+        findings.push(Finding::of("forecasts", edges.foretelling.about()));
         findings.extend(renderers(edges).await);
         for repository in bound_repositories(edges) {
             findings.extend(repository_findings(edges, &repository).await);

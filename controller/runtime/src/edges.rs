@@ -24,6 +24,7 @@ use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
 use crate::finding::KeptDetectors;
+use crate::foretelling::Foretelling;
 use crate::progress::{Progress, Quiet};
 use crate::proposing::KeptPasts;
 use crate::publishing::{NoBoards, WrittenHeads};
@@ -180,6 +181,8 @@ pub struct Edges {
     pub kept_pasts: KeptPasts,
     /// Detectors as of the last midnight.
     pub kept_detectors: KeptDetectors,
+    /// Who foretells load.
+    pub foretelling: Foretelling,
     /// What is remembered of comments.
     pub talk: Memory,
     /// The heads of kubeopt's branches that this process wrote.
@@ -244,6 +247,7 @@ impl Edges {
             policies: KnownPolicies::default(),
             kept_pasts: KeptPasts::default(),
             kept_detectors: KeptDetectors::default(),
+            foretelling: Foretelling::default(),
             talk: Memory::default(),
             heads: WrittenHeads::default(),
             no_boards: NoBoards::default(),

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use kubeopt_model::recommendation::{CostTerms, Member, WhatIf};
 use kubeopt_model::{
-    ContainerId, ContainerUsage, Finding, ForgeName, Namespace, NoRecommendation, ObjectName, Problem,
-    Reason, Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
+    ContainerId, ContainerUsage, Finding, Foretold, ForgeName, Namespace, NoRecommendation, ObjectName,
+    Problem, Reason, Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
 };
 use serde::Serialize;
 
@@ -71,6 +71,9 @@ pub struct ExplainedContainer {
     pub usage: Option<ContainerUsage>,
     /// What its load is like; none where nothing is recommended.
     pub outlook: Option<Outlook>,
+    /// What load is foretold; none where history is too short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foretold: Option<Foretold>,
     /// What the rules said, and of a recommendation the guardrails.
     pub reasons: Vec<Reason>,
     /// The terms of values that an explicit cost chose.
@@ -173,6 +176,11 @@ fn add_weighed(container: &mut ExplainedContainer, weighed: &Weighed) {
     container.terms.clone_from(&weighed.terms);
     container.confidence.clone_from(&weighed.confidence);
     container.what_if.clone_from(&weighed.what_if);
+    container.foretold.clone_from(&weighed.foretold);
+    if let Some(member) = &mut container.member {
+        // It stands once.
+        member.foretold = None;
+    }
     if container.member.is_none() {
         container.usage.clone_from(&weighed.usage);
         container.reasons.clone_from(&weighed.reasons);

@@ -100,7 +100,7 @@ pub fn export(model: Option<&Path>, to: &Path) -> Result<usize, Problem> {
 }
 
 /// A model by its file of weights; without one that which comes with kubeopt.
-fn model(weights: Option<&Path>) -> Result<Model, Problem> {
+pub(crate) fn model(weights: Option<&Path>) -> Result<Model, Problem> {
     let Some(path) = weights else { return Model::shipped().map_err(|error| error.problem()) };
     let card = read(&path.with_extension("json"))?;
     Model::read(&read(path)?, &String::from_utf8_lossy(&card)).map_err(|error| error.problem())
@@ -154,7 +154,7 @@ fn recorded(path: &Path, progress: &dyn Progress) -> Result<(Vec<Recorded>, Cuts
 }
 
 /// Samples by the hour, in the order in which they came.
-fn hours(trace: &ResourceTrace) -> Vec<HourPoint> {
+pub(crate) fn hours(trace: &ResourceTrace) -> Vec<HourPoint> {
     let hour = |point: &(i64, f64)| point.0.div_euclid(3600);
     let of_one = |samples: &[(i64, f64)]| {
         let mut values: Vec<f64> = samples.iter().map(|(_, value)| *value).collect();

@@ -21,6 +21,7 @@ pub mod edges;
 pub mod explain;
 pub mod finding;
 pub mod forecast;
+pub mod foretelling;
 pub mod get_sources;
 pub mod history;
 pub mod located;

@@ -1,6 +1,6 @@
 //! *Proposing*: from traces, facts and usage to drafts of pull requests whose edits are proven.
 //!
-//! `demand` joins what runs with what files say, `wanted` recommends and admits, `sure` says how sure that is, `shared_base`, `patched` and `overlay`
+//! `demand` joins what runs with what files say, `ahead` asks what load is foretold, `wanted` recommends and admits, `sure` says how sure that is, `shared_base`, `patched` and `overlay`
 //! settle what several overlays share, `scaled` moves the targets of autoscalers with their requests,
 //! `taken_back` gives back what a merged pull request had changed, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
 //! the bill, `described` writes the drafts, and `decide` strings these together. `weigh` decides one workload again with
@@ -9,6 +9,7 @@
 //! Must not know what is open on a forge or what became of earlier pull requests: nothing in here uses `publishing` or
 //! `offline`, and nothing is written anywhere. How values are traced is the business of `tracing`.
 
+mod ahead;
 mod apart;
 mod billing;
 mod change_set;

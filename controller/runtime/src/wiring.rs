@@ -26,6 +26,7 @@ use kubeopt_net::Environment;
 
 use crate::codes;
 use crate::edges::{ClusterEdge, Edges, FactsSource, Kept, Selection};
+use crate::foretelling::Foretelling;
 use crate::progress::Progress;
 
 pub use charts::charts;
@@ -181,10 +182,20 @@ pub async fn wire(
         shown,
         history_seconds,
         notifier: notices::notifier(&config.notifications).map_err(one)?,
+        foretelling: foretelling(config, keep),
         words: words::words(config.reasoning.as_ref()).await.map_err(one)?,
         progress,
         ..Edges::of(Kept { history, journal, git, renderer })
     })
+}
+
+/// Who foretells load; what is told today is kept beside the usage that it rests on.
+fn foretelling(config: &Config, keep: Keep) -> Foretelling {
+    let kept = match keep {
+        Keep::Nothing => None,
+        Keep::State => Some(config.store.history.join("foretold.json")),
+    };
+    Foretelling::new(config.forecast_model.clone(), kept)
 }
 
 /// Opens the journal.

@@ -1,5 +1,6 @@
 //! What a rule is told, and what it answers.
 
+use kubeopt_model::Foretold;
 use kubeopt_model::usage::DayUsage;
 
 /// One resource of one container, all replicas together. CPU in millicores, memory in bytes.
@@ -34,6 +35,8 @@ pub struct History<'a> {
     pub most_before: &'a [(i64, Given)],
     /// How large the containers of the fleet are, where that is known: risks are priced by it.
     pub fleet: Option<Fleet>,
+    /// What load is foretold; none where nobody was asked.
+    pub foretold: Option<&'a Foretold>,
 }
 
 /// Seconds of a day and of a week.

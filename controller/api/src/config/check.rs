@@ -87,6 +87,7 @@ pub(crate) fn check(
         },
         notifications,
         reasoning: reasoning?,
+        forecast_model: document.forecast.and_then(|at| at.value.model).map(file),
         warnings: Vec::new(),
         clusters,
         forges,

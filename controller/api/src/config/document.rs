@@ -40,6 +40,16 @@ section! {
         "notifications" => notifications: Vec<At<Destination>> = [],
         /// A language model that words texts. It never sees or makes a number.
         "reasoning" => reasoning: Reasoning = {},
+        /// What foretells load.
+        "forecast" => forecast: ForecastSection = {},
+    }
+}
+
+section! {
+    /// What foretells load.
+    pub(crate) struct ForecastSection {
+        /// File of weights that `kubeopt forecast train` wrote, with its card beside it; absent is the network that comes with kubeopt. One that cannot be used is told, and baselines foretell alone.
+        "model" => model: String = null,
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Config {
     pub notifications: Vec<DestinationConfig>,
     /// A language model that words texts; none where texts are made by rule.
     pub reasoning: Option<ModelConfig>,
+    /// File of weights of the network that foretells load; none is the one that comes with kubeopt.
+    pub forecast_model: Option<PathBuf>,
     /// Keys that are known but have no effect in this version.
     pub warnings: Vec<Problem>,
 }

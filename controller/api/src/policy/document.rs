@@ -8,8 +8,8 @@ use crate::policy::layered::DEFAULT_ALLOWED;
 use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
 use crate::policy::manner_words::Chance;
 use crate::policy::words::{
-    BelowMaxWord, Cron, EnvironmentWord, HpaWord, Kind, LimitWord, Pattern, SharedWord, StrategyWord,
-    VpaWord, Zone,
+    BelowMaxWord, Cron, EnvironmentWord, HpaWord, Kind, LimitWord, OutlookWord, Pattern, SharedWord,
+    StrategyWord, VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, section};
@@ -100,6 +100,8 @@ section! {
         "limits" => limits: Limits = {},
         /// May memory fall below the highest sample of the history?
         "belowObservedMax" => below_observed_max: BelowMaxWord = "never",
+        /// What the forecast of the next week's peak may do to a request: `off` (it is told, and changes nothing) or `raise` (a request is raised before the load comes; none is lowered).
+        "outlook" => outlook: OutlookWord = "off",
         /// What happens where a VerticalPodAutoscaler sizes the same workload: `avoid` (what it sets itself is left to it; one with `updateMode: Off` holds nobody back), `follow` (its target is proposed) or `hand-over` (what it speaks of is left to it, even with `updateMode: Off`).
         "vpa" => vpa: VpaWord = "avoid",
         /// What happens where a HorizontalPodAutoscaler keeps a resource at a share of its request: `leave` (the resource stays as it is) or `together` (request and target move in one pull request, so that replicas are added at the same usage as before; where the line of the target cannot be edited, the resource stays).

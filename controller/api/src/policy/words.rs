@@ -3,7 +3,8 @@
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
 use kubeopt_model::policy::{
-    BelowObservedMax, Environment, GroupBy, HpaPolicy, LimitPolicy, SharedBase, SizingStrategy, VpaPolicy,
+    BelowObservedMax, Environment, GroupBy, HpaPolicy, LimitPolicy, OutlookPolicy, SharedBase,
+    SizingStrategy, VpaPolicy,
 };
 use schemars::json_schema;
 
@@ -120,6 +121,25 @@ impl From<BelowMaxWord> for BelowObservedMax {
         match word {
             BelowMaxWord::Never => Self::Never,
             BelowMaxWord::Allow => Self::Allow,
+        }
+    }
+}
+
+choice! {
+    /// What a forecast may do to a request.
+    pub(crate) enum OutlookWord {
+        /// It is told, and changes nothing.
+        "off" => Off,
+        /// It may raise one.
+        "raise" => Raise,
+    } later []
+}
+
+impl From<OutlookWord> for OutlookPolicy {
+    fn from(word: OutlookWord) -> Self {
+        match word {
+            OutlookWord::Off => Self::Off,
+            OutlookWord::Raise => Self::Raise,
         }
     }
 }

@@ -231,5 +231,6 @@ fn member(index: usize, wish: &Wish) -> Member {
         timed: Vec::new(),
         terms: Vec::new(),
         confidence: None,
+        foretold: None,
     }
 }

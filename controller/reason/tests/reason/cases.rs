@@ -124,6 +124,7 @@ impl Case {
             timed: vec![],
             terms: vec![],
             confidence: None,
+            foretold: None,
         }
     }
 

@@ -115,6 +115,7 @@ impl<'a> Replay<'a> {
             earlier: None,
             points: evidence.points.clone(),
             gpu: None,
+            foretold: None,
             fleet: None,
             scale_targets: evidence.scale_targets.clone(),
             given: Vec::new(),

@@ -300,6 +300,7 @@ fn of_the_resources_that_change_the_less_sure_one_is_told() {
         timed: Vec::new(),
         terms: Vec::new(),
         confidence: None,
+        foretold: None,
     };
     let said = |after, by_hand: &[Field]| {
         confidence_of(&member(after), &own.counts(), by_hand, &|_| None).map(|it| (it.resource, it.held_days))

@@ -111,6 +111,7 @@ impl Case {
             earlier: None,
             points: None,
             gpu: None,
+            foretold: None,
             fleet: None,
             scale_targets: Vec::new(),
             given: Vec::new(),

@@ -94,6 +94,9 @@ pub(super) fn scaled(evidence: &Evidence, resource: Resource, factor: f64) -> Op
             earlier.cpu_hours = scaled_hours(&earlier.cpu_hours, factor);
         }
     }
+    if let Some(load) = other.foretold.as_mut().and_then(|foretold| foretold.resource_mut(resource)) {
+        *load = load.scaled(factor);
+    }
     if let Some(points) = &mut other.points {
         let own = match resource {
             Resource::Cpu => &mut points.cpu,

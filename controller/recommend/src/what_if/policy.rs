@@ -1,6 +1,8 @@
 //! Policies that differ in one key.
 
-use kubeopt_model::policy::{BelowObservedMax, HpaPolicy, LimitPolicy, SizingStrategy, VpaPolicy};
+use kubeopt_model::policy::{
+    BelowObservedMax, HpaPolicy, LimitPolicy, OutlookPolicy, SizingStrategy, VpaPolicy,
+};
 use kubeopt_model::{Bytes, EffectivePolicy, MilliCores};
 
 use crate::evidence::Evidence;
@@ -84,6 +86,9 @@ impl Tried<'_> {
         self.with("sizing.belowObservedMax: allow".to_owned(), |policy| {
             policy.sizing.below_observed_max = BelowObservedMax::Allow;
         });
+        for word in [OutlookPolicy::Off, OutlookPolicy::Raise] {
+            self.with(format!("sizing.outlook: {}", word.as_str()), |policy| policy.sizing.outlook = word);
+        }
         self.with(format!("sizing.cpu.floor: 1m instead of {}m", cpu.0), |policy| {
             policy.sizing.cpu_floor = MilliCores(1);
         });

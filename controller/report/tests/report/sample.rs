@@ -257,6 +257,7 @@ fn api() -> Recommendation {
             timed: Vec::new(),
             terms: Vec::new(),
             confidence: Some(sure(0.9295, (41, 41), None, Resource::Cpu)),
+            foretold: None,
         }],
         changes: vec![
             site_change(API_FILE, 14, Field::CPU_REQUEST, "1", "310m"),
@@ -317,6 +318,7 @@ fn ledger() -> Recommendation {
             timed: Vec::new(),
             terms: Vec::new(),
             confidence: Some(sure(0.9386, (412, 430), Some(11), Resource::Memory)),
+            foretold: None,
         }],
         changes: vec![
             site_change(LEDGER_FILE, 41, Field::MEMORY_REQUEST, "8Gi", "8960Mi"),

@@ -14,11 +14,13 @@ use kubeopt_model::{
 };
 use kubeopt_recommend::{EarlierDays, PastFleets, fleet_of};
 
+use super::ahead::{Ahead, Foretold};
 use super::apart::{Apart, unrendered_apart};
 use super::billing::{bill_of, bills};
 use super::change_set::{
     Admitted, ChangeSet, edit_all, group_key, keep_limit, leave_patched, leave_targets, leave_uncreated,
 };
+use super::demand::Unit;
 use super::described::Beside;
 use super::filled_in::PodsOf;
 use super::owners::AllOwners;
@@ -88,6 +90,8 @@ pub(super) struct Given<'a> {
     pub(super) sites: &'a Sites,
     /// What people asked for.
     pub(super) orders: &'a AllOrders,
+    /// Of whom load is foretold.
+    pub(super) foretold: Foretold,
     /// Now.
     pub(super) now: Timestamp,
 }
@@ -114,7 +118,7 @@ impl Edges {
         let (governed, ignored) = leave_ignored(governed, orders);
         left.extend(ignored);
         let governed = self.find_scale_targets(governed, sites, &files).await;
-        let given = Given { seen, sites, orders, now };
+        let given = Given { seen, sites, orders, foretold: Foretold::Proposed, now };
         let mut wanted = self.on_ground(governed, &given, want).await?;
         if !backs.is_empty() {
             let governed = backs.iter().map(|back| govern_back(&back.unit, &files)).collect();
@@ -125,6 +129,7 @@ impl Edges {
             wanted.left.extend(back.left);
         }
         wanted.left.extend(left);
+        wanted.problems.extend(self.foretelling.refused());
         wanted.problems.extend(files.problems());
         Ok(wanted)
     }
@@ -144,7 +149,8 @@ impl Edges {
         let files = PolicyFiles::read(self.operator_policy.as_ref(), &seen.policies, &no_sites);
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
         let none = AllOrders::default();
-        self.on_ground(governed, &Given { seen, sites: &no_sites, orders: &none, now }, want).await
+        let foretold = Foretold::Raised;
+        self.on_ground(governed, &Given { seen, sites: &no_sites, orders: &none, foretold, now }, want).await
     }
 
     /// Reads what sizing needs, and works on it.
@@ -154,7 +160,7 @@ impl Edges {
         given: &Given<'_>,
         work: impl FnOnce(Vec<Governed>, &Ground<'_>) -> T,
     ) -> Result<T, Problem> {
-        let Given { seen, sites, orders, now } = *given;
+        let Given { seen, sites, orders, foretold, now } = *given;
         self.progress.stage("sizing", None);
         let facts: Vec<&ClusterFacts> = seen.clusters.values().collect();
         let usage = self.usage_of(&governed, seen, now).await?;
@@ -169,6 +175,7 @@ impl Edges {
             known.iter().for_each(|known| fleets.add(known.usage, known.earlier, known.replicas));
             fleets
         });
+        let ahead = Ahead::of(&self.foretelling, &usage, &earlier, now);
         let ground = Ground {
             facts: &facts,
             pods: &pods,
@@ -180,6 +187,9 @@ impl Edges {
             points: &points,
             findings: &seen.findings,
             gpus: &seen.gpus,
+            foretold: &|id: &ContainerId| ahead.get(id),
+            foretell: &|unit: &[&Unit]| ahead.tell(unit),
+            foretold_of: foretold,
             fleet,
             fleet_at: &|day_unix_s| past_fleets.at(day_unix_s),
             kept_pasts: &self.kept_pasts,

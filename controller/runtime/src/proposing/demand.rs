@@ -9,8 +9,9 @@ use kubeopt_model::outcome::Lesson;
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, Finding, NoRecommendation,
-    Problem, RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
+    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, Finding, Foretold,
+    NoRecommendation, Problem, RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField,
+    Workload, WorkloadId,
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, Freeze, GivenValue, SitedField};
 
@@ -188,6 +189,8 @@ pub(crate) struct Known<'a> {
     pub(crate) points: &'a dyn Fn(&ContainerId) -> Option<ContainerPoints>,
     /// How busy its GPUs are.
     pub(crate) gpu: &'a dyn Fn(&ContainerId) -> Option<GpuUse>,
+    /// What load is foretold, where that was asked for.
+    pub(crate) foretold: &'a dyn Fn(&ContainerId) -> Option<Foretold>,
     /// What containers request on average.
     pub(crate) fleet: Option<Fleet>,
     /// What pods run with although their template does not say it.
@@ -255,6 +258,7 @@ pub(crate) fn demand(
             earlier: (known.earlier)(&candidate.id()),
             points: (known.points)(&candidate.id()),
             gpu: (known.gpu)(&candidate.id()),
+            foretold: (known.foretold)(&candidate.id()),
             fleet: known.fleet,
             scale_targets: candidate.scale_targets.clone(),
             given: (known.given)(&candidate.id()),
@@ -300,6 +304,7 @@ pub(crate) fn strictest(policies: impl IntoIterator<Item = EffectivePolicy>) -> 
         sizing.memory_ceiling = [sizing.memory_ceiling, with.memory_ceiling].into_iter().flatten().min();
         sizing.min_coverage = sizing.min_coverage.max(with.min_coverage);
         sizing.below_observed_max = more_careful(sizing.below_observed_max, with.below_observed_max);
+        sizing.outlook = sizing.outlook.max(with.outlook);
         sizing.cpu_limit = calmer(sizing.cpu_limit, with.cpu_limit);
         sizing.memory_limit = calmer(sizing.memory_limit, with.memory_limit);
         let (changes, with) = (&mut all.changes, &other.changes);

@@ -16,7 +16,7 @@ use crate::edges::Edges;
 /// How far back kubeopt's own strategy looks, which is also what history keeps.
 const LOOKS_BACK_S: i64 = 90 * DAY_S;
 
-/// Hours of the week that are busy again and again are looked for in the last six weeks.
+/// Hours of the week that are busy again and again are looked for in the last six weeks; so far back forecasts look, too.
 const HOURS_S: i64 = 42 * DAY_S;
 
 /// What is read at once.
@@ -67,6 +67,7 @@ impl Edges {
             for mut usage in usage.map_err(|error| error.problem())? {
                 let is_near = |hour: &HourPoint| hour.at_unix_s >= now.as_second() - HOURS_S;
                 usage.cpu_hours = usage.cpu_hours.iter().filter(is_near).collect();
+                usage.memory_hours = usage.memory_hours.iter().filter(is_near).collect();
                 found.entry(usage.container.clone()).or_default().add(usage, end_s);
             }
             from_unix_s = week.to_unix_s;

@@ -18,6 +18,7 @@ use kubeopt_model::{
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
 use kubeopt_recommend::{Demand, EarlierDays, Fleet, tell_hours};
 
+use super::ahead::{Foretold, raised};
 use super::change_set::Admitted;
 use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
 use super::filled_in::{PodsOf, filled_in};
@@ -277,6 +278,12 @@ pub(crate) struct Ground<'a> {
     pub(crate) findings: &'a Findings,
     /// How busy GPUs are.
     pub(crate) gpus: &'a BTreeMap<ContainerId, GpuUse>,
+    /// What load is foretold for a container; none before it was asked for.
+    pub(crate) foretold: &'a (dyn Fn(&ContainerId) -> Option<kubeopt_model::Foretold> + Sync),
+    /// Asks what load is foretold for the containers of units.
+    pub(crate) foretell: &'a (dyn Fn(&[&Unit]) + Sync),
+    /// Of whom it is asked.
+    pub(crate) foretold_of: Foretold,
     /// How large the containers of all clusters are.
     pub(crate) fleet: Option<Fleet>,
     /// How large they were known to be at the start of a day.
@@ -319,6 +326,7 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
         if batch.is_empty() {
             break;
         }
+        (ground.foretell)(&raised(&batch));
         let needed = need_each(&batch, ground);
         let mut passed: Vec<(Unit, EffectivePolicy)> = Vec::new();
         for (governed, needed) in batch.into_iter().zip(needed) {
@@ -342,6 +350,12 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
             }
         }
         records.extend(side_by_side(&passed, &|(unit, policy)| Record::of(unit, policy, ground)));
+        if ground.foretold_of == Foretold::Proposed {
+            (ground.foretell)(&passed.iter().map(|(unit, _)| unit).collect::<Vec<_>>());
+        }
+    }
+    for member in wanted.admitted.iter_mut().flat_map(|admitted| &mut admitted.recommendation.members) {
+        member.foretold = (ground.foretold)(&member.container);
     }
     let mut wanted = state_confidence(wanted, &records, ground.facts);
     let mut admitted: Vec<&mut Recommendation> =
@@ -373,18 +387,10 @@ pub(super) fn demand_of(
     let lessons = |id: &WorkloadId| ground.orders.lessons(&unit.repository, id);
     let (given, lessons) = (&given, &lessons);
     let (usage, earlier, points, gpu) = (&usage, &earlier, &points, &gpu);
-    let known = Known {
-        usage,
-        earlier,
-        points,
-        gpu,
-        fleet,
-        filled_in,
-        given,
-        lessons,
-        frozen: frozen.as_ref(),
-        leak,
-    };
+    let frozen = frozen.as_ref();
+    let foretold = &|id: &ContainerId| (ground.foretold)(id);
+    let known =
+        Known { usage, earlier, points, gpu, foretold, fleet, filled_in, given, lessons, frozen, leak };
     demand(unit, policy.clone(), &known)
 }
 

@@ -13,7 +13,9 @@ use kubeopt_model::{
 use kubeopt_policy::Promised;
 use kubeopt_recommend::{Evidence, past_days, size, state, what_if};
 
+use super::ahead::Foretold;
 use super::decide::Given;
+use super::demand::Unit;
 use super::wanted::{Governed, Ground, Wanted, demand_of, govern, live_unit, live_units, want, want_one};
 use crate::edges::Edges;
 use crate::located::Sites;
@@ -34,6 +36,8 @@ pub struct Weighed {
     pub terms: Vec<CostTerms>,
     /// What the rule achieved on past days of this container alone: CPU and memory, as far as enough days tell.
     pub confidence: Vec<StatedConfidence>,
+    /// What load is foretold.
+    pub foretold: Option<kubeopt_model::Foretold>,
     /// What would change the outcome.
     pub what_if: Vec<WhatIf>,
 }
@@ -59,8 +63,10 @@ impl Edges {
         };
         let own: Vec<Governed> = governed.iter().filter(is_own).cloned().collect();
         let orders = AllOrders::default();
-        let given = Given { seen, sites: &no_sites, orders: &orders, now };
+        let foretold = Foretold::Raised;
+        let given = Given { seen, sites: &no_sites, orders: &orders, foretold, now };
         self.on_ground(governed, &given, |governed, ground| {
+            (ground.foretell)(&own.iter().map(|each| &each.unit).collect::<Vec<_>>());
             let weighed = own.iter().filter_map(|each| weigh_one(each, ground)).collect();
             (want(governed, ground), weighed)
         })
@@ -84,6 +90,7 @@ fn weigh_one(governed: &Governed, ground: &Ground<'_>) -> Option<Weighed> {
         confidence: own.into_iter().flatten().collect(),
         what_if: what_if(&evidence, policy, &outcome),
         usage: evidence.usage,
+        foretold: evidence.foretold,
         reasons: sizing.reasons,
         terms: sizing.terms,
     })
@@ -101,7 +108,16 @@ fn outcome(
         evidence.points.iter().map(|points| (evidence.id(), points.clone())).collect();
     let usage = |_: &ContainerId, _: i64| evidence.usage.clone();
     let earlier = |_: &ContainerId, _: &EffectivePolicy| evidence.earlier.clone();
-    let ground = Ground { usage: &usage, earlier: &earlier, points: &points, ..*ground };
+    let foretold = |_: &ContainerId| evidence.foretold.clone();
+    let foretell = |_: &[&Unit]| ();
+    let ground = Ground {
+        usage: &usage,
+        earlier: &earlier,
+        points: &points,
+        foretold: &foretold,
+        foretell: &foretell,
+        ..*ground
+    };
     match want_one(&unit, policy, &Promised::default(), &ground) {
         Ok(admitted) => admitted
             .recommendation

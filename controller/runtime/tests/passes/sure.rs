@@ -82,6 +82,7 @@ async fn given_at(kubeopt: &Edges, app: &App, at: i64) -> Option<[Amount; 2]> {
         earlier: Some(earlier),
         points: None,
         gpu: None,
+        foretold: None,
         scale_targets: vec![],
         given: vec![],
         lessons: vec![],

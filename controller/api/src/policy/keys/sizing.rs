@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::policy::key::Merge::{Guardrail, Preference};
 use crate::policy::key::{AnyKey, higher, key, lower, share};
 use crate::policy::manner_words::Chance;
-use crate::policy::words::{BelowMaxWord, HpaWord, LimitWord, SharedWord, StrategyWord, VpaWord};
+use crate::policy::words::{
+    BelowMaxWord, HpaWord, LimitWord, OutlookWord, SharedWord, StrategyWord, VpaWord,
+};
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
 /// Of `enabled`, `sizing` and `changes`.
@@ -99,6 +101,14 @@ pub(crate) static KEYS: &[&dyn AnyKey] = &[
         sizing.below_observed_max,
         |p, v| p.sizing.below_observed_max = (*v).into(),
         |p| json!(p.sizing.below_observed_max)
+    ),
+    key!(
+        "sizing.outlook",
+        Preference,
+        OutlookWord,
+        sizing.outlook,
+        |p, v| p.sizing.outlook = (*v).into(),
+        |p| json!(p.sizing.outlook)
     ),
     key!("sizing.vpa", Preference, VpaWord, sizing.vpa, |p, v| p.sizing.vpa = (*v).into(), |p| json!(
         p.sizing.vpa
