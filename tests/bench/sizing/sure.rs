@@ -57,6 +57,8 @@ async fn evidence(edges: &Edges, at: usize) -> Option<Evidence> {
         earlier: Some(earlier),
         points: None,
         gpu: None,
+        foretold: None,
+        leak: None,
         scale_targets: Vec::new(),
         given: Vec::new(),
         lessons: Vec::new(),
