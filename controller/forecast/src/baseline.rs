@@ -125,6 +125,11 @@ pub(crate) fn five(values: &mut [f32]) -> Quantiles {
     std::array::from_fn(|at| found[at])
 }
 
+/// One of the five.
+pub(crate) fn five_at(values: &mut [f32], at: usize) -> f32 {
+    quantile(values, QUANTILES[at])
+}
+
 fn each_hour(past: &[f32], need: usize, of: impl Fn(usize) -> Option<Quantiles>) -> Option<DayAhead> {
     if past.len() < need {
         return None;

@@ -98,13 +98,9 @@ impl Record {
                         .then(|| self.days.iter().map(|day| Some(day[at]?[quantile])).sum::<Option<f32>>())?
                 })
                 .collect();
-            let best = losses.iter().flatten().copied().fold(f32::INFINITY, f32::min);
-            let mut sum = 0.0;
-            for (slot, loss) in weights.iter_mut().zip(&losses) {
-                slot[quantile] = loss.map_or(0.0, |loss| weight(loss, best));
-                sum += slot[quantile];
+            for (slot, share) in weights.iter_mut().zip(shares(&losses, SHARPNESS)) {
+                slot[quantile] = share;
             }
-            weights.iter_mut().for_each(|slot| slot[quantile] /= f32::max(sum, f32::MIN_POSITIVE));
         }
         Weights(weights)
     }
@@ -122,13 +118,22 @@ pub fn blended(days: &Days, weights: &Weights) -> DayAhead {
     sum.map(in_order)
 }
 
+/// The part of each candidate by its loss; those without one have none. They add up to 1 where there is any.
+pub(crate) fn shares(losses: &[Option<f32>], sharpness: f32) -> Vec<f32> {
+    let best = losses.iter().flatten().copied().fold(f32::INFINITY, f32::min);
+    let parts: Vec<f32> =
+        losses.iter().map(|loss| loss.map_or(0.0, |loss| weight(loss, best, sharpness))).collect();
+    let sum = f32::max(parts.iter().sum(), f32::MIN_POSITIVE);
+    parts.into_iter().map(|part| part / sum).collect()
+}
+
 /// 1 for the best, falling with how much worse a loss is.
-fn weight(loss: f32, best: f32) -> f32 {
+fn weight(loss: f32, best: f32, sharpness: f32) -> f32 {
     if loss <= best {
         return 1.0;
     }
     // Where the best was never wrong, nobody else is listened to.
-    let weight = if best > 0.0 { (-SHARPNESS * (loss / best - 1.0)).exp() } else { 0.0 };
+    let weight = if best > 0.0 { (-sharpness * (loss / best - 1.0)).exp() } else { 0.0 };
     if weight < WEIGHT_MIN { 0.0 } else { weight }
 }
 

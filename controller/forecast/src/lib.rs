@@ -19,6 +19,7 @@ mod model;
 mod numbers;
 mod outlook;
 mod peak;
+mod peaks;
 mod profile;
 mod resume;
 mod scores;
@@ -42,7 +43,8 @@ pub use inputs::{
 pub use load::Load;
 pub use model::{Foretold, Model};
 pub use outlook::{Outlook, Track, measured_day};
-pub use peak::{PeakSpan, at_least_seen};
+pub use peak::{PeakCandidate, PeakSaid, PeakSpan, at_least_seen};
+pub use peaks::{Peak, PeakOutlook};
 pub use profile::{Hints, Profile, ProfileKind, Shape, detect_profiles};
 pub use scores::{Scores, Tally};
 pub use seasons::{Season, seasons};

@@ -8,6 +8,7 @@ use crate::conformal::Online;
 use crate::inputs::HORIZON;
 use crate::load::Load;
 use crate::model::Foretold;
+use crate::peaks::{PeakOutlook, PeakRecord};
 
 /// The quantile whose weight is told: 0.9.
 const TOLD: usize = 2;
@@ -17,6 +18,7 @@ const TOLD: usize = 2;
 pub struct Track {
     record: Record,
     online: Online,
+    peaks: PeakRecord,
 }
 
 /// What is foretold of one day.
@@ -43,6 +45,17 @@ impl Track {
         let weights = self.record.weights(&said);
         let hours = said.iter().any(Option::is_some).then(|| blended(&said, &weights));
         Outlook { hours, weights, said }
+    }
+
+    /// The peaks of the day and of the week from `origin` on, of what lies before it. Without a network's answer the baselines
+    /// speak alone.
+    pub fn peaks(&self, load: &Load, origin: usize, foretold: Option<&Foretold>) -> PeakOutlook {
+        self.peaks.outlook(load, origin, foretold)
+    }
+
+    /// Remembers what was said of peaks, one a day; what came of it is read from the load when the span has passed.
+    pub fn learn_peaks(&mut self, outlook: &PeakOutlook) {
+        self.peaks.keep(outlook);
     }
 
     /// The day of an outlook has passed.

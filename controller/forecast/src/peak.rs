@@ -1,10 +1,12 @@
 //! The highest of the next day and of the next week: what a request must stand. The quantile of a peak is not the peak of
 //! quantiles, so it has heads of its own, and baselines of its own.
 
+use kubeopt_lstm::QUANTILES;
 use kubeopt_model::Resource;
 use serde::Serialize;
 
 use crate::baseline::{Quantiles, five};
+use crate::conformal::in_order;
 use crate::inputs::peak;
 use crate::load::Load;
 use crate::model::Foretold;
@@ -12,6 +14,9 @@ use crate::series::{DAY, WEEK};
 
 /// Days whose spans a baseline looks at.
 const DAYS: usize = 28;
+
+/// Days on which the last peak is compared with the next one.
+const DAYS_OF_ERRORS: usize = 28;
 
 /// Which peak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,11 +57,70 @@ impl PeakSpan {
         (!peaks.is_empty()).then(|| five(&mut peaks))
     }
 
+    /// The peak of the last such span, and what that was wrong by where it was said on the days of the last five weeks; none
+    /// without a day of these.
+    pub fn last_and_error(self, load: &Load, origin: usize) -> Option<Quantiles> {
+        let last = self.before(load, origin, origin)?;
+        let wrong_by = |back: usize| {
+            let from = origin.checked_sub(self.hours() + back * DAY)?;
+            Some(peak(load, from, self.hours(), origin)? - self.before(load, from, origin)?)
+        };
+        let mut errors: Vec<f32> = (0..DAYS_OF_ERRORS).map_while(wrong_by).collect();
+        let offsets = (!errors.is_empty()).then(|| five(&mut errors))?;
+        Some(in_order(offsets.map(|offset| last + offset)))
+    }
+
+    /// The highest of 28 days, for all quantiles.
+    pub fn highest(self, load: &Load, origin: usize) -> Option<Quantiles> {
+        let recent = load.highest().get(origin.checked_sub(self.hours())?.min(origin.saturating_sub(DAYS * DAY))..origin)?;
+        Some([recent.iter().copied().reduce(f32::max)?; QUANTILES.len()])
+    }
+
+    /// The peak of the span that ends before a place.
+    fn before(self, load: &Load, place: usize, end: usize) -> Option<f32> {
+        peak(load, place.checked_sub(self.hours())?, self.hours(), end)
+    }
+
     /// What came, where it was measured.
     pub fn truth(self, load: &Load, origin: usize) -> Option<f32> {
-        peak(load, origin, self.hours(), load.len())
+        self.truth_before(load, origin, load.len())
+    }
+
+    /// The same, where the span ends before `end`.
+    pub(crate) fn truth_before(self, load: &Load, origin: usize, end: usize) -> Option<f32> {
+        peak(load, origin, self.hours(), end)
     }
 }
+
+/// What may foretell a peak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeakCandidate {
+    /// The head of the network that was trained for it, with the offsets of its resource.
+    Network,
+    /// The same with the load's own offsets beside them.
+    NetworkOnline,
+    /// The quantiles of the peaks of the last 28 days.
+    PastPeaks,
+    /// The peak of the last such span, and what that was wrong by.
+    LastPeak,
+    /// The highest of 28 days.
+    Highest,
+}
+
+impl PeakCandidate {
+    /// All of them, in the order of [`PeakSaid`].
+    pub const ALL: [Self; 5] =
+        [Self::Network, Self::NetworkOnline, Self::PastPeaks, Self::LastPeak, Self::Highest];
+
+    /// Whether it is the network, however corrected.
+    pub fn is_network(self) -> bool {
+        matches!(self, Self::Network | Self::NetworkOnline)
+    }
+}
+
+/// What each candidate says of a peak; none where it cannot.
+pub type PeakSaid = [Option<Quantiles>; PeakCandidate::ALL.len()];
 
 /// What memory is never lowered below: the highest that was seen before the origin. A forecast may raise a value; only this
 /// may be its floor.
