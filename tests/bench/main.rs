@@ -6,16 +6,18 @@
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- sizing [--containers N] [--days N] [--rounds N] [--keep DIR]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- plan --repos DIR [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- trace --repos DIR [--chart NAME=DIR] [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- forecast [--containers N] [--rounds N]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
-//! queries. `sizing` measures a pass over history on disk, beside what polars takes to read the same bytes. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
+//! queries. `sizing` measures a pass over history on disk, beside what polars takes to read the same bytes. `forecast` measures the network beside ONNX Runtime. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
 //! `trace` sets every line that a trace of these names, renders with the bare programs, and sets it back.
 
 mod bytes;
 mod cluster;
 mod floor;
+mod forecast;
 mod monorepo;
 mod options;
 mod plan;
@@ -39,6 +41,7 @@ const USAGE: &str =
        bench sizing [--containers N] [--days N] [--rounds N] [--keep DIR]
        bench plan --repos DIR [--program FILE]
        bench trace --repos DIR [--chart NAME=DIR] [--program FILE]
+       bench forecast [--containers N] [--rounds N]
        bench monorepo [--applications N] [--charts N] [--program FILE]";
 
 fn main() -> ExitCode {
@@ -54,6 +57,10 @@ fn main() -> ExitCode {
         match options.command {
             Command::Scan(what) => {
                 scan::run(&what, &options.program).await;
+                ExitCode::SUCCESS
+            }
+            Command::Forecast(load) => {
+                forecast::run(&load).await;
                 ExitCode::SUCCESS
             }
             Command::Sizing(load) => {

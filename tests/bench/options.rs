@@ -16,6 +16,8 @@ pub(crate) struct Options {
 /// What to run.
 pub(crate) enum Command {
     Scan(Load),
+    /// The network, in memory.
+    Forecast(Load),
     /// From history on disk.
     Sizing(Load),
     /// What `sizing` measures, in a process of its own.
@@ -50,8 +52,8 @@ impl Options {
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         let command = arguments.next().ok_or("say what to run")?;
         // It needs no program beside itself.
-        let is_sizing = command.starts_with("sizing");
-        let containers = if is_sizing { 10_000 } else { 1000 };
+        let is_alone = command.starts_with("sizing") || command == "forecast";
+        let containers = if is_alone { 10_000 } else { 1000 };
         let mut load = Load { containers, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program, mut charts) = (None, None, Vec::new());
         let mut size = Size { applications: 300, charts: 100 };
@@ -74,6 +76,7 @@ impl Options {
         let command = match command.as_str() {
             "scan" => Command::Scan(load),
             "sizing" => Command::Sizing(load),
+            "forecast" => Command::Forecast(load),
             "sizing-floor" => Command::SizingPart(Part::Floor, load),
             "sizing-passes" => Command::SizingPart(Part::Passes, load),
             "trace" => Command::Trace(Repositories {
@@ -86,7 +89,7 @@ impl Options {
         };
         Ok(Self {
             command,
-            program: if is_sizing { PathBuf::new() } else { program.map_or_else(built_program, Ok)? },
+            program: if is_alone { PathBuf::new() } else { program.map_or_else(built_program, Ok)? },
         })
     }
 }

@@ -4,12 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args as Group, Subcommand, ValueEnum};
-use kubeopt_runtime::forecast::{Evaluation, Row, TO_BEAT, TrainOptions, eval, export, train};
+use kubeopt_model::{Problem, Timestamp};
+use kubeopt_runtime::forecast::{
+    Difference, Evaluation, Recording, Row, TO_BEAT, TrainOptions, eval, export, train,
+};
 use kubeopt_runtime::terminal_line;
+use kubeopt_runtime::wiring::Keep;
 
-use crate::command::{Outcome, json};
-use crate::flags::Common;
-use crate::out::{hint, print};
+use crate::command::{Outcome, edges, in_runtime, json, options};
+use crate::flags::{Common, Selection};
+use crate::out::{hint, print, problems};
 use crate::progress::for_terminal;
 use crate::table::{plain, trimmed};
 
@@ -28,6 +32,8 @@ pub(crate) const HEADERS: [&str; 10] = [
 const WINS_HEADERS: [&str; 6] =
     ["RESOURCE", "LOADS", "COUNT", "WON", "NETWORK'S WEIGHT .5/.9/.95/.99", "SILENT"];
 
+const DIFFERENCES_HEADERS: [&str; 6] = ["RESOURCE", "LOADS", "SEASON", "COUNT", "PINBALL .9", "PINBALL .95"];
+
 #[derive(Debug, Group)]
 pub(crate) struct Forecast {
     #[command(subcommand)]
@@ -39,9 +45,10 @@ enum What {
     /// Train a network on recorded usage, calibrate and measure it on weeks that it has not seen. A training that was
     /// interrupted goes on when the same command is given again.
     Train {
-        /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns.
+        /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns. Without it the history of the
+        /// configured store is learned from, both resources of each container.
         #[arg(long, value_name = "FILE")]
-        traces: PathBuf,
+        traces: Option<PathBuf>,
         /// The file of weights; the card is written beside it, with the ending .json.
         #[arg(long, value_name = "FILE", default_value = "outlook.weights")]
         to: PathBuf,
@@ -54,6 +61,8 @@ enum What {
         /// Cells of the LSTM.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=512))]
         hidden: Option<u32>,
+        #[command(flatten)]
+        selection: Selection,
     },
     /// Measure a model on recorded usage beside all baselines.
     Eval {
@@ -87,10 +96,16 @@ enum Output {
 pub(crate) fn run(args: Forecast, common: &Common) -> Outcome {
     let progress = for_terminal(common.quiet);
     let told = match args.what {
-        What::Train { traces, to, seed, steps, hidden } => {
+        What::Train { traces, to, seed, steps, hidden, selection } => {
             let size = |value: Option<u32>| value.and_then(|value| usize::try_from(value).ok());
-            let options = TrainOptions { traces, to, seed, steps: size(steps), hidden: size(hidden) };
-            let card = train(&options, progress.as_ref());
+            let options = TrainOptions { to, seed, steps: size(steps), hidden: size(hidden) };
+            let recording = match traces {
+                Some(traces) => {
+                    Recording::of_file(&traces, progress.as_ref()).map_err(|problem| vec![problem])?
+                }
+                None => in_runtime(of_store(&selection, common))?,
+            };
+            let card = train(recording, &options, progress.as_ref());
             progress.done();
             let card = card.map_err(|problem| vec![problem])?;
             wrote(&options.to, common);
@@ -113,6 +128,20 @@ pub(crate) fn run(args: Forecast, common: &Common) -> Outcome {
     };
     print(&told);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever has no store may have a file.
+async fn of_store(selection: &Selection, common: &Common) -> Result<Recording, Vec<Problem>> {
+    let or_a_file = |mut problem: Problem| {
+        problem.help.push_str("; or name a file of recorded usage with --traces");
+        problem
+    };
+    let edges = edges(common, &options(common, selection), Keep::State).await;
+    let edges = edges.map_err(|all| all.into_iter().map(or_a_file).collect::<Vec<_>>())?;
+    let kept = Recording::of_store(&edges, Timestamp::now()).await;
+    let (recording, unseen) = kept.map_err(|problem| vec![or_a_file(problem)])?;
+    problems(&unseen);
+    Ok(recording)
 }
 
 fn wrote(path: &Path, common: &Common) {
@@ -139,11 +168,23 @@ pub(crate) fn table(found: &Evaluation) -> String {
             format!("{:.0} %", 100.0 * own.network_silent),
         ]
     }));
+    let mut differences = plain();
+    differences.set_header(DIFFERENCES_HEADERS);
+    differences.add_rows(found.differences.iter().map(difference_cells));
     format!(
-        "{}\n\nhow often the outlook beats {TO_BEAT}; silent is the share of days without any weight of the network at .9\n{}\n",
+        "{}\n\nhow often the outlook beats {TO_BEAT}; silent is the share of days without any weight of the network at .9\n{}\n\nthe outlook beside {TO_BEAT}, by how loads come again, with 95 % intervals over loads\n{}\n",
         trimmed(&hours),
-        trimmed(&wins)
+        trimmed(&wins),
+        trimmed(&differences)
     )
+}
+
+fn difference_cells(own: &Difference) -> [String; 6] {
+    let told = |at: usize| {
+        let [difference, low, high] = [own.difference, own.low, own.high].map(|own| 100.0 * own[at]);
+        format!("{difference:+.1} % ({low:+.1} to {high:+.1})")
+    };
+    [own.resource.to_string(), own.part.clone(), own.season.clone(), own.loads.to_string(), told(2), told(3)]
 }
 
 /// Losses beside those of the baseline of the same group.

@@ -8,6 +8,7 @@ use crate::inputs::HORIZON;
 use crate::load::Load;
 use crate::numbers::{of_sorted, quantile, quantiles};
 use crate::series::{DAY, WEEK};
+use crate::similar::Alike;
 
 /// The quantiles .1 .5 .9 .95 .99 of one value to come.
 pub type Quantiles = [f32; QUANTILES.len()];
@@ -47,13 +48,17 @@ pub enum Baseline {
     SameHour,
     /// As the day before, and what that was wrong by in 21 days.
     SeasonalConformal,
+    /// Quantiles of the same hours of 21 days, the nearer ones and days of the same kind counting more.
+    SameHourLately,
+    /// Quantiles of the hours around the same hour in 14 days, the nearer ones and days of the same kind counting more.
+    AroundLately,
     /// The highest of the same hours of the cycle that stands out in the spectrum, day or week; of 7 days where none does.
     MaxOfCycles,
 }
 
 impl Baseline {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Naive,
         Self::SeasonalNaive,
         Self::Ewma,
@@ -61,6 +66,8 @@ impl Baseline {
         Self::Flat,
         Self::SameHour,
         Self::SeasonalConformal,
+        Self::SameHourLately,
+        Self::AroundLately,
         Self::MaxOfCycles,
     ];
 
@@ -74,6 +81,8 @@ impl Baseline {
             Self::Flat => "flat quantile",
             Self::SameHour => "same-hour quantile",
             Self::SeasonalConformal => "seasonal naive + conformal",
+            Self::SameHourLately => "same hours lately",
+            Self::AroundLately => "hours around lately",
             Self::MaxOfCycles => "max of cycles",
         }
     }
@@ -105,6 +114,8 @@ impl Baseline {
             }
             Self::SameHour => each_hour(past, DAY, |hour| Some(five(&mut same(hour, DAYS_LONG)))),
             Self::SeasonalConformal => seasonal_conformal(past),
+            Self::SameHourLately => Alike::SAME.day_ahead(past, load.hour(origin)),
+            Self::AroundLately => Alike::AROUND.day_ahead(past, load.hour(origin)),
             Self::MaxOfCycles => {
                 let cycle = cycle(past);
                 each_hour(past, DAY, |hour| {

@@ -28,10 +28,10 @@ pub enum Candidate {
     Network,
     /// The network with the load's own offsets beside them.
     NetworkOnline,
-    /// As the day before, with conformal offsets.
-    SeasonalConformal,
-    /// Quantiles of the same hours.
-    SameHour,
+    /// Quantiles of the same hours, the nearer days and those of the same kind counting more.
+    SameHourLately,
+    /// Quantiles of the hours around, counted alike.
+    AroundLately,
     /// The median of 7 same hours: for the median alone.
     SameHourMedian,
 }
@@ -39,7 +39,7 @@ pub enum Candidate {
 impl Candidate {
     /// All of them, in the order of [`Days`].
     pub const ALL: [Self; 5] =
-        [Self::Network, Self::NetworkOnline, Self::SeasonalConformal, Self::SameHour, Self::SameHourMedian];
+        [Self::Network, Self::NetworkOnline, Self::SameHourLately, Self::AroundLately, Self::SameHourMedian];
 
     /// Whether it is the network, however corrected.
     pub fn is_network(self) -> bool {

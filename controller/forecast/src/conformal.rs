@@ -37,6 +37,16 @@ pub struct Offsets {
     /// Of the highest of a day, and of a week.
     cpu_peaks: [Quantiles; 2],
     memory_peaks: [Quantiles; 2],
+    /// By what the highest of the last 28 days is multiplied to hold the peak of a day, and of a week.
+    #[serde(default = "unchanged")]
+    cpu_above: [Quantiles; 2],
+    #[serde(default = "unchanged")]
+    memory_above: [Quantiles; 2],
+}
+
+/// The highest as it is, for a card that says nothing of it.
+fn unchanged() -> [Quantiles; 2] {
+    [[1.0; QUANTILES.len()]; 2]
 }
 
 impl Offsets {
@@ -44,7 +54,14 @@ impl Offsets {
     pub fn none() -> Self {
         let spans = [[0.0; QUANTILES.len()]; SPANS.len()];
         let peaks = [[0.0; QUANTILES.len()]; 2];
-        Self { cpu: spans, memory: spans, cpu_peaks: peaks, memory_peaks: peaks }
+        Self {
+            cpu: spans,
+            memory: spans,
+            cpu_peaks: peaks,
+            memory_peaks: peaks,
+            cpu_above: unchanged(),
+            memory_above: unchanged(),
+        }
     }
 
     /// Whether each is a number, as a card from outside must be.
@@ -54,8 +71,18 @@ impl Offsets {
             self.memory.as_flattened(),
             self.cpu_peaks.as_flattened(),
             self.memory_peaks.as_flattened(),
+            self.cpu_above.as_flattened(),
+            self.memory_above.as_flattened(),
         ];
         all.into_iter().flatten().all(|offset| offset.is_finite())
+    }
+
+    /// By what the highest of the last 28 days is multiplied to hold the peak of the next day, and of the next week.
+    pub fn above(&self, resource: Resource) -> &[Quantiles; 2] {
+        match resource {
+            Resource::Cpu => &self.cpu_above,
+            Resource::Memory => &self.memory_above,
+        }
     }
 
     /// What is added to the quantiles of a target: the hours of the horizon, then the two peaks.
@@ -76,13 +103,15 @@ impl Offsets {
 pub struct Gathered {
     /// By resource, then by span and the two peaks, then by quantile.
     residuals: Vec<Vec<f32>>,
+    /// By resource, then day and week: peaks, in highests of the 28 days before.
+    above: [[Vec<f32>; 2]; 2],
 }
 
 const GROUPS: usize = SPANS.len() + 2;
 
 impl Default for Gathered {
     fn default() -> Self {
-        Self { residuals: vec![Vec::new(); 2 * GROUPS * QUANTILES.len()] }
+        Self { residuals: vec![Vec::new(); 2 * GROUPS * QUANTILES.len()], above: Default::default() }
     }
 }
 
@@ -97,6 +126,13 @@ impl Gathered {
         }
     }
 
+    /// How many times the highest of the 28 days before a peak was; `span` is 0 for a day's and 1 for a week's.
+    pub fn add_above(&mut self, resource: Resource, span: usize, times: f32) {
+        if times.is_finite() {
+            self.above[which(resource)][span.min(1)].push(times);
+        }
+    }
+
     /// The offsets with which so many of the truths would have been covered as each quantile says.
     pub fn offsets(mut self) -> Offsets {
         let mut of = |resource: Resource, group: usize| {
@@ -106,8 +142,16 @@ impl Gathered {
         let mut spans = |resource| std::array::from_fn(|group| of(resource, group));
         let (cpu, memory) = (spans(Resource::Cpu), spans(Resource::Memory));
         let mut peaks = |resource| std::array::from_fn(|group| of(resource, SPANS.len() + group));
-        Offsets { cpu, memory, cpu_peaks: peaks(Resource::Cpu), memory_peaks: peaks(Resource::Memory) }
+        let (cpu_peaks, memory_peaks) = (peaks(Resource::Cpu), peaks(Resource::Memory));
+        let [cpu_above, memory_above] =
+            self.above.each_mut().map(|own| own.each_mut().map(|times| above(times)));
+        Offsets { cpu, memory, cpu_peaks, memory_peaks, cpu_above, memory_above }
     }
+}
+
+/// The quantiles of a list; of nothing, the highest as it is.
+fn above(times: &mut [f32]) -> Quantiles {
+    if times.is_empty() { [1.0; QUANTILES.len()] } else { QUANTILES.map(|part| quantile(times, part)) }
 }
 
 fn which(resource: Resource) -> usize {

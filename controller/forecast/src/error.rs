@@ -69,7 +69,9 @@ impl ForecastError {
             Self::NoLoads { .. } => {
                 "name a file with more weeks of usage; docs/forecast.md says how many are needed"
             }
-            Self::State { .. } => "remove the file of the unfinished training, or name another with --state",
+            Self::State { .. } => {
+                "remove the file that ends in .state beside the weights, or name other weights with --to"
+            }
         };
         Problem::new(self.code(), self.to_string(), help)
     }

@@ -11,11 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, DayAhead, Quantiles};
 use crate::conformal::{Gathered, Offsets};
+use crate::differences::{Difference, OfLoad, differences, season_name};
 use crate::error::ForecastError;
 use crate::inputs::{HISTORY_MIN, TARGETS, write_targets};
-use crate::model::{Filled, Foretold, Model};
+use crate::model::{Filled, Model};
 use crate::outlook::{Track, measured_day};
-use crate::peak::PeakSpan;
+use crate::peak::{PeakCandidate, PeakSpan};
+use crate::peaks::PeakOutlook;
 use crate::scores::{Scores, Tally};
 use crate::series::DAY;
 use crate::split::{Cuts, LoadPart, Recorded};
@@ -23,6 +25,9 @@ use crate::threads::in_order;
 
 /// Days before the calibration from which on a load remembers.
 const DAYS_REMEMBERED: i64 = 14;
+
+/// Days before the calibration from which on peaks are compared with the highest before.
+const DAYS_OF_PEAKS: i64 = 28;
 
 /// The baseline that a win is told against, and the bar is measured by.
 pub const TO_BEAT: &str = "seasonal naive + conformal";
@@ -40,6 +45,9 @@ pub struct Evaluation {
     pub peaks: Vec<Row>,
     /// How often the outlook beats the baseline.
     pub wins: Vec<Wins>,
+    /// How far it is below the baseline, by how loads come again, with intervals.
+    #[serde(default)]
+    pub differences: Vec<Difference>,
 }
 
 /// One method on one part of the loads.
@@ -110,8 +118,24 @@ pub fn calibrate(
         for (at, (truth, own)) in targets.iter().zip(quantiles.as_chunks::<5>().0).enumerate() {
             gathered.add(recorded.load.resource(), at % TARGETS, *truth, own);
         }
+        above(recorded, cuts, &mut gathered);
     }
     Ok(gathered.offsets())
+}
+
+/// How many times the highest of 28 days the peaks were that ended before the test, over five weeks: no network has a part in
+/// it, so that weeks that were trained on are as good as others.
+fn above(recorded: &Recorded, cuts: Cuts, gathered: &mut Gathered) {
+    let load = &recorded.load;
+    let end = load.place(cuts.test).unwrap_or(0);
+    for origin in origins(recorded, cuts.calibrate - DAYS_OF_PEAKS * DAY as i64, cuts.test) {
+        for (at, span) in PeakSpan::ALL.into_iter().enumerate() {
+            let highest = span.highest(load, origin, &[1.0; 5]).map_or(0.0, |own| own[0]);
+            if let Some(peak) = span.truth_before(load, origin, end).filter(|_| highest > 0.0) {
+                gathered.add_above(load.resource(), at, peak / highest);
+            }
+        }
+    }
 }
 
 /// Every method on every load that lasts into the test.
@@ -154,7 +178,22 @@ pub fn evaluate(
     };
     let rows: Vec<Row> = sums.iter().filter_map(row).collect();
     let (hours, peaks) = rows.into_iter().partition(|row| row.target == HOURS);
-    Ok(Evaluation { hours, peaks, wins: wins.into_iter().map(|(group, sum)| sum.wins(group)).collect() })
+    let of_load = |(recorded, judged): (&Recorded, &Judged)| {
+        Some(OfLoad {
+            resource: recorded.load.resource(),
+            part: part_name(recorded.part),
+            season: season_name(&recorded.load, recorded.cut),
+            outlook: judged.day_of(OUTLOOK)?.clone(),
+            baseline: judged.day_of(TO_BEAT)?.clone(),
+        })
+    };
+    let loads: Vec<OfLoad> = recorded.iter().zip(&judged).filter_map(of_load).collect();
+    Ok(Evaluation {
+        hours,
+        peaks,
+        wins: wins.into_iter().map(|(group, sum)| sum.wins(group)).collect(),
+        differences: differences(&loads),
+    })
 }
 
 const HOURS: &str = "next day";
@@ -206,6 +245,7 @@ impl Judged {
             let truth = measured_day(load, *origin);
             let outlook = track.outlook(load, *origin, foretold);
             let without = alone.outlook(load, *origin, None);
+            let peaks = track.peaks(load, *origin, foretold);
             if *origin >= test && truth.iter().any(Option::is_some) {
                 judged.days += 1;
                 judged.silent += usize::from(outlook.network_weight() == 0.0);
@@ -223,20 +263,21 @@ impl Judged {
                         judged.tally(recorded, HOURS, (at, name)).add(&day, &truth, recorded.typical_error);
                     }
                 }
-                judged.peaks(recorded, *origin, foretold);
+                judged.peaks(recorded, *origin, &peaks);
             }
+            track.learn_peaks(&peaks);
             track.learn(&outlook, &truth);
             alone.learn(&without, &truth);
         }
-        let loss = |name| {
-            judged
-                .tallies
-                .iter()
-                .find(|(key, _)| key.target == HOURS && key.method.1 == name)
-                .map(|(_, tally)| tally.upper_loss())
-        };
+        let loss = |name| judged.day_of(name).map(Tally::upper_loss);
         judged.has_won = loss(OUTLOOK).zip(loss(TO_BEAT)).is_some_and(|(own, other)| own < other);
         judged
+    }
+
+    /// What a method did on the next day.
+    fn day_of(&self, name: &str) -> Option<&Tally> {
+        let own = self.tallies.iter().find(|(key, _)| key.target == HOURS && key.method.1 == name);
+        own.map(|(_, tally)| tally)
     }
 
     fn tally(
@@ -249,15 +290,12 @@ impl Judged {
         self.tallies.entry(key).or_default()
     }
 
-    fn peaks(&mut self, recorded: &Recorded, origin: usize, foretold: Option<&Foretold>) {
+    fn peaks(&mut self, recorded: &Recorded, origin: usize, peaks: &PeakOutlook) {
         for (span, target) in PeakSpan::ALL.into_iter().zip(PEAKS) {
+            let Some(peak) = peaks.of(span) else { continue };
             let truth = [span.truth(&recorded.load, origin)];
-            let baseline = span.baseline(&recorded.load, origin);
-            let methods = [
-                ("quantiles of past peaks", baseline),
-                ("peak head", foretold.map(|foretold| *span.of(foretold))),
-            ];
-            for (at, (name, said)) in methods.into_iter().enumerate() {
+            let said = PeakCandidate::ALL.iter().map(|own| own.name()).zip(peak.said);
+            for (at, (name, said)) in said.chain([(OUTLOOK, Some(peak.quantiles))]).enumerate() {
                 if let Some(said) = said {
                     self.tally(recorded, target, (at, name)).add(&[said], &truth, recorded.typical_error);
                 }
@@ -322,7 +360,7 @@ mod tests {
     fn all_methods_are_scored_on_the_same_days_and_seen_and_unseen_apart() {
         let recorded = recorded();
         let found = evaluate(&model(&recorded), &recorded, CUTS, 2, &|| ()).unwrap();
-        assert_eq!(found.hours.len(), 2 * 12);
+        assert_eq!(found.hours.len(), 2 * 14);
         // 14 days of nine loads and of three.
         assert!(
             found.hours.iter().all(|row| row.scores.days == if row.part == "seen" { 126 } else { 42 }),
@@ -333,7 +371,11 @@ mod tests {
         };
         assert!(of(OUTLOOK).pinball[2] < of("flat quantile").pinball[2]);
         assert!((of(TO_BEAT).coverage[2] - 0.9).abs() < 0.05);
-        assert_eq!(found.peaks.len(), 2 * 2 * 2);
+        assert_eq!(found.peaks.len(), 2 * 2 * 6);
+        assert_eq!(
+            found.differences.iter().filter(|own| own.season == "any").map(|own| own.loads).sum::<usize>(),
+            12
+        );
         assert_eq!(found.wins.iter().map(|wins| wins.loads).sum::<usize>(), 12);
     }
 

@@ -8,14 +8,15 @@ use crate::error::ForecastError;
 use crate::load::Load;
 use crate::numbers::{quantile, quantiles};
 use crate::series::{DAY, WEEK};
+use crate::similar::Alike;
 use kubeopt_model::Resource;
 
 /// What stands where in inputs and targets. Whoever changes a number below changes this text, and by it the hash.
 pub const SCHEMA: &str = "\
-kubeopt forecast, schema 1. Origin: the first hour that is not known. x: highest of each hour. m: median of each hour.
+kubeopt forecast, schema 2. Origin: the first hour that is not known. x: highest of each hour. m: median of each hour.
 scale: centre c = median of x over 168 h; spread s = mean |x(t) - x(t - 24 h)| over 28 d + 0.01 mean x over 28 d + floor (cpu 1 millicore, memory 1 MiB). z(v) = (v - c) / s.
 56 steps of 3 hours, oldest first, each: for each hour asinh z(x), asinh z(m), 1 if not measured; then sin, cos of the hour of the day and of the day of the week of the step's last hour (UTC).
-174 statics, differences within -20 and 60: for 24 hours z of x a day ago; of the median, the highest of 7 same hours; of the 0.9 quantile of 28 same hours; of x a week ago; of the highest of 4 same hours of the week; z of quantiles .5 .9 .95 .99 1 of 28 d and of 7 d, .5 .9 1 of 24 h; quantiles .1 .5 .9 .95 .99 of x(t) - x(t - 24 h) over 21 d and .1 .9 .99 over 7 d, over s; z of the last hour, of the highest of the last 3; ln(s / (mean + floor)), asinh(mean / floor) / 10, 1 if memory; sin, cos of the origin's hour and day.
+270 statics, differences within -20 and 60: for 24 hours z of x a day ago; of the median, the highest of 7 same hours; of the 0.9 quantile of 28 same hours; of x a week ago; of the highest of 4 same hours of the week; of the .9 quantile of 21 same hours, the nearer ones and days of the same kind (workday or weekend) counting more; of the .5, of the .9 and of the .95 quantile of the hours up to 5 around in 14 days, counted alike; z of quantiles .5 .9 .95 .99 1 of 28 d and of 7 d, .5 .9 1 of 24 h; quantiles .1 .5 .9 .95 .99 of x(t) - x(t - 24 h) over 21 d and .1 .9 .99 over 7 d, over s; z of the last hour, of the highest of the last 3; ln(s / (mean + floor)), asinh(mean / floor) / 10, 1 if memory; sin, cos of the origin's hour and day.
 26 targets: z of x of each of the next 24 hours; of the highest of the next 24 h; of the highest of the next 7 d.
 quantiles .1 .5 .9 .95 .99";
 
@@ -26,7 +27,7 @@ pub const STEPS: usize = WEEK / STEP_HOURS;
 /// Numbers of a step.
 pub const FEATURES: usize = 3 * STEP_HOURS + 4;
 /// Numbers beside the window.
-pub const STATICS: usize = 6 * DAY + 13 + 8 + 2 + 3 + 4;
+pub const STATICS: usize = 10 * DAY + 13 + 8 + 2 + 3 + 4;
 /// Hours that are forecast one by one.
 pub const HORIZON: usize = DAY;
 /// Hours of the horizon, then the two peaks.
@@ -162,6 +163,7 @@ impl Statics<'_> {
     fn numbers(&self) -> Vec<f32> {
         let mut numbers = Vec::with_capacity(STATICS);
         self.same_hours(&mut numbers);
+        self.alike(&mut numbers);
         self.levels(&mut numbers);
         self.differences(&mut numbers);
         let floor = floor(self.load.resource());
@@ -193,6 +195,18 @@ impl Statics<'_> {
         numbers.extend(
             (0..HORIZON).map(|hour| self.z((1..=weeks).map(|week| of_week(hour, week)).fold(0.0, f32::max))),
         );
+    }
+
+    /// What the hours that are most like each hour of the horizon say of it.
+    fn alike(&self, numbers: &mut Vec<f32>) {
+        let past = &self.load.highest()[..self.origin];
+        let from_hour = self.load.hour(self.origin);
+        for (alike, quantiles) in [(Alike::SAME, &[2][..]), (Alike::AROUND, &[1, 2, 3])] {
+            let day = alike.day_ahead(past, from_hour).unwrap_or_default();
+            for at in quantiles {
+                numbers.extend(day.iter().map(|hour| self.z(hour[*at])));
+            }
+        }
     }
 
     fn levels(&self, numbers: &mut Vec<f32>) {

@@ -28,6 +28,9 @@ pub struct Foretold {
     pub peak_day: Quantiles,
     /// The highest of the next week.
     pub peak_week: Quantiles,
+    /// By what the highest of the last 28 days is multiplied to hold the peak of a day, and of a week: what other loads have
+    /// shown.
+    pub above: [Quantiles; 2],
 }
 
 impl Model {
@@ -118,6 +121,7 @@ impl Model {
                     hours: std::array::from_fn(of),
                     peak_day: of(HORIZON),
                     peak_week: of(HORIZON + 1),
+                    above: *self.offsets.above(load.resource()),
                 };
                 // What no number was trained for may come out of what was never seen.
                 let all =

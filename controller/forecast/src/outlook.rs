@@ -38,9 +38,9 @@ impl Track {
         let said: Days = Candidate::ALL.map(|candidate| match candidate {
             Candidate::Network => foretold.map(|foretold| foretold.hours),
             Candidate::NetworkOnline => foretold.map(|foretold| self.online.corrected(&foretold.hours)),
-            Candidate::SeasonalConformal => Baseline::SeasonalConformal.day_ahead(load, origin),
-            Candidate::SameHour => Baseline::SameHour.day_ahead(load, origin),
             Candidate::SameHourMedian => Baseline::SameHourMedian.day_ahead(load, origin),
+            Candidate::SameHourLately => Baseline::SameHourLately.day_ahead(load, origin),
+            Candidate::AroundLately => Baseline::AroundLately.day_ahead(load, origin),
         });
         let weights = self.record.weights(&said);
         let hours = said.iter().any(Option::is_some).then(|| blended(&said, &weights));
@@ -101,7 +101,12 @@ mod tests {
     use crate::series::DAY;
 
     fn foretold(value: f32) -> Foretold {
-        Foretold { hours: [[value; 5]; HORIZON], peak_day: [value; 5], peak_week: [value; 5] }
+        Foretold {
+            hours: [[value; 5]; HORIZON],
+            peak_day: [value; 5],
+            peak_week: [value; 5],
+            above: [[1.0; 5]; 2],
+        }
     }
 
     fn followed(value: f32) -> Outlook {

@@ -48,6 +48,14 @@ impl PeakSpan {
         }
     }
 
+    /// By what the highest of 28 days is multiplied, as the model's card says.
+    pub fn above(self, foretold: &Foretold) -> &Quantiles {
+        match self {
+            Self::Day => &foretold.above[0],
+            Self::Week => &foretold.above[1],
+        }
+    }
+
     /// The quantiles of the peaks of all spans that lie in the last 28 days, one beginning each day; none where there is none.
     pub fn baseline(self, load: &Load, origin: usize) -> Option<Quantiles> {
         let last = origin.checked_sub(self.hours())?;
@@ -70,12 +78,32 @@ impl PeakSpan {
         Some(in_order(offsets.map(|offset| last + offset)))
     }
 
-    /// The highest of 28 days, for all quantiles.
-    pub fn highest(self, load: &Load, origin: usize) -> Option<Quantiles> {
-        let recent = load
-            .highest()
-            .get(origin.checked_sub(self.hours())?.min(origin.saturating_sub(DAYS * DAY))..origin)?;
-        Some([recent.iter().copied().reduce(f32::max)?; QUANTILES.len()])
+    /// The highest of 28 days, times what other loads' peaks were of theirs.
+    pub fn highest(self, load: &Load, origin: usize, above: &Quantiles) -> Option<Quantiles> {
+        origin.checked_sub(self.hours())?;
+        let recent = load.highest().get(origin.saturating_sub(DAYS * DAY)..origin)?;
+        let highest = recent.iter().copied().reduce(f32::max)?;
+        Some(in_order(above.map(|times| times * highest)))
+    }
+
+    /// Whether a candidate has a say in a quantile. Four weeks hold four weeks' peaks that have nothing in common: what a
+    /// baseline takes from these alone tells nothing above the middle.
+    pub(crate) fn is_told_by(self, candidate: PeakCandidate, quantile: usize) -> bool {
+        match (self, candidate) {
+            (Self::Day, _) | (Self::Week, PeakCandidate::Network | PeakCandidate::Highest) => true,
+            (
+                Self::Week,
+                PeakCandidate::NetworkOnline | PeakCandidate::PastPeaks | PeakCandidate::LastPeak,
+            ) => QUANTILES[quantile] <= 0.5,
+        }
+    }
+
+    /// How fast weight falls with loss. Weeks overlap: what passed of them says less.
+    pub(crate) fn sharpness(self) -> f32 {
+        match self {
+            Self::Day => 2.0,
+            Self::Week => 1.0,
+        }
     }
 
     /// The peak of the span that ends before a place.
@@ -106,7 +134,7 @@ pub enum PeakCandidate {
     PastPeaks,
     /// The peak of the last such span, and what that was wrong by.
     LastPeak,
-    /// The highest of 28 days.
+    /// The highest of 28 days, times what the peaks of other loads were of theirs.
     Highest,
 }
 
@@ -114,6 +142,17 @@ impl PeakCandidate {
     /// All of them, in the order of [`PeakSaid`].
     pub const ALL: [Self; 5] =
         [Self::Network, Self::NetworkOnline, Self::PastPeaks, Self::LastPeak, Self::Highest];
+
+    /// As tables call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Network => "peak head",
+            Self::NetworkOnline => "peak head + own offsets",
+            Self::PastPeaks => "quantiles of past peaks",
+            Self::LastPeak => "last peak + conformal",
+            Self::Highest => "highest of 28 days",
+        }
+    }
 
     /// Whether it is the network, however corrected.
     pub fn is_network(self) -> bool {

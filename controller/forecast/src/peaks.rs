@@ -22,9 +22,6 @@ const PEAKS_MIN: usize = 7;
 /// A load's own offset counts as much as that of all loads after so many peaks.
 const PEAKS_HALF: f32 = 14.0;
 
-/// How fast weight falls with loss; peaks are one a day, and their losses noisier than those of hours.
-const SHARPNESS: f32 = 4.0;
-
 /// The quantile whose weight is told: 0.9.
 const TOLD: usize = 2;
 
@@ -97,16 +94,17 @@ impl PeakRecord {
 
     fn peak(&self, span: PeakSpan, load: &Load, origin: usize, foretold: Option<&Foretold>) -> Option<Peak> {
         let passed = self.passed(span, load, origin);
+        let above = foretold.map_or(&[1.0; QUANTILES.len()], |foretold| span.above(foretold));
         let network = foretold.map(|foretold| *span.of(foretold));
         let said: PeakSaid = PeakCandidate::ALL.map(|candidate| match candidate {
             PeakCandidate::Network => network,
             PeakCandidate::NetworkOnline => network.map(|said| corrected(&said, &passed)),
             PeakCandidate::PastPeaks => span.baseline(load, origin),
             PeakCandidate::LastPeak => span.last_and_error(load, origin),
-            PeakCandidate::Highest => span.highest(load, origin),
+            PeakCandidate::Highest => span.highest(load, origin, above),
         });
         said.iter().any(Option::is_some).then(|| {
-            let weights = weights(&said, &passed);
+            let weights = weights(span, &said, &passed);
             Peak { quantiles: blended(&said, &weights), weights, said }
         })
     }
@@ -136,19 +134,25 @@ fn corrected(said: &Quantiles, passed: &[(PeakSaid, f32)]) -> Quantiles {
 }
 
 /// By the losses on peaks that passed, for each quantile apart; equal ones before there is one.
-fn weights(said: &PeakSaid, passed: &[(PeakSaid, f32)]) -> [Quantiles; PeakCandidate::ALL.len()] {
+fn weights(
+    span: PeakSpan,
+    said: &PeakSaid,
+    passed: &[(PeakSaid, f32)],
+) -> [Quantiles; PeakCandidate::ALL.len()] {
     let mut weights = [[0.0; QUANTILES.len()]; PeakCandidate::ALL.len()];
     for quantile in 0..QUANTILES.len() {
-        let losses: Vec<Option<f32>> = (0..said.len())
-            .map(|at| {
-                said[at]?;
+        let losses: Vec<Option<f32>> = PeakCandidate::ALL
+            .iter()
+            .enumerate()
+            .map(|(at, candidate)| {
+                said[at].filter(|_| span.is_told_by(*candidate, quantile))?;
                 let loss = |(said, came): &(PeakSaid, f32)| {
                     Some(pinball(QUANTILES[quantile], said[at]?[quantile], *came))
                 };
                 passed.iter().map(loss).sum::<Option<f32>>()
             })
             .collect();
-        for (slot, share) in weights.iter_mut().zip(shares(&losses, SHARPNESS)) {
+        for (slot, share) in weights.iter_mut().zip(shares(&losses, span.sharpness())) {
             slot[quantile] = share;
         }
     }
@@ -162,4 +166,114 @@ fn blended(said: &PeakSaid, weights: &[Quantiles; PeakCandidate::ALL.len()]) -> 
         (0..QUANTILES.len()).for_each(|at| sum[at] += weights[at] * said[at]);
     }
     in_order(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_model::Resource;
+    use kubeopt_model::usage::HourPoint;
+
+    use super::*;
+    use crate::inputs::{HISTORY_MIN, HORIZON};
+    use crate::load::tests::load;
+    use crate::model::Model;
+    use crate::outlook::{Track, measured_day};
+    use crate::series::DAY;
+
+    fn foretold(value: f32) -> Foretold {
+        let all = [value; 5];
+        Foretold { hours: [all; HORIZON], peak_day: all, peak_week: all, above: [[1.0; 5]; 2] }
+    }
+
+    /// After 40 days on which the network said one thing of a load whose days end at 100 and weeks at 200.
+    fn followed(network: Option<f32>) -> PeakOutlook {
+        let load = load(90 * DAY, |hour| match hour % (7 * DAY) {
+            30 => 200.0,
+            hour if hour % DAY == 12 => 100.0,
+            _ => 10.0,
+        });
+        let mut record = PeakRecord::default();
+        for day in 40..80 {
+            record.keep(&record.outlook(&load, day * DAY, network.map(foretold).as_ref()));
+        }
+        record.outlook(&load, 80 * DAY, network.map(foretold).as_ref())
+    }
+
+    #[test]
+    fn a_network_that_is_right_is_listened_to_and_one_that_is_far_off_has_no_weight() {
+        let right = followed(Some(200.0)).week.unwrap();
+        assert!(right.network_weight() > 0.3, "{right:?}");
+        assert_eq!(right.quantiles[2], 200.0);
+        let wrong = followed(Some(1e7)).week.unwrap();
+        assert_eq!(wrong.network_weight(), 0.0);
+        assert_eq!(wrong.quantiles[2], 200.0, "{wrong:?}");
+        let sum: f32 = right.weights.iter().map(|own| own[2]).sum();
+        assert!((sum - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn without_a_network_baselines_speak_and_only_of_what_they_can_know() {
+        let peaks = followed(None);
+        assert_eq!(peaks.week.unwrap().network_weight(), 0.0);
+        assert_eq!(peaks.week.unwrap().quantiles[3], 200.0);
+        let past = PeakCandidate::ALL.iter().position(|own| *own == PeakCandidate::PastPeaks).unwrap();
+        assert_eq!(peaks.week.unwrap().weights[past][3], 0.0, "no tail of a week's peak from four weeks");
+        assert!(peaks.day.unwrap().weights[past][3] > 0.0);
+    }
+
+    #[test]
+    fn a_week_that_has_not_passed_teaches_nothing() {
+        let load = load(60 * DAY, |hour| if hour < 50 * DAY { 10.0 } else { 1000.0 });
+        let known = |origin: usize| {
+            let mut record = PeakRecord::default();
+            (origin / DAY - 6..origin / DAY)
+                .for_each(|day| record.keep(&record.outlook(&load, day * DAY, Some(&foretold(10.0)))));
+            record.outlook(&load, origin, Some(&foretold(10.0))).week.unwrap()
+        };
+        // Six days back at most: no week has ended, and all that have a say in it have the same.
+        assert_eq!(known(50 * DAY).weights[0][2], 0.5);
+    }
+
+    #[test]
+    fn strange_loads_have_finite_peaks_in_order_or_none() {
+        let model = Model::shipped().expect("its files belong together");
+        let point = |hour: i64, max: f64| HourPoint { at_unix_s: hour * 3600, median: max, p95: max, max };
+        let every =
+            |hours: i64, at: fn(i64) -> f64| (0..hours).map(|hour| point(hour, at(hour))).collect::<Vec<_>>();
+        let strange = [
+            ("two points", every(2, |_| 5.0)),
+            ("all zero", every(900, |_| 0.0)),
+            ("constant", every(900, |_| 7.0)),
+            ("one in three is no number", every(900, |hour| if hour % 3 == 0 { f64::NAN } else { 4.0 })),
+            (
+                "gaps of days",
+                every(900, |hour| (hour % 24) as f64)
+                    .into_iter()
+                    .filter(|point| point.at_unix_s / 86_400 % 5 > 1)
+                    .collect(),
+            ),
+            ("a thousandfold step", every(900, |hour| if hour < 700 { 1.0 } else { 1000.0 })),
+        ];
+        for (what, points) in strange {
+            let load = Load::of(Resource::Memory, points).expect("some hour was measured");
+            let mut track = Track::default();
+            for origin in (DAY.min(load.len())..=load.len()).step_by(DAY) {
+                let said = model.foretell(&[(&load, origin)]).remove(0);
+                assert_eq!(said.is_err(), origin < HISTORY_MIN, "{what}");
+                let outlook = track.outlook(&load, origin, said.as_ref().ok());
+                let peaks = track.peaks(&load, origin, said.as_ref().ok());
+                let hours = outlook.hours.iter().flatten();
+                let all = peaks.day.iter().chain(&peaks.week).map(|peak| &peak.quantiles);
+                for own in hours.chain(all) {
+                    assert!(
+                        own.is_sorted() && own.iter().all(|value| value.is_finite() && *value >= 0.0),
+                        "{what}: {own:?}"
+                    );
+                }
+                track.learn(&outlook, &measured_day(&load, origin));
+                track.learn_peaks(&peaks);
+            }
+            assert_eq!(track.peaks(&load, load.len(), None).day.is_some(), what != "two points", "{what}");
+        }
+    }
 }

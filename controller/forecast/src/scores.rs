@@ -72,6 +72,16 @@ impl Tally {
         self.pinball[2] + self.pinball[3]
     }
 
+    /// Sums of the scaled losses over days, by quantile.
+    pub(crate) fn losses(&self) -> &[f64; QUANTILES.len()] {
+        &self.pinball
+    }
+
+    /// Days that were scored.
+    pub(crate) fn days(&self) -> usize {
+        self.errors.len()
+    }
+
     /// The scores; none without a day.
     pub fn scores(&self) -> Option<Scores> {
         let days = self.errors.len();

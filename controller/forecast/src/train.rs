@@ -257,11 +257,11 @@ fn by_chunks<'a, T: Send>(
 }
 
 /// SplitMix64 (Steele, Lea, Flood: OOPSLA 2014).
-struct Lot(u64);
+pub(crate) struct Lot(u64);
 
 impl Lot {
     /// Mixed, since neighbouring states would give the same numbers one place apart.
-    fn of_step(seed: u64, step: usize) -> Self {
+    pub(crate) fn of_step(seed: u64, step: usize) -> Self {
         Self(Self(seed ^ Self(step as u64).next()).next())
     }
 
@@ -273,7 +273,7 @@ impl Lot {
         bits ^ (bits >> 31)
     }
 
-    fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         (self.next() % count.max(1) as u64) as usize
     }
 

@@ -1,5 +1,5 @@
-//! Training, measuring and exporting the network of forecasts: history reads the file of recorded usage, the forecast crate
-//! learns and measures, here files are written.
+//! Training, measuring and exporting the network of forecasts: history reads the file of recorded usage or the store, the
+//! forecast crate learns and measures, here files are written.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use kubeopt_forecast::{
     Card, CardData, Cuts, ForecastError, Load, Model, Plan, Recorded, Trainer, calibrate, evaluate,
 };
-use kubeopt_history::TraceFile;
+use kubeopt_history::{TraceFile, UsageStore};
 use kubeopt_model::trace::ResourceTrace;
 use kubeopt_model::usage::HourPoint;
-use kubeopt_model::{Problem, Resource};
+use kubeopt_model::{ClusterName, ContainerUsage, Problem, Resource, Timestamp, Window};
 
 use crate::codes;
+use crate::edges::Edges;
 use crate::progress::Progress;
 
-pub use kubeopt_forecast::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins};
+pub use kubeopt_forecast::{Difference, Evaluation, OUTLOOK, Row, TO_BEAT, Wins};
 
 /// Largest file of weights, card or state that is read: those of the largest network that is trained are below 40 MB.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -24,11 +25,15 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Threads beyond these wait for each other: a batch has four chunks.
 const THREADS_MAX: usize = 4;
 
-/// What is trained, from what, and where it goes.
+/// All that the store keeps, in seconds.
+const KEPT_S: i64 = 90 * 86_400;
+
+/// What is called the recording where it is the history of the store.
+const KEPT: &str = "kept history";
+
+/// What is trained, and where it goes.
 #[derive(Debug, Clone)]
 pub struct TrainOptions {
-    /// The file of recorded usage.
-    pub traces: PathBuf,
     /// The file of weights; the card is beside it, with the ending `json`, and while training lasts its state, `state`.
     pub to: PathBuf,
     /// All the chance there is.
@@ -39,13 +44,90 @@ pub struct TrainOptions {
     pub hidden: Option<usize>,
 }
 
+/// Usage hour by hour that a network is trained or measured on.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The name of the file, or what else it is called on a card.
+    name: String,
+    /// Each load with the name of its machine or container.
+    loads: Vec<(String, Load)>,
+}
+
+impl Recording {
+    /// Of a file of recorded usage.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn of_file(path: &Path, progress: &dyn Progress) -> Result<Self, Problem> {
+        progress.stage("reading recorded usage", None);
+        let traces = TraceFile::open(path).and_then(|file| file.traces()).map_err(|error| error.problem())?;
+        let mut loads = Vec::new();
+        for trace in traces {
+            let trace = trace.map_err(|error| error.problem())?;
+            for resource in [Resource::Cpu, Resource::Memory] {
+                // A container may have one resource only.
+                if let Ok(load) = Load::of(resource, hours(trace.resource(resource))) {
+                    loads.push((trace.name.clone(), load));
+                }
+            }
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { name, loads })
+    }
+
+    /// Of the history of the configured store, after what it lacks has been read. Gives what could not be seen beside it.
+    ///
+    /// # Errors
+    /// Where history cannot be read.
+    pub async fn of_store(edges: &Edges, now: Timestamp) -> Result<(Self, Vec<Problem>), Problem> {
+        let seen = edges.observe(now).await;
+        let clusters: Vec<ClusterName> = seen.clusters.keys().cloned().collect();
+        Ok((Self::kept(edges.history.as_ref(), &clusters, now).await?, seen.problems))
+    }
+
+    async fn kept(
+        history: &dyn UsageStore,
+        clusters: &[ClusterName],
+        now: Timestamp,
+    ) -> Result<Self, Problem> {
+        let mut loads = Vec::new();
+        for cluster in clusters {
+            let usage = history.usage(cluster, Window::ending(now, KEPT_S), None).await;
+            for usage in usage.map_err(|error| error.problem())? {
+                loads.extend(of_container(&usage));
+            }
+        }
+        Ok(Self { name: KEPT.to_owned(), loads })
+    }
+
+    /// All loads that last long enough, and where training ends.
+    fn cut(self) -> Result<(String, Vec<Recorded>, Cuts), Problem> {
+        let from = self.loads.iter().map(|(_, load)| load.hour(0)).min();
+        let to = self.loads.iter().map(|(_, load)| load.hour(load.len())).max();
+        let (Some(from), Some(to)) = (from, to) else {
+            return Err(ForecastError::NoLoads { what: "train on", have: 0 }.problem());
+        };
+        let cuts = Cuts::for_recording(from, to);
+        let recorded = self.loads.into_iter().filter_map(|(name, load)| Recorded::of(&name, load, cuts));
+        Ok((self.name, recorded.collect(), cuts))
+    }
+}
+
+fn of_container(usage: &ContainerUsage) -> impl Iterator<Item = (String, Load)> {
+    let name = usage.container.to_string();
+    let both = [(Resource::Cpu, &usage.cpu_hours), (Resource::Memory, &usage.memory_hours)];
+    both.into_iter().filter_map(move |(resource, hours)| {
+        Load::of(resource, hours.iter()).ok().map(|load| (name.clone(), load))
+    })
+}
+
 /// Trains, calibrates and measures a network, and writes weights and card. A training that was interrupted goes on.
 ///
 /// # Errors
-/// Where the file cannot be read, has too few weeks, or what comes of it cannot be written.
-pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<Card, Problem> {
+/// Where the recording has too few weeks, or what comes of it cannot be written.
+pub fn train(recording: Recording, options: &TrainOptions, progress: &dyn Progress) -> Result<Card, Problem> {
     let plan = plan(options);
-    let (recorded, cuts) = recorded(&options.traces, progress)?;
+    let (name, recorded, cuts) = recording.cut()?;
     let state = options.to.with_extension("state");
     let mut trainer = match state.exists() {
         true => Trainer::from_bytes(plan, &read(&state)?).map_err(|error| error.problem())?,
@@ -67,7 +149,6 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<Card, Pr
     let offsets = calibrate(&trained.network, &recorded, cuts, threads()).map_err(|error| error.problem())?;
     let model = Model::of(trained.network.clone(), offsets);
     let scores = scored(&model, &recorded, cuts, progress)?;
-    let name = options.traces.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let card = Card::of(&model, &trained, &plan, CardData::of(&name, &recorded, cuts), scores);
     write(&options.to, &model.weights())?;
     write(&options.to.with_extension("json"), card.to_json().as_bytes())?;
@@ -80,10 +161,10 @@ pub fn train(options: &TrainOptions, progress: &dyn Progress) -> Result<Card, Pr
 /// Measures a model on recorded usage beside all baselines.
 ///
 /// # Errors
-/// Where a file cannot be read, or the recording has too few weeks.
+/// Where the model cannot be used, or the recording has too few weeks.
 pub fn eval(traces: &Path, model: Option<&Path>, progress: &dyn Progress) -> Result<Evaluation, Problem> {
     let model = self::model(model)?;
-    let (recorded, cuts) = recorded(traces, progress)?;
+    let (_, recorded, cuts) = Recording::of_file(traces, progress)?.cut()?;
     let scores = scored(&model, &recorded, cuts, progress)?;
     progress.done();
     Ok(scores)
@@ -130,29 +211,6 @@ fn scored(
     evaluate(model, recorded, cuts, threads(), &|| progress.step()).map_err(|error| error.problem())
 }
 
-/// All loads that last long enough, and where training ends.
-fn recorded(path: &Path, progress: &dyn Progress) -> Result<(Vec<Recorded>, Cuts), Problem> {
-    progress.stage("reading recorded usage", None);
-    let traces = TraceFile::open(path).and_then(|file| file.traces()).map_err(|error| error.problem())?;
-    let mut loads = Vec::new();
-    for trace in traces {
-        let trace = trace.map_err(|error| error.problem())?;
-        for resource in [Resource::Cpu, Resource::Memory] {
-            // A container may have one resource only.
-            if let Ok(load) = Load::of(resource, hours(trace.resource(resource))) {
-                loads.push((trace.name.clone(), load));
-            }
-        }
-    }
-    let from = loads.iter().map(|(_, load)| load.hour(0)).min();
-    let to = loads.iter().map(|(_, load)| load.hour(load.len())).max();
-    let (Some(from), Some(to)) = (from, to) else {
-        return Err(ForecastError::NoLoads { what: "train on", have: 0 }.problem());
-    };
-    let cuts = Cuts::for_recording(from, to);
-    Ok((loads.into_iter().filter_map(|(name, load)| Recorded::of(&name, load, cuts)).collect(), cuts))
-}
-
 /// Samples by the hour, in the order in which they came.
 pub(crate) fn hours(trace: &ResourceTrace) -> Vec<HourPoint> {
     let hour = |point: &(i64, f64)| point.0.div_euclid(3600);
@@ -193,6 +251,10 @@ fn unable(what: &str, path: &Path, why: &str) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_history::MemoryUsage;
+    use kubeopt_model::usage::{Signal, UsageSeries};
+    use kubeopt_model::{ContainerId, ContainerName, Namespace, ObjectName, WorkloadId, WorkloadKind};
+
     use super::*;
     use crate::progress::Quiet;
 
@@ -212,10 +274,98 @@ mod tests {
         let header = "series,unix_s,cpu_cores,cpu_request_cores,memory_bytes,memory_request_bytes";
         std::fs::write(&traces, format!("{header}\na,0,1,1,1,1\n")).unwrap();
         let to = folder.path().join("model.weights");
-        let options = TrainOptions { traces, to: to.clone(), seed: 1, steps: None, hidden: None };
-        let problem = train(&options, &Quiet).unwrap_err();
+        let recording = Recording::of_file(&traces, &Quiet).unwrap();
+        let problem = train(recording, &options(&to), &Quiet).unwrap_err();
         assert_eq!(problem.code, "E-FOR-005", "{problem}");
         assert!(!to.exists());
+    }
+
+    fn options(to: &Path) -> TrainOptions {
+        TrainOptions { to: to.to_owned(), seed: 1, steps: Some(4), hidden: Some(4) }
+    }
+
+    const DAYS: i64 = 56;
+
+    /// A store of eight weeks of twenty containers, each with office hours of its own height.
+    async fn store(cluster: &ClusterName) -> MemoryUsage {
+        let store = MemoryUsage::default();
+        let slice = Window { from_unix_s: 0, to_unix_s: DAYS * 86_400 };
+        let mut rollup = store.begin(cluster, slice);
+        for number in 0..20_i64 {
+            let container = ContainerId {
+                workload: WorkloadId {
+                    cluster: cluster.clone(),
+                    namespace: Namespace::new("shop").unwrap(),
+                    kind: WorkloadKind::Deployment,
+                    name: ObjectName::new(format!("api-{number}")).unwrap(),
+                },
+                container: ContainerName::new("main").unwrap(),
+            };
+            let used = |at: i64| {
+                let busy = if (9..17).contains(&(at / 3600 % 24)) { 3.0 } else { 1.0 };
+                busy * (number + 1) as f64 * 10.0 + (at / 3600 * 7919 % 97) as f64 / 10.0
+            };
+            for (signal, unit) in [(Signal::CpuMillicores, 1.0), (Signal::MemoryBytes, 1e6)] {
+                let points = (0..DAYS * 24).map(|hour| (hour * 3600, unit * used(hour * 3600))).collect();
+                let pod = format!("api-{number}-a");
+                rollup.add(UsageSeries { container: container.clone(), pod, signal, points });
+            }
+        }
+        store.append(rollup, None).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn the_kept_history_trains_a_network_that_is_read_back_and_a_damaged_one_is_refused() {
+        let cluster = ClusterName::new("test").unwrap();
+        let now = Timestamp::from_second(DAYS * 86_400).unwrap();
+        let recording = Recording::kept(&store(&cluster).await, &[cluster], now).await.unwrap();
+        assert_eq!(recording.loads.len(), 40, "both resources of each container");
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("own.weights");
+        let card = train(recording, &options(&to), &Quiet).unwrap();
+        assert_eq!(card.data.name, KEPT);
+        assert_eq!(card.data.loads.iter().sum::<usize>(), 40);
+        assert!(card.scores.hours.iter().any(|row| row.part == "unseen" && row.method == OUTLOOK));
+        assert!(model(Some(&to)).is_ok());
+        assert!(!to.with_extension("state").exists());
+
+        let whole = std::fs::read(&to).unwrap();
+        let mut changed = whole.clone();
+        changed[500] ^= 1;
+        for (bytes, why) in
+            [(&whole[..whole.len() / 2], "cut short"), (&changed[..], "digest"), (&[][..], "cut short")]
+        {
+            std::fs::write(&to, bytes).unwrap();
+            let problem = eval(Path::new("unread.csv"), Some(&to), &Quiet).unwrap_err();
+            assert_eq!(problem.code, "E-FOR-003", "{problem}");
+            assert!(problem.text.contains(why) && !problem.help.is_empty(), "{problem}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_training_that_was_interrupted_ends_with_the_same_weights() {
+        let cluster = ClusterName::new("test").unwrap();
+        let now = Timestamp::from_second(DAYS * 86_400).unwrap();
+        let recording = Recording::kept(&store(&cluster).await, &[cluster], now).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, halves) = (folder.path().join("whole.weights"), folder.path().join("halves.weights"));
+        let card = train(recording.clone(), &options(&whole), &Quiet).unwrap();
+        let plan = plan(&options(&halves));
+        let (_, recorded, _) = recording.clone().cut().unwrap();
+        let mut trainer = Trainer::new(plan);
+        let stopped = trainer.run(&recorded, 2, &mut |_, told| {
+            if told.step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert!(stopped.unwrap().is_interrupted);
+        write(&halves.with_extension("state"), &trainer.to_bytes()).unwrap();
+        let gone_on = train(recording.clone(), &options(&halves), &Quiet).unwrap();
+        assert_eq!(gone_on.weights_sha256, card.weights_sha256);
+        assert_eq!(std::fs::read(&whole).unwrap(), std::fs::read(&halves).unwrap());
+
+        write(&halves.with_extension("state"), b"no state").unwrap();
+        let problem = train(recording, &options(&halves), &Quiet).unwrap_err();
+        assert_eq!(problem.code, "E-FOR-006", "{problem}");
     }
 
     #[test]
