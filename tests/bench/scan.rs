@@ -159,8 +159,17 @@ pub(crate) fn cpu_s(process: u32) -> f64 {
 
 /// The highest resident set of a process so far; 0 once it has ended.
 pub(crate) fn resident_bytes_max(process: u32) -> u64 {
+    of_status(process, "VmHWM:")
+}
+
+/// The resident set of a process now; 0 once it has ended.
+pub(crate) fn resident_bytes(process: u32) -> u64 {
+    of_status(process, "VmRSS:")
+}
+
+fn of_status(process: u32, key: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
     let kib: Option<u64> = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     kib.unwrap_or(0) * 1024
 }

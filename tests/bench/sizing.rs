@@ -14,6 +14,7 @@ use std::time::Instant;
 use kubeopt_model::Timestamp;
 use kubeopt_report::scan::ScanVerdict;
 use kubeopt_runtime::edges::Edges;
+use kubeopt_runtime::located::Sites;
 use kubeopt_runtime::scan;
 use kubeopt_tests::OrFail;
 use serde_json::{Value, json};
@@ -97,12 +98,32 @@ async fn passes(folder: &Path, load: &Load) -> Value {
     let appended = begun.elapsed().as_secs_f64();
     let (again, later) = pass(&edges, hour_later).await;
     assert_eq!(rows.len(), again.len(), "the same containers are told of");
+    let found = findings(folder, load).await;
     let sure = sure::microseconds(&edges, load.containers).await;
     json!({
-        "microsecondsPerContainer": sure,
+        "microsecondsPerContainer": sure, "findings": found,
         "rows": rows.len(), "recommended": rows.iter().filter(|row| row.1).count(), "priced": rows.iter().filter(|row| row.2).count(),
         "seconds": seconds, "appendSeconds": appended, "incrementalSeconds": appended + later, "firstPeakBytes": peak,
     })
+}
+
+/// Seconds that looking for findings takes: when the process begins or the day is new, in the passes after that, and how many are
+/// open; with the memory that the detectors take, in bytes.
+async fn findings(folder: &Path, load: &Load) -> Value {
+    let scratch = tempfile::tempdir_in(folder).or_fail("make a folder beside the history");
+    history::linked(folder, scratch.path());
+    let edges = world::edges(scratch.path(), scratch.path(), load.containers).await;
+    let [now, _] = history::ends();
+    let mut seen = edges.observe(now).await;
+    let before = crate::scan::resident_bytes(std::process::id());
+    let mut seconds = Vec::new();
+    for _ in 0..2 {
+        let begun = Instant::now();
+        edges.find(&mut seen, &Sites::default(), now).await;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    let kept = crate::scan::resident_bytes(std::process::id()).saturating_sub(before);
+    json!({ "firstSeconds": seconds[0], "laterSeconds": seconds[1], "open": seen.findings.open.len(), "keptBytes": kept })
 }
 
 /// Rows with whether something is recommended and priced, and the time of it.

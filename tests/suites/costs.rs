@@ -52,7 +52,7 @@ fn recorded(path: &str) -> Option<Value> {
     )
 }
 
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, lists: Lists) -> std::io::Result<()> {
     let (mut head, mut buffer) = (Vec::new(), [0_u8; 1024]);
     while !head.windows(4).any(|window| window == b"\r\n\r\n") && head.len() < HEAD_BYTES_MAX {
         let count = stream.read(&mut buffer)?;
@@ -65,7 +65,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let path = head.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound",
         "code": 404, "message": "not found"});
-    let (code, body) = recorded(path).map_or(("404 Not Found", status), |list| ("200 OK", list));
+    let (code, body) = lists(path).map_or(("404 Not Found", status), |list| ("200 OK", list));
     let body = body.to_string();
     write!(
         stream,
@@ -74,14 +74,30 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     )
 }
 
+/// The list of a path of the API, or none that is known.
+type Lists = fn(&str) -> Option<Value>;
+
 /// Starts the server, and writes a configuration that names it, with these prices; the server ends with the test.
 fn cluster(folder: &Path, prices: &Value) -> PathBuf {
+    let kubeconfig = serve_lists(folder, recorded);
+    let file = folder.join("kubeopt.yaml");
+    let config = json!({
+        "clusters": [{"name": "prod", "kubeconfig": {"file": kubeconfig}, "prices": prices}],
+        "store": {"database": format!("sqlite://{}", folder.join("kubeopt.db").display()),
+            "history": folder.join("history"), "git": folder.join("git")},
+    });
+    std::fs::write(&file, config.to_string()).or_fail("write kubeopt.yaml");
+    file
+}
+
+/// Starts a server that gives these lists, and writes a kubeconfig that names it; the server ends with the test.
+pub(crate) fn serve_lists(folder: &Path, lists: Lists) -> PathBuf {
     let listener = TcpListener::bind("127.0.0.1:0").or_fail("listen");
     let address = listener.local_addr().or_fail("an address");
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A client that goes away is its own business.
-            std::thread::spawn(move || answer(stream).ok());
+            std::thread::spawn(move || answer(stream, lists).ok());
         }
     });
     let kubeconfig = folder.join("kubeconfig");
@@ -92,14 +108,7 @@ fn cluster(folder: &Path, prices: &Value) -> PathBuf {
         "users": [{"name": "u", "user": {}}],
     });
     std::fs::write(&kubeconfig, config.to_string()).or_fail("write a kubeconfig");
-    let file = folder.join("kubeopt.yaml");
-    let config = json!({
-        "clusters": [{"name": "prod", "kubeconfig": {"file": kubeconfig}, "prices": prices}],
-        "store": {"database": format!("sqlite://{}", folder.join("kubeopt.db").display()),
-            "history": folder.join("history"), "git": folder.join("git")},
-    });
-    std::fs::write(&file, config.to_string()).or_fail("write kubeopt.yaml");
-    file
+    kubeconfig
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod costs;
 mod demo;
 mod end_to_end;
 mod faults;
+mod findings;
 mod forge_contract;
 mod house;
 mod installation;

@@ -25,6 +25,10 @@ const LEAK: Patience = Patience { open_after_s: 0, resolve_after_s: 12 * HOUR_S 
 /// The verdict of drift changes with the day.
 const DRIFT: Patience = Patience { open_after_s: 0, resolve_after_s: DAY_S };
 
+/// Of what is requested, or of the floor where nothing is, by so much the floor rises in a day while a leak goes on; noise
+/// moves it by less.
+const RISE_MIN: f64 = 0.02;
+
 /// A quarter of an hour at a limit; less is a burst.
 const SATURATION: Patience = Patience { open_after_s: 900, resolve_after_s: 2 * HOUR_S };
 
@@ -185,7 +189,8 @@ impl Detectors {
     /// goes on, even where the detector, which was not fed its beginning, takes it for usual.
     pub fn still_grows(&self) -> bool {
         let [Some(first), Some(last), today] = self.floors else { return false };
-        last > first && today.is_none_or(|today| today >= last)
+        let least = RISE_MIN * self.sizes.request(Resource::Memory).unwrap_or(first);
+        last - first > least && today.is_none_or(|today| today >= last)
     }
 
     /// What is open at a moment, in seconds since the epoch.

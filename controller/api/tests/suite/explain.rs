@@ -217,6 +217,8 @@ fn without_a_list_a_repository_may_set_these_preferences_and_no_other() {
             "notifications.enabled",
             "notifications.least",
             "notifications.to",
+            "findings.enabled",
+            "findings.minSeverity",
         ]
     );
 }

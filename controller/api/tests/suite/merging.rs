@@ -79,8 +79,13 @@ const VALUES: &[(&str, &[&str])] = &[
     ("notifications.enabled", &["false", "true"]),
     ("notifications.least", &["critical", "warning", "info"]),
     ("notifications.to", &["[ops]", "[a, b]", "[]"]),
+    ("findings.enabled", &["false", "true"]),
+    ("findings.minSeverity", &["low", "high", "critical"]),
     ("reasoning", &["false", "true"]),
 ];
+
+/// Lists of mappings, of which every layer adds its own; the last of all keys.
+const ADDING_UP: &[&str] = &["blackouts", "findings.silences"];
 
 /// Lists of which what every layer says counts.
 const TOGETHER: &[&str] = &["autoMerge.environments", "autoMerge.requireStatus", "rollout.order"];
@@ -89,7 +94,7 @@ const TOGETHER: &[&str] = &["autoMerge.environments", "autoMerge.requireStatus",
 fn the_properties_below_know_every_key() {
     let known: Vec<&str> = VALUES.iter().map(|(path, _)| *path).collect();
     let mut there: Vec<String> = keys(&[]).into_iter().map(|key| key.key).collect();
-    assert_eq!(there.pop().as_deref(), Some("blackouts"));
+    assert_eq!(there.split_off(there.len() - ADDING_UP.len()), ADDING_UP);
     there.sort_unstable();
     let mut sorted = known.clone();
     sorted.sort_unstable();
@@ -167,7 +172,7 @@ proptest! {
         let layers = layers_of(&operators, &repositories, listed.then_some(&[]));
         let all: Vec<&Choice> = operators.iter().chain(&repositories).collect();
         let keys = keys(&layers);
-        let lists = ["blackouts"].iter().chain(TOGETHER).copied().collect::<Vec<_>>();
+        let lists = ADDING_UP.iter().chain(TOGETHER).copied().collect::<Vec<_>>();
         for key in keys.iter().filter(|key| key.merge == "guardrail" && !lists.contains(&key.key.as_str())) {
             let index = VALUES.iter().position(|(path, _)| *path == key.key).unwrap();
             let most_careful = all.iter().filter_map(|choice| choice[index]).min();
@@ -213,7 +218,7 @@ proptest! {
     ) {
         let layers = layers_of(&operators, &repositories, None);
         let policy = policy(&layers);
-        for key in keys(&layers).iter().filter(|key| key.key != "blackouts") {
+        for key in keys(&layers).iter().filter(|key| !ADDING_UP.contains(&key.key.as_str())) {
             let counting: Vec<_> = key.said.iter().filter(|said| said.standing == Standing::Counts).collect();
             prop_assert_eq!(policy.set_by.get(&key.key), key.set_by.as_ref());
             if TOGETHER.contains(&key.key.as_str()) {

@@ -218,3 +218,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_leak_goes_on_while_the_floor_rises_from_day_to_day_and_noise_is_no_rise() {
+    let grows = |memory: &dyn Fn(i64) -> f64| {
+        let mut detectors = Detectors::new(sizes());
+        detectors.feed(&points(5, |_| 200.0, memory), &Signs::default());
+        detectors.still_grows()
+    };
+    assert!(grows(&|step| (300.0 + step as f64 / 12.0) * MIB), "24 MiB a day");
+    assert!(!grows(&|step| (300.0 + 9.0 * noise(step)) * MIB), "noise");
+    assert!(!grows(&|step| (300.0 + (step % 1300) as f64 / 12.0) * MIB), "it fell today");
+}

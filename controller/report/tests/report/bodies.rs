@@ -32,9 +32,14 @@ fn many(count: usize) -> Sample {
     many
 }
 
+/// What is unusual in a workload beside.
+const LEAK: &str = "medium: `payments/deploy/cache/redis` grows 3.1 MB/h since 2026-09-21 (leak suspected, limit of 512Mi reached in about 9 days). Memory was not raised for it";
+
 #[test]
 fn a_pull_request_reads_as_designed() {
-    let described = describe(&Templates::embedded(), &sample().input()).unwrap();
+    let mut sample = sample();
+    sample.findings.push(LEAK.to_owned());
+    let described = describe(&Templates::embedded(), &sample.input()).unwrap();
     assert_eq!(described.title, "chore(rightsizing): payments - 2 workloads, -$108/month requested");
     assert_eq!(Marker::find(&described.body), Some(described.marker));
     assert_golden("pull-request.md", &described.body);

@@ -405,10 +405,7 @@ pub(crate) fn sample() -> Sample {
             ),
             ("payments/cronjob/report".into(), NoRecommendation::TooFewRuns { have: 2, need: 5 }),
         ],
-        findings: vec![
-            "medium: `payments/deploy/cache/redis` grows 3.1 MB/h since 2026-09-21 (leak suspected, limit of 512Mi reached in about 9 days). Memory was not raised for it"
-                .to_owned(),
-        ],
+        findings: Vec::new(),
         noticed: Vec::new(),
         prices: Some(Prices {
             usd_per_core_hour: "0.031611".parse().unwrap(),
