@@ -7,6 +7,7 @@
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- plan --repos DIR [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- trace --repos DIR [--chart NAME=DIR] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- detectors [--rounds N]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
@@ -15,6 +16,7 @@
 
 mod bytes;
 mod cluster;
+mod detectors;
 mod floor;
 mod monorepo;
 mod options;
@@ -39,7 +41,8 @@ const USAGE: &str =
        bench sizing [--containers N] [--days N] [--rounds N] [--keep DIR]
        bench plan --repos DIR [--program FILE]
        bench trace --repos DIR [--chart NAME=DIR] [--program FILE]
-       bench monorepo [--applications N] [--charts N] [--program FILE]";
+       bench monorepo [--applications N] [--charts N] [--program FILE]
+       bench detectors [--rounds N]";
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -62,6 +65,10 @@ fn main() -> ExitCode {
             }
             Command::SizingPart(part, load) => {
                 sizing::part(&part, &load).await;
+                ExitCode::SUCCESS
+            }
+            Command::Detectors(rounds) => {
+                detectors::run(rounds);
                 ExitCode::SUCCESS
             }
             Command::Monorepo(size) => {

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Trace(Repositories),
     /// A generated repository.
     Monorepo(Size),
+    /// So many rounds of each detector.
+    Detectors(usize),
 }
 
 /// How much usage there is, and how often it is read.
@@ -51,6 +53,7 @@ impl Options {
         let command = arguments.next().ok_or("say what to run")?;
         // It needs no program beside itself.
         let is_sizing = command.starts_with("sizing");
+        let needs_program = !is_sizing && command != "detectors";
         let containers = if is_sizing { 10_000 } else { 1000 };
         let mut load = Load { containers, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program, mut charts) = (None, None, Vec::new());
@@ -81,12 +84,16 @@ impl Options {
                 charts,
             }),
             "monorepo" => Command::Monorepo(size),
+            "detectors" => Command::Detectors(load.rounds),
             "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
             other => return Err(format!("there is no `{other}`")),
         };
         Ok(Self {
             command,
-            program: if is_sizing { PathBuf::new() } else { program.map_or_else(built_program, Ok)? },
+            program: match needs_program {
+                true => program.map_or_else(built_program, Ok)?,
+                false => PathBuf::new(),
+            },
         })
     }
 }
