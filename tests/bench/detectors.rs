@@ -40,8 +40,7 @@ type Make = Box<dyn Fn() -> Push>;
 
 fn detectors(step_s: i64) -> Vec<(&'static str, Make)> {
     let gap_s = 12 * step_s;
-    let memory =
-        |at_unix_s, bytes| MemorySample { at_unix_s, bytes, limit_bytes: None, request_bytes: None };
+    let memory = |at_unix_s, bytes| MemorySample { at_unix_s, bytes, limit_bytes: None, request_bytes: None };
     let limits =
         |at_unix_s, ratio| LimitSample { at_unix_s, throttled_ratio: Some(ratio), ..LimitSample::default() };
     vec![

@@ -55,8 +55,7 @@ fn corpus(folder: &Path) {
     write(folder.join("labels/combined_windows.json"), labels).or_fail("write the labels");
     for (name, value) in [("burst", &burst as &dyn Fn(i64) -> f64), ("quiet", &quiet)] {
         write(folder.join(format!("data/made/{name}.csv")), csv(value)).or_fail("write a series");
-        write(folder.join(format!("results/silent/made/{name}.csv")), csv(&|_| 0.0))
-            .or_fail("write scores");
+        write(folder.join(format!("results/silent/made/{name}.csv")), csv(&|_| 0.0)).or_fail("write scores");
     }
 }
 
@@ -76,12 +75,16 @@ fn memory(days: i64) -> String {
 fn detectors_are_scored_beside_those_whose_scores_lie_in_the_folder() {
     let folder = tempfile::tempdir().or_fail("make a folder");
     corpus(folder.path());
-    let output = backtest(folder.path(), &["anomaly", "--traces", ".", "-o", "json", "-q", "--plot", "p.svg"]);
+    let output =
+        backtest(folder.path(), &["anomaly", "--traces", ".", "-o", "json", "-q", "--plot", "p.svg"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).or_fail("read the report");
     assert_eq!((&report["series"], &report["windows"]), (&2.into(), &1.into()), "{report}");
     let figure = |at: usize, name: &str| report["methods"][at][name].as_f64().expect("a number");
-    assert_eq!((&report["methods"][0]["name"], &report["methods"][1]["name"]), (&"kubeopt".into(), &"silent".into()));
+    assert_eq!(
+        (&report["methods"][0]["name"], &report["methods"][1]["name"]),
+        (&"kubeopt".into(), &"silent".into())
+    );
     assert!(figure(0, "standard") > 80.0, "{report}");
     assert_eq!((figure(1, "standard"), figure(1, "eventRecall")), (0.0, 0.0), "{report}");
     let plot = std::fs::read_to_string(folder.path().join("p.svg")).or_fail("read the plot");
@@ -90,7 +93,10 @@ fn detectors_are_scored_beside_those_whose_scores_lie_in_the_folder() {
     let table = text(&backtest(folder.path(), &["anomaly", "--traces", "."]).stdout);
     assert!(table.starts_with("2 series, 4000 samples, 1 windows"), "{table}");
     let markdown = text(&backtest(folder.path(), &["anomaly", "--traces", ".", "-o", "markdown"]).stdout);
-    assert!(markdown.contains("| detector | standard |") && markdown.contains("| silent | 0.0 |"), "{markdown}");
+    assert!(
+        markdown.contains("| detector | standard |") && markdown.contains("| silent | 0.0 |"),
+        "{markdown}"
+    );
 }
 
 #[test]
@@ -118,7 +124,8 @@ fn leaks_put_into_quiet_memory_are_found_and_told_by_rate_and_threshold() {
 fn a_corpus_that_is_wrong_is_refused_with_what_to_do() {
     let labels = "labels/combined_windows.json";
     let series = "data/made/burst.csv";
-    let window = |from: i64, to: i64| format!(r#"{{"made/burst.csv": [["{}", "{}"]]}}"#, time(from), time(to));
+    let window =
+        |from: i64, to: i64| format!(r#"{{"made/burst.csv": [["{}", "{}"]]}}"#, time(from), time(to));
     let cut = format!("timestamp,value\n{},1\n{}", time(0), &time(1)[..12]);
     let cases: [(&str, &str, &str, &str); 10] = [
         (series, &cut, "E-BTS-002", "line 3"),
@@ -139,7 +146,10 @@ fn a_corpus_that_is_wrong_is_refused_with_what_to_do() {
         let output = backtest(folder.path(), &["anomaly", "--traces", ".", "-q"]);
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{file} {content}: {error}");
-        assert!(error.contains(code) && error.contains(said) && error.contains("help: "), "{content}: {error}");
+        assert!(
+            error.contains(code) && error.contains(said) && error.contains("help: "),
+            "{content}: {error}"
+        );
     }
 }
 

@@ -214,9 +214,8 @@ impl LeakDetector {
     /// The weight of evidence of the last day. None of the parts falls where the same rise is steadier or larger.
     fn weigh(&self, floor: &Minima, per_hour: f64) -> f64 {
         let unusual: Minima = std::array::from_fn(|i| self.unusual(HOURS - 1 - i));
-        let least = |from: usize, hours: usize| {
-            (from..from + hours).filter_map(|ago| self.ago(ago)).reduce(f64::min)
-        };
+        let least =
+            |from: usize, hours: usize| (from..from + hours).filter_map(|ago| self.ago(ago)).reduce(f64::min);
         let blocks: [Option<f64>; HOURS / FLOOR_HOURS] =
             std::array::from_fn(|block| least(HOURS - (block + 1) * FLOOR_HOURS, FLOOR_HOURS));
         let rising = blocks.windows(2).filter(|pair| pair[1] > pair[0] && pair[0].is_some()).count();

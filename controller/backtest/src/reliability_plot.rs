@@ -10,7 +10,8 @@ impl Reliability {
     /// lower bound: points above the diagonal keep what was promised.
     pub fn picture(&self) -> Picture {
         let mut description =
-            "Share of weeks that held, by the confidence stated before them; stated is a lower bound.".to_owned();
+            "Share of weeks that held, by the confidence stated before them; stated is a lower bound."
+                .to_owned();
         let planes = [Resource::Cpu, Resource::Memory].map(|resource| {
             let (title, bins) = match resource {
                 Resource::Cpu => ("CPU", &self.cpu),
@@ -30,12 +31,17 @@ impl Reliability {
             }
             plane(title, bins)
         });
-        Picture { title: "Stated confidence against weeks that held".to_owned(), description, planes: planes.into() }
+        Picture {
+            title: "Stated confidence against weeks that held".to_owned(),
+            description,
+            planes: planes.into(),
+        }
     }
 }
 
 fn plane(title: &str, bins: &[Bin]) -> Plane {
-    let ticks = (0..=5).map(|tick| (f64::from(tick) / 5.0, format!("{:.1}", f64::from(tick) / 5.0))).collect();
+    let ticks =
+        (0..=5).map(|tick| (f64::from(tick) / 5.0, format!("{:.1}", f64::from(tick) / 5.0))).collect();
     let mut plane = Plane::new(
         title,
         "with 95 % intervals and the number of weeks",

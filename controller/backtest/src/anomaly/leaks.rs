@@ -263,12 +263,7 @@ impl Decade {
     /// Under [`HEADERS_LEAKS`].
     pub fn cells(&self) -> [String; 6] {
         let (low, high) = self.interval();
-        let share = format!(
-            "{:.1} % [{:.1}, {:.1}]",
-            100.0 * self.share_found(),
-            100.0 * low,
-            100.0 * high
-        );
+        let share = format!("{:.1} % [{:.1}, {:.1}]", 100.0 * self.share_found(), 100.0 * low, 100.0 * high);
         [
             format!("{:.0} to {:.0} MB/h", self.from_mb_per_hour, self.to_mb_per_hour),
             self.leaks.to_string(),

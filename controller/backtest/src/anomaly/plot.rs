@@ -47,7 +47,11 @@ impl Compared {
                 row.event_recall
             ));
         }
-        Picture { title: "Detectors on labelled series".to_owned(), description, planes: vec![events, scores] }
+        Picture {
+            title: "Detectors on labelled series".to_owned(),
+            description,
+            planes: vec![events, scores],
+        }
     }
 }
 

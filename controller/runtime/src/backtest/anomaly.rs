@@ -116,10 +116,12 @@ fn peer(folder: &Path, corpus: &[Labelled]) -> Result<Peer, Problem> {
             scores.len(),
             own.samples.values.len()
         );
-        let help = "write one `timestamp,score` for each sample, or take the detector's folder out of results";
+        let help =
+            "write one `timestamp,score` for each sample, or take the detector's folder out of results";
         Err(Problem::new(of_backtest::SERIES, text, help))
     });
-    let name = folder.file_name().map(|name| crate::terminal_line(&name.to_string_lossy())).unwrap_or_default();
+    let name =
+        folder.file_name().map(|name| crate::terminal_line(&name.to_string_lossy())).unwrap_or_default();
     Ok(Peer { name, scores: scores.collect::<Result<_, Problem>>()? })
 }
 
@@ -176,7 +178,8 @@ fn leaks(path: &Path, part: Option<Part>, progress: &dyn Progress) -> Result<Lea
     if trials.clean_weeks > 0 {
         return Ok(trials);
     }
-    let text = format!("no memory series in `{}` lasts the three weeks that a first trial takes", path.display());
+    let text =
+        format!("no memory series in `{}` lasts the three weeks that a first trial takes", path.display());
     let help = "record for longer, or choose another part with --split";
     Err(Problem::new(codes::NOTHING_TO_COMPARE, text, help))
 }
@@ -205,9 +208,9 @@ impl AnomalyReport {
     pub fn json(&self, traces: &Path) -> Result<serde_json::Value, Problem> {
         let value = match self {
             Self::Labelled(compared) => serde_json::to_value(compared),
-            Self::Leaks(trials) => serde_json::to_value(trials).map(|own| {
-                serde_json::json!({ "series": trials.series, "part": trials.part, "methods": [own] })
-            }),
+            Self::Leaks(trials) => serde_json::to_value(trials).map(
+                |own| serde_json::json!({ "series": trials.series, "part": trials.part, "methods": [own] }),
+            ),
         };
         let mut value = value.map_err(|error| crate::own_fault(&error.to_string()))?;
         if let Some(fields) = value.as_object_mut() {
