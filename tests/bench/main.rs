@@ -8,6 +8,7 @@
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- trace --repos DIR [--chart NAME=DIR] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- forecast [--containers N] [--rounds N]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- detectors [--rounds N]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
@@ -16,6 +17,7 @@
 
 mod bytes;
 mod cluster;
+mod detectors;
 mod floor;
 mod forecast;
 mod monorepo;
@@ -42,7 +44,8 @@ const USAGE: &str =
        bench plan --repos DIR [--program FILE]
        bench trace --repos DIR [--chart NAME=DIR] [--program FILE]
        bench forecast [--containers N] [--rounds N]
-       bench monorepo [--applications N] [--charts N] [--program FILE]";
+       bench monorepo [--applications N] [--charts N] [--program FILE]
+       bench detectors [--rounds N]";
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -69,6 +72,10 @@ fn main() -> ExitCode {
             }
             Command::SizingPart(part, load) => {
                 sizing::part(&part, &load).await;
+                ExitCode::SUCCESS
+            }
+            Command::Detectors(rounds) => {
+                detectors::run(rounds);
                 ExitCode::SUCCESS
             }
             Command::Monorepo(size) => {

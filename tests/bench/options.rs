@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Trace(Repositories),
     /// A generated repository.
     Monorepo(Size),
+    /// So many rounds of each detector.
+    Detectors(usize),
 }
 
 /// How much usage there is, and how often it is read.
@@ -52,7 +54,7 @@ impl Options {
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         let command = arguments.next().ok_or("say what to run")?;
         // It needs no program beside itself.
-        let is_alone = command.starts_with("sizing") || command == "forecast";
+        let is_alone = command.starts_with("sizing") || ["forecast", "detectors"].contains(&command.as_str());
         let containers = if is_alone { 10_000 } else { 1000 };
         let mut load = Load { containers, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program, mut charts) = (None, None, Vec::new());
@@ -84,6 +86,7 @@ impl Options {
                 charts,
             }),
             "monorepo" => Command::Monorepo(size),
+            "detectors" => Command::Detectors(load.rounds),
             "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
             other => return Err(format!("there is no `{other}`")),
         };

@@ -7,6 +7,7 @@ mod chart;
 mod cluster;
 mod costs;
 mod demo;
+mod detection;
 mod end_to_end;
 mod faults;
 mod findings;

@@ -37,8 +37,7 @@ const SPREAD_LEAST: f64 = 1e-12;
 /// Silence of more than a day: the recent past is void.
 const GAP_S: i64 = 86_400;
 
-/// The overall anomaly score of one series. About 80 KB, most of it shapes; tens of
-/// thousands of samples a second, where the other detectors take millions.
+/// The overall anomaly score of one series. About 50 KB, most of it shapes.
 #[derive(Debug, Clone)]
 pub struct AnomalyScore {
     order: Order,

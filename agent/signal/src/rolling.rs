@@ -117,21 +117,32 @@ impl<const N: usize> Rolling<N> {
         }
     }
 
-    /// Median of the distances to the median: from the median outwards, the nearer neighbour first.
+    /// Median of the distances to the median: of those below it and those from it on, both sorted, so many are taken from
+    /// below that none of the rest is nearer than any that was taken.
     fn mad(&self) -> f64 {
         let (values, median) = (self.sorted(), self.median());
-        let (mut low, mut high, mut distance) = (self.len / 2, self.len / 2, 0.0);
-        for _ in 0..=self.len / 2 {
-            let down = low.checked_sub(1).map_or(f64::INFINITY, |i| median - values[i]);
-            let up = values.get(high).map_or(f64::INFINITY, |v| v - median);
-            if up <= down {
-                high += 1;
-            } else {
-                low -= 1;
-            }
-            distance = up.min(down);
+        let (below, above) = values.split_at(self.len / 2);
+        let down = |i: usize| below.len().checked_sub(i + 1).map_or(f64::INFINITY, |at| median - below[at]);
+        let up = |i: usize| above.get(i).map_or(f64::INFINITY, |value| value - median);
+        if above.is_empty() {
+            return 0.0;
         }
-        if self.len == 0 { 0.0 } else { distance }
+        let taken = self.len / 2 + 1;
+        let (mut low, mut high) = (taken.saturating_sub(above.len()), below.len().min(taken));
+        while low < high {
+            let from_below = usize::midpoint(low, high);
+            let from_above = taken - from_below;
+            if from_above > 0 && up(from_above - 1) > down(from_below) {
+                low = from_below + 1;
+            } else {
+                high = from_below;
+            }
+        }
+        let nearest = |count: usize, distance: &dyn Fn(usize) -> f64| match count {
+            0 => 0.0,
+            count => distance(count - 1),
+        };
+        f64::max(nearest(low, &down), nearest(taken - low, &up))
     }
 }
 

@@ -4,10 +4,10 @@
 /// Values that describe a shape.
 const PLACES: usize = 8;
 
-/// Shapes that are remembered; then each new one replaces one of them. 32 KB.
-const REMEMBERED: usize = 1000;
+/// Shapes that are remembered; then each new one replaces one of them. 16 KB.
+const REMEMBERED: usize = 512;
 
-/// Every second shape is remembered.
+/// Every second shape is compared with the others, and every second one is remembered; in between the distance stands.
 const EVERY: usize = 2;
 
 /// Shapes before there is a distance.
@@ -34,6 +34,7 @@ pub(crate) struct Shapes<const SAMPLES: usize> {
     known_len: usize,
     len: usize,
     count: usize,
+    told: Option<f64>,
 }
 
 impl<const SAMPLES: usize> Default for Shapes<SAMPLES> {
@@ -45,6 +46,7 @@ impl<const SAMPLES: usize> Default for Shapes<SAMPLES> {
             known_len: 0,
             len: 0,
             count: 0,
+            told: None,
         }
     }
 }
@@ -52,7 +54,7 @@ impl<const SAMPLES: usize> Default for Shapes<SAMPLES> {
 impl<const SAMPLES: usize> Shapes<SAMPLES> {
     /// Forgets the last samples, not the shapes.
     pub(crate) fn interrupt(&mut self) {
-        (self.len, self.count) = (0, 0);
+        (self.len, self.count, self.told) = (0, 0, None);
     }
 
     /// The distance to the third nearest shape, in the unit of the series; none while there are too few.
@@ -64,7 +66,10 @@ impl<const SAMPLES: usize> Shapes<SAMPLES> {
             return None;
         }
         let shape = self.shape();
-        let distance = (self.known_len > WARM_UP).then(|| self.third_nearest(&shape));
+        if self.count.is_multiple_of(EVERY) || self.told.is_none() {
+            self.told = (self.known_len > WARM_UP).then(|| self.third_nearest(&shape));
+        }
+        let distance = self.told;
         self.remember(shape);
         distance
     }
@@ -84,6 +89,10 @@ impl<const SAMPLES: usize> Shapes<SAMPLES> {
                 for (distance, known) in distances.iter_mut().zip(known) {
                     *distance += (known - own) * (known - own);
                 }
+            }
+            let near = distances.iter().fold(false, |near, distance| near | (*distance < nearest[2]));
+            if !near {
+                continue;
             }
             for distance in distances {
                 if distance < nearest[2] {

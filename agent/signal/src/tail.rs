@@ -27,16 +27,20 @@ const MEMORY: u32 = 100_000;
 /// Surprises end here; one in 10^30 is none too few.
 const SURPRISE_MAX: f64 = 30.0;
 
+/// Bins that are counted together too, so that few are added up.
+const BLOCK: usize = 20;
+
 /// The sizes that one statistic had.
 #[derive(Debug, Clone)]
 pub(crate) struct Tail {
     bins: [u32; BINS],
+    blocks: [u32; BINS / BLOCK],
     count: u32,
 }
 
 impl Default for Tail {
     fn default() -> Self {
-        Self { bins: [0; BINS], count: 0 }
+        Self { bins: [0; BINS], blocks: [0; BINS / BLOCK], count: 0 }
     }
 }
 
@@ -51,27 +55,38 @@ impl Tail {
 
     fn log10_probability(&self, place: f64) -> f64 {
         let whole = f64::from(self.count) + 1.0;
+        let bin = (place as usize).min(BINS - 1);
+        let at_least = self.at_least(bin);
+        if f64::from(at_least) > UPPER * f64::from(self.count) {
+            return ((f64::from(at_least) + 0.5) / whole).log10();
+        }
         let (mut above, mut excess, mut from) = (0.0, 0.0, BINS);
         while from > 0 && above + f64::from(self.bins[from - 1]) <= UPPER * f64::from(self.count) {
             from -= 1;
             above += f64::from(self.bins[from]);
             excess += f64::from(self.bins[from]) * (from as f64 + 0.5);
         }
-        let bin = (place as usize).min(BINS - 1);
-        if bin < from {
-            let at_least: u32 = self.bins[bin..].iter().sum();
-            return ((f64::from(at_least) + 0.5) / whole).log10();
-        }
         let from = from as f64;
         let mean = (excess - above * from + PRIOR * PRIOR_EXCESS) / (above + PRIOR);
         ((above + 1.0) / whole).log10() - (place - from) / mean.max(EXCESS_MIN) * std::f64::consts::LOG10_E
     }
 
+    /// Values in this bin and above.
+    fn at_least(&self, bin: usize) -> u32 {
+        let block = bin / BLOCK + 1;
+        self.bins[bin..block * BLOCK].iter().sum::<u32>() + self.blocks[block..].iter().sum::<u32>()
+    }
+
     fn learn(&mut self, place: f64) {
-        self.bins[(place as usize).min(BINS - 1)] += 1;
+        let bin = (place as usize).min(BINS - 1);
+        self.bins[bin] += 1;
+        self.blocks[bin / BLOCK] += 1;
         self.count += 1;
         if self.count >= MEMORY {
             self.bins.iter_mut().for_each(|bin| *bin /= 2);
+            for (block, bins) in self.blocks.iter_mut().zip(self.bins.chunks(BLOCK)) {
+                *block = bins.iter().sum();
+            }
             self.count = self.bins.iter().sum();
         }
     }

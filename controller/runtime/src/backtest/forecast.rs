@@ -12,8 +12,9 @@ use crate::progress::Progress;
 /// The quantiles that are foretold, as [`Row`] holds their figures.
 const NOMINAL: [f64; 5] = [0.1, 0.5, 0.9, 0.95, 0.99];
 
-/// What the baselines of peaks are led by.
+/// What the baselines of peaks are led by, and what the network says of peaks by itself.
 const PEAKS_TO_BEAT: &str = "quantiles of past peaks";
+const PEAK_HEAD: &str = "peak head";
 
 /// Measures a model on recorded usage beside all baselines.
 ///
@@ -43,7 +44,7 @@ pub fn forecast_json(found: &Evaluation, traces: &Path) -> Value {
 
 /// Held against nominal for the next day, and the loss at .95 and .9 beside that of the baseline.
 pub fn forecast_picture(found: &Evaluation) -> Picture {
-    let mut description = format!("The next day by the hour: {OUTLOOK} beside {TO_BEAT}.");
+    let mut description = format!("{OUTLOOK} and {PEAK_HEAD} beside {TO_BEAT} and {PEAKS_TO_BEAT}.");
     let ticks = || NOMINAL.map(|share| (share, format!("{share}"))).to_vec();
     let mut held = Plane::new(
         "Held against nominal",
@@ -69,7 +70,11 @@ pub fn forecast_picture(found: &Evaluation) -> Picture {
     );
     losses.curve(Tone::Aim, [(0.0, -35.0), (0.0, 15.0)]);
     losses.curve(Tone::Aim, [(-35.0, 0.0), (15.0, 0.0)]);
-    let own = found.hours.iter().chain(&found.peaks).filter(|row| row.method == OUTLOOK);
+    let own = found
+        .hours
+        .iter()
+        .chain(&found.peaks)
+        .filter(|row| [OUTLOOK, PEAK_HEAD].contains(&row.method.as_str()));
     let spots: Vec<_> = own
         .filter_map(|row| {
             let base = baseline(found, row)?;
@@ -78,7 +83,9 @@ pub fn forecast_picture(found: &Evaluation) -> Picture {
                 (base > 0.0).then(|| 100.0 * (f64::from(row.scores.pinball[at]) / base - 1.0))
             };
             let (at_90, at_95) = (beside(2)?, beside(3)?);
-            let name = format!("{}, {}, {}", in_words(row.resource), row.target, row.part);
+            let method = if row.method == OUTLOOK { "" } else { PEAK_HEAD };
+            let name = format!("{}, {}, {} {method}", in_words(row.resource), row.target, row.part);
+            let name = name.trim_end().to_owned();
             description.push_str(&format!(" {name}: {at_90:+.1} % at .9, {at_95:+.1} % at .95."));
             Some((name, Tone::Own, at_95, at_90))
         })
