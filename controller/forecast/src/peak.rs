@@ -72,7 +72,9 @@ impl PeakSpan {
 
     /// The highest of 28 days, for all quantiles.
     pub fn highest(self, load: &Load, origin: usize) -> Option<Quantiles> {
-        let recent = load.highest().get(origin.checked_sub(self.hours())?.min(origin.saturating_sub(DAYS * DAY))..origin)?;
+        let recent = load
+            .highest()
+            .get(origin.checked_sub(self.hours())?.min(origin.saturating_sub(DAYS * DAY))..origin)?;
         Some([recent.iter().copied().reduce(f32::max)?; QUANTILES.len()])
     }
 

@@ -60,7 +60,8 @@ impl Peak {
 
     /// The network's part of a quantile, by its place in [`QUANTILES`].
     pub fn network_weight_of(&self, quantile: usize) -> f32 {
-        let own = PeakCandidate::ALL.iter().zip(&self.weights).filter(|(candidate, _)| candidate.is_network());
+        let own =
+            PeakCandidate::ALL.iter().zip(&self.weights).filter(|(candidate, _)| candidate.is_network());
         own.map(|(_, weights)| weights[quantile]).sum()
     }
 }
@@ -94,13 +95,7 @@ impl PeakRecord {
         PeakOutlook { from_hour: load.hour(origin), day: of(PeakSpan::Day), week: of(PeakSpan::Week) }
     }
 
-    fn peak(
-        &self,
-        span: PeakSpan,
-        load: &Load,
-        origin: usize,
-        foretold: Option<&Foretold>,
-    ) -> Option<Peak> {
+    fn peak(&self, span: PeakSpan, load: &Load, origin: usize, foretold: Option<&Foretold>) -> Option<Peak> {
         let passed = self.passed(span, load, origin);
         let network = foretold.map(|foretold| *span.of(foretold));
         let said: PeakSaid = PeakCandidate::ALL.map(|candidate| match candidate {
@@ -147,7 +142,9 @@ fn weights(said: &PeakSaid, passed: &[(PeakSaid, f32)]) -> [Quantiles; PeakCandi
         let losses: Vec<Option<f32>> = (0..said.len())
             .map(|at| {
                 said[at]?;
-                let loss = |(said, came): &(PeakSaid, f32)| Some(pinball(QUANTILES[quantile], said[at]?[quantile], *came));
+                let loss = |(said, came): &(PeakSaid, f32)| {
+                    Some(pinball(QUANTILES[quantile], said[at]?[quantile], *came))
+                };
                 passed.iter().map(loss).sum::<Option<f32>>()
             })
             .collect();

@@ -4,8 +4,8 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::outcome::Lesson;
 use kubeopt_model::usage::{ContainerPoints, DayUsage, HourPoint, HourSeries, OomKill};
 use kubeopt_model::{
-    Container, ContainerId, ContainerUsage, Foretold, NoRecommendation, Problem, Resource, Resources, ScaleTarget,
-    Workload,
+    Container, ContainerId, ContainerUsage, Foretold, NoRecommendation, Problem, Resource, Resources,
+    ScaleTarget, Workload,
 };
 use kubeopt_strategies::Fleet;
 

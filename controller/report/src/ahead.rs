@@ -18,7 +18,8 @@ pub(crate) fn sentences(member: &Member, whose: &str) -> Vec<String> {
 /// `CPU: forecast peak for the next 7 days 291m (80 % band 240m to 305m), for the next day 280m; the model has a weight of 0.46 ...`
 pub fn of(foretold: &Foretold, whose: &str) -> Vec<String> {
     let named = [(Resource::Cpu, "CPU"), (Resource::Memory, "Memory")];
-    let each = named.into_iter().filter_map(|(resource, name)| Some((resource, name, foretold.resource(resource)?)));
+    let each =
+        named.into_iter().filter_map(|(resource, name)| Some((resource, name, foretold.resource(resource)?)));
     each.map(|(resource, name, load)| format!("{name}{whose}: {}", sentence(resource, load))).collect()
 }
 

@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use kubeopt_model::recommendation::{CostTerms, Member, WhatIf};
 use kubeopt_model::{
-    ContainerId, ContainerUsage, Foretold, ForgeName, Namespace, NoRecommendation, ObjectName, Problem, Reason,
-    Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
+    ContainerId, ContainerUsage, Foretold, ForgeName, Namespace, NoRecommendation, ObjectName, Problem,
+    Reason, Recommendation, RepositoryId, StatedConfidence, Timestamp, WorkloadId, WorkloadKind,
 };
 use serde::Serialize;
 

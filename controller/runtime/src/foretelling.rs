@@ -80,11 +80,6 @@ impl Foretelling {
         self.network.about()
     }
 
-    /// The part of the network in each load that was foretold today, from 0 to 1.
-    pub fn weights_told(&self) -> Vec<f64> {
-        self.lock().loads().map(|load| load.network_weight).collect()
-    }
-
     /// What is foretold of containers; those without enough history are missing.
     pub(crate) fn tell(&self, all: &[Hours], now: Timestamp) -> BTreeMap<ContainerId, Foretold> {
         let midnight = midnight(now);
@@ -124,11 +119,10 @@ impl Foretelling {
         let told = crate::panics::caught(&|| "a forecast".to_owned(), || {
             foretell_load(self.network.model(), load, midnight.div_euclid(HOUR_S))
         });
-        let mut told = told
-            .unwrap_or_else(|fault| {
-                tracing::error!("{fault}");
-                None
-            })?;
+        let mut told = told.unwrap_or_else(|fault| {
+            tracing::error!("{fault}");
+            None
+        })?;
         if let Some(problem) = self.refused() {
             told.because = format!("the model was refused ({}); baselines foretell it", problem.code);
         }
@@ -140,3 +134,6 @@ impl Foretelling {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

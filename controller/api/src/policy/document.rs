@@ -7,8 +7,8 @@ use crate::policy::layered::DEFAULT_ALLOWED;
 use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
 use crate::policy::manner_words::Chance;
 use crate::policy::words::{
-    BelowMaxWord, Cron, EnvironmentWord, HpaWord, Kind, LimitWord, OutlookWord, Pattern, SharedWord, StrategyWord,
-    VpaWord, Zone,
+    BelowMaxWord, Cron, EnvironmentWord, HpaWord, Kind, LimitWord, OutlookWord, Pattern, SharedWord,
+    StrategyWord, VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, section};

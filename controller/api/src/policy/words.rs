@@ -3,7 +3,8 @@
 use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::WorkloadKind;
 use kubeopt_model::policy::{
-    BelowObservedMax, Environment, GroupBy, HpaPolicy, LimitPolicy, OutlookPolicy, SharedBase, SizingStrategy, VpaPolicy,
+    BelowObservedMax, Environment, GroupBy, HpaPolicy, LimitPolicy, OutlookPolicy, SharedBase,
+    SizingStrategy, VpaPolicy,
 };
 use schemars::json_schema;
 

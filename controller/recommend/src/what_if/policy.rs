@@ -1,6 +1,8 @@
 //! Policies that differ in one key.
 
-use kubeopt_model::policy::{BelowObservedMax, HpaPolicy, LimitPolicy, OutlookPolicy, SizingStrategy, VpaPolicy};
+use kubeopt_model::policy::{
+    BelowObservedMax, HpaPolicy, LimitPolicy, OutlookPolicy, SizingStrategy, VpaPolicy,
+};
 use kubeopt_model::{Bytes, EffectivePolicy, MilliCores};
 
 use crate::evidence::Evidence;

@@ -283,7 +283,12 @@ mod tests {
     fn judged(fleet: Option<Fleet>, traces: impl Iterator<Item = Result<UsageTrace, Problem>>) -> Report {
         let rules = ["kubeopt", "vpa", "krr-simple", "max-14d"].map(str::to_owned);
         let contenders = contenders(&rules, false).unwrap();
-        run(&Plan { contenders, part: None, fleet, foretell: None, threads: NonZeroUsize::MIN }, traces, |_| ()).unwrap()
+        run(
+            &Plan { contenders, part: None, fleet, foretell: None, threads: NonZeroUsize::MIN },
+            traces,
+            |_| (),
+        )
+        .unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,7 +29,9 @@ impl fmt::Display for Explained {
                 }
                 show_values(f, member)?;
             }
-            for sentence in container.foretold.iter().flat_map(|foretold| kubeopt_report::ahead::of(foretold, "")) {
+            for sentence in
+                container.foretold.iter().flat_map(|foretold| kubeopt_report::ahead::of(foretold, ""))
+            {
                 writeln!(f, "  {}", terminal_line(&sentence))?;
             }
             show_confidence(f, container)?;

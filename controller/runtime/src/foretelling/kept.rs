@@ -105,11 +105,15 @@ impl Kept {
         match read() {
             Ok(read) => {
                 let (midnight, network) = self.day.as_ref()?;
-                let is_ours = read.version == VERSION && read.midnight == *midnight && read.network == *network;
+                let is_ours =
+                    read.version == VERSION && read.midnight == *midnight && read.network == *network;
                 is_ours.then_some(read)
             }
             Err(why) => {
-                tracing::warn!("{} cannot be used ({why}); what is foretold is worked out again", path.display());
+                tracing::warn!(
+                    "{} cannot be used ({why}); what is foretold is worked out again",
+                    path.display()
+                );
                 None
             }
         }
@@ -121,10 +125,6 @@ impl Kept {
 
     pub(super) fn get(&self, print: &Fingerprint) -> Option<&ForetoldLoad> {
         self.loads.get(print)?.as_ref()
-    }
-
-    pub(super) fn loads(&self) -> impl Iterator<Item = &ForetoldLoad> {
-        self.loads.values().flatten()
     }
 
     pub(super) fn add(&mut self, print: Fingerprint, told: Option<ForetoldLoad>) {

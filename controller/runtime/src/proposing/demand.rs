@@ -9,8 +9,8 @@ use kubeopt_model::outcome::Lesson;
 use kubeopt_model::policy::{BelowObservedMax, EffectivePolicy, LimitPolicy, SizingStrategy};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, Foretold, NoRecommendation, Problem,
-    RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
+    Amount, Bound, Container, ContainerId, ContainerUsage, EditSite, Field, Foretold, NoRecommendation,
+    Problem, RepoPath, RepositoryId, Resource, Resources, ScaleTarget, TracedField, Workload, WorkloadId,
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, Freeze, GivenValue, SitedField};
 

@@ -14,6 +14,7 @@ mod dashboard;
 mod database;
 mod doubles;
 mod environments;
+mod foretold;
 mod forges;
 mod left_over;
 mod life_cycle;

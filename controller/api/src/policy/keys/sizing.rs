@@ -6,7 +6,9 @@ use serde_json::json;
 use crate::policy::key::Merge::{Guardrail, Preference};
 use crate::policy::key::{AnyKey, higher, key, lower, share};
 use crate::policy::manner_words::Chance;
-use crate::policy::words::{BelowMaxWord, HpaWord, LimitWord, OutlookWord, SharedWord, StrategyWord, VpaWord};
+use crate::policy::words::{
+    BelowMaxWord, HpaWord, LimitWord, OutlookWord, SharedWord, StrategyWord, VpaWord,
+};
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span, span_text};
 
 /// Of `enabled`, `sizing` and `changes`.
