@@ -283,8 +283,11 @@ fn count(instruments: &Instruments, result: PassResult, begun: std::time::Instan
 fn measure(metrics: &Metrics, report: &PassReport) {
     metrics.count_recommendations(report.decided.admitted.len() as u64);
     let admitted = report.decided.admitted.iter().map(|admitted| &admitted.recommendation);
-    let stated = admitted.filter_map(|recommendation| recommendation.confidence());
+    let stated = admitted.clone().filter_map(|recommendation| recommendation.confidence());
     stated.for_each(|stated| metrics.observe_confidence(stated.lower_bound));
+    let foretold = admitted.flat_map(|one| &one.members).filter_map(|member| member.foretold.as_ref());
+    let loads = foretold.flat_map(|foretold| [&foretold.cpu, &foretold.memory]).flatten();
+    loads.for_each(|load| metrics.observe_network_weight(load.network_weight));
     for slice in report.seen.reports.values() {
         metrics.count_prometheus(slice.queries, slice.samples);
     }

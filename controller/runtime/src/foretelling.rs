@@ -80,11 +80,6 @@ impl Foretelling {
         self.network.about()
     }
 
-    /// The part of the network in each load that was foretold today, from 0 to 1.
-    pub fn weights_told(&self) -> Vec<f64> {
-        self.lock().loads().map(|load| load.network_weight).collect()
-    }
-
     /// What is foretold of containers; those without enough history are missing.
     pub(crate) fn tell(&self, all: &[Hours], now: Timestamp) -> BTreeMap<ContainerId, Foretold> {
         let midnight = midnight(now);
@@ -139,3 +134,6 @@ impl Foretelling {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use kubeopt_api::policy::policy_paths;
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
 use kubeopt_model::policy::{
     ApprovalPolicy, AutoMergePolicy, BelowObservedMax, CodeOwners, CommitPolicy, Environment, GroupBy,
-    HpaPolicy, LimitPolicy, NotificationPolicy, RevertMode, RolloutPolicy, Severity, SharedBase,
-    SizingStrategy, TitleStyle, VpaPolicy, WatchPolicy,
+    HpaPolicy, LimitPolicy, NotificationPolicy, OutlookPolicy, RevertMode, RolloutPolicy, Severity,
+    SharedBase, SizingStrategy, TitleStyle, VpaPolicy, WatchPolicy,
 };
 use kubeopt_model::recommendation::Risk;
 use kubeopt_model::{
@@ -56,7 +56,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     let layer = repository(
         ".kubeopt.yaml",
         "sizing:\n  strategy: quantile\n  history: 30d\n  minHistory: 8d\n  minRuns: 6\n  minCoverage: 90%\n  cpu: {price: 200%, quantile: 0.9, margin: 20%, floor: 20m, ceiling: 4}\n  \
-         memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n  vpa: hand-over\n  hpa: together\n\
+         memory: {price: 50%, margin: 25%, floor: 64Mi, ceiling: 8Gi}\n  limits: {cpu: none, memory: ratio}\n  belowObservedMax: allow\n  outlook: raise\n  vpa: hand-over\n  hpa: together\n\
          changes:\n  maxIncrease: 300%\n  maxDecrease: 90%\n  ignoreBelow: {ratio: 5%, cpu: 10m, memory: 16Mi}\n  sharedBase: ask\n  minConfidence: 0.8\n\
          pullRequests: {groupBy: single, maxOpen: 7, perHour: 3, schedule: [\"* 8-16 * * 1-4\"], timezone: Europe/Berlin, labels: [a, b], reopenAfter: {moved: 40%, days: 30}}\n",
     );
@@ -80,6 +80,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
         (LimitPolicy::None, LimitPolicy::Ratio)
     );
     assert_eq!(policy.sizing.below_observed_max, BelowObservedMax::Allow);
+    assert_eq!(policy.sizing.outlook, OutlookPolicy::Raise);
     assert_eq!((policy.sizing.vpa, policy.sizing.hpa), (VpaPolicy::HandOver, HpaPolicy::Together));
     assert_eq!((policy.changes.max_increase, policy.changes.max_decrease), (3.0, 0.9));
     assert_eq!(policy.changes.ignore_below_ratio, 0.05);

@@ -29,6 +29,7 @@ const VALUES: &[(&str, &[&str])] = &[
     ("sizing.limits.cpu", &["keep", "ratio", "none"]),
     ("sizing.limits.memory", &["keep", "ratio", "none"]),
     ("sizing.belowObservedMax", &["never", "allow"]),
+    ("sizing.outlook", &["off", "raise"]),
     ("sizing.vpa", &["avoid", "follow", "hand-over"]),
     ("sizing.hpa", &["leave", "together"]),
     ("changes.maxIncrease", &["10%", "100%", "900%"]),

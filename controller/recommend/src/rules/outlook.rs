@@ -40,8 +40,8 @@ fn sentence(resource: Resource, given: Amount, load: &ForetoldLoad) -> String {
             peak.q50, load.seen
         ),
         Resource::Memory => format!(
-            "the peak of the next 7 days stays below {:.0}Mi in 9 of 10 cases, which is more than {given}",
-            (peak.q90 / MIB as f64).ceil()
+            "the peak of the next 7 days is foretold at {:.0}Mi, which is more than {given}",
+            (peak.q50 / MIB as f64).ceil()
         ),
     };
     format!("{told} (sizing.outlook: raise; {})", load.because)
@@ -86,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_higher_peak_raises_both_requests_and_the_reason_has_its_numbers() {
-        let sizing = sized(OutlookPolicy::Raise, load(300.0, 400.0, 200.0), load(0.0, 700.0 * MEBI, 1.0));
+        let sizing =
+            sized(OutlookPolicy::Raise, load(300.0, 400.0, 200.0), load(700.0 * MEBI, 900.0 * MEBI, 1.0));
         assert_eq!(sizing.resources.requests.memory, Some(Bytes::mebi(704)));
         let cpu = |resources: &Resources| resources.requests.cpu.unwrap().0 as f64;
         let factor = cpu(&sizing.resources) / cpu(&alone());
@@ -98,7 +99,7 @@ mod tests {
         let said = said.unwrap();
         assert!(said.bound, "{said:?}");
         assert!(
-            said.text.starts_with("the peak of the next 7 days stays below 700Mi in 9 of 10 cases"),
+            said.text.starts_with("the peak of the next 7 days is foretold at 700Mi, which is more than "),
             "{said:?}"
         );
         assert!(said.text.ends_with("(sizing.outlook: raise; the model has a weight of 0.46)"), "{said:?}");

@@ -127,10 +127,6 @@ impl Kept {
         self.loads.get(print)?.as_ref()
     }
 
-    pub(super) fn loads(&self) -> impl Iterator<Item = &ForetoldLoad> {
-        self.loads.values().flatten()
-    }
-
     pub(super) fn add(&mut self, print: Fingerprint, told: Option<ForetoldLoad>) {
         self.loads.insert(print, told);
     }

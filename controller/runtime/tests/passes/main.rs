@@ -15,6 +15,7 @@ mod database;
 mod doubles;
 mod environments;
 mod findings;
+mod foretold;
 mod forges;
 mod left_over;
 mod life_cycle;
