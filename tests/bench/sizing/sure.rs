@@ -61,6 +61,7 @@ async fn evidence(edges: &Edges, at: usize) -> Option<Evidence> {
         given: Vec::new(),
         lessons: Vec::new(),
         frozen: None,
+        leak: None,
     })
 }
 
