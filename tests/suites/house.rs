@@ -200,11 +200,13 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
     // Each with what it may name beside itself.
     let folders = [
         ("tracing", &["codes"][..]),
+        ("finding", &["edges", "located", "policy_files", "seen", "side_by_side", "terminal_line"]),
         (
             "proposing",
             &[
                 "codes",
                 "edges",
+                "finding",
                 "located",
                 "orders",
                 "outlook",
@@ -212,6 +214,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
                 "policy_files",
                 "pricing",
                 "seen",
+                "side_by_side",
                 "tracing",
             ],
         ),

@@ -63,6 +63,7 @@ async fn evidence(edges: &Edges, at: usize) -> Option<Evidence> {
         given: Vec::new(),
         lessons: Vec::new(),
         frozen: None,
+        leak: None,
     })
 }
 

@@ -1,3 +1,5 @@
+//! What the detectors find in series that a person can judge, and in broken ones.
+
 use kubeopt_model::finding::Severity;
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Bytes, MilliCores};

@@ -1,3 +1,5 @@
+//! The life of a finding over passes.
+
 use kubeopt_model::finding::{Evidence, Severity};
 use kubeopt_model::{ClusterName, ContainerName, Namespace, ObjectName, Resource, WorkloadId, WorkloadKind};
 
@@ -110,9 +112,9 @@ fn the_same_look_again_changes_nothing() {
 #[test]
 fn numbers_are_taken_over_once_a_day_and_where_it_is_worse() {
     let case = Case::default();
-    let rate = |settled: &Settled| match settled.open[0].evidence {
-        Evidence::Leak { bytes_per_hour, .. } => bytes_per_hour,
-        _ => f64::NAN,
+    let rate = |settled: &Settled| {
+        let Evidence::Leak { bytes_per_hour, .. } = settled.open[0].evidence else { return f64::NAN };
+        bytes_per_hour
     };
     let mut before = vec![leak("cache", Severity::Medium, NOON, 3.0e6)];
     for (hour, severity, wanted) in [
