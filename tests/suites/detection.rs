@@ -186,7 +186,8 @@ fn forecasts_are_told_as_methods_with_figures_and_drawn() {
         for step in 0..90 * 96 {
             let wave = 1.2 + (step as f64 / 96.0 * std::f64::consts::TAU).sin();
             let cores = 0.1 * wave * (series + 1) as f64 + noise(step + series * 13) / 200.0;
-            let _ = writeln!(csv, "app-{series},{},{cores:.4},4,{:.1},4096", step * 900, 200.0 * wave);
+            let mib = 200.0 * wave + noise(step * 3 + series);
+            let _ = writeln!(csv, "app-{series},{},{cores:.4},4,{:.1},4096", step * 900, mib);
         }
     }
     write(folder.path().join("usage.csv"), csv).or_fail("write the series");

@@ -30,22 +30,24 @@ impl<const N: usize> Rolling<N> {
         let leaving = (self.len == N).then(|| self.ring[self.at]);
         self.ring[self.at] = value;
         self.at = (self.at + 1) % N;
-        let mut hole = match leaving {
+        let hole = match leaving {
             Some(old) => self.sorted.partition_point(|v| v.total_cmp(&old).is_lt()),
             None => {
                 self.len += 1;
                 self.len - 1
             }
         };
-        while hole > 0 && self.sorted[hole - 1] > value {
-            self.sorted[hole] = self.sorted[hole - 1];
-            hole -= 1;
-        }
-        while hole + 1 < self.len && self.sorted[hole + 1] < value {
-            self.sorted[hole] = self.sorted[hole + 1];
-            hole += 1;
-        }
-        self.sorted[hole] = value;
+        let (before, after) = (&self.sorted[..hole], &self.sorted[(hole + 1).min(self.len)..self.len]);
+        let below = before.partition_point(|v| *v <= value);
+        let place = if below < hole {
+            self.sorted.copy_within(below..hole, below + 1);
+            below
+        } else {
+            let smaller = after.partition_point(|v| *v < value);
+            self.sorted.copy_within(hole + 1..hole + 1 + smaller, hole);
+            hole + smaller
+        };
+        self.sorted[place] = value;
     }
 
     /// How many values there are.
