@@ -203,10 +203,10 @@ mod tests {
     fn a_network_that_is_right_is_listened_to_and_one_that_is_far_off_has_no_weight() {
         let right = followed(Some(200.0)).week.unwrap();
         assert!(right.network_weight() > 0.3, "{right:?}");
-        assert_eq!(right.quantiles[2], 200.0);
+        assert!((right.quantiles[2] - 200.0).abs() < 0.01, "{right:?}");
         let wrong = followed(Some(1e7)).week.unwrap();
         assert_eq!(wrong.network_weight(), 0.0);
-        assert_eq!(wrong.quantiles[2], 200.0, "{wrong:?}");
+        assert!((wrong.quantiles[2] - 200.0).abs() < 0.01, "{wrong:?}");
         let sum: f32 = right.weights.iter().map(|own| own[2]).sum();
         assert!((sum - 1.0).abs() < 1e-5);
     }
@@ -215,7 +215,7 @@ mod tests {
     fn without_a_network_baselines_speak_and_only_of_what_they_can_know() {
         let peaks = followed(None);
         assert_eq!(peaks.week.unwrap().network_weight(), 0.0);
-        assert_eq!(peaks.week.unwrap().quantiles[3], 200.0);
+        assert!((peaks.week.unwrap().quantiles[3] - 200.0).abs() < 0.01, "{peaks:?}");
         let past = PeakCandidate::ALL.iter().position(|own| *own == PeakCandidate::PastPeaks).unwrap();
         assert_eq!(peaks.week.unwrap().weights[past][3], 0.0, "no tail of a week's peak from four weeks");
         assert!(peaks.day.unwrap().weights[past][3] > 0.0);
