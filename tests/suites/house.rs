@@ -203,6 +203,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
             &[
                 "codes",
                 "edges",
+                "foretelling",
                 "located",
                 "orders",
                 "outlook",
@@ -210,6 +211,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
                 "policy_files",
                 "pricing",
                 "seen",
+                "side_by_side",
                 "tracing",
             ],
         ),

@@ -96,7 +96,7 @@ impl Foretelling {
         };
         open.sort_by_key(|(print, _)| *print);
         open.dedup_by_key(|(print, _)| *print);
-        let told = crate::proposing::side_by_side(&open, &|(_, load)| self.one(load, midnight));
+        let told = crate::side_by_side::side_by_side(&open, &|(_, load)| self.one(load, midnight));
         let mut kept = self.lock();
         if !open.is_empty() {
             open.iter().zip(told).for_each(|((print, _), told)| kept.add(*print, told));
