@@ -144,6 +144,7 @@ fn bare() -> Evidence {
         earlier: None,
         points: None,
         gpu: None,
+        foretold: None,
         fleet: None,
         scale_targets: Vec::new(),
         given: Vec::new(),
