@@ -207,6 +207,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
                 "codes",
                 "edges",
                 "finding",
+                "foretelling",
                 "located",
                 "orders",
                 "outlook",
