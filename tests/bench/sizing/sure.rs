@@ -63,7 +63,6 @@ async fn evidence(edges: &Edges, at: usize) -> Option<Evidence> {
         given: Vec::new(),
         lessons: Vec::new(),
         frozen: None,
-        leak: None,
     })
 }
 
