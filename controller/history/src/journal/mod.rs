@@ -192,6 +192,12 @@ pub trait Journal: Send + Sync {
     /// [`HistoryError`] of the database.
     async fn findings(&self) -> Result<Vec<Finding>, HistoryError>;
 
+    /// The same of those that are open: what a pass needs.
+    ///
+    /// # Errors
+    /// As [`Journal::findings`].
+    async fn open_findings(&self) -> Result<Vec<Finding>, HistoryError>;
+
     /// What happened to the store since the last call, such as a file that was deleted and made anew.
     fn take_problems(&self) -> Vec<Problem>;
 }

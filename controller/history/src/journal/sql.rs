@@ -126,6 +126,12 @@ macro_rules! journal_in_sql {
                 found.iter().filter_map(|row| rows::finding(row).transpose()).collect()
             }
 
+            async fn open_findings(&self) -> Result<Vec<Finding>, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/open_findings.sql"));
+                let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
+                found.iter().filter_map(|row| rows::finding(row).transpose()).collect()
+            }
+
             fn take_problems(&self) -> Vec<kubeopt_model::Problem> {
                 let mut problems = self.problems.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 std::mem::take(&mut problems)

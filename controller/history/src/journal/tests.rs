@@ -156,6 +156,7 @@ async fn findings_are_replaced_and_forgotten_long_after_their_end(journal: &dyn 
     for _ in 0..2 {
         journal.remember_findings(&[worse.clone(), over.clone()]).await.unwrap();
         assert_eq!(journal.findings().await.unwrap(), [worse.clone(), over.clone()]);
+        assert_eq!(journal.open_findings().await.unwrap(), std::slice::from_ref(&worse));
     }
     let later = finding("new", 401 + FINDING_DAYS * 86_400);
     journal.remember_findings(std::slice::from_ref(&later)).await.unwrap();
