@@ -67,6 +67,9 @@ macro_rules! journal_in_sql {
                 let query = sqlx::query(include_str!("../../sql/prune_events.sql"))
                     .bind(newest - EVENT_DAYS * 86_400);
                 all.execute(query).await.map_err($broken)?;
+                let query = sqlx::query(include_str!("../../sql/prune_finding_events.sql"))
+                    .bind(newest - FINDING_DAYS * 86_400);
+                all.execute(query).await.map_err($broken)?;
                 all.commit().await.map_err($broken)
             }
 

@@ -101,6 +101,13 @@ async fn audit_is_newest_first_and_filtered(journal: &dyn Journal) {
     assert!(left[0].detail["leftOut"].is_string());
     journal.record(&[event("p4", 101 + EVENT_DAYS * 86_400, "new")]).await.unwrap();
     assert_eq!(subjects(EventFilter::default()).await, ["new", "long", "a"]);
+
+    let found = |at_unix_s, subject| Event {
+        kind: "finding-opened".into(),
+        ..event("p5", EVENT_DAYS * 86_400 + at_unix_s, subject)
+    };
+    journal.record(&[found(200, "spike"), found(201 + FINDING_DAYS * 86_400, "leak")]).await.unwrap();
+    assert_eq!(subjects(EventFilter::default()).await, ["leak", "new", "long"], "findings come in numbers");
 }
 
 async fn pull_requests_are_replaced(journal: &dyn Journal) {

@@ -125,7 +125,7 @@ impl Edges {
         let ids: Vec<ContainerId> = kept.detectors.keys().cloned().collect();
         let mut beside = self.beside(cluster, &ids, now).await?;
         let window = Window { from_unix_s: midnight.min(now_s - SHORTAGE_S), to_unix_s: now_s };
-        let mut points = self.points_of(cluster, &ids, window).await?;
+        let mut points = self.points_between(cluster, &ids, window).await?;
         let today: Vec<Today<'_>> = kept
             .detectors
             .iter()
@@ -186,7 +186,7 @@ impl Edges {
         for day in 0..DAYS {
             let from_unix_s = past.from_unix_s + day * DAY_S;
             let window = Window { from_unix_s, to_unix_s: from_unix_s + DAY_S };
-            let mut points = self.points_of(cluster, &ids, window).await?;
+            let mut points = self.points_between(cluster, &ids, window).await?;
             new.iter_mut().for_each(|one| one.points = points.remove(&one.container));
             problems.extend(side_by_side(&new, &Days::feed).into_iter().flatten());
         }
@@ -199,7 +199,7 @@ impl Edges {
         Ok((kept, problems))
     }
 
-    async fn points_of(
+    async fn points_between(
         &self,
         cluster: &ClusterName,
         ids: &[ContainerId],

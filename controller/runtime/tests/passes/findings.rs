@@ -207,6 +207,21 @@ async fn what_a_repository_silences_is_shown_as_such_and_told_nowhere_else_until
 }
 
 #[tokio::test]
+async fn a_policy_file_that_is_wrong_or_may_not_silence_leaves_what_the_operator_says() {
+    for text in [
+        "findings: {silences: [{to: 2099-01-01, reason: for ever}]}\n",
+        "findings: {minSeverity: [}\n",
+        "findings: {enabled: false}\n",
+    ] {
+        let world = world().await;
+        world.commit(CACHE.repository, "apps/api/.kubeopt.yaml", text).await;
+        let kubeopt = Edges { operator_policy: operator(ALL), ..world.controller("a").await };
+        let report = world.pass(&kubeopt).await;
+        assert_eq!(turns(&report), [(Turn::Opened, Kind::Leak)], "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_policy_says_from_which_severity_on_people_are_told_and_whether_anything_is_looked_for() {
     let world = world().await;
     let mut kubeopt = controller(&world).await;
