@@ -205,6 +205,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
             &[
                 "codes",
                 "edges",
+                "foretelling",
                 "located",
                 "orders",
                 "outlook",
@@ -212,6 +213,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
                 "policy_files",
                 "pricing",
                 "seen",
+                "side_by_side",
                 "tracing",
             ],
         ),

@@ -96,12 +96,9 @@ impl Foretelling {
         };
         open.sort_by_key(|(print, _)| *print);
         open.dedup_by_key(|(print, _)| *print);
-        let told = crate::proposing::side_by_side(&open, &|(_, load)| self.one(load, midnight));
+        let told = crate::side_by_side::side_by_side(&open, &|(_, load)| self.one(load, midnight));
         let mut kept = self.lock();
-        if !open.is_empty() {
-            open.iter().zip(told).for_each(|((print, _), told)| kept.add(*print, told));
-            kept.save();
-        }
+        open.iter().zip(told).for_each(|((print, _), told)| kept.add(*print, told));
         let of = |load: Option<&Load>| {
             load.and_then(|load| kept.get(&Fingerprint::of(load, midnight, self.network.digest())).cloned())
         };
@@ -112,6 +109,11 @@ impl Foretelling {
             (!foretold.is_empty()).then(|| (hours.container.clone(), foretold))
         });
         told.collect()
+    }
+
+    /// Writes what was told since the last call, so that it need not be told again after a restart.
+    pub(crate) fn save(&self) {
+        self.lock().save();
     }
 
     /// A fault of the forecast is no fault of a recommendation: it is told, and nothing is foretold.

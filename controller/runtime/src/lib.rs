@@ -43,6 +43,7 @@ pub mod rollback;
 pub mod scan;
 pub mod seen;
 mod shown;
+mod side_by_side;
 pub mod talking;
 pub mod tracing;
 pub mod watching;

@@ -42,5 +42,4 @@ pub use weigh::Weighed;
 pub(crate) use demand::strictest;
 
 pub(crate) use prove::compare_entry;
-pub(crate) use sizes::side_by_side;
 pub(crate) use wanted::IGNORED;

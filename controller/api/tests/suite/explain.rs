@@ -194,6 +194,7 @@ fn without_a_list_a_repository_may_set_these_preferences_and_no_other() {
             "sizing.memory.margin",
             "sizing.limits.cpu",
             "sizing.limits.memory",
+            "sizing.outlook",
             "sizing.vpa",
             "sizing.hpa",
             "pullRequests.groupBy",

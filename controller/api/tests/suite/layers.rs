@@ -99,7 +99,7 @@ fn every_key_arrives_where_it_belongs_and_names_its_line() {
     assert_eq!(policy.pull_requests.labels, ["a", "b"]);
     assert_eq!((policy.pull_requests.reopen_moved_percent, policy.pull_requests.reopen_days), (40, 30));
     assert_eq!(policy.set_by["sizing.cpu.quantile"], ".kubeopt.yaml:7");
-    assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:14");
+    assert_eq!(policy.set_by["changes.maxIncrease"], ".kubeopt.yaml:15");
 }
 
 #[test]

@@ -15,8 +15,9 @@ use kubeopt_model::source::{RenderedWorkload, Step};
 use kubeopt_model::usage::{HourPoint, OomKill, ResourceUsage};
 use kubeopt_model::{
     Amount, Bytes, Change, ClusterName, ContainerId, ContainerName, ContainerRole, ContainerUsage, Coverage,
-    EditSite, EditedFile, FieldPath, Namespace, NoRecommendation, ObjectName, Recommendation, RepoPath,
-    RepositoryId, Resource, Resources, StatedConfidence, Verification, Window, WorkloadId, WorkloadKind,
+    EditSite, EditedFile, FieldPath, Foretold, ForetoldLoad, Namespace, NoRecommendation, ObjectName,
+    PeakQuantiles, Recommendation, RepoPath, RepositoryId, Resource, Resources, StatedConfidence,
+    Verification, Window, WorkloadId, WorkloadKind,
 };
 use kubeopt_report::PullRequestInput;
 use kubeopt_signal::Sketch;
@@ -257,7 +258,7 @@ fn api() -> Recommendation {
             timed: Vec::new(),
             terms: Vec::new(),
             confidence: Some(sure(0.9295, (41, 41), None, Resource::Cpu)),
-            foretold: None,
+            foretold: Some(foretold()),
         }],
         changes: vec![
             site_change(API_FILE, 14, Field::CPU_REQUEST, "1", "310m"),
@@ -293,6 +294,33 @@ fn api() -> Recommendation {
         left: Vec::new(),
         risk: Risk::Low,
         cures_oom: false,
+    }
+}
+
+/// CPU that the network has a part in, and memory that it has none in.
+fn foretold() -> Foretold {
+    let load = |[q10, q50, q90, q95, q99]: [f64; 5], seen, network_weight, because: &str| {
+        let peak_week = PeakQuantiles { q10, q50, q90, q95, q99 };
+        let peak_day = peak_week.scaled(0.95);
+        ForetoldLoad {
+            peak_day,
+            peak_week,
+            seen,
+            hours: Vec::new(),
+            network_weight,
+            because: because.to_owned(),
+        }
+    };
+    let mebi = MIB as f64;
+    let cpu = [240.0, 291.0, 305.0, 330.0, 360.0];
+    let memory = [900.0 * mebi, 990.0 * mebi, 1060.0 * mebi, 1080.0 * mebi, 1100.0 * mebi];
+    let part = "the model has a weight of 0.46 in it, by its losses on the last weeks' peaks";
+    let none = "the model is not better than seasonal naive here: its weight is 0";
+    Foretold {
+        from_unix_s: NOW_UNIX_S,
+        network: None,
+        cpu: Some(load(cpu, 287.0, 0.46, part)),
+        memory: Some(load(memory, 1026.0 * mebi, 0.0, none)),
     }
 }
 

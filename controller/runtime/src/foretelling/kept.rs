@@ -66,6 +66,8 @@ pub(super) struct Kept {
     file: Option<PathBuf>,
     day: Option<(i64, Option<String>)>,
     loads: BTreeMap<Fingerprint, Option<ForetoldLoad>>,
+    /// Something is not in the file yet.
+    is_new: bool,
 }
 
 impl Kept {
@@ -129,10 +131,14 @@ impl Kept {
 
     pub(super) fn add(&mut self, print: Fingerprint, told: Option<ForetoldLoad>) {
         self.loads.insert(print, told);
+        self.is_new = true;
     }
 
     /// Writes the file beside and renames it. Where that fails the next start works it out again.
-    pub(super) fn save(&self) {
+    pub(super) fn save(&mut self) {
+        if !std::mem::take(&mut self.is_new) {
+            return;
+        }
         let (Some(path), Some((midnight, network))) = (&self.file, &self.day) else { return };
         let loads = self.loads.iter().map(|(print, told)| (*print, told.clone())).collect();
         let file = OnDisk { version: VERSION, midnight: *midnight, network: network.clone(), loads };

@@ -43,9 +43,9 @@ pub(crate) fn foretell_load(model: Option<&Model>, load: &Load, from_hour: i64) 
     Some(ForetoldLoad {
         peak_day: quantiles(&day.quantiles),
         peak_week: quantiles(&week.quantiles),
-        seen: f64::from(recent.iter().copied().fold(0.0, f32::max)),
+        seen: rounded(recent.iter().copied().fold(0.0, f32::max)),
         hours: hours.map_or(Vec::new(), |hours| hours.iter().map(hour).collect()),
-        network_weight: f64::from(network_weight),
+        network_weight: rounded(network_weight),
         because: because(foretold.is_some(), network_weight),
     })
 }
@@ -68,8 +68,13 @@ fn said(model: Option<&Model>, load: &Load, origins: &[usize]) -> Vec<Option<For
     model.foretell(&windows).into_iter().map(Result::ok).collect()
 }
 
+/// To thousandths: as few digits as a file gives back exactly.
+fn rounded(value: f32) -> f64 {
+    (f64::from(value) * 1000.0).round() / 1000.0
+}
+
 fn quantiles(own: &Quantiles) -> PeakQuantiles {
-    let [q10, q50, q90, q95, q99] = own.map(f64::from);
+    let [q10, q50, q90, q95, q99] = own.map(rounded);
     PeakQuantiles { q10, q50, q90, q95, q99 }
 }
 

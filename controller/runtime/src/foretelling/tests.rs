@@ -49,7 +49,12 @@ fn a_restart_says_the_same_whether_its_file_is_there_damaged_or_of_another_versi
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("foretold.json");
     let usage = usage("api", wave);
-    let tell = || Foretelling::new(None, Some(path.clone())).tell(&hours(&usage), now());
+    let tell = || {
+        let foretelling = Foretelling::new(None, Some(path.clone()));
+        let told = foretelling.tell(&hours(&usage), now());
+        foretelling.save();
+        told
+    };
     let first = tell();
     let load = first.values().next().unwrap().cpu.clone().unwrap();
     assert!(load.peak_week.q50 > 0.0 && load.peak_week.q10 <= load.peak_week.q99, "{load:?}");

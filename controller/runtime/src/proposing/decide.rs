@@ -199,7 +199,9 @@ impl Edges {
             orders,
             now_unix_s: now.as_second(),
         };
-        Ok(work(governed, &ground))
+        let done = work(governed, &ground);
+        self.foretelling.save();
+        Ok(done)
     }
 
     /// Points of the containers whose strategy needs them: reading them for all would cost more than sizing them.

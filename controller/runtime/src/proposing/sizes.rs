@@ -3,9 +3,6 @@
 //!
 //! Pure but for the threads.
 
-use std::num::NonZeroUsize;
-use std::thread;
-
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{NoRecommendation, Recommendation};
 use kubeopt_recommend::{Demand, recommend};
@@ -13,9 +10,7 @@ use kubeopt_recommend::{Demand, recommend};
 use super::demand::Unit;
 use super::wanted::{Governed, Ground, demand_of};
 use crate::panics::caught;
-
-/// Threads at most: what comes after is done by one.
-const THREADS_MAX: usize = 8;
+use crate::side_by_side::side_by_side;
 
 /// What a unit needs, with what told it.
 pub(super) struct Needed {
@@ -47,22 +42,6 @@ pub(super) fn need_each(governed: &[Governed], ground: &Ground<'_>) -> Vec<Resul
 /// The workload of a unit, or the first of several.
 pub(super) fn name_of(unit: &Unit) -> String {
     unit.candidates.first().map_or_else(String::new, |first| first.workload.id.to_string())
-}
-
-/// What comes of each, in their order; on all processors.
-pub(crate) fn side_by_side<T: Sync, R: Send>(all: &[T], one: &(dyn Fn(&T) -> R + Sync)) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX);
-    let share = all.len().div_ceil(threads).max(1);
-    let part = |part: &[T]| part.iter().map(one).collect::<Vec<R>>();
-    let part = &part;
-    thread::scope(|scope| {
-        let working: Vec<_> = all.chunks(share).map(|chunk| scope.spawn(move || part(chunk))).collect();
-        let ended = working.into_iter().map(|thread| match thread.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        ended.flatten().collect()
-    })
 }
 
 #[cfg(test)]

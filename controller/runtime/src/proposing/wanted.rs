@@ -26,7 +26,7 @@ use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
-use super::sizes::{Needed, name_of, need, need_each, side_by_side};
+use super::sizes::{Needed, name_of, need, need_each};
 use super::sure::{KeptPasts, Record, state_confidence};
 use super::taken_back::freeze_of;
 use crate::finding::Findings;
@@ -36,6 +36,7 @@ use crate::outlook::windows_of;
 use crate::panics::caught;
 use crate::policy_files::PolicyFiles;
 use crate::pricing::{PricesByCluster, price};
+use crate::side_by_side::side_by_side;
 use crate::tracing::{EntryTrace, is_of_release};
 
 /// Says among the reasons for leaving something that a person asked for it.
