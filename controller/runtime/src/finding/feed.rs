@@ -10,7 +10,7 @@ use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Time
 
 use super::Looked;
 use crate::edges::Edges;
-use crate::proposing::side_by_side;
+use crate::side_by_side::side_by_side;
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;
