@@ -15,8 +15,8 @@ use crate::world::World;
 const DAYS: i64 = 35;
 const HOURS_OF_DAY: usize = 24;
 
-/// A day's wave, weekends of half its height, and something that differs from sample to sample. The wave of memory grows by a
-/// part of its height a day, and comes back to its foot each night.
+/// A day's wave, weekends of half its height, and something that differs from sample to sample. The wave of CPU grows by a part
+/// of its height a day, up to the same height.
 fn recorded(app: &App, days: i64, growth: f64) -> RecordedMetrics {
     let unrest = |at: i64| ((at / STEP_S).wrapping_mul(7919) % 101) as f64 / 100.0;
     let busy = |at: i64| {
@@ -27,12 +27,13 @@ fn recorded(app: &App, days: i64, growth: f64) -> RecordedMetrics {
     let from = NOW_S - days * DAY_S;
     let steps = || (from..NOW_S).step_by(STEP_S as usize);
     let of = |signal, points| UsageSeries { container: app.container(), pod: app.pod_name(), signal, points };
-    let height = |at: i64| 60.0 * (1.0 + growth * (at - from) as f64 / DAY_S as f64);
-    let memory = |at| (200.0 + height(at) * busy(at) + 15.0 * unrest(at)) * MIB as f64;
+    let grown = |at: i64| 1.0 + growth * (at - from) as f64 / DAY_S as f64;
+    let height = |at: i64| 100.0 * grown(at) / grown(NOW_S);
+    let memory = |at| (200.0 + 60.0 * busy(at) + 15.0 * unrest(at)) * MIB as f64;
     let series = vec![
         of(
             Signal::CpuMillicores,
-            steps().map(|at| (at, 30.0 + 100.0 * busy(at) + 20.0 * unrest(at))).collect(),
+            steps().map(|at| (at, 30.0 + height(at) * busy(at) + 20.0 * unrest(at))).collect(),
         ),
         of(Signal::MemoryBytes, steps().map(|at| (at, memory(at))).collect()),
     ];
@@ -145,24 +146,23 @@ async fn what_is_told_stays_the_same_all_day_though_windows_move_with_the_hour()
 }
 
 #[tokio::test]
-async fn a_policy_lets_what_is_foretold_raise_memory_and_without_it_nothing_changes() {
-    let memory = |outlook: &'static str| async move {
+async fn a_policy_lets_what_is_foretold_raise_cpu_and_without_it_nothing_changes() {
+    let sized = |outlook: &'static str| async move {
         let policy = format!("extends: kubeopt:balanced\nsizing: {{outlook: {outlook}}}\n");
         let world = World::with(&[API], &[("shop", ".kubeopt.yaml", &policy)]).await;
         world.metrics["prod"].set(recorded(&API, DAYS, 0.2));
         let report = world.pass(&controller(&world, "a").await).await;
         let recommendation = &report.decided.admitted[0].recommendation;
-        let said = recommendation
-            .reasons
-            .iter()
-            .find(|reason| reason.rule == "outlook" && reason.field == kubeopt_model::Field::MEMORY_REQUEST);
+        let mut said = recommendation.reasons.iter().filter(|reason| reason.rule == "outlook");
         let member = &recommendation.members[0];
-        let peak = member.foretold.as_ref().unwrap().memory.as_ref().unwrap().peak_week.q50;
-        (member.resources.after.requests.memory.unwrap(), said.map(|said| said.text.clone()), peak)
+        let peak = member.foretold.as_ref().unwrap().cpu.as_ref().unwrap().peak_week.q50;
+        (member.resources.after.requests, said.next().map(|said| (said.field, said.text.clone())), peak)
     };
-    let (off, raise) = (memory("off").await, memory("raise").await);
+    let (off, raise) = (sized("off").await, sized("raise").await);
     assert_eq!(off.1, None);
-    assert!(raise.0 > off.0 && raise.0.0 as f64 >= raise.2, "{raise:?} {off:?}");
-    let wanted = format!("the peak of the next 7 days is foretold at {:.0}Mi", (raise.2 / MIB as f64).ceil());
-    assert!(raise.1.as_ref().is_some_and(|text| text.starts_with(&wanted)), "{raise:?}");
+    assert!(raise.0.cpu > off.0.cpu && raise.0.memory >= off.0.memory, "{raise:?} {off:?}");
+    let (field, text) = raise.1.unwrap();
+    assert_eq!(field, kubeopt_model::Field::CPU_REQUEST);
+    let wanted = format!("the peak of the next 7 days is foretold at {:.0}m, and ", raise.2);
+    assert!(text.starts_with(&wanted) && text.contains("sizing.outlook: raise"), "{text}");
 }
