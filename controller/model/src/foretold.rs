@@ -43,7 +43,8 @@ pub struct ForetoldLoad {
     pub peak_week: PeakQuantiles,
     /// The highest sample of the last 28 days, in the same unit: what the peaks are compared with.
     pub seen: f64,
-    /// The next 24 hours, one after the other; empty where history is too short for them.
+    /// The next 24 hours, one after the other from [`Foretold::from_unix_s`] on; fewer where the last hours were not measured,
+    /// as they are foretold from the last one that was, and none where history is too short.
     pub hours: Vec<ForetoldHour>,
     /// The part of the network in the week's peak, from 0 to 1; the rest is said by baselines.
     pub network_weight: f64,
