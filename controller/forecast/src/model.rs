@@ -3,7 +3,7 @@
 use kubeopt_lstm::{Batch, Network, Weights, digest};
 
 use crate::baseline::{DayAhead, Quantiles};
-use crate::card::{Card, hex};
+use crate::card::{Card, CardData, hex};
 use crate::conformal::{Offsets, in_order};
 use crate::error::ForecastError;
 use crate::inputs::{FEATURES, HORIZON, STATICS, STEPS, TARGETS, schema_hash, write_inputs};
@@ -17,6 +17,7 @@ const BATCH: usize = 64;
 pub struct Model {
     pub(crate) network: Network,
     pub(crate) offsets: Offsets,
+    data: Option<CardData>,
 }
 
 /// What the network says of one load, in its own unit.
@@ -36,7 +37,7 @@ pub struct Foretold {
 impl Model {
     /// Of a network and the offsets that calibrate it.
     pub fn of(network: Network, offsets: Offsets) -> Self {
-        Self { network, offsets }
+        Self { network, offsets, data: None }
     }
 
     /// From its two files.
@@ -56,7 +57,7 @@ impl Model {
         if card.weights_sha256 != hex(&digest(weights)) {
             return Err(ForecastError::Card { why: "it belongs to other weights".to_owned() });
         }
-        Ok(Self { network, offsets: card.offsets })
+        Ok(Self { network, offsets: card.offsets, data: Some(card.data) })
     }
 
     /// The model that comes with kubeopt.
@@ -75,6 +76,11 @@ impl Model {
     /// What calibrates it.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// What it was trained on, as its card says; none before it has one.
+    pub fn data(&self) -> Option<&CardData> {
+        self.data.as_ref()
     }
 
     /// The weights as a file.
