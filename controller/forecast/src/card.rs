@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use kubeopt_lstm::digest;
+use kubeopt_model::Resource;
 use serde::{Deserialize, Serialize};
 
 use crate::conformal::Offsets;
 use crate::error::ForecastError;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, OUTLOOK, PEAKS, Row};
 use crate::inputs::schema_hash;
 use crate::model::Model;
 use crate::series::HOUR_S;
@@ -115,6 +116,20 @@ impl Card {
             return Err(refused("its offsets are no numbers, or too large".to_owned()));
         }
         Ok(card)
+    }
+
+    /// See [`Model::bands_held`].
+    pub(crate) fn bands_held(&self, resource: Resource) -> Option<[f32; 2]> {
+        let held = PEAKS.map(|target| {
+            let is_own = |row: &&Row| {
+                (row.resource, &*row.part, &*row.target, &*row.method)
+                    == (resource, "unseen", target, OUTLOOK)
+            };
+            let coverage = self.scores.peaks.iter().find(is_own)?.scores.coverage;
+            Some(coverage[2] - coverage[0]).filter(|part| (0.0..=1.0).contains(part))
+        });
+        let [day, week] = held;
+        Some([day?, week?])
     }
 }
 

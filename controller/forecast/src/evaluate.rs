@@ -198,7 +198,7 @@ pub fn evaluate(
 }
 
 const HOURS: &str = "next day";
-const PEAKS: [&str; 2] = ["peak of a day", "peak of a week"];
+pub(crate) const PEAKS: [&str; 2] = ["peak of a day", "peak of a week"];
 
 fn part_name(part: LoadPart) -> &'static str {
     match part {
