@@ -439,7 +439,7 @@ mod tests {
         assert_eq!(own.clone().cut(Some(&card)).unwrap(), (name, recorded, cuts), "its own recording");
 
         let shorter = |(name, load): &(String, Load)| {
-            let hours = (0..load.len() - 14 * 24).map(|at| HourPoint {
+            let hours = (0..load.len() - 7 * 24).map(|at| HourPoint {
                 at_unix_s: load.hour(at) * 3600,
                 median: f64::from(load.median()[at]),
                 p95: f64::from(load.highest()[at]),
@@ -449,7 +449,7 @@ mod tests {
         };
         let copy = Recording { name: "copy.csv".to_owned(), loads: own.loads.iter().map(shorter).collect() };
         let (_, recorded, cut) = copy.clone().cut(Some(&card)).unwrap();
-        assert_eq!(cut, cuts, "a copy without its last weeks is not measured on what was trained on");
+        assert_eq!(cut, cuts, "a copy without its last week is not measured on what was trained on");
         assert!(recorded.iter().all(|own| own.part == LoadPart::Other));
         let later = CardData { tested_from_unix_s: now.as_second(), ..card };
         assert_eq!(copy.cut(Some(&later)).unwrap_err().code, "E-FOR-005");
