@@ -68,6 +68,7 @@ mod tests {
             hours: Vec::new(),
             network_weight: 0.46,
             because,
+            held: None,
         }
     }
 

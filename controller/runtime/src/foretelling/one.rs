@@ -2,6 +2,7 @@
 //! that begins.
 
 use kubeopt_forecast::{Foretold, Load, Model, Quantiles, Track, measured_day};
+use kubeopt_model::foretold::BandHeld;
 use kubeopt_model::{ForetoldHour, ForetoldLoad, PeakQuantiles};
 
 /// Hours of a day.
@@ -54,7 +55,14 @@ pub(crate) fn foretell_load(model: Option<&Model>, load: &Load, from_hour: i64) 
         hours: hours.map_or(Vec::new(), |hours| hours.iter().skip(wanted - origin).map(hour).collect()),
         network_weight: rounded(network_weight),
         because: because(foretold.map(|_| week.network_peaks), network_weight),
+        held: held(model, foretold, load),
     })
+}
+
+/// The card speaks of the network and the baselines together.
+fn held(model: Option<&Model>, foretold: Option<&Foretold>, load: &Load) -> Option<BandHeld> {
+    let [day, week] = model.filter(|_| foretold.is_some())?.bands_held(load.resource())?.map(rounded);
+    Some(BandHeld { day, week })
 }
 
 /// How much of the week's peak is the network's, by so many peaks that it foretold; none where it has no answer.

@@ -73,6 +73,7 @@ async fn sentence(kubeopt: &Edges, resource: Resource) -> (String, f32) {
     let value = |value: f32| format!("{:.0}{unit}", f64::from(value) / base);
     let [low, middle, high, ..] = week.quantiles.map(value);
     let [day_low, day_middle, day_high, ..] = day.quantiles.map(value);
+    let [held_day, held_week] = model.bands_held(resource).unwrap().map(|part| 100.0 * part);
     let weight = week.network_weight();
     let told = if weight == 0.0 {
         "the model is not better than seasonal naive here: its weight is 0".to_owned()
@@ -80,7 +81,7 @@ async fn sentence(kubeopt: &Edges, resource: Resource) -> (String, f32) {
         format!("the model has a weight of {weight:.2} in it")
     };
     let sentence = format!(
-        "- {name}: forecast peak for the next 7 days {middle} (80 % band {low} to {high}), for the next day {day_middle} ({day_low} to {day_high}); {told}"
+        "- {name}: forecast peak for the next 7 days {middle} (band {low} to {high}, held {held_week:.0} % when measured), for the next day {day_middle} ({day_low} to {day_high}, held {held_day:.0} %); {told}"
     );
     (sentence, weight)
 }
