@@ -321,7 +321,7 @@ fn blackouts_add_up() {
 fn silences_of_all_layers_count_for_the_workloads_that_they_match_and_name_their_line() {
     let layers = [
         operator(
-            "findings:\n  silences:\n  - {to: 2026-12-01, reason: move}\n  allowedOverrides: [findings.silences]",
+            "findings:\n  silences:\n  - {to: 2026-12-01, reason: move}\nallowedOverrides: [findings.silences]",
         ),
         repository(
             ".kubeopt.yaml",
