@@ -31,9 +31,6 @@ const KNOWN_MIN: usize = 2 * HOURS;
 /// Growth of the first half hour after a start is warm-up.
 const WARM_UP_S: i64 = 1800;
 
-/// From this weight of evidence on, a leak is told.
-const EVIDENCE_MIN: f64 = 11.0;
-
 /// What the statistics weigh, in the order in which [`LeakDetector::weigh`] has them.
 const WEIGHTS: [f64; 6] = [0.42, 1.88, 2.37, 0.29, 1.09, 0.16];
 
@@ -101,13 +98,16 @@ pub struct LeakDetector {
 }
 
 impl LeakDetector {
+    /// From this weight of evidence on, a leak is told.
+    pub const EVIDENCE_MIN: f64 = 11.0;
+
     /// Silence of more than `gap_s` seconds may hide a start: what grows for half an hour after it is warm-up. The hours
     /// before it stay known.
     pub fn new(gap_s: i64) -> Self {
         Self {
             order: Order::new(gap_s),
             gap_s,
-            evidence_min: EVIDENCE_MIN,
+            evidence_min: Self::EVIDENCE_MIN,
             started: None,
             hour: i64::MIN,
             low: f64::INFINITY,
@@ -414,7 +414,7 @@ mod tests {
             weights.push((0..264 * 12).map(weight).fold(0.0, f64::max));
         }
         assert!(weights.windows(2).all(|pair| pair[1] > pair[0] - 0.2), "{weights:?}");
-        assert!(weights[0] > EVIDENCE_MIN, "{weights:?}");
+        assert!(weights[0] > LeakDetector::EVIDENCE_MIN, "{weights:?}");
     }
 
     #[test]

@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn traces_that_differ_leave_a_share_wider_than_single_events_would() {
-        let traces: Vec<(u64, u64)> = (0..40).map(|trace| (if trace % 2 == 0 { 10 } else { 0 }, 10)).collect();
+        let traces: Vec<(u64, u64)> =
+            (0..40).map(|trace| (if trace % 2 == 0 { 10 } else { 0 }, 10)).collect();
         let ((low, high), (least, most)) = (interval(&traces), wilson(200, 400));
         assert!(low < least - 0.05 && high > most + 0.05, "{low} {high} beside {least} {most}");
         assert_eq!((interval(&[(3, 4), (3, 4)]), interval(&[])), ((0.75, 0.75), (0.0, 1.0)));

@@ -143,19 +143,16 @@ impl LeakTrials {
         self.series += 1;
         self.rates.iter_mut().for_each(|rate| rate.by_series.push((0, 0)));
         let recorded = Recorded::of(trace);
-        for i in 0..self.thresholds.len() {
-            let evidence = self.thresholds[i].evidence;
-            let whole = recorded.tried(evidence);
-            let at = &mut self.thresholds[i];
+        let own = recorded.tried(LeakDetector::EVIDENCE_MIN);
+        self.clean_weeks += own.weeks;
+        self.flagged_weeks += own.flagged;
+        own.leaks.iter().for_each(|leak| self.count(leak));
+        for at in &mut self.thresholds {
+            let whole = recorded.tried(at.evidence);
             at.clean_weeks += whole.weeks;
             at.flagged_weeks += whole.flagged;
             at.leaks += whole.leaks.len() as u64;
             at.found += whole.leaks.iter().filter(|leak| leak.found_s.is_some()).count() as u64;
-            if evidence == LeakDetector::EVIDENCE_MIN {
-                self.clean_weeks += whole.weeks;
-                self.flagged_weeks += whole.flagged;
-                whole.leaks.iter().for_each(|leak| self.count(leak));
-            }
         }
     }
 

@@ -175,12 +175,19 @@ fn leaks(path: &Path, part: Option<Part>, progress: &dyn Progress) -> Result<Lea
         trials.add(&trace);
     }
     progress.done();
-    if trials.clean_weeks > 0 {
+    let (_, leaks) = trials.found_of();
+    if leaks > 0 && trials.clean_weeks > 0 {
         return Ok(trials);
     }
-    let text =
-        format!("no memory series in `{}` lasts the three weeks that a first trial takes", path.display());
-    let help = "record for longer, or choose another part with --split";
+    let (text, help) = if trials.series == 0 {
+        let text = "no memory series in `{}` lasts the three weeks that a first trial takes";
+        (text, "record for longer, or choose another part with --split")
+    } else {
+        let text =
+            "no leak could be tried in `{}`: after two weeks no whole week, or no whole day, is recorded";
+        (text, "record with fewer gaps: at least 85 % of the samples of a day and of a week are needed")
+    };
+    let text = text.replace("{}", &path.display().to_string());
     Err(Problem::new(codes::NOTHING_TO_COMPARE, text, help))
 }
 
