@@ -86,6 +86,18 @@ fn series_and_labels_are_read_and_bad_ones_refused() {
 }
 
 #[test]
+fn scores_are_found_by_the_name_of_their_column() {
+    let stock =
+        stored_scores("timestamp,value,anomaly_score,label\n1970-01-02 00:00:00,70,0.25,0\n").unwrap();
+    let short = stored_scores("timestamp,score\n1970-01-02 00:00:00,0.5\n").unwrap();
+    assert_eq!((stock.values, short.values), (vec![0.25], vec![0.5]));
+    assert_eq!(
+        stored_scores("timestamp,value,anomaly_score\n1970-01-02 00:00:00,70\n"),
+        Err(CorpusError::NoSample { line: 2 })
+    );
+}
+
+#[test]
 fn a_spike_out_of_noise_is_found_by_kubeopts_own_score() {
     let noise = |i: i64| (i.wrapping_mul(2_654_435_761) >> 9).rem_euclid(1000) as f64 / 100.0;
     let value = |i: i64| if (1500..1520).contains(&i) { 90.0 } else { 20.0 + noise(i) };
