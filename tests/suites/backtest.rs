@@ -70,8 +70,8 @@ fn json_holds_the_same_figures_each_time_with_their_intervals() {
     assert_eq!(text(&outputs[0].stdout), text(&outputs[1].stdout));
     assert_eq!(text(&outputs[0].stderr), "");
     let report: Value = serde_json::from_slice(&outputs[0].stdout).or_fail("read the report");
-    let rows = report["rows"].as_array().expect("rows");
-    let names: Vec<&str> = rows.iter().filter_map(|row| row["strategy"].as_str()).collect();
+    let rows = report["methods"].as_array().expect("rows");
+    let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
     assert_eq!(names, ["kubeopt", "vpa", "current"]);
     assert_eq!(rows[2]["memory"]["saved"]["value"], 0.0);
     for row in rows {
@@ -176,10 +176,10 @@ async fn history_of_a_real_cluster_is_judged_as_a_file_of_it_would_be() {
         launch("backtest", folder.path()).args(args).arg("--config").arg(&file).run().await
     };
     let report: Value = serde_json::from_str(&run("json").await).or_fail("read the report");
-    assert_eq!(report["traces"], 2, "{report}");
+    assert_eq!(report["series"], 2, "{report}");
     let value = |strategy: &str, resource: &str, figure: &str| {
-        let rows = report["rows"].as_array().expect("rows");
-        let row = rows.iter().find(|row| row["strategy"] == strategy).expect("the rule has a row");
+        let rows = report["methods"].as_array().expect("rows");
+        let row = rows.iter().find(|row| row["name"] == strategy).expect("the rule has a row");
         row[resource][figure]["value"].as_f64().expect("a number")
     };
     // Requests stay as they are: nothing is saved, and nothing exceeds three times what is ever used.

@@ -38,12 +38,8 @@ fn the_demo_opens_a_pull_request_without_kustomize_and_says_what_is_left_out() {
     // Its usage ends now, so that the value depends a little on the hour.
     let proposed = printed.lines().find_map(|line| line.strip_prefix("+            memory: "));
     let proposed = format!("2Gi → {}", proposed.unwrap_or_else(|| panic!("no new memory in {printed}")));
-    for line in [
-        "-            memory: 2Gi",
-        proposed.as_str(),
-        "# sized by hand in 2024",
-        "verified: parsed",
-    ] {
+    for line in ["-            memory: 2Gi", proposed.as_str(), "# sized by hand in 2024", "verified: parsed"]
+    {
         assert!(printed.contains(line), "no `{line}` in {printed}");
     }
     assert!(printed.contains("E-SRC-216"), "the overlay waits, with its reason: {printed}");

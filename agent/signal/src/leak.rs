@@ -31,9 +31,6 @@ const KNOWN_MIN: usize = 2 * HOURS;
 /// Growth of the first half hour after a start is warm-up.
 const WARM_UP_S: i64 = 1800;
 
-/// From this weight of evidence on, a leak is told.
-const EVIDENCE_MIN: f64 = 11.0;
-
 /// What the statistics weigh, in the order in which [`LeakDetector::weigh`] has them.
 const WEIGHTS: [f64; 6] = [0.42, 1.88, 2.37, 0.29, 1.09, 0.16];
 
@@ -47,7 +44,8 @@ const UNEXPLAINED_MIN: f64 = 1_048_576.0 * 1_048_576.0;
 /// The share of the hours before below which the usual highest floor lies.
 const HIGHEST: f64 = 0.98;
 
-/// Growth of the day that matters, as a share of what is requested, or of the floor where nothing is.
+/// Growth of the day that matters, as a share of the floor, or of what is requested where that is less: a container that
+/// requests much more than it uses may leak too.
 const EFFECT_MIN: f64 = 0.05;
 
 /// How many times more than in any rise of the past days the floor must have grown.
@@ -83,6 +81,7 @@ pub struct MemorySample {
 pub struct LeakDetector {
     order: Order,
     gap_s: i64,
+    evidence_min: f64,
     started: Option<i64>,
     hour: i64,
     low: f64,
@@ -99,11 +98,16 @@ pub struct LeakDetector {
 }
 
 impl LeakDetector {
-    /// Silence of more than `gap_s` seconds is taken for a restart.
+    /// From this weight of evidence on, a leak is told.
+    pub const EVIDENCE_MIN: f64 = 11.0;
+
+    /// Silence of more than `gap_s` seconds may hide a start: what grows for half an hour after it is warm-up. The hours
+    /// before it stay known.
     pub fn new(gap_s: i64) -> Self {
         Self {
             order: Order::new(gap_s),
             gap_s,
+            evidence_min: Self::EVIDENCE_MIN,
             started: None,
             hour: i64::MIN,
             low: f64::INFINITY,
@@ -118,6 +122,12 @@ impl LeakDetector {
         }
     }
 
+    /// The same, telling from another weight of evidence on: to try what that would find.
+    #[must_use]
+    pub fn telling_from(self, evidence_min: f64) -> Self {
+        Self { evidence_min, ..self }
+    }
+
     /// The container started again: its floor is a new one, and what grows for half an hour is warm-up. What was usual
     /// before stays usual.
     pub fn restarted(&mut self, at_unix_s: i64) {
@@ -125,7 +135,8 @@ impl LeakDetector {
     }
 
     fn anew(&self) -> Self {
-        Self { usual: self.usual, day: self.day, days: self.days, ..Self::new(self.gap_s) }
+        let Self { gap_s, evidence_min, usual, day, days, .. } = *self;
+        Self { evidence_min, usual, day, days, ..Self::new(gap_s) }
     }
 
     /// How much speaks for a leak at the end of the last hour, where what grows matters; a leak is told from 11 on. 0 while
@@ -136,16 +147,21 @@ impl LeakDetector {
 
     /// Takes a sample; the evidence while there is a leak. It changes with the hour.
     pub fn push(&mut self, sample: &MemorySample) -> Option<Evidence> {
+        let hour = sample.at_unix_s.div_euclid(3600);
         match self.order.admit(sample.at_unix_s, sample.bytes) {
             Step::Refused => return self.verdict,
+            // Silence leaves hours unknown, and those before it are as they were.
+            Step::Restart if hour >= self.hour && self.hour != i64::MIN => {
+                self.started = Some(sample.at_unix_s);
+            }
+            // The first sample, or another clock.
             Step::Restart => {
                 let order = self.order.clone();
                 *self = Self { order, started: self.started, ..self.anew() };
-                self.hour = sample.at_unix_s.div_euclid(3600);
+                self.hour = hour;
             }
             Step::Next => {}
         }
-        let hour = sample.at_unix_s.div_euclid(3600);
         if hour != self.hour {
             self.close(hour, sample);
         }
@@ -171,7 +187,7 @@ impl LeakDetector {
         let Some(per_hour) = rise else { return };
         let grown = per_hour * HOURS as f64;
         let level = floor.iter().flatten().sum::<f64>() / known as f64;
-        let whole = sample.request_bytes.filter(|bytes| *bytes > 0.0).unwrap_or(level);
+        let whole = sample.request_bytes.filter(|bytes| *bytes > 0.0).map_or(level, |bytes| bytes.min(level));
         let usual = f64::from(self.usual.iter().copied().fold(0.0, f32::max));
         let late = slope(&floor[HOURS - LATE_HOURS..]).is_some_and(|slope| slope > 0.0);
         let matters = self.days >= DAYS_MIN
@@ -182,7 +198,7 @@ impl LeakDetector {
         if matters {
             self.weight = self.weigh(&floor, per_hour);
         }
-        if self.weight >= EVIDENCE_MIN {
+        if self.weight >= self.evidence_min {
             // A leak that began within the day is steeper in its later half.
             let later = slope(&floor[HOURS / 2..]).unwrap_or(per_hour).max(per_hour);
             let eta = |limit: f64| eta_s(limit - sample.bytes, later);
@@ -331,6 +347,36 @@ mod tests {
     }
 
     #[test]
+    fn a_leak_is_told_after_a_gap_as_it_is_without_one() {
+        let told = |gap: std::ops::Range<i64>| {
+            let mut detector = LeakDetector::new(7200);
+            let mut samples = (0..12 * 288).filter(|i| !gap.contains(&(i / 12)));
+            samples.find(|i| {
+                let leak = (*i as f64 / 12.0 - 240.0).max(0.0) * 10.0;
+                let bytes = (300.0 + leak + noise(*i) * 20.0) * MEGA;
+                detector.push(&sample(i * 300, bytes)).is_some()
+            })
+        };
+        let (without, with) = (told(0..0).unwrap(), told(252..255).unwrap());
+        assert!((with - without).abs() <= 4 * 12, "hours {} and {}", without / 12, with / 12);
+        assert!(told(100..104).is_some_and(|i| i == without), "a gap of days ago changes nothing");
+    }
+
+    #[test]
+    fn a_container_that_requests_much_more_than_it_uses_leaks_like_one_that_requests_nothing() {
+        let told = |request_bytes: Option<f64>| {
+            let mut detector = LeakDetector::new(7200);
+            (0..12 * 288).find(|i| {
+                let leak = (*i as f64 / 12.0 - 240.0).max(0.0) * 5.0;
+                let bytes = (300.0 + leak + noise(*i) * 5.0) * MEGA;
+                detector.push(&MemorySample { request_bytes, ..sample(i * 300, bytes) }).is_some()
+            })
+        };
+        assert!(told(None).is_some());
+        assert_eq!(told(Some(4096.0 * 1_048_576.0)), told(None));
+    }
+
+    #[test]
     fn what_is_flat_waves_daily_steps_or_falls_is_no_leak() {
         let shapes: [fn(f64) -> f64; 4] = [
             |_| 300.0,
@@ -368,7 +414,7 @@ mod tests {
             weights.push((0..264 * 12).map(weight).fold(0.0, f64::max));
         }
         assert!(weights.windows(2).all(|pair| pair[1] > pair[0] - 0.2), "{weights:?}");
-        assert!(weights[0] > EVIDENCE_MIN, "{weights:?}");
+        assert!(weights[0] > LeakDetector::EVIDENCE_MIN, "{weights:?}");
     }
 
     #[test]

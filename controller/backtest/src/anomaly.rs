@@ -15,6 +15,6 @@ mod tests;
 mod wording;
 
 pub use compare::{AnomalyRow, Compared, HEADERS_ANOMALY, Labelled, Peer, compare};
-pub use corpus::{Column, CorpusError, Labels, column, labels, windows};
+pub use corpus::{Column, CorpusError, Labels, column, labels, stored_scores, windows};
 pub use leaks::{AtThreshold, Decade, HEADERS_LEAKS, HEADERS_THRESHOLDS, LeakTrials};
 pub use score::{Best, Events, PROFILES, Profile, Scored, best, events, normalised, score};

@@ -71,6 +71,22 @@ pub(crate) fn wilson(part: u64, whole: u64) -> (f64, f64) {
     (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
 }
 
+/// The 95 % bootstrap interval of a share over traces, each with its part and its whole; all there is without any.
+pub(crate) fn interval(traces: &[(u64, u64)]) -> (f64, f64) {
+    if traces.iter().all(|(_, whole)| *whole == 0) {
+        return (0.0, 1.0);
+    }
+    let mut random = Random(SEED);
+    let draw = |_| {
+        let own = traces.iter().filter_map(|_| traces.get(random.below(traces.len())));
+        let (part, whole) = own.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+        part as f64 / whole.max(1) as f64
+    };
+    let mut shares: Vec<f64> = (0..DRAWINGS).map(draw).collect();
+    shares.sort_by(f64::total_cmp);
+    (at(&shares, 0.025), at(&shares, 0.975))
+}
+
 /// Sums of as many traces as there are, drawn with replacement.
 fn drawn(traces: &[Sums]) -> Vec<Sums> {
     let mut random = Random(SEED);
@@ -143,6 +159,15 @@ mod tests {
         let (low, high) = wilson(8, 10);
         assert!((low - 0.4902).abs() < 1e-4 && (high - 0.9433).abs() < 1e-4, "{low} {high}");
         assert_eq!(wilson(0, 0), (0.0, 1.0));
+    }
+
+    #[test]
+    fn traces_that_differ_leave_a_share_wider_than_single_events_would() {
+        let traces: Vec<(u64, u64)> =
+            (0..40).map(|trace| (if trace % 2 == 0 { 10 } else { 0 }, 10)).collect();
+        let ((low, high), (least, most)) = (interval(&traces), wilson(200, 400));
+        assert!(low < least - 0.05 && high > most + 0.05, "{low} {high} beside {least} {most}");
+        assert_eq!((interval(&[(3, 4), (3, 4)]), interval(&[])), ((0.75, 0.75), (0.0, 1.0)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What came out, as one value: it renders to a table, Markdown, JSON and a plot.
 
 use kubeopt_model::Resource;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::contender::Role;
 use crate::dominance::{AtEqualRisk, Dominance, at_equal_risk, dominances};
@@ -16,8 +16,10 @@ use crate::split::Part;
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The part of the traces; all where there is none.
+    #[serde(rename = "split", serialize_with = "split")]
     pub part: Option<Part>,
     /// Traces that had at least one week.
+    #[serde(rename = "series")]
     pub traces: usize,
     /// Traces of the part that were too short for one.
     pub too_short: usize,
@@ -28,6 +30,7 @@ pub struct Report {
     /// Samples of CPU in those weeks.
     pub cpu_samples: u64,
     /// One a rule, in the order in which they were named.
+    #[serde(rename = "methods")]
     pub rows: Vec<Row>,
     /// Kubeopt's own rule at other prices, cheapest first.
     pub curve: Vec<Row>,
@@ -47,6 +50,7 @@ pub struct Report {
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// Its name.
+    #[serde(rename = "name")]
     pub strategy: String,
     /// What it does.
     pub about: &'static str,
@@ -118,6 +122,12 @@ impl Report {
             notes: Vec::new(),
         }
     }
+}
+
+/// `all` where no part is named.
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref)]
+fn split<S: Serializer>(part: &Option<Part>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(part.map_or("all", Part::as_str))
 }
 
 fn of(column: &[Replayed], sums: fn(&Replayed) -> Sums) -> Figures {

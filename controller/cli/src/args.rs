@@ -257,7 +257,7 @@ pub(crate) enum Split {
     Tune,
     /// Two in ten.
     Choose,
-    /// Two in ten, on which nothing of kubeopt was tuned or chosen.
+    /// Two in ten: no sizing rule was tuned or chosen on them and no network trained; leaks were, see docs/anomaly.md.
     Report,
 }
 

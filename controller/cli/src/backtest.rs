@@ -11,9 +11,10 @@ use kubeopt_runtime::backtest::{
 };
 use kubeopt_runtime::codes;
 use kubeopt_runtime::wiring::Keep;
+use serde::Serialize;
 
 use crate::args::{Backtest, BacktestOutput, BacktestWhat, Split};
-use crate::command::{Outcome, edges, in_runtime, json, options};
+use crate::command::{Outcome, edges, in_runtime, json, options, refuse_beside};
 use crate::flags::Common;
 use crate::forecast;
 use crate::out::{hint, print, problems};
@@ -24,11 +25,28 @@ pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
     for plot in args.plot.iter().chain(&args.reliability_plot) {
         check_plot_name(plot).map_err(|problem| vec![problem])?;
     }
+    if args.traces.is_some() {
+        let of_a_cluster = [
+            ("--namespace", !args.selection.namespaces.is_empty()),
+            ("--all-namespaces", args.selection.all_namespaces),
+            ("--history", args.selection.history.is_some()),
+            ("--prometheus-token-file", args.selection.prometheus_token_file.is_some()),
+        ];
+        refuse_beside(&of_a_cluster, "beside --traces")?;
+    }
     match args.what {
         BacktestWhat::Sizing => sizing(args, common),
         BacktestWhat::Forecast => forecasts(args, common),
         BacktestWhat::Anomaly => anomaly(args, common),
     }
+}
+
+/// Where the figures come from, none for the history of the store, and the figures.
+#[derive(Serialize)]
+struct SizingJson<'r> {
+    traces: Option<String>,
+    #[serde(flatten)]
+    report: &'r Report,
 }
 
 fn sizing(args: &Backtest, common: &Common) -> Outcome {
@@ -43,13 +61,16 @@ fn sizing(args: &Backtest, common: &Common) -> Outcome {
         Some(_) => of_file(&what, common)?,
         None => in_runtime(of_store(args, &what, common))?,
     };
-    draw(args.plot.as_deref(), common, || report.picture())?;
-    draw(args.reliability_plot.as_deref(), common, || report.reliability.picture())?;
     print(&match args.output {
         BacktestOutput::Table => table(&report),
-        BacktestOutput::Json => json(&report)?,
+        BacktestOutput::Json => json(&SizingJson {
+            traces: what.traces.as_ref().map(|path| path.display().to_string()),
+            report: &report,
+        })?,
         BacktestOutput::Markdown => report.markdown(),
     });
+    draw(args.plot.as_deref(), common, || report.picture())?;
+    draw(args.reliability_plot.as_deref(), common, || report.reliability.picture())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -61,15 +82,15 @@ fn forecasts(args: &Backtest, common: &Common) -> Outcome {
     let found = backtest_forecast(traces, args.model.as_deref(), progress.as_ref());
     progress.done();
     let found = found.map_err(|problem| vec![problem])?;
-    draw(args.plot.as_deref(), common, || forecast_picture(&found))?;
     print(&match args.output {
         BacktestOutput::Table => forecast::table(&found),
         BacktestOutput::Json => json(&forecast_json(&found, traces))?,
         BacktestOutput::Markdown => {
             let rows = found.hours.iter().chain(&found.peaks).map(|row| forecast::cells(row, &found));
-            markdown(&forecast::HEADERS, rows)
+            markdown(&forecast::HEADERS, rows) + &forecast::markdown(&found)
         }
     });
+    draw(args.plot.as_deref(), common, || forecast_picture(&found))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,12 +102,12 @@ fn anomaly(args: &Backtest, common: &Common) -> Outcome {
     let found = backtest_anomaly(traces, part(args.split), progress.as_ref());
     progress.done();
     let found = found.map_err(|problem| vec![problem])?;
-    draw(args.plot.as_deref(), common, || found.picture())?;
     print(&match args.output {
         BacktestOutput::Table => anomaly_table(&found),
         BacktestOutput::Json => json(&found.json(traces).map_err(|problem| vec![problem])?)?,
         BacktestOutput::Markdown => found.markdown(),
     });
+    draw(args.plot.as_deref(), common, || found.picture())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -97,13 +118,7 @@ fn refuse(args: &Backtest, given: &[(&str, bool)]) -> Result<(), Vec<Problem>> {
         BacktestWhat::Forecast => "forecast",
         BacktestWhat::Anomaly => "anomaly",
     };
-    match given.iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((option, _)) => {
-            let text = format!("{option} says nothing to `backtest {what}`");
-            Err(vec![Problem::new(codes::NOT_CONFIGURED, text, "leave it out")])
-        }
-    }
+    refuse_beside(given, &format!("to `backtest {what}`"))
 }
 
 fn refuse_of_sizing(args: &Backtest) -> Result<(), Vec<Problem>> {
@@ -132,7 +147,10 @@ fn draw(to: Option<&Path>, common: &Common, picture: impl Fn() -> Picture) -> Re
     Ok(())
 }
 
-fn markdown<const N: usize>(headers: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(crate) fn markdown<const N: usize>(
+    headers: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
     let mut text = format!("| {} |\n|{}\n", headers.join(" | ").to_lowercase(), "---|".repeat(N));
     for row in rows {
         text.push_str(&format!("| {} |\n", row.join(" | ")));
@@ -146,7 +164,11 @@ fn anomaly_table(found: &AnomalyReport) -> String {
         AnomalyReport::Labelled(compared) => {
             first.set_header(HEADERS_ANOMALY.map(str::to_uppercase));
             first.add_rows(compared.rows.iter().map(|row| row.cells()));
-            format!("{}\n\n{}\n", compared.headline(), trimmed(&first))
+            let mut text = format!("{}\n\n{}\n", compared.headline(), trimmed(&first));
+            for note in &compared.notes {
+                text.push_str(&format!("\n{note}\n"));
+            }
+            text
         }
         AnomalyReport::Leaks(trials) => {
             first.set_header(HEADERS_LEAKS.map(str::to_uppercase));

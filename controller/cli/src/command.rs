@@ -72,3 +72,14 @@ pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, Vec<Problem>
 pub(crate) fn own_fault(error: &dyn std::fmt::Display) -> Vec<Problem> {
     vec![kubeopt_runtime::own_fault(&error.to_string())]
 }
+
+/// Options that say nothing here are refused, so that nobody takes them for heard.
+pub(crate) fn refuse_beside(given: &[(&str, bool)], beside: &str) -> Result<(), Vec<Problem>> {
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => {
+            let text = format!("{option} says nothing {beside}");
+            Err(vec![Problem::new(kubeopt_runtime::codes::NOT_CONFIGURED, text, "leave it out")])
+        }
+    }
+}

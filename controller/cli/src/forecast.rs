@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use clap::{Args as Group, Subcommand, ValueEnum};
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::forecast::{
-    Difference, Evaluation, Recording, Row, TO_BEAT, TrainOptions, check_weights_name, eval, export, train,
+    Difference, Evaluation, Recording, Row, TO_BEAT, TrainOptions, Wins, check_weights_name, eval, export,
+    train,
 };
 use kubeopt_runtime::terminal_line;
 use kubeopt_runtime::wiring::Keep;
 
+use crate::backtest::markdown as of_rows;
 use crate::command::{Outcome, edges, in_runtime, json, options};
 use crate::flags::{Common, Selection};
 use crate::out::{hint, print, problems};
@@ -159,18 +161,7 @@ pub(crate) fn table(found: &Evaluation) -> String {
     hours.add_rows(found.hours.iter().chain(&found.peaks).map(|row| cells(row, found)));
     let mut wins = plain();
     wins.set_header(WINS_HEADERS);
-    wins.add_rows(found.wins.iter().map(|own| {
-        let weights = [1, 2, 3, 4].map(|at| format!("{:.2}", own.network_weight[at])).join(" ");
-        let won = 100.0 * own.won as f64 / own.loads.max(1) as f64;
-        [
-            own.resource.to_string(),
-            own.part.clone(),
-            own.loads.to_string(),
-            format!("{won:.0} %"),
-            weights,
-            format!("{:.0} %", 100.0 * own.network_silent),
-        ]
-    }));
+    wins.add_rows(found.wins.iter().map(wins_cells));
     let mut differences = plain();
     differences.set_header(DIFFERENCES_HEADERS);
     differences.add_rows(found.differences.iter().map(difference_cells));
@@ -180,6 +171,28 @@ pub(crate) fn table(found: &Evaluation) -> String {
         trimmed(&wins),
         trimmed(&differences)
     )
+}
+
+/// The tables of wins and differences as documents have them.
+pub(crate) fn markdown(found: &Evaluation) -> String {
+    format!(
+        "\n{}\n{}",
+        of_rows(&WINS_HEADERS, found.wins.iter().map(wins_cells)),
+        of_rows(&DIFFERENCES_HEADERS, found.differences.iter().map(difference_cells))
+    )
+}
+
+fn wins_cells(own: &Wins) -> [String; 6] {
+    let weights = [1, 2, 3, 4].map(|at| format!("{:.2}", own.network_weight[at])).join(" ");
+    let won = 100.0 * own.won as f64 / own.loads.max(1) as f64;
+    [
+        own.resource.to_string(),
+        own.part.clone(),
+        own.loads.to_string(),
+        format!("{won:.0} %"),
+        weights,
+        format!("{:.0} %", 100.0 * own.network_silent),
+    ]
 }
 
 fn difference_cells(own: &Difference) -> [String; 6] {

@@ -10,7 +10,7 @@ use kubeopt_runtime::wiring::Keep;
 use serde::Serialize;
 
 use crate::args::{Get, GetOutput, GetWhat, LeastSeverity};
-use crate::command::{Outcome, edges, json, options};
+use crate::command::{Outcome, edges, json, options, refuse_beside};
 use crate::flags::Common;
 use crate::out::{hint, print, problems};
 use crate::table::{plain, trimmed};
@@ -26,6 +26,8 @@ pub(crate) async fn run(args: Get, common: Common) -> Outcome {
 }
 
 async fn sources(args: Get, common: Common) -> Outcome {
+    let of_findings = [("--severity", args.severity.is_some()), ("--all", args.all)];
+    refuse_beside(&of_findings, "to `get sources`")?;
     let options = options(&common, &args.selection);
     let edges = edges(&common, &options, Keep::Nothing).await?;
     let table = get_sources(&edges).await.map_err(|problem| vec![problem])?;

@@ -74,6 +74,9 @@ pub struct Compared {
     /// One a detector; kubeopt's is the first.
     #[serde(rename = "methods")]
     pub rows: Vec<AnomalyRow>,
+    /// What was left out, one sentence each; the one who read the corpus tells it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Scores kubeopt's detector and its peers; `step` is called for each series.
@@ -91,6 +94,7 @@ pub fn compare(corpus: &[Labelled], peers: &[Peer], mut step: impl FnMut()) -> C
         samples: corpus.iter().map(|series| series.samples.values.len()).sum(),
         windows: corpus.iter().map(|series| series.windows.len()).sum(),
         rows: std::iter::once(&own).chain(peers).map(|peer| row(corpus, peer)).collect(),
+        notes: Vec::new(),
     }
 }
 

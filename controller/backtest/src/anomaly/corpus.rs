@@ -77,12 +77,25 @@ pub type Labels = BTreeMap<String, Vec<(String, String)>>;
 /// # Errors
 /// Where a line is no sample, or there are too many.
 pub fn column(csv: &str) -> Result<Column, CorpusError> {
+    column_at(csv, 1)
+}
+
+/// Reads the scores of a detector: the column `anomaly_score`, or the second one where none has that name.
+///
+/// # Errors
+/// As [`column`].
+pub fn stored_scores(csv: &str) -> Result<Column, CorpusError> {
+    let names = csv.lines().next().unwrap_or_default().split(',');
+    let named = names.into_iter().position(|name| name.trim() == "anomaly_score");
+    column_at(csv, named.unwrap_or(1))
+}
+
+fn column_at(csv: &str, value_at: usize) -> Result<Column, CorpusError> {
     let mut column = Column::default();
     for (i, line) in csv.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
         let sample = || {
-            let mut fields = line.split(',');
-            let at = unix_s(fields.next()?)?;
-            let value: f64 = fields.next()?.trim().parse().ok()?;
+            let at = unix_s(line.split(',').next()?)?;
+            let value: f64 = line.split(',').nth(value_at)?.trim().parse().ok()?;
             value.is_finite().then_some((at, value))
         };
         let (at, value) = sample().ok_or(CorpusError::NoSample { line: i + 1 })?;

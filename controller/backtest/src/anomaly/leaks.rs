@@ -2,26 +2,27 @@
 //!
 //! After two weeks in which the detector learns what is usual, a copy of it meets a leak of 1 to 100 MB/h every 5 to 9
 //! days, at a rate drawn evenly on a logarithmic scale; the detector itself goes on with what was recorded. What was
-//! recorded may hold leaks of its own: they count as false alarms.
+//! recorded may hold leaks of its own: they count as false alarms. The detector is fed as the controller feeds it.
 
 use kubeopt_model::trace::UsageTrace;
 use kubeopt_signal::{LeakDetector, MemorySample};
 use serde::Serialize;
 
-use crate::figures::wilson;
+use crate::figures::interval;
 use crate::split::Part;
 
-const DAY_S: i64 = 86_400;
+const HOUR_S: i64 = 3600;
+const DAY_S: i64 = 24 * HOUR_S;
 const WEEK_S: i64 = 7 * DAY_S;
 
 /// What the detector learns before anything counts.
 const LEARNING_S: i64 = 2 * WEEK_S;
 
-/// Samples that the day after a leak began must have: most of its 288.
-const DAY_SAMPLES_MIN: usize = 250;
+/// The share of its samples that the day after a leak began, and each week that counts, must have.
+const COVERED_MIN: f64 = 0.85;
 
-/// Silence of more is taken for a restart.
-const GAP_S: i64 = 6 * 3600;
+/// As the detectors of the controller have it.
+const GAP_S: i64 = 2 * HOUR_S;
 
 /// The columns of [`Decade::cells`].
 pub const HEADERS_LEAKS: [&str; 6] =
@@ -34,7 +35,7 @@ pub const HEADERS_THRESHOLDS: [&str; 3] = ["weight of evidence", "leaks found", 
 const THRESHOLDS: [f64; 9] = [8.0, 9.0, 9.5, 10.0, 10.5, 11.0, 11.5, 12.0, 13.0];
 
 /// Leaks of one order of magnitude.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decade {
     /// MB/h, from and to.
@@ -49,9 +50,12 @@ pub struct Decade {
     pub found_in_12_hours: u64,
     /// And within 6.
     pub found_in_6_hours: u64,
+    /// By series: leaks that were found within 24 hours, and all.
+    #[serde(skip)]
+    by_series: Vec<(u64, u64)>,
 }
 
-/// All trials, had leaks been told at another weight of evidence.
+/// All trials, each time with a detector that tells leaks from another weight of evidence on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AtThreshold {
@@ -137,76 +141,44 @@ impl LeakTrials {
             return;
         }
         self.series += 1;
-        let mut chance = Chance::of(&trace.name);
-        let (mut detector, mut flagged_at, mut week, mut own) =
-            (LeakDetector::new(GAP_S), i64::MIN, 0, Told::default());
-        let mut next = from + LEARNING_S + chance.within(5 * DAY_S);
-        for (i, (at, bytes)) in points.iter().enumerate() {
-            if (at - from) / WEEK_S != week {
-                self.close(week, own);
-                (week, own) = ((at - from) / WEEK_S, Told::default());
-            }
-            if *at >= next {
-                next = at + 5 * DAY_S + chance.within(4 * DAY_S);
-                let rate = 100_f64.powf(chance.share());
-                if at.saturating_sub(flagged_at) > DAY_S {
-                    self.leak(&detector, &points[i..], rate);
-                }
-            }
-            if own.push(&mut detector, *at, *bytes) {
-                flagged_at = *at;
-            }
+        self.rates.iter_mut().for_each(|rate| rate.by_series.push((0, 0)));
+        let recorded = Recorded::of(trace);
+        let own = recorded.tried(LeakDetector::EVIDENCE_MIN);
+        self.clean_weeks += own.weeks;
+        self.flagged_weeks += own.flagged;
+        own.leaks.iter().for_each(|leak| self.count(leak));
+        for at in &mut self.thresholds {
+            let whole = recorded.tried(at.evidence);
+            at.clean_weeks += whole.weeks;
+            at.flagged_weeks += whole.flagged;
+            at.leaks += whole.leaks.len() as u64;
+            at.found += whole.leaks.iter().filter(|leak| leak.found_s.is_some()).count() as u64;
         }
     }
 
-    fn close(&mut self, week: i64, own: Told) {
-        if week * WEEK_S < LEARNING_S {
-            return;
-        }
-        self.clean_weeks += 1;
-        self.flagged_weeks += u64::from(own.told);
-        for at in &mut self.thresholds {
-            at.clean_weeks += 1;
-            at.flagged_weeks += u64::from(own.evidence >= at.evidence);
-        }
-    }
-
-    /// What comes, with a leak from its first sample on.
-    fn leak(&mut self, detector: &LeakDetector, points: &[(i64, f64)], mb_per_hour: f64) {
-        let mut detector = detector.clone();
-        let begin = points.first().map_or(0, |(at, _)| *at);
-        let day = points.partition_point(|(at, _)| at - begin <= DAY_S);
-        if day < DAY_SAMPLES_MIN || day == points.len() {
-            return;
-        }
-        let (mut own, mut found) = (Told::default(), None);
-        for (at, bytes) in &points[..day] {
-            let grown = (at - begin) as f64 / 3600.0 * mb_per_hour * 1e6;
-            if own.push(&mut detector, *at, bytes + grown) {
-                found = found.or(Some(at - begin));
-            }
-        }
-        for at in &mut self.thresholds {
-            at.leaks += 1;
-            at.found += u64::from(own.evidence >= at.evidence);
-        }
-        let rate = self.rates.iter_mut().rev().find(|rate| mb_per_hour >= rate.from_mb_per_hour);
+    fn count(&mut self, leak: &Leak) {
+        let rate = self.rates.iter_mut().rev().find(|rate| leak.mb_per_hour >= rate.from_mb_per_hour);
         let Some(rate) = rate else { return };
+        let within = |hours: i64| u64::from(leak.found_s.is_some_and(|after| after < hours * HOUR_S));
         rate.leaks += 1;
-        rate.found += u64::from(found.is_some());
-        rate.found_in_12_hours += u64::from(found.is_some_and(|after| after < 12 * 3600));
-        rate.found_in_6_hours += u64::from(found.is_some_and(|after| after < 6 * 3600));
+        rate.found += u64::from(leak.found_s.is_some());
+        rate.found_in_12_hours += within(12);
+        rate.found_in_6_hours += within(6);
+        if let Some((found, leaks)) = rate.by_series.last_mut() {
+            *found += u64::from(leak.found_s.is_some());
+            *leaks += 1;
+        }
     }
 
     /// Leaks that were found within a day, and all.
-    fn found(&self) -> (u64, u64) {
+    pub fn found_of(&self) -> (u64, u64) {
         let sum = |of: fn(&Decade) -> u64| self.rates.iter().map(of).sum();
         (sum(|rate| rate.found), sum(|rate| rate.leaks))
     }
 
     /// The share of leaks that are found within a day.
     pub fn share_found(&self) -> f64 {
-        let (found, leaks) = self.found();
+        let (found, leaks) = self.found_of();
         found as f64 / leaks.max(1) as f64
     }
 
@@ -218,7 +190,7 @@ impl LeakTrials {
     /// What was tried, in a sentence.
     pub fn headline(&self) -> String {
         let part = self.part.map_or(String::new(), |part| format!(" of the part `{}`", part.as_str()));
-        let (found, leaks) = self.found();
+        let (found, leaks) = self.found_of();
         format!(
             "{} series{part}: {found} of {leaks} leaks found within a day ({:.1} %), {} of {} weeks as recorded flagged ({:.2} %)",
             self.series,
@@ -230,22 +202,105 @@ impl LeakTrials {
     }
 }
 
-/// What a detector told over some samples.
-#[derive(Debug, Clone, Copy, Default)]
-struct Told {
-    told: bool,
-    /// The most of any hour.
-    evidence: f64,
+/// One leak that was put in.
+struct Leak {
+    mb_per_hour: f64,
+    /// Seconds from its beginning; none where it was not found within a day.
+    found_s: Option<i64>,
 }
 
-impl Told {
-    fn push(&mut self, detector: &mut LeakDetector, at_unix_s: i64, bytes: f64) -> bool {
-        let tells = detector
-            .push(&MemorySample { at_unix_s, bytes, limit_bytes: None, request_bytes: None })
-            .is_some();
-        self.told |= tells;
-        self.evidence = self.evidence.max(detector.weight_of_evidence());
-        tells
+/// What one detector made of one series.
+#[derive(Default)]
+struct Whole {
+    weeks: u64,
+    flagged: u64,
+    leaks: Vec<Leak>,
+}
+
+/// A series of at least three weeks.
+struct Recorded<'t> {
+    name: &'t str,
+    samples: Vec<MemorySample>,
+    /// Samples of a day, if none is missing.
+    daily: f64,
+}
+
+impl<'t> Recorded<'t> {
+    fn of(trace: &'t UsageTrace) -> Self {
+        let points = &trace.memory.points;
+        let mut steps: Vec<i64> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+        let middle = steps.len() / 2;
+        let step = match steps.get(middle) {
+            Some(_) => *steps.select_nth_unstable(middle).1,
+            None => DAY_S,
+        };
+        let requested = trace.memory.provisioned.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let sample = |((at_unix_s, bytes), request_bytes): (&(i64, f64), Option<f64>)| MemorySample {
+            at_unix_s: *at_unix_s,
+            bytes: *bytes,
+            limit_bytes: None,
+            request_bytes,
+        };
+        Self {
+            name: &trace.name,
+            samples: points.iter().zip(requested).map(sample).collect(),
+            daily: DAY_S as f64 / step.max(1) as f64,
+        }
+    }
+
+    /// Whether most of the samples of so many seconds are there.
+    fn covered(&self, samples: usize, seconds: i64) -> bool {
+        samples as f64 >= COVERED_MIN * self.daily * (seconds as f64 / DAY_S as f64)
+    }
+
+    /// Goes through the series with a detector that tells from this weight of evidence on.
+    fn tried(&self, evidence: f64) -> Whole {
+        let mut whole = Whole::default();
+        let Some(from) = self.samples.first().map(|sample| sample.at_unix_s) else { return whole };
+        let mut detector = LeakDetector::new(GAP_S).telling_from(evidence);
+        let mut chance = Chance::of(self.name);
+        let mut next = from + LEARNING_S + chance.within(5 * DAY_S);
+        let (mut flagged_at, mut week, mut count, mut told) = (i64::MIN, 0, 0, false);
+        for (i, sample) in self.samples.iter().enumerate() {
+            let at = sample.at_unix_s;
+            if (at - from) / WEEK_S != week {
+                if week * WEEK_S >= LEARNING_S && self.covered(count, WEEK_S) {
+                    whole.weeks += 1;
+                    whole.flagged += u64::from(told);
+                }
+                ((week, count), told) = (((at - from) / WEEK_S, 0), false);
+            }
+            if at >= next {
+                next = at + 5 * DAY_S + chance.within(4 * DAY_S);
+                let rate = 100_f64.powf(chance.share());
+                if at.saturating_sub(flagged_at) > DAY_S {
+                    whole.leaks.extend(self.leak(&detector, i, rate));
+                }
+            }
+            count += 1;
+            if detector.push(sample).is_some() {
+                (flagged_at, told) = (at, true);
+            }
+        }
+        whole
+    }
+
+    /// What comes, with a leak from this sample on; none where it is not recorded for a day.
+    fn leak(&self, detector: &LeakDetector, first: usize, mb_per_hour: f64) -> Option<Leak> {
+        let mut detector = detector.clone();
+        let samples = self.samples.get(first..)?;
+        let begin = samples.first()?.at_unix_s;
+        let day = samples.partition_point(|sample| sample.at_unix_s - begin <= DAY_S);
+        if !self.covered(day, DAY_S) || day == samples.len() {
+            return None;
+        }
+        let found = samples[..day].iter().find(|sample| {
+            let grown = (sample.at_unix_s - begin) as f64 / HOUR_S as f64 * mb_per_hour * 1e6;
+            let told = detector.push(&MemorySample { bytes: sample.bytes + grown, ..**sample }).is_some();
+            // What was told of hours that ended before the leak began is no find.
+            told && sample.at_unix_s.div_euclid(HOUR_S) > begin.div_euclid(HOUR_S)
+        });
+        Some(Leak { mb_per_hour, found_s: found.map(|sample| sample.at_unix_s - begin) })
     }
 }
 
@@ -255,9 +310,9 @@ impl Decade {
         self.found as f64 / self.leaks.max(1) as f64
     }
 
-    /// The 95 % interval of that share.
+    /// The 95 % bootstrap interval of that share, over series.
     pub fn interval(&self) -> (f64, f64) {
-        wilson(self.found, self.leaks)
+        interval(&self.by_series)
     }
 
     /// Under [`HEADERS_LEAKS`].

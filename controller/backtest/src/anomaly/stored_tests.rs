@@ -15,7 +15,14 @@ fn stored_scores_of_three_detectors_are_reproduced_where_the_benchmark_is_at_han
             for line in text(&format!("results/{detector}/{}_scores.csv", profile.name)).lines().skip(1) {
                 let fields: Vec<&str> = line.split(',').collect();
                 let Some(own) = labels.get(fields[2]) else { continue };
-                let column = column(&text(&format!("results/{detector}/{}", fields[2]))).unwrap();
+                // A clone has the detector's name before that of the file.
+                let (place, file) = fields[2].rsplit_once('/').unwrap();
+                let prefixed = format!("results/{detector}/{place}/{detector}_{file}");
+                let stored = match folder.join(&prefixed).exists() {
+                    true => prefixed,
+                    false => format!("results/{detector}/{}", fields[2]),
+                };
+                let column = stored_scores(&text(&stored)).unwrap();
                 let windows = windows(&column, own).unwrap();
                 let series = Scored { scores: &column.values, windows: &windows };
                 let got = score(&series, fields[3].parse().unwrap(), profile);

@@ -86,6 +86,18 @@ fn series_and_labels_are_read_and_bad_ones_refused() {
 }
 
 #[test]
+fn scores_are_found_by_the_name_of_their_column() {
+    let stock =
+        stored_scores("timestamp,value,anomaly_score,label\n1970-01-02 00:00:00,70,0.25,0\n").unwrap();
+    let short = stored_scores("timestamp,score\n1970-01-02 00:00:00,0.5\n").unwrap();
+    assert_eq!((stock.values, short.values), (vec![0.25], vec![0.5]));
+    assert_eq!(
+        stored_scores("timestamp,value,anomaly_score\n1970-01-02 00:00:00,70\n"),
+        Err(CorpusError::NoSample { line: 2 })
+    );
+}
+
+#[test]
 fn a_spike_out_of_noise_is_found_by_kubeopts_own_score() {
     let noise = |i: i64| (i.wrapping_mul(2_654_435_761) >> 9).rem_euclid(1000) as f64 / 100.0;
     let value = |i: i64| if (1500..1520).contains(&i) { 90.0 } else { 20.0 + noise(i) };
@@ -100,16 +112,41 @@ fn a_spike_out_of_noise_is_found_by_kubeopts_own_score() {
     assert_eq!((peer.standard, peer.event_recall), (0.0, 0.0));
 }
 
-#[test]
-fn leaks_in_quiet_memory_are_found_and_its_weeks_are_not_flagged() {
+/// Sixty days of memory that stays where it is, a sample every `step_s`, those of some days of each week only.
+fn quiet(step_s: i64, days_of_week: i64) -> LeakTrials {
     let noise = |i: i64| (i.wrapping_mul(2_654_435_761) >> 9).rem_euclid(1000) as f64 * 1e3;
-    let points: Vec<(i64, f64)> = (0..60 * 288).map(|i| (i * 300, 2e8 + noise(i))).collect();
-    let memory = ResourceTrace { provisioned: vec![1e9; points.len()], points };
+    let points: Vec<(i64, f64)> = (0..60 * 86_400 / step_s)
+        .map(|i| (i * step_s, 2e8 + noise(i)))
+        .filter(|(at, _)| at / 86_400 % 7 < days_of_week)
+        .collect();
+    let memory = ResourceTrace { provisioned: vec![8e9; points.len()], points };
     let trace = UsageTrace { name: "quiet".to_owned(), memory, ..UsageTrace::default() };
     let mut trials = LeakTrials::new(None);
     trials.add(&trace);
-    let leaks: u64 = trials.rates.iter().map(|rate| rate.leaks).sum();
-    let found: u64 = trials.rates.iter().map(|rate| rate.found).sum();
+    trials
+}
+
+#[test]
+fn leaks_in_quiet_memory_are_found_and_its_weeks_are_not_flagged() {
+    let trials = quiet(300, 7);
+    let (found, leaks) = trials.found_of();
     assert_eq!((trials.flagged_weeks, found), (0, leaks), "{trials:?}");
     assert!(leaks >= 5 && trials.clean_weeks >= 6, "{trials:?}");
+    for at in &trials.thresholds {
+        assert_eq!(at.leaks, leaks, "{at:?}");
+    }
+}
+
+#[test]
+fn leaks_are_tried_at_any_step_of_sampling() {
+    for step_s in [60, 900, 1800] {
+        let trials = quiet(step_s, 7);
+        let (found, leaks) = trials.found_of();
+        assert!(leaks >= 5 && found == leaks && trials.clean_weeks >= 6, "{step_s}: {trials:?}");
+    }
+}
+
+#[test]
+fn weeks_of_which_half_was_recorded_do_not_count() {
+    assert_eq!(quiet(300, 4).clean_weeks, 0);
 }

@@ -11,7 +11,11 @@ impl Compared {
 
     /// The headline and the table. Names are those of folders: what would break a table is left out.
     pub fn markdown(&self) -> String {
-        table(&self.headline(), &HEADERS_ANOMALY, self.rows.iter().map(|row| row.cells()))
+        let mut text = table(&self.headline(), &HEADERS_ANOMALY, self.rows.iter().map(|row| row.cells()));
+        for note in &self.notes {
+            text.push_str(&format!("\n{}.\n", plain(note)));
+        }
+        text
     }
 }
 
@@ -31,8 +35,12 @@ fn table<const N: usize>(
 ) -> String {
     let mut text = format!("{headline}.\n\n| {} |\n|{}\n", headers.join(" | "), "---|".repeat(N));
     for row in rows {
-        let row = row.map(|cell| cell.replace(['|', '\n', '\r', '`', '<'], " "));
+        let row = row.map(|cell| plain(&cell));
         text.push_str(&format!("| {} |\n", row.join(" | ")));
     }
     text
+}
+
+fn plain(text: &str) -> String {
+    text.replace(['|', '\n', '\r', '`', '<'], " ")
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use kubeopt_backtest::anomaly::{Column, CorpusError, Labelled, Peer, column, compare, labels, windows};
+use kubeopt_backtest::anomaly::{
+    Column, CorpusError, Labelled, Peer, column, compare, labels, stored_scores, windows,
+};
 use kubeopt_backtest::codes as of_backtest;
 use kubeopt_history::TraceFile;
 use kubeopt_model::Problem;
@@ -75,18 +77,18 @@ fn labelled(folder: &Path, progress: &dyn Progress) -> Result<Compared, Problem>
         let help = "label at least one window of one series";
         return Err(Problem::new(codes::NOTHING_TO_COMPARE, text, help));
     }
-    let peers = peers(folder, &corpus)?;
+    let (peers, notes) = peers(folder, &corpus)?;
     progress.stage("scoring detectors", Some(corpus.len() as u64));
     let compared = compare(&corpus, &peers, || progress.step());
     progress.done();
-    Ok(compared)
+    Ok(Compared { notes, ..compared })
 }
 
-/// The scores of other detectors, one folder each; a corpus may have none.
-fn peers(folder: &Path, corpus: &[Labelled]) -> Result<Vec<Peer>, Problem> {
+/// The scores of other detectors, one folder each, and what is said of those without; a corpus may have none.
+fn peers(folder: &Path, corpus: &[Labelled]) -> Result<(Vec<Peer>, Vec<String>), Problem> {
     let results = folder.join("results");
     if !results.exists() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let unread = |error: std::io::Error| unable(&results, &error.to_string());
     let mut folders: Vec<PathBuf> = Vec::new();
@@ -100,29 +102,45 @@ fn peers(folder: &Path, corpus: &[Labelled]) -> Result<Vec<Peer>, Problem> {
         return Err(unable(&results, &format!("it has more than {PEERS_MAX} detectors")));
     }
     folders.sort();
-    folders.iter().map(|own| peer(own, corpus)).collect()
+    let (mut peers, mut notes) = (Vec::new(), Vec::new());
+    for folder in &folders {
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let files: Vec<PathBuf> = corpus.iter().map(|own| stored(folder, &name, &own.name)).collect();
+        let shown = crate::terminal_line(&name);
+        let missing = files.iter().filter(|file| !file.exists()).count();
+        if missing > 0 {
+            let of = files.len();
+            notes.push(format!("{shown} is left out: it has no scores for {missing} of the {of} series"));
+            continue;
+        }
+        let scores = files.iter().zip(corpus).map(|(file, own)| scores_of(file, own));
+        peers.push(Peer { name: shown, scores: scores.collect::<Result<_, Problem>>()? });
+    }
+    Ok((peers, notes))
 }
 
-fn peer(folder: &Path, corpus: &[Labelled]) -> Result<Peer, Problem> {
-    let scores = corpus.iter().map(|own| {
-        let path = folder.join(&own.name);
-        let scores = series(&path)?.values;
-        if scores.len() == own.samples.values.len() {
-            return Ok(scores);
-        }
-        let text = format!(
-            "`{}` has {} scores for a series of {} samples",
-            path.display(),
-            scores.len(),
-            own.samples.values.len()
-        );
-        let help =
-            "write one `timestamp,score` for each sample, or take the detector's folder out of results";
-        Err(Problem::new(of_backtest::SERIES, text, help))
-    });
-    let name =
-        folder.file_name().map(|name| crate::terminal_line(&name.to_string_lossy())).unwrap_or_default();
-    Ok(Peer { name, scores: scores.collect::<Result<_, Problem>>()? })
+/// Where a detector's scores of a series are: with the detector's name before that of the file, as the benchmark stores
+/// them, or under the name of the series.
+fn stored(folder: &Path, detector: &str, series: &str) -> PathBuf {
+    let own = folder.join(series);
+    let file = own.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+    let prefixed = own.with_file_name(format!("{detector}_{file}"));
+    if prefixed.exists() { prefixed } else { own }
+}
+
+fn scores_of(path: &Path, own: &Labelled) -> Result<Vec<f64>, Problem> {
+    let scores = stored_scores(&read(path)?).map_err(|error| bad(path, &error))?.values;
+    if scores.len() == own.samples.values.len() {
+        return Ok(scores);
+    }
+    let text = format!(
+        "`{}` has {} scores for a series of {} samples",
+        path.display(),
+        scores.len(),
+        own.samples.values.len()
+    );
+    let help = "write one `timestamp,score` for each sample, or take the detector's folder out of results";
+    Err(Problem::new(of_backtest::SERIES, text, help))
 }
 
 /// A name of the labels as a path that stays inside the corpus.
@@ -175,12 +193,19 @@ fn leaks(path: &Path, part: Option<Part>, progress: &dyn Progress) -> Result<Lea
         trials.add(&trace);
     }
     progress.done();
-    if trials.clean_weeks > 0 {
+    let (_, leaks) = trials.found_of();
+    if leaks > 0 && trials.clean_weeks > 0 {
         return Ok(trials);
     }
-    let text =
-        format!("no memory series in `{}` lasts the three weeks that a first trial takes", path.display());
-    let help = "record for longer, or choose another part with --split";
+    let (text, help) = if trials.series == 0 {
+        let text = "no memory series in `{}` lasts the three weeks that a first trial takes";
+        (text, "record for longer, or choose another part with --split")
+    } else {
+        let text =
+            "no leak could be tried in `{}`: after two weeks no whole week, or no whole day, is recorded";
+        (text, "record with fewer gaps: at least 85 % of the samples of a day and of a week are needed")
+    };
+    let text = text.replace("{}", &path.display().to_string());
     Err(Problem::new(codes::NOTHING_TO_COMPARE, text, help))
 }
 
@@ -208,12 +233,16 @@ impl AnomalyReport {
     pub fn json(&self, traces: &Path) -> Result<serde_json::Value, Problem> {
         let value = match self {
             Self::Labelled(compared) => serde_json::to_value(compared),
-            Self::Leaks(trials) => serde_json::to_value(trials).map(
-                |own| serde_json::json!({ "series": trials.series, "part": trials.part, "methods": [own] }),
-            ),
+            Self::Leaks(trials) => serde_json::to_value(trials)
+                .map(|own| serde_json::json!({ "series": trials.series, "methods": [own] })),
         };
         let mut value = value.map_err(|error| crate::own_fault(&error.to_string()))?;
+        let split = match self {
+            Self::Labelled(_) => None,
+            Self::Leaks(trials) => trials.part,
+        };
         if let Some(fields) = value.as_object_mut() {
+            fields.insert("split".to_owned(), split.map_or("all", Part::as_str).into());
             fields.insert("traces".to_owned(), traces.display().to_string().into());
         }
         Ok(value)

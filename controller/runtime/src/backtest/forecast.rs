@@ -28,7 +28,8 @@ pub fn backtest_forecast(
     eval(traces, model, progress)
 }
 
-/// The methods by name, each with its figures on one resource, part and target; how often the outlook wins beside it.
+/// The methods by name, each with its figures on one resource, part and target; how often the outlook wins, and by how
+/// much.
 pub fn forecast_json(found: &Evaluation, traces: &Path) -> Value {
     let method = |row: &Row| {
         json!({
@@ -39,7 +40,10 @@ pub fn forecast_json(found: &Evaluation, traces: &Path) -> Value {
         })
     };
     let methods: Vec<Value> = found.hours.iter().chain(&found.peaks).map(method).collect();
-    json!({ "traces": traces.display().to_string(), "methods": methods, "wins": found.wins })
+    json!({
+        "traces": traces.display().to_string(), "split": "all", "methods": methods, "wins": found.wins,
+        "differences": found.differences,
+    })
 }
 
 /// Held against nominal for the next day, and the loss at .95 and .9 beside that of the baseline.
