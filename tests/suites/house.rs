@@ -200,7 +200,9 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
     // Each with what it may name beside itself.
     let folders = [
         ("tracing", &["codes"][..]),
-        ("finding", &["edges", "located", "policy_files", "seen", "side_by_side", "terminal_line"]),
+        ("side_by_side", &[]),
+        ("foretelling", &["forecast", "panics", "side_by_side"]),
+        ("finding", &["edges", "located", "panics", "policy_files", "seen", "side_by_side", "terminal_line"]),
         (
             "proposing",
             &[

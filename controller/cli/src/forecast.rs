@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Args as Group, Subcommand, ValueEnum};
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::forecast::{
-    Difference, Evaluation, Recording, Row, TO_BEAT, TrainOptions, Wins, eval, export, train,
+    Difference, Evaluation, Recording, Row, TO_BEAT, TrainOptions, Wins, check_weights_name, eval, export,
+    train,
 };
 use kubeopt_runtime::terminal_line;
 use kubeopt_runtime::wiring::Keep;
@@ -47,10 +48,11 @@ enum What {
     /// interrupted goes on when the same command is given again.
     Train {
         /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns. Without it the history of the
-        /// configured store is learned from, both resources of each container.
-        #[arg(long, value_name = "FILE")]
+        /// configured store is learned from: both resources of each container of the selected namespaces, without Jobs,
+        /// CronJobs and init containers. Either needs 44 days.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["namespaces", "all_namespaces", "prometheus_token_file", "history"])]
         traces: Option<PathBuf>,
-        /// The file of weights; the card is written beside it, with the ending .json.
+        /// The file of weights; the card is written beside it, with the ending .json, and while training lasts its state, .state.
         #[arg(long, value_name = "FILE", default_value = "outlook.weights")]
         to: PathBuf,
         /// The same seed and recording give the same weights.
@@ -65,7 +67,8 @@ enum What {
         #[command(flatten)]
         selection: Selection,
     },
-    /// Measure a model on recorded usage beside all baselines.
+    /// Measure a model on recorded usage beside all baselines, on weeks that it was not trained on. Loads of another recording
+    /// than its own are shown as `other`.
     Eval {
         /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns.
         #[arg(long, value_name = "FILE")]
@@ -100,6 +103,7 @@ pub(crate) fn run(args: Forecast, common: &Common) -> Outcome {
         What::Train { traces, to, seed, steps, hidden, selection } => {
             let size = |value: Option<u32>| value.and_then(|value| usize::try_from(value).ok());
             let options = TrainOptions { to, seed, steps: size(steps), hidden: size(hidden) };
+            check_weights_name(&options.to).map_err(|problem| vec![problem])?;
             let recording = match traces {
                 Some(traces) => {
                     Recording::of_file(&traces, progress.as_ref()).map_err(|problem| vec![problem])?
@@ -162,7 +166,7 @@ pub(crate) fn table(found: &Evaluation) -> String {
     differences.set_header(DIFFERENCES_HEADERS);
     differences.add_rows(found.differences.iter().map(difference_cells));
     format!(
-        "{}\n\nhow often the outlook beats {TO_BEAT}; silent is the share of days without any weight of the network at .9\n{}\n\nthe outlook beside {TO_BEAT}, by how loads come again, with 95 % intervals over loads\n{}\n",
+        "{}\n\nhow often the outlook beats {TO_BEAT}; silent is the share of days without any weight of the network at .9\n{}\n\nthe outlook beside {TO_BEAT}, by how loads come again, with 95 % intervals over loads where there are 10 at least\n{}\n",
         trimmed(&hours),
         trimmed(&wins),
         trimmed(&differences)
@@ -193,8 +197,13 @@ fn wins_cells(own: &Wins) -> [String; 6] {
 
 fn difference_cells(own: &Difference) -> [String; 6] {
     let told = |at: usize| {
-        let [difference, low, high] = [own.difference, own.low, own.high].map(|own| 100.0 * own[at]);
-        format!("{difference:+.1} % ({low:+.1} to {high:+.1})")
+        let difference = 100.0 * own.difference[at];
+        match own.low.zip(own.high) {
+            Some((low, high)) => {
+                format!("{difference:+.1} % ({:+.1} to {:+.1})", 100.0 * low[at], 100.0 * high[at])
+            }
+            None => format!("{difference:+.1} %"),
+        }
     };
     [own.resource.to_string(), own.part.clone(), own.season.clone(), own.loads.to_string(), told(2), told(3)]
 }

@@ -8,6 +8,7 @@ use kubeopt_signal::{
     SpikeRule, Watch,
 };
 
+use crate::life::Growth;
 use crate::signs::Signs;
 
 const HOUR_S: i64 = 3600;
@@ -28,6 +29,9 @@ const DRIFT: Patience = Patience { open_after_s: 0, resolve_after_s: DAY_S };
 /// Of what is requested, or of the floor where nothing is, by so much the floor rises in a day while a leak goes on; noise
 /// moves it by less.
 const RISE_MIN: f64 = 0.02;
+
+/// No time that is left is told as more.
+const CENTURY_S: f64 = 3.2e9;
 
 /// A quarter of an hour at a limit; less is a burst.
 const SATURATION: Patience = Patience { open_after_s: 900, resolve_after_s: 2 * HOUR_S };
@@ -87,6 +91,8 @@ pub struct Detectors {
     /// Floors of memory by day, the latest last, for leaks that are known.
     floors: [Option<f64>; 3],
     day: i64,
+    /// Memory as it was last seen.
+    latest: f64,
 }
 
 impl Detectors {
@@ -103,6 +109,7 @@ impl Detectors {
             saturation: [saturation(), saturation()],
             floors: [None; 3],
             day: i64::MIN,
+            latest: 0.0,
         }
     }
 
@@ -121,6 +128,28 @@ impl Detectors {
         }
     }
 
+    /// Takes points of which those before a moment were fed already, without signs: shortage is judged by all of these, and
+    /// the rest by the new ones alone.
+    pub fn feed_from(&mut self, from_unix_s: i64, points: &ContainerPoints, signs: &Signs) {
+        let is_old = |(at, _): &&(i64, f64)| *at < from_unix_s;
+        if points.cpu.iter().chain(&points.memory).any(|point| is_old(&point)) {
+            let anew = || (SaturationDetector::new(GAP_S), Watch::new(SATURATION));
+            self.saturation = [anew(), anew()];
+        }
+        for (at, value) in points.cpu.iter().filter(is_old) {
+            self.feed_cpu_shortage(*at, *value, signs);
+        }
+        for (at, value) in points.memory.iter().filter(is_old) {
+            self.feed_memory_shortage(*at, *value, signs);
+        }
+        for (at, value) in points.cpu.iter().filter(|point| !is_old(point)) {
+            self.feed_cpu(*at, *value, signs);
+        }
+        for (at, value) in points.memory.iter().filter(|point| !is_old(point)) {
+            self.feed_memory(*at, *value, signs);
+        }
+    }
+
     fn feed_cpu(&mut self, at: i64, value: f64, signs: &Signs) {
         let limit = self.sizes.limit(Resource::Cpu).map(|amount| amount.base() as f64);
         if self.sizes.scope == Scope::Lasting {
@@ -131,6 +160,11 @@ impl Detectors {
             let found = detector.push(at, value);
             watch.look(at, found.map(|found| (found.severity(), found)));
         }
+        self.feed_cpu_shortage(at, value, signs);
+    }
+
+    fn feed_cpu_shortage(&mut self, at: i64, value: f64, signs: &Signs) {
+        let limit = self.sizes.limit(Resource::Cpu).map(|amount| amount.base() as f64);
         let counts = at >= signs.from_unix_s;
         let sample = LimitSample {
             at_unix_s: at,
@@ -158,6 +192,11 @@ impl Detectors {
             watch.look(at, found.map(|found| (found.severity(), found)));
             self.note_floor(at, value);
         }
+        self.feed_memory_shortage(at, value, signs);
+    }
+
+    fn feed_memory_shortage(&mut self, at: i64, value: f64, signs: &Signs) {
+        let limit = self.sizes.limit(Resource::Memory).map(|amount| amount.base() as f64);
         let counts = at >= signs.from_unix_s;
         let sample = LimitSample {
             at_unix_s: at,
@@ -182,15 +221,25 @@ impl Detectors {
         }
         if day == self.day {
             self.floors[2] = Some(self.floors[2].map_or(value, |floor| floor.min(value)));
+            self.latest = value;
         }
     }
 
-    /// Whether the floor of memory rose from the last day but one to the last and has not fallen since: a leak that is known
-    /// goes on, even where the detector, which was not fed its beginning, takes it for usual.
-    pub fn still_grows(&self) -> bool {
-        let [Some(first), Some(last), today] = self.floors else { return false };
+    /// How the floor of memory rose from the last day but one to the last, where it has not fallen since: a leak that is
+    /// known goes on, even where the detector, which was not fed its beginning, takes it for usual.
+    pub fn growth(&self) -> Option<Growth> {
+        let [Some(first), Some(last), today] = self.floors else { return None };
         let least = RISE_MIN * self.sizes.request(Resource::Memory).unwrap_or(first);
-        last - first > least && today.is_none_or(|today| today >= last)
+        if last - first <= least || today.is_some_and(|today| today < last) {
+            return None;
+        }
+        let bytes_per_hour = (last - first) / 24.0;
+        let limit = self.sizes.limit(Resource::Memory);
+        let eta = |limit: Amount| {
+            let left = (limit.base() as f64 - self.latest).max(0.0);
+            (left / bytes_per_hour * HOUR_S as f64).min(CENTURY_S) as i64
+        };
+        Some(Growth { bytes_per_hour, eta_s: limit.map(eta), limit })
     }
 
     /// What is open at a moment, in seconds since the epoch.

@@ -9,5 +9,5 @@ mod life;
 mod signs;
 
 pub use detectors::{Detectors, Scope, Sizes};
-pub use life::{Known, Look, Settled, Turn, settle};
+pub use life::{Growth, Known, Look, Settled, Turn, settle};
 pub use signs::{Signs, killed};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::finding::{Evidence, Kind, Silenced};
-use kubeopt_model::{ContainerId, Finding};
+use kubeopt_model::{Amount, ContainerId, Finding};
 
 const DAY_S: i64 = 86_400;
 
@@ -33,8 +33,19 @@ impl Turn {
     }
 }
 
+/// How the floor of memory rises from day to day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Growth {
+    /// How fast.
+    pub bytes_per_hour: f64,
+    /// Seconds until the limit is reached; none without a limit.
+    pub eta_s: Option<i64>,
+    /// The limit as it is now.
+    pub limit: Option<Amount>,
+}
+
 /// What is known of a container.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Known {
     /// There is no such container any more.
     Gone,
@@ -42,8 +53,8 @@ pub enum Known {
     NotLookedAt,
     /// It was looked at.
     Seen {
-        /// The floor of its memory still rises.
-        still_grows: bool,
+        /// The floor of its memory still rises, so fast.
+        growth: Option<Growth>,
     },
 }
 
@@ -93,13 +104,17 @@ impl Settled {
     fn take(&mut self, before: Option<&Finding>, mut finding: Finding, look: &Look<'_>) {
         finding.silenced = (look.silenced)(&finding);
         let may_tell = finding.silenced.is_none() && (look.is_told)(&finding);
+        // What was told before a silence is told anew after it.
+        let is_new = before.is_some_and(|before| before.silenced.is_some()) && finding.silenced.is_none();
         let turn = match (finding.is_open(), finding.told) {
+            (true, Some(_)) if is_new => Some(Turn::Opened),
             (true, None) => Some(Turn::Opened),
             (true, Some(told)) if told < finding.severity => Some(Turn::Worsened),
             (false, Some(_)) => Some(Turn::Resolved),
             (true, Some(_)) | (false, None) => None,
         };
-        if let Some(turn) = turn.filter(|_| may_tell) {
+        // Who was told that it began is told that it is over, whatever holds by then.
+        if let Some(turn) = turn.filter(|turn| may_tell || *turn == Turn::Resolved) {
             if turn != Turn::Resolved {
                 finding.told = Some(finding.severity);
             }
@@ -120,7 +135,7 @@ fn joined(before: &Finding, now: &Finding) -> Finding {
     let is_worse = now.severity > before.severity;
     let is_another_day = now.last_unix_s.div_euclid(DAY_S) > before.last_unix_s.div_euclid(DAY_S);
     let is_counted = now.kind() == Kind::OutOfMemory;
-    let takes = is_worse || is_counted || (is_another_day && now.severity == before.severity);
+    let takes = is_worse || is_counted || is_another_day;
     Finding {
         severity: before.severity.max(now.severity),
         since_unix_s: before.since_unix_s.min(now.since_unix_s),
@@ -137,17 +152,29 @@ fn without_sight(before: &Finding, look: &Look<'_>) -> Finding {
     match (look.known)(&before.container) {
         Known::Gone => over(),
         Known::NotLookedAt => before.clone(),
-        Known::Seen { still_grows } => match before.evidence {
-            Evidence::Leak { .. } if still_grows => before.clone(),
-            Evidence::OutOfMemory { .. } if look.now_unix_s - before.last_unix_s < KILLED_S => before.clone(),
-            Evidence::Leak { .. }
-            | Evidence::OutOfMemory { .. }
-            | Evidence::Spike { .. }
-            | Evidence::Shift { .. }
-            | Evidence::Drift { .. }
-            | Evidence::Saturation { .. } => over(),
+        Known::Seen { growth } => match (before.evidence, growth) {
+            (Evidence::Leak { .. }, Some(growth)) => joined(before, &grown(before, &growth, look.now_unix_s)),
+            (Evidence::OutOfMemory { .. }, _) if look.now_unix_s - before.last_unix_s < KILLED_S => {
+                before.clone()
+            }
+            (
+                Evidence::Leak { .. }
+                | Evidence::OutOfMemory { .. }
+                | Evidence::Spike { .. }
+                | Evidence::Shift { .. }
+                | Evidence::Drift { .. }
+                | Evidence::Saturation { .. },
+                _,
+            ) => over(),
         },
     }
+}
+
+/// A leak that the detector takes for usual by now, as the last days show it.
+fn grown(before: &Finding, growth: &Growth, now_unix_s: i64) -> Finding {
+    let Growth { bytes_per_hour, eta_s, limit } = *growth;
+    let evidence = Evidence::Leak { bytes_per_hour, grown_bytes: bytes_per_hour * 24.0, hours: 24, eta_s };
+    Finding { severity: evidence.severity(), last_unix_s: now_unix_s, evidence, limit, ..before.clone() }
 }
 
 #[cfg(test)]

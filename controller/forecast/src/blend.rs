@@ -84,20 +84,14 @@ impl Record {
         }
     }
 
-    /// The weights of today, over the candidates that have an answer today and on each day that counts; equal ones before
-    /// there is a day.
+    /// The weights of today, over the candidates that answer today and did on most days that count, by those on which all of
+    /// them did; equal ones before there is a day.
     pub fn weights(&self, today: &Days) -> Weights {
         let mut weights = [[0.0; QUANTILES.len()]; Candidate::ALL.len()];
         for quantile in 0..QUANTILES.len() {
-            let losses: Vec<Option<f32>> = Candidate::ALL
-                .iter()
-                .enumerate()
-                .map(|(at, candidate)| {
-                    let answers = today[at].is_some() && candidate.tells(quantile);
-                    answers
-                        .then(|| self.days.iter().map(|day| Some(day[at]?[quantile])).sum::<Option<f32>>())?
-                })
-                .collect();
+            let speaks = std::array::from_fn(|at| today[at].is_some() && Candidate::ALL[at].tells(quantile));
+            let days = self.days.iter().map(|day| day.map(|losses| Some(losses?[quantile])));
+            let losses = in_common(&days.collect::<Vec<_>>(), speaks);
             for (slot, share) in weights.iter_mut().zip(shares(&losses, SHARPNESS)) {
                 slot[quantile] = share;
             }
@@ -116,6 +110,16 @@ pub fn blended(days: &Days, weights: &Weights) -> DayAhead {
         }
     }
     sum.map(in_order)
+}
+
+/// The losses of those who speak, summed over the days on which all of them have one: a sum over other days compares nothing.
+/// Who has one on less than half of the days has no say, so that nobody else is judged by a few days.
+pub(crate) fn in_common<const N: usize>(days: &[[Option<f32>; N]], speaks: [bool; N]) -> [Option<f32>; N] {
+    let answered = |at: usize| days.iter().filter(|day| day[at].is_some()).count();
+    let takes_part: [bool; N] = std::array::from_fn(|at| speaks[at] && 2 * answered(at) >= days.len());
+    let is_common = |day: &&[Option<f32>; N]| (0..N).all(|at| !takes_part[at] || day[at].is_some());
+    let common: Vec<_> = days.iter().filter(is_common).collect();
+    std::array::from_fn(|at| takes_part[at].then(|| common.iter().filter_map(|day| day[at]).sum()))
 }
 
 /// The part of each candidate by its loss; those without one have none. They add up to 1 where there is any.
@@ -192,11 +196,15 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_that_failed_on_a_day_has_no_weight_and_unmeasured_days_do_not_count() {
+    fn days_on_which_somebody_failed_or_nothing_was_measured_do_not_count_and_who_failed_mostly_has_no_say() {
         let all = [flat(10.0), flat(10.0), flat(11.0), flat(11.0), flat(10.0)];
-        let mut record = after(&all, 10.0);
-        record.learn(&[None, None, flat(11.0), flat(11.0), flat(10.0)], &[Some(10.0); HORIZON]);
-        assert_eq!(record.weights(&all).network(2), 0.0);
+        let without = [None, None, flat(11.0), flat(11.0), flat(10.0)];
+        let mut record = Record::default();
+        (0..5).for_each(|_| record.learn(&without, &[Some(10.0); HORIZON]));
+        (0..4).for_each(|_| record.learn(&all, &[Some(10.0); HORIZON]));
+        assert_eq!(record.weights(&all).network(2), 0.0, "four days of nine");
+        record.learn(&all, &[Some(10.0); HORIZON]);
+        assert_eq!(record.weights(&all), after(&all, 10.0).weights(&all), "the same as by these five alone");
         let before = record.clone();
         record.learn(&all, &[None; HORIZON]);
         assert_eq!(record, before);

@@ -1,11 +1,14 @@
 //! The card of a model: what it was trained on, how, how well it does, and the offsets that calibrate it.
 
+use std::ops::Range;
+
 use kubeopt_lstm::digest;
+use kubeopt_model::Resource;
 use serde::{Deserialize, Serialize};
 
 use crate::conformal::Offsets;
 use crate::error::ForecastError;
-use crate::evaluate::Evaluation;
+use crate::evaluate::{Evaluation, OUTLOOK, PEAKS, Row};
 use crate::inputs::schema_hash;
 use crate::model::Model;
 use crate::series::HOUR_S;
@@ -99,7 +102,7 @@ impl Card {
     /// From JSON.
     ///
     /// # Errors
-    /// [`ForecastError::Card`] for what is no card, one of another schema, or one with offsets that are no numbers.
+    /// [`ForecastError::Card`] for what is no card, one of another schema, or one with offsets that cannot be.
     pub fn read(text: &str) -> Result<Self, ForecastError> {
         let refused = |why: String| ForecastError::Card { why };
         if text.len() > CARD_BYTES_MAX {
@@ -109,10 +112,24 @@ impl Card {
         if card.schema_sha256 != hex(&schema_hash()) {
             return Err(refused("it is of another schema of inputs and targets".to_owned()));
         }
-        if !card.offsets.are_finite() {
-            return Err(refused("its offsets are no numbers".to_owned()));
+        if !card.offsets.are_valid() {
+            return Err(refused("its offsets are no numbers, or too large".to_owned()));
         }
         Ok(card)
+    }
+
+    /// See [`Model::bands_held`].
+    pub(crate) fn bands_held(&self, resource: Resource) -> Option<[f32; 2]> {
+        let held = PEAKS.map(|target| {
+            let is_own = |row: &&Row| {
+                (row.resource, &*row.part, &*row.target, &*row.method)
+                    == (resource, "unseen", target, OUTLOOK)
+            };
+            let coverage = self.scores.peaks.iter().find(is_own)?.scores.coverage;
+            Some(coverage[2] - coverage[0]).filter(|part| (0.0..=1.0).contains(part))
+        });
+        let [day, week] = held;
+        Some([day?, week?])
     }
 }
 
@@ -136,12 +153,41 @@ impl CardData {
             to_unix_s: seconds(recorded.iter().map(|own| hours(own).1).max().unwrap_or_default()),
         }
     }
+
+    /// Whether a recording of this name and these hours since the epoch is the one that was trained on, or a longer or shorter
+    /// one of the same loads.
+    pub fn is_of(&self, name: &str, hours: &Range<i64>) -> bool {
+        self.name == name && self.overlaps(hours)
+    }
+
+    /// Where a recording of these hours since the epoch is measured: never on weeks that the model was trained or calibrated
+    /// on, whatever the recording is called.
+    ///
+    /// # Errors
+    /// [`ForecastError::Overlap`] where it ends before these weeks do.
+    pub fn cuts(&self, hours: &Range<i64>) -> Result<Cuts, ForecastError> {
+        let own = Cuts::for_recording(hours.start, hours.end);
+        if !self.overlaps(hours) {
+            return Ok(own);
+        }
+        let cuts = Cuts {
+            calibrate: own.calibrate.max(self.calibrated_from_unix_s.div_euclid(HOUR_S)),
+            test: own.test.max(self.tested_from_unix_s.div_euclid(HOUR_S)),
+        };
+        if cuts.test < hours.end { Ok(cuts) } else { Err(ForecastError::Overlap) }
+    }
+
+    fn overlaps(&self, hours: &Range<i64>) -> bool {
+        let [from, tested] = [self.from_unix_s, self.tested_from_unix_s].map(|own| own.div_euclid(HOUR_S));
+        hours.start < tested && from < hours.end
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::conformal::Offsets;
+    use crate::series::DAY;
     use crate::train::Trainer;
     use crate::train::tests::{CUTS, plan, recorded};
 
@@ -184,6 +230,13 @@ mod tests {
         schema[30] ^= 1;
         schema.extend(digest(&schema));
         let other = card.replace(&hex(&digest(&weights)), &hex(&[7; 32]));
+        let above = |first: &str, last: &str| {
+            let mut changed: serde_json::Value = serde_json::from_str(&card).unwrap();
+            let own = &mut changed["offsets"]["cpu_above"][1];
+            own[0] = first.parse::<f64>().unwrap().into();
+            own[4] = last.parse::<f64>().unwrap().into();
+            changed.to_string()
+        };
         let old = card.replace(&hex(&schema_hash()), &hex(&[7; 32]));
         for (weights, card, why) in [
             (cut, &card, "cut short"),
@@ -193,10 +246,35 @@ mod tests {
             (&weights[..], &other, "other weights"),
             (&weights[..], &old, "another schema"),
             (&weights[..], &"{}".to_owned(), "missing field"),
+            (&weights[..], &above("-0.1", "1.0"), "offsets"),
+            (&weights[..], &above("1.0", "1e30"), "offsets"),
+            (&weights[..], &above("2.0", "1.0"), "offsets"),
         ] {
             let error = Model::read(weights, card).unwrap_err();
             assert!(error.to_string().contains(why), "{why}: {error}");
             assert!(!error.problem().help.is_empty());
         }
+    }
+
+    #[test]
+    fn weeks_that_were_trained_on_are_not_measured_on_whatever_the_recording_is_called() {
+        let day = DAY as i64;
+        let data = CardData {
+            name: "usage.parquet".to_owned(),
+            loads: [7, 1, 2],
+            from_unix_s: 0,
+            calibrated_from_unix_s: 62 * day * HOUR_S,
+            tested_from_unix_s: 69 * day * HOUR_S,
+            to_unix_s: 90 * day * HOUR_S,
+        };
+        let of = |from: i64, to: i64| data.cuts(&(from * day..to * day));
+        assert_eq!(of(0, 90), Ok(Cuts { calibrate: 62 * day, test: 69 * day }), "as it was trained");
+        assert_eq!(of(0, 72), Ok(Cuts { calibrate: 62 * day, test: 69 * day }), "without its end");
+        assert_eq!(of(0, 200), Ok(Cuts { calibrate: 172 * day, test: 179 * day }), "with later weeks");
+        assert_eq!(of(100, 190), Ok(Cuts::for_recording(100 * day, 190 * day)), "of later weeks only");
+        assert_eq!(of(0, 69), Err(ForecastError::Overlap));
+        assert!(!ForecastError::Overlap.problem().help.is_empty());
+        assert!(data.is_of("usage.parquet", &(0..80 * day)) && !data.is_of("other.parquet", &(0..80 * day)));
+        assert!(!data.is_of("usage.parquet", &(100 * day..190 * day)));
     }
 }

@@ -29,6 +29,9 @@ const LEVEL_STEP: f32 = 0.02;
 /// A level stays this close to what is asked for, in parts of the way to the nearer end.
 const LEVEL_ROOM: f32 = 0.5;
 
+/// Factors of peaks end here: a load that grew more than a thousandfold tells nothing of others.
+const ABOVE_MAX: f32 = 1000.0;
+
 /// Offsets of the network's quantiles, in spreads of a load's scale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offsets {
@@ -64,17 +67,18 @@ impl Offsets {
         }
     }
 
-    /// Whether each is a number, as a card from outside must be.
-    pub fn are_finite(&self) -> bool {
+    /// Whether each is a number, and the factors of peaks ascend from 0 to 1000 at most, as in a card from outside they must.
+    pub fn are_valid(&self) -> bool {
         let all = [
             self.cpu.as_flattened(),
             self.memory.as_flattened(),
             self.cpu_peaks.as_flattened(),
             self.memory_peaks.as_flattened(),
-            self.cpu_above.as_flattened(),
-            self.memory_above.as_flattened(),
         ];
+        let is_factor = |times: &f32| (0.0..=ABOVE_MAX).contains(times);
+        let mut above = self.cpu_above.iter().chain(&self.memory_above);
         all.into_iter().flatten().all(|offset| offset.is_finite())
+            && above.all(|own| own.iter().all(is_factor) && own.is_sorted())
     }
 
     /// By what the highest of the last 28 days is multiplied to hold the peak of the next day, and of the next week.
@@ -151,7 +155,11 @@ impl Gathered {
 
 /// The quantiles of a list; of nothing, the highest as it is.
 fn above(times: &mut [f32]) -> Quantiles {
-    if times.is_empty() { [1.0; QUANTILES.len()] } else { QUANTILES.map(|part| quantile(times, part)) }
+    if times.is_empty() {
+        [1.0; QUANTILES.len()]
+    } else {
+        QUANTILES.map(|part| quantile(times, part).clamp(0.0, ABOVE_MAX))
+    }
 }
 
 fn which(resource: Resource) -> usize {
@@ -261,7 +269,7 @@ mod tests {
         }
         assert!(offsets.of(Resource::Cpu, 2)[2] < 1.0 && offsets.of(Resource::Cpu, 13)[2] > 8.0);
         assert_eq!(offsets.of(Resource::Memory, HORIZON + 1), &[1.0; 5]);
-        assert!(offsets.are_finite());
+        assert!(offsets.are_valid());
     }
 
     #[test]

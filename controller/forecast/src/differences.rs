@@ -19,6 +19,10 @@ use crate::train::Lot;
 /// Drawings of all loads with putting back: the ends of a 95 % interval have 25 of them outside.
 const DRAWINGS: usize = 1000;
 
+/// Loads below which there is no interval: drawing a few again and again tells how far these differ from each other, and makes
+/// intervals that hold far less often than they say.
+const LOADS_MIN: usize = 10;
+
 /// The same loads give the same intervals.
 const SEED: u64 = 0x0b00_7574;
 
@@ -43,10 +47,12 @@ pub struct Difference {
     pub baseline: Quantiles,
     /// Part of the baseline's loss by which the outlook's is higher: -0.1 is a tenth below.
     pub difference: Quantiles,
-    /// Lower ends of the 95 % intervals of the differences, by bootstrap over loads.
-    pub low: Quantiles,
+    /// Lower ends of the 95 % intervals of the differences, by bootstrap over loads; none for fewer than 10 loads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low: Option<Quantiles>,
     /// Upper ends.
-    pub high: Quantiles,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high: Option<Quantiles>,
 }
 
 /// The losses of one load, summed over its days.
@@ -88,12 +94,7 @@ pub(crate) fn differences(loads: &[OfLoad]) -> Vec<Difference> {
 fn difference((resource, part, season): (Resource, &str, &str), loads: &[&OfLoad]) -> Difference {
     let all: Vec<usize> = (0..loads.len()).collect();
     let whole = sums(loads, &all);
-    let mut lot = Lot::of_step(SEED, loads.len());
-    let drawn: Vec<Quantiles> = (0..DRAWINGS)
-        .map(|_| sums(loads, &all.iter().map(|_| lot.below(loads.len())).collect::<Vec<_>>()).difference())
-        .collect();
-    let end =
-        |at: usize, part: f32| quantile(&mut drawn.iter().map(|drawn| drawn[at]).collect::<Vec<_>>(), part);
+    let ends = (loads.len() >= LOADS_MIN).then(|| ends(loads));
     Difference {
         resource,
         part: part.to_owned(),
@@ -102,9 +103,20 @@ fn difference((resource, part, season): (Resource, &str, &str), loads: &[&OfLoad
         pinball: whole.outlook.map(|sum| (sum / whole.days) as f32),
         baseline: whole.baseline.map(|sum| (sum / whole.days) as f32),
         difference: whole.difference(),
-        low: std::array::from_fn(|at| end(at, 0.025)),
-        high: std::array::from_fn(|at| end(at, 0.975)),
+        low: ends.map(|[low, _]| low),
+        high: ends.map(|[_, high]| high),
     }
+}
+
+/// Of the 95 % interval.
+fn ends(loads: &[&OfLoad]) -> [Quantiles; 2] {
+    let mut lot = Lot::of_step(SEED, loads.len());
+    let drawn: Vec<Quantiles> = (0..DRAWINGS)
+        .map(|_| sums(loads, &loads.iter().map(|_| lot.below(loads.len())).collect::<Vec<_>>()).difference())
+        .collect();
+    let end =
+        |at: usize, part: f32| quantile(&mut drawn.iter().map(|drawn| drawn[at]).collect::<Vec<_>>(), part);
+    [0.025, 0.975].map(|part| std::array::from_fn(|at| end(at, part)))
 }
 
 struct Sums {
@@ -166,18 +178,21 @@ mod tests {
         // 780 of 940.
         assert!((of("any").difference[2] + 160.0 / 940.0).abs() < 1e-5, "{found:?}");
         for own in &found {
-            assert!(own.low[2] < own.difference[2] && own.difference[2] < own.high[2], "{own:?}");
+            let (low, high) = (own.low.unwrap(), own.high.unwrap());
+            assert!(low[2] < own.difference[2] && own.difference[2] < high[2], "{own:?}");
         }
         assert_eq!(found, differences(&loads), "the same loads give the same intervals");
     }
 
     #[test]
     fn loads_that_are_all_alike_leave_nothing_unsure_and_a_baseline_without_loss_is_no_number_less() {
-        let alike: Vec<OfLoad> = (0..5).map(|_| of_load(9.0, 10.0, "none")).collect();
+        let alike: Vec<OfLoad> = (0..12).map(|_| of_load(9.0, 10.0, "none")).collect();
         let found = &differences(&alike)[0];
-        assert!((found.high[3] - found.low[3]).abs() < 1e-6 && (found.low[3] + 0.1).abs() < 1e-5);
+        let (low, high) = (found.low.unwrap(), found.high.unwrap());
+        assert!((high[3] - low[3]).abs() < 1e-6 && (low[3] + 0.1).abs() < 1e-5);
         let never_wrong = differences(&[of_load(1.0, 0.0, "none")]);
         assert_eq!(never_wrong[0].difference, [0.0; 5]);
+        assert_eq!((never_wrong[0].low, never_wrong[0].high), (None, None), "one load has no interval");
     }
 
     #[test]

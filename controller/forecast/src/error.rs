@@ -37,6 +37,11 @@ pub enum ForecastError {
         /// Loads that there are.
         have: usize,
     },
+    /// Every week of the recording was trained or calibrated on.
+    #[error(
+        "the recording ends before the weeks do that the model was trained and calibrated on: none is left to measure it on"
+    )]
+    Overlap,
     /// The state of a training is of another plan, or damaged.
     #[error("the training cannot go on: {why}")]
     State {
@@ -53,7 +58,7 @@ impl ForecastError {
             Self::TooShort { .. } => codes::TOO_SHORT,
             Self::Model(_) => codes::MODEL,
             Self::Card { .. } => codes::CARD,
-            Self::NoLoads { .. } => codes::NO_LOADS,
+            Self::NoLoads { .. } | Self::Overlap => codes::NO_LOADS,
             Self::State { .. } => codes::STATE,
         }
     }
@@ -68,6 +73,9 @@ impl ForecastError {
             }
             Self::NoLoads { .. } => {
                 "name a file with more weeks of usage; docs/forecast.md says how many are needed"
+            }
+            Self::Overlap => {
+                "name a file with later weeks; the model's card says under `data` which it has seen"
             }
             Self::State { .. } => {
                 "remove the file that ends in .state beside the weights, or name other weights with --to"

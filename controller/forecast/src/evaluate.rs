@@ -56,7 +56,7 @@ pub struct Evaluation {
 pub struct Row {
     /// Of which resource.
     pub resource: Resource,
-    /// `seen` or `unseen`: whether training saw other weeks of these loads.
+    /// `seen` or `unseen`: whether training saw other weeks of these loads; `other` for loads of another recording.
     pub part: String,
     /// `next day`, `peak of a day`, `peak of a week`.
     pub target: String,
@@ -72,7 +72,7 @@ pub struct Row {
 pub struct Wins {
     /// Of which resource.
     pub resource: Resource,
-    /// `seen` or `unseen`.
+    /// `seen`, `unseen` or `other`.
     pub part: String,
     /// Loads.
     pub loads: usize,
@@ -94,7 +94,8 @@ pub fn calibrate(
     cuts: Cuts,
     threads: usize,
 ) -> Result<Offsets, ForecastError> {
-    let own: Vec<&Recorded> = recorded.iter().filter(|own| own.part != LoadPart::Unseen).collect();
+    let own: Vec<&Recorded> =
+        recorded.iter().filter(|own| matches!(own.part, LoadPart::Train | LoadPart::Validate)).collect();
     if own.is_empty() {
         return Err(ForecastError::NoLoads { what: "calibrate on", have: recorded.len() });
     }
@@ -197,12 +198,13 @@ pub fn evaluate(
 }
 
 const HOURS: &str = "next day";
-const PEAKS: [&str; 2] = ["peak of a day", "peak of a week"];
+pub(crate) const PEAKS: [&str; 2] = ["peak of a day", "peak of a week"];
 
 fn part_name(part: LoadPart) -> &'static str {
     match part {
         LoadPart::Train | LoadPart::Validate => "seen",
         LoadPart::Unseen => "unseen",
+        LoadPart::Other => "other",
     }
 }
 

@@ -49,6 +49,7 @@ pub use outlook::{Outlook, Track, measured_day};
 pub use peak::{PeakCandidate, PeakSaid, PeakSpan, at_least_seen};
 pub use peaks::{Peak, PeakOutlook};
 pub use profile::{Hints, Profile, ProfileKind, Shape, detect_profiles};
+pub use resume::recording_digest;
 pub use scores::{Scores, Tally};
 pub use seasons::{Season, seasons};
 pub use series::Hours;

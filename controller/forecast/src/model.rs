@@ -1,9 +1,10 @@
 //! A trained network with what calibrates it: weights and card together, checked before a number of them is used.
 
 use kubeopt_lstm::{Batch, Network, Weights, digest};
+use kubeopt_model::Resource;
 
 use crate::baseline::{DayAhead, Quantiles};
-use crate::card::{Card, hex};
+use crate::card::{Card, CardData, hex};
 use crate::conformal::{Offsets, in_order};
 use crate::error::ForecastError;
 use crate::inputs::{FEATURES, HORIZON, STATICS, STEPS, TARGETS, schema_hash, write_inputs};
@@ -17,6 +18,9 @@ const BATCH: usize = 64;
 pub struct Model {
     pub(crate) network: Network,
     pub(crate) offsets: Offsets,
+    data: Option<CardData>,
+    /// Of CPU and memory.
+    bands_held: [Option<[f32; 2]>; 2],
 }
 
 /// What the network says of one load, in its own unit.
@@ -36,7 +40,7 @@ pub struct Foretold {
 impl Model {
     /// Of a network and the offsets that calibrate it.
     pub fn of(network: Network, offsets: Offsets) -> Self {
-        Self { network, offsets }
+        Self { network, offsets, data: None, bands_held: [None; 2] }
     }
 
     /// From its two files.
@@ -56,7 +60,8 @@ impl Model {
         if card.weights_sha256 != hex(&digest(weights)) {
             return Err(ForecastError::Card { why: "it belongs to other weights".to_owned() });
         }
-        Ok(Self { network, offsets: card.offsets })
+        let bands_held = [Resource::Cpu, Resource::Memory].map(|resource| card.bands_held(resource));
+        Ok(Self { network, offsets: card.offsets, data: Some(card.data), bands_held })
     }
 
     /// The model that comes with kubeopt.
@@ -75,6 +80,20 @@ impl Model {
     /// What calibrates it.
     pub fn offsets(&self) -> &Offsets {
         &self.offsets
+    }
+
+    /// What it was trained on, as its card says; none before it has one.
+    pub fn data(&self) -> Option<&CardData> {
+        self.data.as_ref()
+    }
+
+    /// How often the highest of a day, and of a week, was above the .1 quantile of the outlook and not above the .9 quantile, on
+    /// loads that training never saw: part from 0 to 1, as the card says. None where that was not measured.
+    pub fn bands_held(&self, resource: Resource) -> Option<[f32; 2]> {
+        match resource {
+            Resource::Cpu => self.bands_held[0],
+            Resource::Memory => self.bands_held[1],
+        }
     }
 
     /// The weights as a file.
@@ -176,6 +195,10 @@ mod tests {
     #[test]
     fn the_model_that_comes_with_kubeopt_is_whole_and_foretells_strange_loads() {
         let model = Model::shipped().expect("its files belong together");
+        for resource in [Resource::Cpu, Resource::Memory] {
+            let held = model.bands_held(resource).expect("its card has measured them");
+            assert!(held.iter().all(|part| (0.7..0.85).contains(part)), "{held:?}");
+        }
         let strange: [fn(usize) -> f64; 4] =
             [|_| 0.0, |_| 5e9, |hour| if hour < 300 { 1.0 } else { 1000.0 }, |hour| (hour % DAY) as f64];
         let loads: Vec<Load> = strange.into_iter().map(|at| load(40 * DAY, at)).collect();

@@ -7,7 +7,7 @@ use kubeopt_lstm::{QUANTILES, pinball};
 use serde::Serialize;
 
 use crate::baseline::{Quantiles, five_at};
-use crate::blend::shares;
+use crate::blend::{in_common, shares};
 use crate::conformal::in_order;
 use crate::load::Load;
 use crate::model::Foretold;
@@ -35,6 +35,8 @@ pub struct Peak {
     pub weights: [Quantiles; PeakCandidate::ALL.len()],
     /// What each candidate said.
     pub said: PeakSaid,
+    /// Peaks that passed, and that the network had foretold: what it is weighed by.
+    pub network_peaks: usize,
 }
 
 /// The peaks after an origin; none where history is too short for every candidate.
@@ -105,7 +107,8 @@ impl PeakRecord {
         });
         said.iter().any(Option::is_some).then(|| {
             let weights = weights(span, &said, &passed);
-            Peak { quantiles: blended(&said, &weights), weights, said }
+            let network_peaks = passed.iter().filter(|(said, _)| said[0].is_some()).count();
+            Peak { quantiles: blended(&said, &weights), weights, said, network_peaks }
         })
     }
 
@@ -133,7 +136,7 @@ fn corrected(said: &Quantiles, passed: &[(PeakSaid, f32)]) -> Quantiles {
     }))
 }
 
-/// By the losses on peaks that passed, for each quantile apart; equal ones before there is one.
+/// By the losses on peaks that passed and that all foretold, for each quantile apart; equal ones before there is one.
 fn weights(
     span: PeakSpan,
     said: &PeakSaid,
@@ -141,17 +144,12 @@ fn weights(
 ) -> [Quantiles; PeakCandidate::ALL.len()] {
     let mut weights = [[0.0; QUANTILES.len()]; PeakCandidate::ALL.len()];
     for quantile in 0..QUANTILES.len() {
-        let losses: Vec<Option<f32>> = PeakCandidate::ALL
+        let speaks =
+            std::array::from_fn(|at| said[at].is_some() && span.is_told_by(PeakCandidate::ALL[at], quantile));
+        let losses = passed
             .iter()
-            .enumerate()
-            .map(|(at, candidate)| {
-                said[at].filter(|_| span.is_told_by(*candidate, quantile))?;
-                let loss = |(said, came): &(PeakSaid, f32)| {
-                    Some(pinball(QUANTILES[quantile], said[at]?[quantile], *came))
-                };
-                passed.iter().map(loss).sum::<Option<f32>>()
-            })
-            .collect();
+            .map(|(said, came)| said.map(|said| Some(pinball(QUANTILES[quantile], said?[quantile], *came))));
+        let losses = in_common(&losses.collect::<Vec<_>>(), speaks);
         for (slot, share) in weights.iter_mut().zip(shares(&losses, span.sharpness())) {
             slot[quantile] = share;
         }
@@ -209,6 +207,21 @@ mod tests {
         assert!((wrong.quantiles[2] - 200.0).abs() < 0.01, "{wrong:?}");
         let sum: f32 = right.weights.iter().map(|own| own[2]).sum();
         assert!((sum - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_network_that_answers_later_than_baselines_is_weighed_by_what_both_foretold() {
+        let load = load(40 * DAY, |hour| if hour % DAY == 12 { 100.0 } else { 10.0 });
+        let weight = |silent_until: usize| {
+            let said = |day: usize| (day >= silent_until).then(|| foretold(100.0));
+            let mut record = PeakRecord::default();
+            (12..40).for_each(|day| record.keep(&record.outlook(&load, day * DAY, said(day).as_ref())));
+            let week = record.outlook(&load, 40 * DAY, said(40).as_ref()).week.unwrap();
+            (week.network_weight(), week.network_peaks)
+        };
+        assert_eq!(weight(12), (0.5, 22), "as good as the highest of 28 days, which is right too");
+        assert_eq!(weight(16), (0.5, 18));
+        assert_eq!(weight(38), (0.0, 0), "none of its weeks has passed, and others' have");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum LoadPart {
     Validate,
     /// Two in ten: never seen.
     Unseen,
+    /// Of another recording than the one that was trained on: nobody knows whether these are the same.
+    Other,
 }
 
 impl LoadPart {

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
-use crate::policy::FindingPolicy;
 use crate::quantity::{Amount, Resource};
 use crate::workload::ContainerId;
 
@@ -102,11 +101,6 @@ impl Finding {
         self.is_open() && self.silenced.is_none()
     }
 
-    /// People are told of it under this policy.
-    pub fn is_shown(&self, policy: &FindingPolicy) -> bool {
-        self.counts() && policy.enabled && self.severity >= policy.min_severity
-    }
-
     /// Tells it apart from all others, also over restarts: cluster, container, kind, resource.
     pub fn key(&self) -> String {
         let Self { container, resource, .. } = self;
@@ -148,7 +142,7 @@ impl Finding {
         match &self.evidence {
             Evidence::Leak { .. } => format!("`{container}` {}", self.growth()),
             Evidence::Spike { observed, expected, .. } => format!(
-                "{spoken} of `{container}` was {} at {}, where {} were expected",
+                "{spoken} of `{container}` rose to {} in a spike since {}, where {} were expected",
                 amount(*observed),
                 at(*since_unix_s, "%Y-%m-%d %H:%M UTC"),
                 amount(*expected)

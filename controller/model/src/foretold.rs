@@ -43,12 +43,27 @@ pub struct ForetoldLoad {
     pub peak_week: PeakQuantiles,
     /// The highest sample of the last 28 days, in the same unit: what the peaks are compared with.
     pub seen: f64,
-    /// The next 24 hours, one after the other; empty where history is too short for them.
+    /// The next 24 hours, one after the other from [`Foretold::from_unix_s`] on; fewer where the last hours were not measured,
+    /// as they are foretold from the last one that was, and none where history is too short.
     pub hours: Vec<ForetoldHour>,
     /// The part of the network in the week's peak, from 0 to 1; the rest is said by baselines.
     pub network_weight: f64,
     /// Why the network has that part, as a sentence without a full stop.
     pub because: String,
+    /// How often such bands held where they were measured; none where they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<BandHeld>,
+}
+
+/// Part of the peaks, from 0 to 1, that were above the .1 quantile and not above the .9 quantile, on loads that the network has
+/// never seen: measured when it was trained.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BandHeld {
+    /// Of peaks of a day.
+    pub day: f64,
+    /// Of peaks of a week.
+    pub week: f64,
 }
 
 impl PeakQuantiles {
@@ -77,6 +92,7 @@ impl ForetoldLoad {
             hours: self.hours.iter().map(hour).collect(),
             network_weight: self.network_weight,
             because: self.because.clone(),
+            held: self.held,
         }
     }
 }

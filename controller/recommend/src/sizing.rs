@@ -184,6 +184,9 @@ fn finish(draft: Draft, evidence: &Evidence, policy: &EffectivePolicy) -> Sizing
             sizing.resources.set(Bound::Request, value);
         }
     }
+    // Of memory that may not move nothing cures anything.
+    let held = |field| sizing.left_because(field).is_some();
+    sizing.cures_oom &= !(held(Field::MEMORY_REQUEST) && held(Field::MEMORY_LIMIT));
     give(&mut sizing, &evidence.given);
     sizing
 }

@@ -53,12 +53,12 @@ pub struct UsageChart {
     pub ahead: Option<PeakBand>,
 }
 
-/// Between these the highest value of the next days lies in 8 of 10 cases, in the unit of the chart.
+/// Between these the highest value of the next days is foretold, in the unit of the chart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PeakBand {
-    /// Lower in one of ten cases.
+    /// The .1 quantile.
     pub low: f64,
-    /// Higher in one of ten cases.
+    /// The .9 quantile.
     pub high: f64,
 }
 

@@ -210,7 +210,7 @@ fn description(chart: &UsageChart) -> String {
         |value: Option<f64>| value.map_or("not set".to_owned(), |value| amount(chart.resource, value));
     let ahead = chart.ahead.map_or(String::new(), |band| {
         let [low, high] = [band.low, band.high].map(|value| amount(chart.resource, value.round()));
-        format!(" The peak of the next 7 days is foretold between {low} and {high}, in 8 of 10 cases.")
+        format!(" The peak of the next 7 days is foretold between {low} and {high}.")
     });
     format!(
         "Usage from {} to {}, highest {}. Request today {}, proposed {}.{ahead}",

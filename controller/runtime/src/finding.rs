@@ -10,13 +10,13 @@ mod table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use kubeopt_api::{Subject, effective_policy};
-use kubeopt_findings::{Known, Look, Settled, Turn, settle};
+use kubeopt_api::{Layer, Subject, effective_policy};
+use kubeopt_findings::{Growth, Known, Look, Settled, Turn, settle};
 use kubeopt_model::finding::Kind;
 use kubeopt_model::policy::NotificationPolicy;
 use kubeopt_model::{
-    ClusterFacts, ClusterName, ContainerId, EffectivePolicy, Finding, ForgeName, RepoPath, RepositoryId,
-    Timestamp, WorkloadId,
+    ClusterFacts, ClusterName, ContainerId, EffectivePolicy, Finding, Problem, RepoPath, Timestamp,
+    WorkloadId,
 };
 use kubeopt_policy::silenced;
 
@@ -99,7 +99,8 @@ impl KeptDetectors {
 #[derive(Debug, Default)]
 struct Looked {
     found: Vec<Finding>,
-    still_grows: BTreeMap<ContainerId, bool>,
+    grows: BTreeMap<ContainerId, Option<Growth>>,
+    problems: Vec<Problem>,
 }
 
 impl Edges {
@@ -107,7 +108,7 @@ impl Edges {
     /// is incomplete is not looked at: nothing opens there, and nothing is over.
     pub async fn find(&self, seen: &mut Seen, sites: &Sites, now: Timestamp) {
         self.progress.stage("looking for findings", None);
-        let before = match self.journal.findings().await {
+        let before = match self.journal.open_findings().await {
             Ok(before) => Some(before),
             Err(error) => {
                 seen.problems.push(error.problem());
@@ -121,7 +122,8 @@ impl Edges {
             match self.look_into(facts, now).await {
                 Ok(one) => {
                     looked.found.extend(one.found);
-                    looked.still_grows.extend(one.still_grows);
+                    looked.grows.extend(one.grows);
+                    problems.extend(one.problems);
                 }
                 Err(error) => {
                     tracing::debug!(%cluster, "findings were not looked for");
@@ -137,7 +139,7 @@ impl Edges {
             now_unix_s: now.as_second(),
             // Where nothing is looked for, nothing is open.
             known: &|id| match policy(&id.workload).findings.enabled {
-                true => self.known_of(id, &looked.still_grows, seen),
+                true => self.known_of(id, &looked.grows, seen),
                 false => Known::Gone,
             },
             silenced: &|finding| silenced(&policy(&finding.container.workload).findings, finding.kind(), now),
@@ -155,21 +157,31 @@ impl Edges {
         seen.findings = Findings::of(settled, |one| policy(&one.container.workload).notifications);
     }
 
-    fn known_of(&self, id: &ContainerId, still_grows: &BTreeMap<ContainerId, bool>, seen: &Seen) -> Known {
-        let Some(facts) = seen.clusters.get(&id.workload.cluster) else { return Known::NotLookedAt };
+    fn known_of(
+        &self,
+        id: &ContainerId,
+        grows: &BTreeMap<ContainerId, Option<Growth>>,
+        seen: &Seen,
+    ) -> Known {
+        let cluster = &id.workload.cluster;
+        let Some(facts) = seen.clusters.get(cluster) else {
+            // One that is not configured any more is never looked at again.
+            let is_configured = self.clusters.iter().any(|one| one.name == *cluster);
+            return if is_configured { Known::NotLookedAt } else { Known::Gone };
+        };
         if !self.selection.covers(&id.workload) {
             return Known::NotLookedAt;
         }
         let there = facts.workload(&id.workload).and_then(|workload| workload.container(&id.container));
-        match (there, still_grows.get(id)) {
+        match (there, grows.get(id)) {
             // A kind that could not be listed is not gone.
             (None, _) if is_whole(facts) => Known::Gone,
             (None, _) | (Some(_), None) => Known::NotLookedAt,
-            (Some(_), Some(still_grows)) => Known::Seen { still_grows: *still_grows },
+            (Some(_), Some(growth)) => Known::Seen { growth: *growth },
         }
     }
 
-    /// The policy of each workload that anything was or is found in. A policy file that is wrong counts as none.
+    /// The policy of each workload that anything was or is found in. Of a policy file that is wrong nothing counts.
     fn policies_of<'a>(
         &self,
         found: &'a [Finding],
@@ -189,26 +201,53 @@ fn is_whole(facts: &ClusterFacts) -> bool {
     facts.unseen.iter().all(|problem| problem.code == kubeopt_cluster::ABSENT)
 }
 
+/// What the files that set its values say; where they do not say it, the folder of its entry point. Where one of them is wrong,
+/// what the operator and the cluster say.
 fn policy_of(id: &WorkloadId, files: &PolicyFiles, seen: &Seen, sites: &Sites) -> EffectivePolicy {
     let source = sites.sources.get(id).and_then(|source| source.as_ref().ok());
-    let trace = source.and_then(|source| Some((source, sites.trace_of(source)?.as_ref().ok()?)));
-    let nowhere = RepositoryId {
-        forge: ForgeName::new("none").expect("a literal that is a name"),
-        owner: String::new(),
-        name: String::new(),
-    };
-    let layers = match trace {
-        // Policy files stand in folders: that of a folder is read with any file in it.
-        Some((source, trace)) => {
-            let path = source.entry.join(ANY_FILE).unwrap_or_else(|_| RepoPath::root());
-            (files.layers(&id.cluster, &source.repository, &trace.snapshot.branch, &path), path)
+    let traced = source.and_then(|source| Some((source, sites.trace_of(source)?.as_ref().ok()?)));
+    let of_files = traced.and_then(|(source, trace)| {
+        let mut paths: BTreeSet<RepoPath> = match trace.of(source) {
+            Some(Ok(entry)) => {
+                let own = entry.fields.iter().filter(|field| field.workload.describes(id));
+                own.filter_map(|field| Some(field.site.as_ref().ok()?.file.clone())).collect()
+            }
+            Some(Err(_)) | None => BTreeSet::new(),
+        };
+        if paths.is_empty() {
+            // Policy files stand in folders: that of a folder is read with any file in it.
+            paths.insert(source.entry.join(ANY_FILE).unwrap_or_else(|_| RepoPath::root()));
         }
-        None => (files.layers(&id.cluster, &nowhere, "", &RepoPath::root()), RepoPath::root()),
-    };
-    let (Ok(layers), path) = layers else { return EffectivePolicy::default() };
+        let layers = |path: RepoPath| {
+            let layers = files.layers(&id.cluster, &source.repository, &trace.snapshot.branch, &path);
+            Some(said(id, &layers.ok()?, &path, seen))
+        };
+        paths.into_iter().map(layers).collect::<Option<Vec<_>>>()
+    });
+    match of_files.and_then(|all| all.into_iter().reduce(together)) {
+        Some(policy) => policy,
+        None => said(id, &files.operators_of(&id.cluster), &RepoPath::root(), seen),
+    }
+}
+
+fn said(id: &WorkloadId, layers: &[Layer], path: &RepoPath, seen: &Seen) -> EffectivePolicy {
     let nothing = BTreeMap::new();
     let workload = seen.clusters.get(&id.cluster).and_then(|facts| facts.workload(id));
     let labels = workload.map_or(&nothing, |workload| &workload.labels);
-    let subject = Subject { path: &path, namespace: &id.namespace, kind: id.kind, name: &id.name, labels };
-    effective_policy(&layers, &subject)
+    let subject = Subject { path, namespace: &id.namespace, kind: id.kind, name: &id.name, labels };
+    effective_policy(layers, &subject)
+}
+
+/// Of files that say different things the one by which more is told; silences add up.
+fn together(mut all: EffectivePolicy, other: EffectivePolicy) -> EffectivePolicy {
+    let (findings, with) = (&mut all.findings, other.findings);
+    findings.enabled |= with.enabled;
+    findings.min_severity = findings.min_severity.min(with.min_severity);
+    for silence in with.silences {
+        if !findings.silences.contains(&silence) {
+            findings.silences.push(silence);
+        }
+    }
+    all.notifications = all.notifications.and(&other.notifications);
+    all
 }

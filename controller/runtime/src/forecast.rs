@@ -1,17 +1,22 @@
 //! Training, measuring and exporting the network of forecasts: history reads the file of recorded usage or the store, the
 //! forecast crate learns and measures, here files are written.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use kubeopt_forecast::{
-    Card, CardData, Cuts, ForecastError, Load, Model, Plan, Recorded, Trainer, calibrate, evaluate,
+    Card, CardData, Cuts, ForecastError, Load, LoadPart, Model, Plan, Recorded, Trainer, calibrate, evaluate,
+    recording_digest,
 };
 use kubeopt_history::{TraceFile, UsageStore};
+use kubeopt_model::cluster::ClusterFacts;
 use kubeopt_model::trace::ResourceTrace;
 use kubeopt_model::usage::HourPoint;
-use kubeopt_model::{ClusterName, ContainerUsage, Problem, Resource, Timestamp, Window};
+use kubeopt_model::{
+    ClusterName, ContainerId, ContainerRole, ContainerUsage, Problem, Resource, Timestamp, Window,
+};
 
 use crate::codes;
 use crate::edges::Edges;
@@ -75,42 +80,66 @@ impl Recording {
         Ok(Self { name, loads })
     }
 
-    /// Of the history of the configured store, after what it lacks has been read. Gives what could not be seen beside it.
+    /// Of the history of the configured store, after what it lacks has been read: of what is selected, without Jobs, CronJobs and
+    /// init containers, up to the last midnight of UTC. Gives what could not be seen beside it.
     ///
     /// # Errors
     /// Where history cannot be read.
     pub async fn of_store(edges: &Edges, now: Timestamp) -> Result<(Self, Vec<Problem>), Problem> {
         let seen = edges.observe(now).await;
         let clusters: Vec<ClusterName> = seen.clusters.keys().cloned().collect();
-        Ok((Self::kept(edges.history.as_ref(), &clusters, now).await?, seen.problems))
+        let init: BTreeSet<ContainerId> = seen.clusters.values().flat_map(init_containers).collect();
+        let is_wanted = |id: &ContainerId| {
+            edges.shown.covers(&id.workload) && !id.workload.kind.is_batch() && !init.contains(id)
+        };
+        Ok((Self::kept(edges.history.as_ref(), &clusters, now, &is_wanted).await?, seen.problems))
     }
 
     async fn kept(
         history: &dyn UsageStore,
         clusters: &[ClusterName],
         now: Timestamp,
+        is_wanted: &dyn Fn(&ContainerId) -> bool,
     ) -> Result<Self, Problem> {
         let mut loads = Vec::new();
+        // An interrupted training finds the same hours again on the same day.
+        let midnight = now.as_second().div_euclid(86_400) * 86_400;
+        let window = Window { from_unix_s: midnight - KEPT_S, to_unix_s: midnight };
         for cluster in clusters {
-            let usage = history.usage(cluster, Window::ending(now, KEPT_S), None).await;
-            for usage in usage.map_err(|error| error.problem())? {
-                loads.extend(of_container(&usage));
-            }
+            let usage = history.usage(cluster, window, None).await;
+            let usage = usage.map_err(|error| error.problem())?;
+            loads.extend(usage.iter().filter(|usage| is_wanted(&usage.container)).flat_map(of_container));
         }
         Ok(Self { name: KEPT.to_owned(), loads })
     }
 
-    /// All loads that last long enough, and where training ends.
-    fn cut(self) -> Result<(String, Vec<Recorded>, Cuts), Problem> {
+    /// All loads that last long enough, and where training ends; to measure a model that was trained, after what it has seen.
+    fn cut(self, seen: Option<&CardData>) -> Result<(String, Vec<Recorded>, Cuts), Problem> {
         let from = self.loads.iter().map(|(_, load)| load.hour(0)).min();
         let to = self.loads.iter().map(|(_, load)| load.hour(load.len())).max();
         let (Some(from), Some(to)) = (from, to) else {
             return Err(ForecastError::NoLoads { what: "train on", have: 0 }.problem());
         };
-        let cuts = Cuts::for_recording(from, to);
+        let hours = from..to;
+        let cuts = match seen {
+            Some(seen) => seen.cuts(&hours).map_err(|error| error.problem())?,
+            None => Cuts::for_recording(from, to),
+        };
         let recorded = self.loads.into_iter().filter_map(|(name, load)| Recorded::of(&name, load, cuts));
-        Ok((self.name, recorded.collect(), cuts))
+        let mut recorded: Vec<Recorded> = recorded.collect();
+        if seen.is_some_and(|seen| !seen.is_of(&self.name, &hours)) {
+            recorded.iter_mut().for_each(|own| own.part = LoadPart::Other);
+        }
+        Ok((self.name, recorded, cuts))
     }
+}
+
+/// Those that end before the others start: they have no next day.
+fn init_containers(facts: &ClusterFacts) -> impl Iterator<Item = ContainerId> {
+    facts.workloads.iter().flat_map(|workload| {
+        let init = workload.containers.iter().filter(|own| own.role == ContainerRole::Init);
+        init.map(|own| ContainerId { workload: workload.id.clone(), container: own.name.clone() })
+    })
 }
 
 fn of_container(usage: &ContainerUsage) -> impl Iterator<Item = (String, Load)> {
@@ -121,26 +150,41 @@ fn of_container(usage: &ContainerUsage) -> impl Iterator<Item = (String, Load)> 
     })
 }
 
+/// Whether weights may have this name: their state and card are beside them, under its other endings.
+///
+/// # Errors
+/// Where it ends in `.state` or `.json`, so that one would overwrite the other.
+pub fn check_weights_name(to: &Path) -> Result<(), Problem> {
+    let ending = to.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if ["state", "json"].iter().any(|taken| ending.eq_ignore_ascii_case(taken)) {
+        let text = format!("`{}` is no name of weights: .{ending} is of what lies beside them", to.display());
+        return Err(Problem::new(codes::NO_FOLDER, text, "end the name in .weights"));
+    }
+    Ok(())
+}
+
 /// Trains, calibrates and measures a network, and writes weights and card. A training that was interrupted goes on.
 ///
 /// # Errors
-/// Where the recording has too few weeks, or what comes of it cannot be written.
+/// Where the recording has too few weeks, the state is of another recording, or what comes of it cannot be written.
 pub fn train(recording: Recording, options: &TrainOptions, progress: &dyn Progress) -> Result<Card, Problem> {
+    check_weights_name(&options.to)?;
     let plan = plan(options);
-    let (name, recorded, cuts) = recording.cut()?;
+    let (name, recorded, cuts) = recording.cut(None)?;
+    let digest = recording_digest(&recorded);
     let state = options.to.with_extension("state");
     let mut trainer = match state.exists() {
-        true => Trainer::from_bytes(plan, &read(&state)?).map_err(|error| error.problem())?,
+        true => Trainer::from_bytes(plan, &digest, &read(&state)?).map_err(|error| error.problem())?,
         false => Trainer::new(plan),
     };
     // Whether it can be written is asked before the long work.
-    write(&state, &trainer.to_bytes())?;
+    write(&state, &trainer.to_bytes(&digest))?;
     let mut failed = None;
     let left = plan.steps.saturating_sub(trainer.step()) as u64;
     progress.stage("training; it may end before, where it no longer helps", Some(left));
     let trained = trainer.run(&recorded, threads(), &mut |trainer, told| {
         progress.step();
-        let written = told.validation_loss.map_or(Ok(()), |_| write(&state, &trainer.to_bytes()));
+        let written = told.validation_loss.map_or(Ok(()), |_| write(&state, &trainer.to_bytes(&digest)));
         failed = written.err();
         if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -158,13 +202,13 @@ pub fn train(recording: Recording, options: &TrainOptions, progress: &dyn Progre
     Ok(card)
 }
 
-/// Measures a model on recorded usage beside all baselines.
+/// Measures a model on recorded usage beside all baselines, on weeks that it was not trained or calibrated on.
 ///
 /// # Errors
-/// Where the model cannot be used, or the recording has too few weeks.
+/// Where the model cannot be used, or the recording has too few such weeks.
 pub fn eval(traces: &Path, model: Option<&Path>, progress: &dyn Progress) -> Result<Evaluation, Problem> {
     let model = self::model(model)?;
-    let (_, recorded, cuts) = Recording::of_file(traces, progress)?.cut()?;
+    let (_, recorded, cuts) = Recording::of_file(traces, progress)?.cut(model.data())?;
     let scores = scored(&model, &recorded, cuts, progress)?;
     progress.done();
     Ok(scores)
@@ -319,7 +363,7 @@ mod tests {
     async fn the_kept_history_trains_a_network_that_is_read_back_and_a_damaged_one_is_refused() {
         let cluster = ClusterName::new("test").unwrap();
         let now = Timestamp::from_second(DAYS * 86_400).unwrap();
-        let recording = Recording::kept(&store(&cluster).await, &[cluster], now).await.unwrap();
+        let recording = Recording::kept(&store(&cluster).await, &[cluster], now, &|_| true).await.unwrap();
         assert_eq!(recording.loads.len(), 40, "both resources of each container");
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("own.weights");
@@ -347,25 +391,79 @@ mod tests {
     async fn a_training_that_was_interrupted_ends_with_the_same_weights() {
         let cluster = ClusterName::new("test").unwrap();
         let now = Timestamp::from_second(DAYS * 86_400).unwrap();
-        let recording = Recording::kept(&store(&cluster).await, &[cluster], now).await.unwrap();
+        let recording = Recording::kept(&store(&cluster).await, &[cluster], now, &|_| true).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let (whole, halves) = (folder.path().join("whole.weights"), folder.path().join("halves.weights"));
         let card = train(recording.clone(), &options(&whole), &Quiet).unwrap();
         let plan = plan(&options(&halves));
-        let (_, recorded, _) = recording.clone().cut().unwrap();
+        let (_, recorded, _) = recording.clone().cut(None).unwrap();
         let mut trainer = Trainer::new(plan);
         let stopped = trainer.run(&recorded, 2, &mut |_, told| {
             if told.step == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         assert!(stopped.unwrap().is_interrupted);
-        write(&halves.with_extension("state"), &trainer.to_bytes()).unwrap();
+        write(&halves.with_extension("state"), &trainer.to_bytes(&recording_digest(&recorded))).unwrap();
         let gone_on = train(recording.clone(), &options(&halves), &Quiet).unwrap();
         assert_eq!(gone_on.weights_sha256, card.weights_sha256);
         assert_eq!(std::fs::read(&whole).unwrap(), std::fs::read(&halves).unwrap());
 
         write(&halves.with_extension("state"), b"no state").unwrap();
-        let problem = train(recording, &options(&halves), &Quiet).unwrap_err();
+        let problem = train(recording.clone(), &options(&halves), &Quiet).unwrap_err();
         assert_eq!(problem.code, "E-FOR-006", "{problem}");
+
+        write(&halves.with_extension("state"), &trainer.to_bytes(&recording_digest(&recorded))).unwrap();
+        let mut other = recording;
+        other.loads.pop();
+        let problem = train(other, &options(&halves), &Quiet).unwrap_err();
+        assert!(problem.text.contains("another recording") && problem.help.contains("--to"), "{problem}");
+    }
+
+    #[test]
+    fn weights_that_their_own_card_or_state_would_overwrite_are_refused_before_training() {
+        for name in ["own.state", "own.json", "own.JSON"] {
+            let recording = Recording { name: String::new(), loads: Vec::new() };
+            let problem = train(recording, &options(Path::new(name)), &Quiet).unwrap_err();
+            assert_eq!(problem.code, codes::NO_FOLDER, "{problem}");
+        }
+        assert_eq!(check_weights_name(Path::new("own")), Ok(()));
+        assert_eq!(check_weights_name(Path::new("own.state.weights")), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_model_is_measured_after_what_it_has_seen_and_tells_loads_of_another_recording() {
+        let cluster = ClusterName::new("test").unwrap();
+        let now = Timestamp::from_second(DAYS * 86_400).unwrap();
+        let own = Recording::kept(&store(&cluster).await, &[cluster], now, &|_| true).await.unwrap();
+        let (name, recorded, cuts) = own.clone().cut(None).unwrap();
+        let card = CardData::of(&name, &recorded, cuts);
+        assert_eq!(own.clone().cut(Some(&card)).unwrap(), (name, recorded, cuts), "its own recording");
+
+        let shorter = |(name, load): &(String, Load)| {
+            let hours = (0..load.len() - 7 * 24).map(|at| HourPoint {
+                at_unix_s: load.hour(at) * 3600,
+                median: f64::from(load.median()[at]),
+                p95: f64::from(load.highest()[at]),
+                max: f64::from(load.highest()[at]),
+            });
+            (name.clone(), Load::of(load.resource(), hours).unwrap())
+        };
+        let copy = Recording { name: "copy.csv".to_owned(), loads: own.loads.iter().map(shorter).collect() };
+        let (_, recorded, cut) = copy.clone().cut(Some(&card)).unwrap();
+        assert_eq!(cut, cuts, "a copy without its last week is not measured on what was trained on");
+        assert!(recorded.iter().all(|own| own.part == LoadPart::Other));
+        let later = CardData { tested_from_unix_s: now.as_second(), ..card };
+        assert_eq!(copy.cut(Some(&later)).unwrap_err().code, "E-FOR-005");
+    }
+
+    #[tokio::test]
+    async fn only_what_is_wanted_is_learned_from_up_to_midnight() {
+        let cluster = ClusterName::new("test").unwrap();
+        let now = Timestamp::from_second(DAYS * 86_400 - 3600).unwrap();
+        let store = store(&cluster).await;
+        let is_wanted = |id: &ContainerId| id.workload.name.as_str() == "api-3";
+        let found = Recording::kept(&store, &[cluster], now, &is_wanted).await.unwrap();
+        assert_eq!(found.loads.len(), 2, "CPU and memory of one container");
+        assert!(found.loads.iter().all(|(_, load)| load.hour(load.len()) == (DAYS - 1) * 24));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What load is foretold for containers: from hours of usage to the value that sizing, pull requests and `explain` take.
 //!
-//! It is told once a day, from what lies before midnight of UTC, and rests on nothing but these hours and the weights of the
-//! network: the weights of the blend come from doing the same on each of the last three weeks' days. So two passes on the
+//! It is told once a day, from whole days of UTC that have passed, and rests on nothing but these hours and the weights of the
+//! network: the weights of the blend come from doing the same on each of the last four weeks' days. So two passes on the
 //! same history say the same, whatever ran before. What was told is kept for the day, by a fingerprint of all that it rests on.
 
 mod kept;
@@ -21,9 +21,13 @@ pub(crate) use self::network::Network;
 pub(crate) use self::one::foretell_load;
 
 use self::kept::{Fingerprint, Kept};
+use crate::side_by_side::side_by_side;
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;
+
+/// Days that are looked at where those before the window were read: of the 42 that were, the first has begun already.
+const DAYS_BEFORE: i64 = 41;
 
 /// Where a network is, and what it said today.
 #[derive(Debug, Default)]
@@ -41,16 +45,20 @@ pub(crate) struct Hours {
 }
 
 impl Hours {
-    /// The hours of a window and of the days before it, up to the midnight before `now`.
+    /// The hours of a window and of the days before it, from the first midnight of it up to the midnight before `now`: a
+    /// window moves from hour to hour, and what is foretold must not.
     pub(crate) fn of(usage: &ContainerUsage, earlier: Option<&EarlierDays>, now: Timestamp) -> Self {
         let midnight = midnight(now);
+        let of_window = next_midnight(usage.window.from_unix_s);
+        let from = if earlier.is_some() { of_window.min(midnight - DAYS_BEFORE * DAY_S) } else { of_window };
         let load = |resource| {
             let (before, own) = match resource {
                 Resource::Cpu => (earlier.map(|it| &it.cpu_hours), &usage.cpu_hours),
                 Resource::Memory => (earlier.map(|it| &it.memory_hours), &usage.memory_hours),
             };
             let all = before.into_iter().flat_map(|hours| hours.iter()).chain(own.iter());
-            let known: Vec<HourPoint> = all.filter(|hour| hour.at_unix_s < midnight).collect();
+            let known: Vec<HourPoint> =
+                all.filter(|hour| (from..midnight).contains(&hour.at_unix_s)).collect();
             // Without a measured hour there is nothing to foretell from.
             Load::of(resource, known).ok()
         };
@@ -61,6 +69,11 @@ impl Hours {
 
 fn midnight(now: Timestamp) -> i64 {
     now.as_second().div_euclid(DAY_S) * DAY_S
+}
+
+/// The first midnight that is not before.
+fn next_midnight(at_unix_s: i64) -> i64 {
+    -(-at_unix_s).div_euclid(DAY_S) * DAY_S
 }
 
 impl Foretelling {
@@ -87,20 +100,21 @@ impl Foretelling {
             .iter()
             .flat_map(|hours| [&hours.cpu, &hours.memory])
             .flatten()
-            .map(|load| (Fingerprint::of(load, midnight, self.network.digest()), load))
+            .map(|load| (Fingerprint::of(load, midnight, self.network.mark()), load))
             .collect();
         let mut open: Vec<&(Fingerprint, &Load)> = {
             let mut kept = self.lock();
-            kept.begin_day(midnight, self.network.digest());
+            kept.begin_day(midnight, self.network.mark());
+            kept.ask(asked.iter().map(|(print, _)| *print));
             asked.iter().filter(|(print, _)| !kept.knows(print)).collect()
         };
         open.sort_by_key(|(print, _)| *print);
         open.dedup_by_key(|(print, _)| *print);
-        let told = crate::side_by_side::side_by_side(&open, &|(_, load)| self.one(load, midnight));
+        let told = side_by_side(&open, &|(_, load)| self.one(load, midnight));
         let mut kept = self.lock();
         open.iter().zip(told).for_each(|((print, _), told)| kept.add(*print, told));
         let of = |load: Option<&Load>| {
-            load.and_then(|load| kept.get(&Fingerprint::of(load, midnight, self.network.digest())).cloned())
+            load.and_then(|load| kept.get(&Fingerprint::of(load, midnight, self.network.mark())).cloned())
         };
         let told = all.iter().filter_map(|hours| {
             let (cpu, memory) = (of(hours.cpu.as_ref()), of(hours.memory.as_ref()));
@@ -111,9 +125,10 @@ impl Foretelling {
         told.collect()
     }
 
-    /// Writes what was told since the last call, so that it need not be told again after a restart.
-    pub(crate) fn save(&self) {
-        self.lock().save();
+    /// A pass is over: writes what was told in it, so that it need not be told again after a restart, and forgets what it did
+    /// not ask for.
+    pub(crate) fn end_pass(&self) {
+        self.lock().end_pass();
     }
 
     /// A fault of the forecast is no fault of a recommendation: it is told, and nothing is foretold.

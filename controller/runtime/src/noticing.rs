@@ -10,7 +10,7 @@ mod standing;
 use kubeopt_api::PolicyFile;
 use kubeopt_findings::Turn;
 use kubeopt_forge::PullRequest;
-use kubeopt_model::finding::{Severity as FindingSeverity, kind_word, severity_word};
+use kubeopt_model::finding::{Kind, Severity as FindingSeverity, kind_word, severity_word};
 use kubeopt_model::policy::{NotificationPolicy, Severity as LeastSeverity};
 use kubeopt_model::pull_request::rollback_of;
 use kubeopt_model::{ClusterName, Problem, Timestamp};
@@ -28,6 +28,9 @@ pub use standing::Standing;
 
 /// Outcomes of one pull request that are spelt out; the comment below it has all.
 const OUTCOMES_MAX: usize = 5;
+
+/// Spikes and drifts of one pass that are told one by one.
+const FINDINGS_MAX: usize = 20;
 
 /// Whether a notice is of something that happened, or of something that is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +91,7 @@ pub fn notices(report: &PassReport, operator: Option<&PolicyFile>, home: &Cluste
         let policy = merge.map(|merge| policy_of_merge(operator, merge, &report.seen, &report.sites));
         noticed.push(of_outcome(judged, merge, policy.unwrap_or_default().notifications, &about));
     }
-    noticed.extend(report.seen.findings.news.iter().map(|news| of_finding(news, &about)));
+    noticed.extend(of_findings(&report.seen.findings.news, &about));
     for ((repository, branch), trace) in &report.sites.traces {
         let Err(problem) = trace else { continue };
         let of = branch.as_ref().map_or(repository.to_string(), |branch| format!("{repository}@{branch}"));
@@ -256,6 +259,38 @@ fn of_outcome(
     Noticed { notice, lasting: Lasting::Happened, version: version.to_owned(), policy }
 }
 
+/// Spikes and drift come in numbers, after a deployment of many or in a wave of load: beyond the most urgent of a pass they are
+/// told as one, to those whom their policies name.
+fn of_findings(all: &[News], about: &About<'_>) -> Vec<Noticed> {
+    let comes_in_numbers = |news: &&News| {
+        news.turn != Turn::Resolved && matches!(news.finding.kind(), Kind::Spike | Kind::Drift)
+    };
+    let (many, others): (Vec<&News>, Vec<&News>) = all.iter().partition(comes_in_numbers);
+    let (told, rest) = many.split_at(many.len().min(FINDINGS_MAX));
+    let mut noticed: Vec<Noticed> =
+        others.into_iter().chain(told.iter().copied()).map(|news| of_finding(news, about)).collect();
+    let mut by_policy: Vec<(&NotificationPolicy, Vec<&News>)> = Vec::new();
+    for news in rest {
+        match by_policy.iter_mut().find(|(policy, _)| **policy == news.notifications) {
+            Some((_, alike)) => alike.push(news),
+            None => by_policy.push((&news.notifications, vec![news])),
+        }
+    }
+    noticed.extend(by_policy.into_iter().filter_map(|(policy, alike)| of_many(policy, &alike, about)));
+    noticed
+}
+
+/// So many at once, under one policy; the most urgent comes first.
+fn of_many(policy: &NotificationPolicy, alike: &[&News], about: &About<'_>) -> Option<Noticed> {
+    let worst = of_finding(alike.first()?, about);
+    let title = format!("{} more spikes and drifts were found at once", alike.len());
+    let notice = about.notice(NoticeKind::Finding, worst.notice.severity, "finding:more".to_owned(), title);
+    let text = format!("the worst of them: {}\nkubeopt get findings shows them all", worst.notice.text);
+    let version = format!("{} {}", about.at, worst.notice.key);
+    let notice = Notice { text, ..notice };
+    Some(Noticed { notice, lasting: Lasting::Happened, version, policy: policy.clone() })
+}
+
 fn of_finding(news: &News, about: &About<'_>) -> Noticed {
     let News { turn, finding, notifications } = news;
     let severity = match finding.severity {
@@ -274,8 +309,9 @@ fn of_finding(news: &News, about: &About<'_>) -> Noticed {
     let notice = about.notice(NoticeKind::Finding, severity, format!("finding:{}", finding.key()), title);
     let text = finding.sentence().replace('`', "");
     let cluster = finding.container.workload.cluster.clone();
-    // One that comes back later is another one.
-    let version = format!("{} {} {word}", finding.since_unix_s, turn.as_str());
+    // One that comes back later is another one, and one that a silence held back is told anew.
+    let day = finding.last_unix_s.div_euclid(86_400);
+    let version = format!("{} {day} {} {word}", finding.since_unix_s, turn.as_str());
     let notice = Notice { state, text, cluster, ..notice };
     Noticed { notice, lasting: Lasting::Happened, version, policy: notifications.clone() }
 }

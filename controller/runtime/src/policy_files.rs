@@ -55,8 +55,7 @@ impl PolicyFiles {
         base: &str,
         path: &RepoPath,
     ) -> Result<Vec<Layer>, Problem> {
-        let mut layers = self.operators();
-        layers.extend(self.clusters.get(cluster).map(ClusterPolicies::layers).unwrap_or_default());
+        let mut layers = self.operators_of(cluster);
         let Some(read) = self.read.get(&(repository.clone(), base.to_owned())) else { return Ok(layers) };
         for place in policy_paths(path) {
             if let Some(file) = read.get(&place) {
@@ -85,6 +84,13 @@ impl PolicyFiles {
             })
             .chain(objects)
             .collect()
+    }
+
+    /// The layers of the configuration and the cluster's objects, which need no repository.
+    pub(crate) fn operators_of(&self, cluster: &ClusterName) -> Vec<Layer> {
+        let mut layers = self.operators();
+        layers.extend(self.clusters.get(cluster).map(ClusterPolicies::layers).unwrap_or_default());
+        layers
     }
 
     fn operators(&self) -> Vec<Layer> {

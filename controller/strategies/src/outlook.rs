@@ -85,6 +85,7 @@ mod tests {
             hours: Vec::new(),
             network_weight: 0.0,
             because: String::new(),
+            held: None,
         };
         Foretold { cpu: Some(load.clone()), memory: Some(load), ..Foretold::default() }
     }

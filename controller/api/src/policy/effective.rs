@@ -99,7 +99,7 @@ pub(crate) fn combine(layered: &[Layered<'_>], asked: Asked<'_>) -> EffectivePol
     }
     for layer in layered {
         layer.add_blackouts(&mut policy);
-        layer.add_silences(&mut policy, asked);
+        layer.add_silences(&mut policy, asked, layered);
         if let Some(by) = layer.unselected(asked)
             && policy.enabled
         {

@@ -10,7 +10,7 @@ use crate::codes::{NOT_ALLOWED, UNKNOWN_KEY};
 use crate::policy::effective::{Asked, Layer, combine, speaking};
 use crate::policy::environment::{KnownEnvironment, environment_of};
 use crate::policy::keys::{covers, effective_keys, keys};
-use crate::policy::layered::{Ban, Layered, Origin};
+use crate::policy::layered::{Ban, Layered, Origin, SILENCES};
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
 
@@ -139,10 +139,10 @@ fn blackouts(policy: &EffectivePolicy) -> ExplainedKey {
     adding_up("blackouts", shown.map(|(index, blackout)| (by(index), shown_blackout(blackout))))
 }
 
-/// So do silences.
+/// So do silences of the layers that may set them.
 fn silences(policy: &EffectivePolicy) -> ExplainedKey {
     let shown = policy.findings.silences.iter();
-    adding_up("findings.silences", shown.map(|silence| (silence.by.clone(), shown_silence(silence))))
+    adding_up(SILENCES, shown.map(|silence| (silence.by.clone(), shown_silence(silence))))
 }
 
 fn adding_up(key: &str, all: impl Iterator<Item = (String, Value)>) -> ExplainedKey {
@@ -209,13 +209,13 @@ pub fn not_allowed(operators: &[Layer], layer: &Layer) -> Vec<Problem> {
     let own = Layered::of_all(layer);
     let mut problems = Vec::new();
     let mut of_preset: Option<(Origin<'_>, Ban<'_>, Vec<&str>)> = None;
-    for key in keys().filter(|key| !key.is_guardrail()) {
-        let Some(ban) = own.ban(key.path(), &all) else { continue };
-        for origin in key.origins(&own) {
+    let preferences = keys().filter(|key| !key.is_guardrail()).map(|key| (key.path(), key.origins(&own)));
+    for (path, origins) in preferences.chain([(SILENCES, own.silence_origins())]) {
+        let Some(ban) = own.ban(path, &all) else { continue };
+        for origin in origins {
             if origin.preset().is_some() {
-                of_preset.get_or_insert((origin, ban, Vec::new())).2.push(key.path());
+                of_preset.get_or_insert((origin, ban, Vec::new())).2.push(path);
             } else {
-                let path = key.path();
                 let text = format!("`{path}` is not taken: {ban} does not hold it");
                 let help =
                     format!("remove it here, or ask the operator to add `{path}` to `allowedOverrides`");

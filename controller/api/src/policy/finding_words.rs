@@ -22,7 +22,7 @@ section! {
         "enabled" => enabled: bool = true,
         /// From which severity on people are told: `low`, `medium`, `high` or `critical`.
         "minSeverity" => min_severity: SeverityOfFinding = "medium",
-        /// Times in which nobody is told. The silences of all layers count.
+        /// Times in which nobody is told. Those of all layers count; a repository's where `allowedOverrides` holds `findings.silences`.
         "silences" => silences: Vec<At<SilenceWords>> = [],
     }
 }

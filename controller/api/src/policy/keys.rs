@@ -10,6 +10,7 @@ use kubeopt_model::EffectivePolicy;
 use serde_json::Value;
 
 use crate::policy::key::AnyKey;
+use crate::policy::layered::SILENCES;
 
 /// One key of the effective policy, for `explain` and for the pull request.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,9 +34,9 @@ pub fn effective_keys(policy: &EffectivePolicy) -> Vec<EffectiveKey> {
         .collect()
 }
 
-/// Keys of preferences.
+/// What `allowedOverrides` speaks of: keys of preferences, and silences.
 pub(crate) fn preference_paths() -> Vec<&'static str> {
-    keys().filter(|key| !key.is_guardrail()).map(|key| key.path()).collect()
+    keys().filter(|key| !key.is_guardrail()).map(|key| key.path()).chain([SILENCES]).collect()
 }
 
 /// Whether an entry of `allowedOverrides` speaks of a key: the key itself, a mapping that holds it, or `*`.

@@ -8,6 +8,7 @@ use kubeopt_model::{EffectivePolicy, Problem};
 use crate::policy::document::{Override, Selectors};
 use crate::policy::effective::{Asked, Layer};
 use crate::policy::file::Rules;
+use crate::policy::finding_words::SilenceWords;
 use crate::policy::keys::covers;
 use crate::text::At;
 
@@ -15,6 +16,9 @@ use crate::text::At;
 /// kubeopt proposes, and whoever merges into a repository can write any number there without kubeopt; guardrails of the
 /// operator hold whatever stands in this list.
 pub(crate) const DEFAULT_ALLOWED: [&str; 2] = ["sizing", "pullRequests"];
+
+/// What silences findings: of the layers that the operator lets set it, every one counts.
+pub(crate) const SILENCES: &str = "findings.silences";
 
 /// Where a value was said: `apps/.kubeopt.yaml:4`, or `kubeopt:jvm (apps/.kubeopt.yaml:1)` for one of a preset.
 #[derive(Debug, Clone, Copy)]
@@ -189,12 +193,14 @@ impl<'a> Layered<'a> {
 }
 
 impl Layered<'_> {
-    /// Adds the silences of this layer that speak of what is asked to those of the others.
-    pub(crate) fn add_silences(&self, policy: &mut EffectivePolicy, asked: Asked<'_>) {
+    /// Adds the silences of this layer that speak of what is asked to those of the others, where the operator lets it set
+    /// them: a silence without an end would switch findings off.
+    pub(crate) fn add_silences(&self, policy: &mut EffectivePolicy, asked: Asked<'_>, all: &[Layered<'_>]) {
+        if self.ban(SILENCES, all).is_some() {
+            return;
+        }
         for statement in &self.statements {
-            let findings = statement.rules.findings.as_ref().map(|at| &at.value);
-            let silences = findings.and_then(|findings| findings.silences.as_ref());
-            for at in silences.iter().flat_map(|silences| &silences.value) {
+            for at in silences_of(statement).iter().flat_map(|silences| &silences.value) {
                 let matching = at.value.matching.as_ref();
                 if matching.is_some_and(|matching| !matching.value.matches(asked, self.environment)) {
                     continue;
@@ -206,6 +212,16 @@ impl Layered<'_> {
             }
         }
     }
+
+    /// Where this layer silences findings.
+    pub(crate) fn silence_origins(&self) -> Vec<Origin<'_>> {
+        let all = self.statements.iter().filter_map(|statement| Some((statement, silences_of(statement)?)));
+        all.map(|(statement, at)| self.origin(statement.preset, at.line)).collect()
+    }
+}
+
+fn silences_of<'s>(statement: &'s Statement<'_>) -> Option<&'s At<Vec<At<SilenceWords>>>> {
+    statement.rules.findings.as_ref()?.value.silences.as_ref()
 }
 
 fn rules_of(each: &Override) -> Rules {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kubeopt_api::policy::policy_paths;
+use kubeopt_api::policy::{not_allowed, policy_paths};
 use kubeopt_api::{Config, Layer, PolicyFile, Subject, effective_policy};
 use kubeopt_model::policy::{
     ApprovalPolicy, AutoMergePolicy, BelowObservedMax, CodeOwners, CommitPolicy, Environment, GroupBy,
@@ -320,7 +320,9 @@ fn blackouts_add_up() {
 #[test]
 fn silences_of_all_layers_count_for_the_workloads_that_they_match_and_name_their_line() {
     let layers = [
-        operator("findings:\n  silences:\n  - {to: 2026-12-01, reason: move}"),
+        operator(
+            "findings:\n  silences:\n  - {to: 2026-12-01, reason: move}\nallowedOverrides: [findings.silences]",
+        ),
         repository(
             ".kubeopt.yaml",
             "findings:\n  silences:\n  - {match: {namespace: pay*}, kinds: [leak], cron: 0 22 * * SAT, duration: 4h, timezone: Europe/Berlin, reason: load}\n  - {match: {name: other}, from: 2026-12-01, reason: no}\n",
@@ -331,6 +333,14 @@ fn silences_of_all_layers_count_for_the_workloads_that_they_match_and_name_their
     let shown: Vec<_> = found.silences.iter().map(|one| (one.reason.as_str(), one.by.as_str())).collect();
     assert_eq!(shown, [("move", "kubeopt.yaml:4"), ("load", ".kubeopt.yaml:3")]);
     assert_eq!(found.silences[1].kinds, [kubeopt_model::finding::Kind::Leak]);
+    for list in ["[findings.minSeverity]", "[sizing]"] {
+        let banning = [operator(&format!("allowedOverrides: {list}")), layers[1].clone()];
+        assert_eq!(policy(&banning).findings.silences, [], "{list}");
+        let problems = not_allowed(&banning[..1], &banning[1]);
+        let text = "`findings.silences` is not taken: `allowedOverrides` of kubeopt.yaml:2 does not hold it";
+        assert_eq!(problems.iter().map(|problem| problem.text.as_str()).collect::<Vec<_>>(), [text]);
+    }
+    assert_eq!(policy(&layers[1..]).findings.silences, [], "not by default either");
     let repository = [repository(".kubeopt.yaml", "findings: {minSeverity: low, enabled: false}")];
     assert_eq!(policy(&repository), EffectivePolicy::default(), "the operator says who may set preferences");
     let allowed = [operator("allowedOverrides: [findings]"), repository[0].clone()];

@@ -114,7 +114,7 @@ fn a_leak_that_is_mended_is_over_within_a_day() {
     part.memory = points.memory.split_off(mended);
     part.cpu.clear();
     detectors.feed(&part, &Signs::default());
-    assert!(!detectors.still_grows());
+    assert_eq!(detectors.growth(), None);
     assert_eq!(leaks(&detectors, at + DAY_S), 0);
 }
 
@@ -226,9 +226,43 @@ fn a_leak_goes_on_while_the_floor_rises_from_day_to_day_and_noise_is_no_rise() {
     let grows = |memory: &dyn Fn(i64) -> f64| {
         let mut detectors = Detectors::new(sizes());
         detectors.feed(&points(5, |_| 200.0, memory), &Signs::default());
-        detectors.still_grows()
+        detectors.growth().is_some()
     };
     assert!(grows(&|step| (300.0 + step as f64 / 12.0) * MIB), "24 MiB a day");
     assert!(!grows(&|step| (300.0 + 9.0 * noise(step)) * MIB), "noise");
     assert!(!grows(&|step| (300.0 + (step % 1300) as f64 / 12.0) * MIB), "it fell today");
+}
+
+#[test]
+fn a_leak_that_is_usual_by_now_has_the_rate_and_the_time_of_the_last_days() {
+    let mut detectors = Detectors::new(sizes());
+    let memory = |step: i64| (300.0 + step as f64 / 12.0) * MIB;
+    detectors.feed(&points(20, |_| 200.0, memory), &Signs::default());
+    let growth = detectors.growth().unwrap();
+    assert!((growth.bytes_per_hour / MIB - 1.0).abs() < 0.01, "{growth:?}");
+    // 300 and 480 of 1024 MiB are taken, at 1 MiB an hour.
+    assert!((growth.eta_s.unwrap() - 244 * HOUR_S).abs() < HOUR_S, "{growth:?}");
+    assert_eq!(growth.limit, Some(Amount::Memory(Bytes::mebi(1024))));
+}
+
+#[test]
+fn shortage_of_the_hours_before_midnight_is_found_after_it() {
+    let points = quiet();
+    let midnight = START + DAYS * DAY_S;
+    let signs = Signs { throttled_ratio: Some(0.31), from_unix_s: midnight - 2 * HOUR_S, ..Signs::default() };
+    let mut detectors = Detectors::new(sizes());
+    detectors.feed(&points, &Signs::default());
+    let late =
+        |all: &[(i64, f64)]| all.iter().copied().filter(|(at, _)| *at >= midnight - 3 * HOUR_S).collect();
+    let late = ContainerPoints {
+        container: points.container.clone(),
+        cpu: late(&points.cpu),
+        memory: late(&points.memory),
+    };
+    let before = detectors.clone().open(&points.container, midnight + 1200);
+    assert_eq!(before, []);
+    detectors.feed_from(midnight, &late, &signs);
+    let open = detectors.open(&points.container, midnight + 1200);
+    let found: Vec<_> = open.iter().map(|one| (one.kind(), one.severity)).collect();
+    assert_eq!(found, [(Kind::Saturation, Severity::Critical)]);
 }

@@ -32,6 +32,10 @@ fn leak(name: &str, severity: Severity, at: i64, rate: f64) -> Finding {
     }
 }
 
+fn growth(eta_s: i64) -> Growth {
+    Growth { bytes_per_hour: 2e6, eta_s: Some(eta_s), limit: None }
+}
+
 fn killed(at: i64) -> Finding {
     let evidence = Evidence::OutOfMemory { kills: 1 };
     Finding { evidence, severity: Severity::Critical, ..leak("cache", Severity::Critical, at, 0.0) }
@@ -45,7 +49,7 @@ struct Case {
 
 impl Default for Case {
     fn default() -> Self {
-        Self { known: Known::Seen { still_grows: false }, silent: false, least: Severity::Medium }
+        Self { known: Known::Seen { growth: None }, silent: false, least: Severity::Medium }
     }
 }
 
@@ -123,6 +127,7 @@ fn numbers_are_taken_over_once_a_day_and_where_it_is_worse() {
         (14, Severity::Medium, 13.0e6),
         (15, Severity::High, 15.0e6),
         (16, Severity::Medium, 15.0e6),
+        (38, Severity::Medium, 38.0e6),
     ] {
         let now = NOON + hour * 3600;
         let settled = case.settle(&before, vec![leak("cache", severity, now, hour as f64 * 1e6)], now);
@@ -137,8 +142,8 @@ fn nothing_is_over_because_nobody_looked_and_all_is_over_with_its_container() {
     let now = NOON + 7200;
     for (known, open) in [
         (Known::NotLookedAt, 1),
-        (Known::Seen { still_grows: true }, 1),
-        (Known::Seen { still_grows: false }, 0),
+        (Known::Seen { growth: Some(growth(90_000)) }, 1),
+        (Known::Seen { growth: None }, 0),
         (Known::Gone, 0),
     ] {
         let case = Case { known, ..Case::default() };
@@ -166,6 +171,40 @@ fn what_is_silenced_is_kept_and_told_when_the_silence_ends() {
     assert_eq!(after.open[0].silenced, None);
     let over = silent.settle(&stored(&[], &during), vec![], NOON + 3600);
     assert_eq!(turns(&over), [], "nobody knew of it");
+}
+
+#[test]
+fn who_was_told_that_it_began_is_told_that_it_is_over_also_in_a_silence() {
+    let found = || vec![leak("cache", Severity::High, NOON, 3e6)];
+    let told = stored(&[], &Case::default().settle(&[], found(), NOON));
+    let silent = Case { silent: true, ..Case::default() };
+    let strict = Case { least: Severity::Critical, ..Case::default() };
+    for case in [&silent, &strict, &Case { known: Known::Gone, ..Case::default() }] {
+        assert_eq!(turns(&case.settle(&told, vec![], NOON + 3600)), [Turn::Resolved]);
+    }
+    let during = silent.settle(&told, found(), NOON + 3600);
+    assert_eq!(turns(&during), []);
+    let after = Case::default().settle(&stored(&told, &during), found(), NOON + 7200);
+    assert_eq!(turns(&after), [Turn::Opened], "as new");
+    let later = Case::default().settle(&stored(&told, &after), found(), NOON + 10_800);
+    assert_eq!(turns(&later), [], "once");
+}
+
+#[test]
+fn a_leak_that_is_usual_by_now_gets_worse_as_its_end_comes_nearer() {
+    let mut before = vec![leak("cache", Severity::Low, NOON, 3e6)];
+    before[0].told = Some(Severity::Low);
+    let mut told = Vec::new();
+    for (day, eta_s) in [(1, 20 * DAY_S), (2, 13 * DAY_S), (3, 12 * DAY_S), (4, 30 * 3600), (5, 3600)] {
+        let known = Known::Seen { growth: Some(growth(eta_s)) };
+        let case = Case { known, least: Severity::Low, ..Case::default() };
+        let settled = case.settle(&before, vec![], NOON + day * DAY_S);
+        assert_eq!(settled.open[0].eta_s(), Some(eta_s), "{day}");
+        told.extend(turns(&settled).into_iter().map(|turn| (day, turn, settled.open[0].severity)));
+        before = stored(&before, &settled);
+    }
+    let worse = |day, severity| (day, Turn::Worsened, severity);
+    assert_eq!(told, [worse(2, Severity::Medium), worse(4, Severity::High), worse(5, Severity::Critical)]);
 }
 
 #[test]

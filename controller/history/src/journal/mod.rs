@@ -21,7 +21,7 @@ use crate::error::HistoryError;
 /// Days that events are kept.
 pub const EVENT_DAYS: i64 = 400;
 
-/// Days that a finding is remembered after it was over.
+/// Days that a finding is remembered after it was over, and that the audit tells of it.
 pub const FINDING_DAYS: i64 = 90;
 
 /// Most events of one answer.
@@ -154,7 +154,7 @@ pub trait Journal: Send + Sync {
     /// [`HistoryError`] of the database.
     async fn forget(&self, repository: &RepositoryId, branch: &str) -> Result<(), HistoryError>;
 
-    /// Adds to the audit, all or none, and removes what is older than [`EVENT_DAYS`].
+    /// Adds to the audit, all or none, and removes what is older than [`EVENT_DAYS`], of findings than [`FINDING_DAYS`].
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
@@ -191,6 +191,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`HistoryError`] of the database.
     async fn findings(&self) -> Result<Vec<Finding>, HistoryError>;
+
+    /// The same of those that are open: what a pass needs.
+    ///
+    /// # Errors
+    /// As [`Journal::findings`].
+    async fn open_findings(&self) -> Result<Vec<Finding>, HistoryError>;
 
     /// What happened to the store since the last call, such as a file that was deleted and made anew.
     fn take_problems(&self) -> Vec<Problem>;

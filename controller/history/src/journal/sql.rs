@@ -67,6 +67,9 @@ macro_rules! journal_in_sql {
                 let query = sqlx::query(include_str!("../../sql/prune_events.sql"))
                     .bind(newest - EVENT_DAYS * 86_400);
                 all.execute(query).await.map_err($broken)?;
+                let query = sqlx::query(include_str!("../../sql/prune_finding_events.sql"))
+                    .bind(newest - FINDING_DAYS * 86_400);
+                all.execute(query).await.map_err($broken)?;
                 all.commit().await.map_err($broken)
             }
 
@@ -122,6 +125,12 @@ macro_rules! journal_in_sql {
 
             async fn findings(&self) -> Result<Vec<Finding>, HistoryError> {
                 let query = sqlx::query(include_str!("../../sql/findings.sql"));
+                let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
+                found.iter().filter_map(|row| rows::finding(row).transpose()).collect()
+            }
+
+            async fn open_findings(&self) -> Result<Vec<Finding>, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/open_findings.sql"));
                 let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
                 found.iter().filter_map(|row| rows::finding(row).transpose()).collect()
             }

@@ -101,6 +101,13 @@ async fn audit_is_newest_first_and_filtered(journal: &dyn Journal) {
     assert!(left[0].detail["leftOut"].is_string());
     journal.record(&[event("p4", 101 + EVENT_DAYS * 86_400, "new")]).await.unwrap();
     assert_eq!(subjects(EventFilter::default()).await, ["new", "long", "a"]);
+
+    let found = |at_unix_s, subject| Event {
+        kind: "finding-opened".into(),
+        ..event("p5", EVENT_DAYS * 86_400 + at_unix_s, subject)
+    };
+    journal.record(&[found(200, "spike"), found(201 + FINDING_DAYS * 86_400, "leak")]).await.unwrap();
+    assert_eq!(subjects(EventFilter::default()).await, ["leak", "new", "long"], "findings come in numbers");
 }
 
 async fn pull_requests_are_replaced(journal: &dyn Journal) {
@@ -156,6 +163,7 @@ async fn findings_are_replaced_and_forgotten_long_after_their_end(journal: &dyn 
     for _ in 0..2 {
         journal.remember_findings(&[worse.clone(), over.clone()]).await.unwrap();
         assert_eq!(journal.findings().await.unwrap(), [worse.clone(), over.clone()]);
+        assert_eq!(journal.open_findings().await.unwrap(), std::slice::from_ref(&worse));
     }
     let later = finding("new", 401 + FINDING_DAYS * 86_400);
     journal.remember_findings(std::slice::from_ref(&later)).await.unwrap();

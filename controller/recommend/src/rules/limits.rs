@@ -4,7 +4,7 @@ use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Bound, Field, Resource, Resources};
 
-use super::{Rule, Say};
+use super::{Rule, Say, leak};
 use crate::evidence::Evidence;
 use crate::sizing::Draft;
 
@@ -14,6 +14,8 @@ pub(super) const RULE: Rule =
 fn speak(evidence: &Evidence, policy: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     [(Resource::Cpu, policy.sizing.cpu_limit), (Resource::Memory, policy.sizing.memory_limit)]
         .into_iter()
+        // What a leak and a kill let a limit be is said already.
+        .filter(|(resource, _)| *resource != Resource::Memory || !leak::holds(evidence))
         .filter_map(|(resource, limits)| limit(evidence, limits, draft, resource))
         .collect()
 }

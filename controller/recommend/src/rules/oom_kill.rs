@@ -6,7 +6,7 @@
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::usage::OomKill;
-use kubeopt_model::{Bytes, ContainerUsage, Field, Unit};
+use kubeopt_model::{Amount, Bytes, ContainerUsage, Field, Unit};
 
 use super::{Rule, Say};
 use crate::evidence::Evidence;
@@ -43,6 +43,11 @@ pub(crate) fn least_above(limit_bytes: u64) -> u64 {
     ((limit_bytes as f64 * FACTOR).ceil() as u64).max(limit_bytes.saturating_add(HEADROOM.base()))
 }
 
+/// The same, as it is proposed.
+pub(super) fn asked_above(limit: Bytes) -> Amount {
+    Bytes(least_above(limit.base())).amount().rounded_up()
+}
+
 fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let Some(usage) = evidence.usage.as_ref() else { return Vec::new() };
     let limit_now = evidence.container.resources.limits.memory;
@@ -58,7 +63,7 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
             vec![Say::Note(Field::MEMORY_REQUEST, text)]
         });
     };
-    let bound = Bytes(least_above(limit.base())).amount().rounded_up();
+    let bound = asked_above(limit);
     let kills = kills.len();
     let text = format!(
         "{kills} OOM kill{} at a limit of {limit}: not below {bound}",

@@ -33,7 +33,7 @@ fn many(count: usize) -> Sample {
 }
 
 /// What is unusual in a workload beside.
-const LEAK: &str = "medium: `payments/deploy/cache/redis` grows 3.1 MB/h since 2026-09-21 (leak suspected, limit of 512Mi reached in about 9 days). Memory was not raised for it";
+const LEAK: &str = "medium: `payments/deploy/cache/redis` grows 3.1 MB/h since 2026-09-21 (leak suspected, limit of 512Mi reached in about 9 days). Memory stays as it is";
 
 #[test]
 fn a_pull_request_reads_as_designed() {

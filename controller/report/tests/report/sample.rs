@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use kubeopt_model::cost::{BillDelta, CapacityCost, Money, Prices, ProposedBill};
 use kubeopt_model::edit::{ChangedField, ProvenBy};
 use kubeopt_model::explanation::{Confidence, Explanation, RiskCode, RiskNote, WordedBy};
+use kubeopt_model::foretold::BandHeld;
 use kubeopt_model::load::{HourSpan, LoadPart, TimedRequest};
 use kubeopt_model::quantity::{Field, MIB};
 use kubeopt_model::recommendation::{
@@ -309,6 +310,7 @@ fn foretold() -> Foretold {
             hours: Vec::new(),
             network_weight,
             because: because.to_owned(),
+            held: (network_weight > 0.0).then_some(BandHeld { day: 0.756, week: 0.752 }),
         }
     };
     let mebi = MIB as f64;

@@ -1,15 +1,19 @@
 //! Feeds the detectors of a cluster: days that are over once, today with each pass.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
-use kubeopt_findings::{Detectors, Scope, Signs, Sizes, killed};
+use kubeopt_findings::{Detectors, Growth, Scope, Signs, Sizes, killed};
 use kubeopt_history::HistoryError;
 use kubeopt_model::usage::{ContainerPoints, OomKill};
 use kubeopt_model::workload::ContainerRole;
-use kubeopt_model::{ClusterFacts, ClusterName, ContainerId, ContainerUsage, Timestamp, Window};
+use kubeopt_model::{
+    ClusterFacts, ClusterName, ContainerId, ContainerUsage, Finding, Problem, Timestamp, Window,
+};
 
 use super::Looked;
 use crate::edges::Edges;
+use crate::panics::caught;
 use crate::side_by_side::side_by_side;
 
 const HOUR_S: i64 = 3600;
@@ -24,6 +28,9 @@ const SIGNS_S: i64 = 2 * HOUR_S;
 /// Kills of so many seconds are told.
 const KILLS_S: i64 = DAY_S;
 
+/// Shortage is judged by the points of so many hours: after midnight those of the day before are read again for it.
+const SHORTAGE_S: i64 = SIGNS_S + HOUR_S;
+
 /// The detectors of one cluster, fed up to a midnight.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -31,6 +38,8 @@ pub(crate) struct Kept {
     /// The hours that were fed: where others are there now, such as those that were read again, all is fed anew.
     covered: Vec<Window>,
     detectors: HashMap<ContainerId, Detectors>,
+    /// What kubeopt stumbled over, with what it asked for: it is not tried again on the same day.
+    failed: HashMap<ContainerId, Sizes>,
 }
 
 /// What the last hours showed beside points, by container.
@@ -40,22 +49,52 @@ struct Beside {
     kills: HashMap<ContainerId, Vec<OomKill>>,
 }
 
-/// A container on its way through its detectors.
-struct Fed {
+/// A container whose days are fed one after the other.
+struct Days {
     container: ContainerId,
-    detectors: Detectors,
+    sizes: Sizes,
+    /// None once kubeopt stumbled over it.
+    detectors: Mutex<Option<Detectors>>,
     points: Option<ContainerPoints>,
-    signs: Signs,
 }
 
-impl Fed {
-    fn fed(&self) -> (ContainerId, Detectors) {
+impl Days {
+    fn feed(&self) -> Option<Problem> {
+        let points = self.points.as_ref()?;
+        let mut kept = self.detectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut detectors = kept.take()?;
+        let fed = caught(&|| of(&self.container), move || {
+            detectors.feed(points, &Signs::default());
+            detectors
+        });
+        fed.map(|detectors| *kept = Some(detectors)).err()
+    }
+}
+
+/// A container on its way through a pass.
+struct Today<'a> {
+    container: &'a ContainerId,
+    detectors: &'a Detectors,
+    points: Option<ContainerPoints>,
+    signs: Signs,
+    kills: Option<&'a [OomKill]>,
+}
+
+impl Today<'_> {
+    fn look(&self, midnight_unix_s: i64, now_unix_s: i64) -> (Vec<Finding>, Option<Growth>) {
         let mut detectors = self.detectors.clone();
         if let Some(points) = &self.points {
-            detectors.feed(points, &self.signs);
+            detectors.feed_from(midnight_unix_s, points, &self.signs);
         }
-        (self.container.clone(), detectors)
+        let growth = detectors.growth();
+        let mut found = detectors.open(self.container, now_unix_s);
+        found.extend(self.kills.and_then(|kills| killed(kills, now_unix_s - KILLS_S)));
+        (found, growth)
     }
+}
+
+fn of(container: &ContainerId) -> String {
+    format!("findings of {container} in {}", container.workload.cluster)
 }
 
 impl Edges {
@@ -67,81 +106,110 @@ impl Edges {
     ) -> Result<Looked, HistoryError> {
         let cluster = &facts.cluster;
         let sizes = sizes(facts);
-        let kept = self.up_to_midnight(cluster, &sizes, now).await?;
-        let midnight = kept.midnight_unix_s;
-        let ids: Vec<ContainerId> = sizes.keys().cloned().collect();
-        let beside = self.beside(cluster, &ids, now).await?;
-        let today = Window { from_unix_s: midnight, to_unix_s: now.as_second() };
-        let fed = self.feed(cluster, today, kept.detectors.iter(), &beside.signs).await;
+        let (kept, problems) = self.up_to_midnight(cluster, &sizes, now).await?;
+        let looked = self.look_at_today(cluster, &kept, now).await;
         self.kept_detectors.put(cluster, kept);
-        let mut looked = Looked::default();
-        for (container, detectors) in fed? {
-            looked.still_grows.insert(container.clone(), detectors.still_grows());
-            looked.found.extend(detectors.open(&container, now.as_second()));
-            let kills = beside.kills.get(&container);
-            looked.found.extend(kills.and_then(|kills| killed(kills, now.as_second() - KILLS_S)));
-        }
-        looked.found.sort_by_cached_key(kubeopt_model::Finding::key);
+        let mut looked = looked?;
+        looked.problems.extend(problems);
+        looked.found.sort_by_cached_key(Finding::key);
         Ok(looked)
     }
 
-    /// The detectors of all containers, fed with the days that are over. Those that are known are fed no more.
+    async fn look_at_today(
+        &self,
+        cluster: &ClusterName,
+        kept: &Kept,
+        now: Timestamp,
+    ) -> Result<Looked, HistoryError> {
+        let (midnight, now_s) = (kept.midnight_unix_s, now.as_second());
+        let ids: Vec<ContainerId> = kept.detectors.keys().cloned().collect();
+        let mut beside = self.beside(cluster, &ids, now).await?;
+        let window = Window { from_unix_s: midnight.min(now_s - SHORTAGE_S), to_unix_s: now_s };
+        let mut points = self.points_between(cluster, &ids, window).await?;
+        let today: Vec<Today<'_>> = kept
+            .detectors
+            .iter()
+            .map(|(container, detectors)| Today {
+                container,
+                detectors,
+                points: points.remove(container),
+                signs: beside.signs.remove(container).unwrap_or_default(),
+                kills: beside.kills.get(container).map(Vec::as_slice),
+            })
+            .collect();
+        // A fault in one of them costs that container alone.
+        let seen = side_by_side(&today, &|one| caught(&|| of(one.container), || one.look(midnight, now_s)));
+        let mut looked = Looked::default();
+        for (one, seen) in today.iter().zip(seen) {
+            match seen {
+                Ok((found, growth)) => {
+                    looked.grows.insert(one.container.clone(), growth);
+                    looked.found.extend(found);
+                }
+                Err(fault) => looked.problems.push(fault),
+            }
+        }
+        Ok(looked)
+    }
+
+    /// The detectors of all containers, fed with the days that are over, and what kubeopt stumbled over. Those that are known
+    /// are fed no more.
     async fn up_to_midnight(
         &self,
         cluster: &ClusterName,
         sizes: &HashMap<ContainerId, Sizes>,
         now: Timestamp,
-    ) -> Result<Kept, HistoryError> {
+    ) -> Result<(Kept, Vec<Problem>), HistoryError> {
         let midnight_unix_s = now.as_second().div_euclid(DAY_S) * DAY_S;
         let past = Window { from_unix_s: midnight_unix_s - DAYS * DAY_S, to_unix_s: midnight_unix_s };
         let covered = within(past, self.history.covered(cluster).await?);
         let kept = self.kept_detectors.take(cluster);
         let kept = kept.filter(|kept| (kept.midnight_unix_s, &kept.covered) == (midnight_unix_s, &covered));
-        let mut kept = kept.unwrap_or(Kept { midnight_unix_s, covered, detectors: HashMap::new() });
+        let nothing = || Kept { midnight_unix_s, covered, detectors: HashMap::new(), failed: HashMap::new() };
+        let mut kept = kept.unwrap_or_else(nothing);
         kept.detectors.retain(|id, detectors| sizes.get(id) == Some(&detectors.sizes()));
-        let new = sizes.iter().filter(|(id, _)| !kept.detectors.contains_key(*id));
-        let mut new: HashMap<ContainerId, Detectors> =
-            new.map(|(id, sizes)| (id.clone(), Detectors::new(*sizes))).collect();
+        kept.failed.retain(|id, asked| sizes.get(id) == Some(asked));
+        let is_known = |id: &ContainerId| kept.detectors.contains_key(id) || kept.failed.contains_key(id);
+        let new = sizes.iter().filter(|(id, _)| !is_known(id)).map(|(id, sizes)| Days {
+            container: id.clone(),
+            sizes: *sizes,
+            detectors: Mutex::new(Some(Detectors::new(*sizes))),
+            points: None,
+        });
+        let mut new: Vec<Days> = new.collect();
+        let mut problems = Vec::new();
         if new.is_empty() {
-            return Ok(kept);
+            return Ok((kept, problems));
         }
+        let ids: Vec<ContainerId> = new.iter().map(|one| one.container.clone()).collect();
         // A day at a time: the points of two weeks would not fit into memory.
         for day in 0..DAYS {
             let from_unix_s = past.from_unix_s + day * DAY_S;
             let window = Window { from_unix_s, to_unix_s: from_unix_s + DAY_S };
-            new = self.feed(cluster, window, new.iter(), &HashMap::new()).await?.into_iter().collect();
+            let mut points = self.points_between(cluster, &ids, window).await?;
+            new.iter_mut().for_each(|one| one.points = points.remove(&one.container));
+            problems.extend(side_by_side(&new, &Days::feed).into_iter().flatten());
         }
-        kept.detectors.extend(new);
-        Ok(kept)
+        for Days { container, sizes, detectors, .. } in new {
+            match detectors.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(detectors) => drop(kept.detectors.insert(container, detectors)),
+                None => drop(kept.failed.insert(container, sizes)),
+            }
+        }
+        Ok((kept, problems))
     }
 
-    /// Copies of the detectors, fed with the points of a window.
-    async fn feed<'a>(
+    async fn points_between(
         &self,
         cluster: &ClusterName,
+        ids: &[ContainerId],
         window: Window,
-        detectors: impl Iterator<Item = (&'a ContainerId, &'a Detectors)>,
-        signs: &HashMap<ContainerId, Signs>,
-    ) -> Result<Vec<(ContainerId, Detectors)>, HistoryError> {
-        let detectors: Vec<_> = detectors.collect();
-        let ids: Vec<ContainerId> = detectors.iter().map(|(id, _)| (*id).clone()).collect();
-        let points = if window.seconds() > 0 {
-            self.history.points(cluster, Some(&ids), window).await?
-        } else {
-            Vec::new()
+    ) -> Result<HashMap<ContainerId, ContainerPoints>, HistoryError> {
+        let points = match window.seconds() {
+            1.. => self.history.points(cluster, Some(ids), window).await?,
+            _ => Vec::new(),
         };
-        let mut points: HashMap<ContainerId, ContainerPoints> =
-            points.into_iter().map(|points| (points.container.clone(), points)).collect();
-        let fed: Vec<Fed> = detectors
-            .into_iter()
-            .map(|(id, detectors)| Fed {
-                container: id.clone(),
-                detectors: detectors.clone(),
-                points: points.remove(id),
-                signs: signs.get(id).copied().unwrap_or_default(),
-            })
-            .collect();
-        Ok(side_by_side(&fed, &Fed::fed))
+        Ok(points.into_iter().map(|points| (points.container.clone(), points)).collect())
     }
 
     /// Signs of the last whole hours, and kills since yesterday.

@@ -1,7 +1,7 @@
 //! What was told today, in memory and in a file, by a fingerprint of all that it rests on. It is a cache: damaged, of another
 //! day, of another network or of another version, it is made anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use kubeopt_forecast::Load;
@@ -9,12 +9,12 @@ use kubeopt_model::{ForetoldLoad, Resource};
 use serde::{Deserialize, Serialize};
 
 /// Of the file, and of the way in which loads are foretold: whoever changes that counts on.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Largest file that is read: 2 kB a load, of 50,000 containers.
 const FILE_BYTES_MAX: u64 = 200 << 20;
 
-/// A hash of the hours of a load, the day and the network.
+/// A hash of the hours of a load, the day and the network with what calibrates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Fingerprint(u64);
 
@@ -55,6 +55,7 @@ impl Fnv {
 struct OnDisk {
     version: u32,
     midnight: i64,
+    /// The mark of the network.
     network: Option<String>,
     /// None where history was too short.
     loads: Vec<(Fingerprint, Option<ForetoldLoad>)>,
@@ -68,6 +69,8 @@ pub(super) struct Kept {
     loads: BTreeMap<Fingerprint, Option<ForetoldLoad>>,
     /// Something is not in the file yet.
     is_new: bool,
+    /// What was asked for in this pass.
+    asked: BTreeSet<Fingerprint>,
 }
 
 impl Kept {
@@ -84,6 +87,7 @@ impl Kept {
         }
         let is_first = self.day.is_none();
         self.loads.clear();
+        self.asked.clear();
         self.day = day;
         if is_first && let Some(read) = self.read() {
             self.loads = read.loads.into_iter().collect();
@@ -121,6 +125,15 @@ impl Kept {
         }
     }
 
+    pub(super) fn ask(&mut self, prints: impl Iterator<Item = Fingerprint>) {
+        self.asked.extend(prints);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.loads.len()
+    }
+
     pub(super) fn knows(&self, print: &Fingerprint) -> bool {
         self.loads.contains_key(print)
     }
@@ -134,11 +147,17 @@ impl Kept {
         self.is_new = true;
     }
 
-    /// Writes the file beside and renames it. Where that fails the next start works it out again.
-    pub(super) fn save(&mut self) {
-        if !std::mem::take(&mut self.is_new) {
-            return;
+    /// Forgets what was not asked for since the last call, where something new came: hours of the past may change on a day.
+    pub(super) fn end_pass(&mut self) {
+        let asked = std::mem::take(&mut self.asked);
+        if std::mem::take(&mut self.is_new) {
+            self.loads.retain(|print, _| asked.contains(print));
+            self.save();
         }
+    }
+
+    /// Writes the file beside and renames it. Where that fails the next start works it out again.
+    fn save(&self) {
         let (Some(path), Some((midnight, network))) = (&self.file, &self.day) else { return };
         let loads = self.loads.iter().map(|(print, told)| (*print, told.clone())).collect();
         let file = OnDisk { version: VERSION, midnight: *midnight, network: network.clone(), loads };

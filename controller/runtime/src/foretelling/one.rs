@@ -2,6 +2,7 @@
 //! that begins.
 
 use kubeopt_forecast::{Foretold, Load, Model, Quantiles, Track, measured_day};
+use kubeopt_model::foretold::BandHeld;
 use kubeopt_model::{ForetoldHour, ForetoldLoad, PeakQuantiles};
 
 /// Hours of a day.
@@ -25,10 +26,16 @@ pub(crate) fn foretell_load(model: Option<&Model>, load: &Load, from_hour: i64) 
         return None;
     }
     let days = DAYS_REPLAYED.min((origin / DAY).saturating_sub(1));
-    let origins: Vec<usize> = (0..=days).rev().map(|back| origin - back * DAY).collect();
-    let said = said(model, load, &origins);
+    let mut origins: Vec<usize> = (0..=days).rev().map(|back| origin - back * DAY).collect();
+    let mut said = said(model, load, &origins);
+    // The network wants more history than baselines do: all begin together, or their records could not be compared.
+    if said.last().is_some_and(Option::is_some) {
+        let silent = said.iter().take_while(|foretold| foretold.is_none()).count();
+        origins.drain(..silent);
+        said.drain(..silent);
+    }
     let mut track = Track::default();
-    for (at, foretold) in origins.iter().zip(&said).take(days) {
+    for (at, foretold) in origins.iter().zip(&said).take(origins.len() - 1) {
         let outlook = track.outlook(load, *at, foretold.as_ref());
         let peaks = track.peaks(load, *at, foretold.as_ref());
         track.learn(&outlook, &measured_day(load, *at));
@@ -44,20 +51,33 @@ pub(crate) fn foretell_load(model: Option<&Model>, load: &Load, from_hour: i64) 
         peak_day: quantiles(&day.quantiles),
         peak_week: quantiles(&week.quantiles),
         seen: rounded(recent.iter().copied().fold(0.0, f32::max)),
-        hours: hours.map_or(Vec::new(), |hours| hours.iter().map(hour).collect()),
+        // Where the last hours were not measured, the first of these have passed.
+        hours: hours.map_or(Vec::new(), |hours| hours.iter().skip(wanted - origin).map(hour).collect()),
         network_weight: rounded(network_weight),
-        because: because(foretold.is_some(), network_weight),
+        because: because(foretold.map(|_| week.network_peaks), network_weight),
+        held: held(model, foretold, load),
     })
 }
 
-/// How much of the week's peak is the network's; it may be of no use here.
-fn because(network_speaks: bool, weight: f32) -> String {
-    if !network_speaks {
-        "the model has too little history here; baselines foretell it".to_owned()
-    } else if weight == 0.0 {
-        "the model is not better than seasonal naive here: its weight is 0".to_owned()
-    } else {
-        format!("the model has a weight of {weight:.2} in it, by its losses on the last weeks' peaks")
+/// The card speaks of the network and the baselines together.
+fn held(model: Option<&Model>, foretold: Option<&Foretold>, load: &Load) -> Option<BandHeld> {
+    let [day, week] = model.filter(|_| foretold.is_some())?.bands_held(load.resource())?.map(rounded);
+    Some(BandHeld { day, week })
+}
+
+/// How much of the week's peak is the network's, by so many peaks that it foretold; none where it has no answer.
+fn because(peaks: Option<usize>, weight: f32) -> String {
+    match peaks {
+        None => "the model has too little history here; baselines foretell it".to_owned(),
+        Some(0) => format!(
+            "the model has a weight of {weight:.2} in it, untried: no week that it foretold has passed yet"
+        ),
+        Some(_) if weight == 0.0 => {
+            "the model is not better than seasonal naive here: its weight is 0".to_owned()
+        }
+        Some(_) => {
+            format!("the model has a weight of {weight:.2} in it, by its losses on the last weeks' peaks")
+        }
     }
 }
 

@@ -79,3 +79,44 @@ fn policies_say_who_is_told_and_from_which_severity_on() {
     assert_eq!(told(LeastSeverity::Critical, &[], true), (false, true, true));
     assert!(!told(LeastSeverity::Info, &[], false).0);
 }
+
+#[test]
+fn spikes_beyond_the_most_urgent_are_told_as_one_and_leaks_each() {
+    use kubeopt_model::finding::Evidence;
+    use kubeopt_model::{ContainerId, ContainerName, Finding, Resource};
+    let workload: kubeopt_model::WorkloadId = kubeopt_model::WorkloadId {
+        cluster: home(),
+        namespace: kubeopt_model::Namespace::new("shop").unwrap(),
+        kind: kubeopt_model::WorkloadKind::Deployment,
+        name: kubeopt_model::ObjectName::new("api").unwrap(),
+    };
+    let news = |number: usize, evidence: Evidence| News {
+        turn: Turn::Opened,
+        finding: Finding {
+            container: ContainerId {
+                workload: workload.clone(),
+                container: ContainerName::new(&format!("c{number}")).unwrap(),
+            },
+            resource: Resource::Cpu,
+            severity: FindingSeverity::High,
+            since_unix_s: 1_795_000_000,
+            last_unix_s: 1_795_000_000,
+            evidence,
+            limit: None,
+            resolved_unix_s: None,
+            told: None,
+            silenced: None,
+        },
+        notifications: NotificationPolicy::default(),
+    };
+    let spike = Evidence::Spike { observed: 900.0, expected: 100.0, z: 7.0 };
+    let leak = Evidence::Leak { bytes_per_hour: 3e6, grown_bytes: 1e8, hours: 24, eta_s: None };
+    let mut all: Vec<News> = (0..50).map(|number| news(number, spike)).collect();
+    all.extend((50..80).map(|number| news(number, leak)));
+    let home = home();
+    let told = of_findings(&all, &About { home: &home, at: at(0) });
+    assert_eq!(told.len(), 30 + FINDINGS_MAX + 1);
+    let last = told.last().unwrap();
+    assert_eq!(last.notice.title, "30 more spikes and drifts were found at once");
+    assert_eq!(last.notice.severity, Severity::Error);
+}

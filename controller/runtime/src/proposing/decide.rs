@@ -129,6 +129,7 @@ impl Edges {
             wanted.left.extend(back.left);
         }
         wanted.left.extend(left);
+        self.foretelling.end_pass();
         wanted.problems.extend(self.foretelling.refused());
         wanted.problems.extend(files.problems());
         Ok(wanted)
@@ -150,7 +151,10 @@ impl Edges {
         let (governed, _) = govern(live_units(&facts, nowhere), &files);
         let none = AllOrders::default();
         let foretold = Foretold::Raised;
-        self.on_ground(governed, &Given { seen, sites: &no_sites, orders: &none, foretold, now }, want).await
+        let given = Given { seen, sites: &no_sites, orders: &none, foretold, now };
+        let wanted = self.on_ground(governed, &given, want).await?;
+        self.foretelling.end_pass();
+        Ok(wanted)
     }
 
     /// Reads what sizing needs, and works on it.
@@ -199,9 +203,7 @@ impl Edges {
             orders,
             now_unix_s: now.as_second(),
         };
-        let done = work(governed, &ground);
-        self.foretelling.save();
-        Ok(done)
+        Ok(work(governed, &ground))
     }
 
     /// Points of the containers whose strategy needs them: reading them for all would cost more than sizing them.

@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use kubeopt_model::cost::ProposedBill;
 use kubeopt_model::finding::{Kind, severity_word};
 use kubeopt_model::pull_request::{PullRequestDraft, branch_name};
-use kubeopt_model::{ContainerId, Field, Finding, NoRecommendation, Problem, Timestamp};
+use kubeopt_model::recommendation::Effect;
+use kubeopt_model::{ContainerId, Field, Finding, NoRecommendation, Problem, Recommendation, Timestamp};
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
 use super::change_set::ChangeSet;
@@ -98,6 +99,9 @@ impl Edges {
 /// Findings of other workloads of the same namespaces that a pull request tells; `kubeopt get findings` has all.
 const FINDINGS_BESIDE_MAX: usize = 5;
 
+/// The rule that holds the memory of what leaks.
+const LEAK: &str = "leak";
+
 /// What is unusual in the workloads of a change set, and in others of the same namespaces, as sentences.
 fn findings_beside(change_set: &ChangeSet, findings: &Findings, left: &[Left]) -> Vec<String> {
     let members: Vec<_> = change_set.recommendations.iter().flat_map(|one| &one.members).collect();
@@ -113,22 +117,35 @@ fn findings_beside(change_set: &ChangeSet, findings: &Findings, left: &[Left]) -
     all.map(|one| {
         let mut text = format!("{}: {}", severity_word(one.severity), one.sentence());
         if one.kind() == Kind::Leak {
-            let member = members.iter().find(|member| member.container == one.container);
-            let raises = member.map(|member| {
-                let memory = member.resources.map(|side| side.get(Field::MEMORY_REQUEST));
-                memory.after > memory.before
-            });
-            let is_left = || left.iter().any(|left| left.containers.contains(&one.container));
-            match raises {
-                Some(true) => text.push_str(". Memory is raised all the same, since it was killed for it"),
-                Some(false) => text.push_str(". Memory was not raised for it"),
-                None if is_left() => text.push_str(". Memory was not raised for it"),
-                None => {}
-            }
+            text.push_str(of_its_memory(&one.container, change_set, left));
         }
         text
     })
     .collect()
+}
+
+/// What becomes of the memory of a container that leaks, as a sentence; empty where the pull request does not decide it.
+fn of_its_memory(container: &ContainerId, change_set: &ChangeSet, left: &[Left]) -> &'static str {
+    const STAYS: &str = ". Memory stays as it is";
+    let by_leak = |why: &NoRecommendation| matches!(why, NoRecommendation::Refused { guardrail, .. } if guardrail == LEAK);
+    let of_it = |one: &&Recommendation| one.members.iter().any(|member| member.container == *container);
+    let Some(recommendation) = change_set.recommendations.iter().find(of_it) else {
+        let is_left = left.iter().any(|left| left.containers.contains(container) && by_leak(&left.why));
+        return if is_left { STAYS } else { "" };
+    };
+    let sides = recommendation.members.iter().find(|member| member.container == *container);
+    let memory = |field: Field| sides.map(|member| member.resources.map(|side| side.get(field)));
+    let memory = [Field::MEMORY_REQUEST, Field::MEMORY_LIMIT].map(memory);
+    if memory.iter().flatten().all(|side| side.before == side.after) {
+        return STAYS;
+    }
+    // A person, or another container that shares the value, may be what moves it.
+    let is_raised = memory.iter().flatten().any(|side| side.after > side.before);
+    let by_kill = recommendation
+        .reasons
+        .iter()
+        .any(|reason| reason.rule == LEAK && reason.bound && matches!(reason.effect, Effect::Prefer(_)));
+    if is_raised && by_kill { ". Memory is raised to what its OOM kill asks for, and no further" } else { "" }
 }
 
 fn place_of(container: &ContainerId) -> (&kubeopt_model::ClusterName, &kubeopt_model::Namespace) {

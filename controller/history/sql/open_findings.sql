@@ -1,0 +1,4 @@
+SELECT detail
+FROM finding
+WHERE open = 1
+ORDER BY name
