@@ -71,9 +71,9 @@ fn midnight(now: Timestamp) -> i64 {
     now.as_second().div_euclid(DAY_S) * DAY_S
 }
 
-/// The first midnight that is not before.
+/// The first midnight after: also where it is midnight, as the rest of that day begins the window a day later.
 fn next_midnight(at_unix_s: i64) -> i64 {
-    -(-at_unix_s).div_euclid(DAY_S) * DAY_S
+    (at_unix_s.div_euclid(DAY_S) + 1) * DAY_S
 }
 
 impl Foretelling {
