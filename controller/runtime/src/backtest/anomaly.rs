@@ -30,7 +30,7 @@ pub enum AnomalyReport {
     /// On labelled series.
     Labelled(Compared),
     /// On leaks put into recorded memory.
-    Leaks(LeakTrials),
+    Leaks(Box<LeakTrials>),
 }
 
 /// Scores detectors on a folder that is laid out as the Numenta benchmark is, or tries leaks on a file of traces.
@@ -43,7 +43,7 @@ pub fn backtest_anomaly(
     progress: &dyn Progress,
 ) -> Result<AnomalyReport, Problem> {
     if !traces.is_dir() {
-        return leaks(traces, part, progress).map(AnomalyReport::Leaks);
+        return leaks(traces, part, progress).map(|trials| AnomalyReport::Leaks(Box::new(trials)));
     }
     if part.is_some() {
         let help = "leave out --split; the table tells every other series apart";

@@ -95,7 +95,7 @@ fn spikes_beyond_the_most_urgent_are_told_as_one_and_leaks_each() {
         finding: Finding {
             container: ContainerId {
                 workload: workload.clone(),
-                container: ContainerName::new(&format!("c{number}")).unwrap(),
+                container: ContainerName::new(format!("c{number}")).unwrap(),
             },
             resource: Resource::Cpu,
             severity: FindingSeverity::High,
