@@ -40,13 +40,26 @@ fn traces() -> String {
 /// Runs the command in a folder that holds the trace.
 fn backtest(folder: &Path, args: &[&str]) -> Output {
     std::fs::write(folder.join("traces.csv"), traces()).or_fail("write the trace");
+    backtest_of(folder, &[&["sizing"], args].concat())
+}
+
+/// Runs the command, of whichever kind, in a folder.
+pub(crate) fn backtest_of(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(binary());
-    command.args(["backtest", "sizing"]).args(args).current_dir(folder).env("NO_COLOR", "1");
+    command.arg("backtest").args(args).current_dir(folder).env("NO_COLOR", "1");
     command.output().or_fail("run kubeopt")
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// It failed, said this and what to do next, and printed no result.
+pub(crate) fn is_refused(args: &[&str], output: &Output, said: &str) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
+    assert!(error.contains(said) && error.contains("help: "), "{args:?}: {error}");
+    assert_eq!(text(&output.stdout), "", "{args:?}");
 }
 
 #[test]
@@ -108,11 +121,7 @@ fn what_cannot_be_done_is_said_with_the_next_step() {
         (&["--traces", "traces.csv", "--plot", "plot.jpg"], ".svg or .png"),
     ];
     for (args, said) in cases {
-        let output = backtest(folder.path(), args);
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
-        assert!(error.contains(said) && error.contains("help: "), "{args:?}: {error}");
-        assert_eq!(text(&output.stdout), "", "{args:?}");
+        is_refused(args, &backtest(folder.path(), args), said);
     }
 }
 

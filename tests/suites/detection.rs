@@ -4,25 +4,14 @@
 use std::fmt::Write as _;
 use std::fs::{create_dir_all, write};
 use std::path::Path;
-use std::process::{Command, Output};
 
 use kubeopt_tests::OrFail;
 use serde_json::Value;
 
-use crate::program::binary;
+use crate::backtest::{backtest_of as backtest, is_refused, text};
 
 /// Samples of a labelled series, five minutes apart.
 const SAMPLES: i64 = 2000;
-
-fn backtest(folder: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(binary());
-    command.arg("backtest").args(args).current_dir(folder).env("NO_COLOR", "1");
-    command.output().or_fail("run kubeopt")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// `2014-04-10 07:15:00`, as the benchmark writes it; all of one month.
 fn time(sample: i64) -> String {
@@ -170,11 +159,7 @@ fn what_cannot_be_tried_is_said_with_the_next_step() {
         (&["forecast", "--traces", "short.csv"], "help: "),
     ];
     for (args, said) in cases {
-        let output = backtest(folder.path(), args);
-        let error = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
-        assert!(error.contains(said) && error.contains("help: "), "{args:?}: {error}");
-        assert_eq!(text(&output.stdout), "", "{args:?}");
+        is_refused(args, &backtest(folder.path(), args), said);
     }
 }
 

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::backtest::{
     AnomalyReport, BacktestOptions, HEADERS, HEADERS_ANOMALY, HEADERS_AT_EQUAL_RISK, HEADERS_LEAKS,
-    HEADERS_RELIABILITY, HEADERS_THRESHOLDS, Part, Picture, Report, backtest_anomaly, backtest_forecast,
-    backtest_live, backtest_sizing, check_plot_name, forecast_json, forecast_picture, write_plot,
+    HEADERS_RELIABILITY, HEADERS_THRESHOLDS, Part, Picture, Report, backtest_anomaly, backtest_live,
+    backtest_sizing, check_plot_name, forecast_json, forecast_picture, write_plot,
 };
 use kubeopt_runtime::codes;
+use kubeopt_runtime::forecast::eval;
 use kubeopt_runtime::wiring::Keep;
 use serde::Serialize;
 
@@ -79,7 +80,7 @@ fn forecasts(args: &Backtest, common: &Common) -> Outcome {
     refuse_of_sizing(args)?;
     let traces = traces(args)?;
     let progress = for_terminal(common.quiet);
-    let found = backtest_forecast(traces, args.model.as_deref(), progress.as_ref());
+    let found = eval(traces, args.model.as_deref(), progress.as_ref());
     progress.done();
     let found = found.map_err(|problem| vec![problem])?;
     print(&match args.output {

@@ -24,7 +24,7 @@ use crate::progress::Progress;
 pub use anomaly::{
     AnomalyReport, Compared, HEADERS_ANOMALY, HEADERS_LEAKS, HEADERS_THRESHOLDS, LeakTrials, backtest_anomaly,
 };
-pub use forecast::{backtest_forecast, forecast_json, forecast_picture};
+pub use forecast::{forecast_json, forecast_picture};
 pub use kubeopt_backtest::{HEADERS, HEADERS_AT_EQUAL_RISK, HEADERS_RELIABILITY, Part, Picture, Report, svg};
 
 /// How often progress is told: every so many series.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use kubeopt_model::finding::{Evidence as Seen, Severity};
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::usage::{DayUsage, ResourceUsage};
 use kubeopt_model::{
     Amount, ClusterName, Container, ContainerId, ContainerName, ContainerRole, ContainerUsage, Coverage,
-    Field, Namespace, ObjectName, Resources, Window, Workload, WorkloadId, WorkloadKind,
+    Field, Finding, Namespace, ObjectName, Resource, Resources, Window, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_signal::Sketch;
 
@@ -144,4 +145,20 @@ fn usage_of(samples: &[f64], days: i64) -> ResourceUsage {
     };
     let days = (1..=days).rev().map(day).collect();
     ResourceUsage { sketch, max, max_at_unix_s: 0, coverage: Coverage { have: count, expected: count }, days }
+}
+
+/// A leak of this container: open since day 20, without a limit.
+pub(crate) fn leak_of(container: ContainerId) -> Finding {
+    Finding {
+        container,
+        resource: Resource::Memory,
+        severity: Severity::Medium,
+        since_unix_s: 20 * DAY,
+        last_unix_s: 28 * DAY,
+        evidence: Seen::Leak { bytes_per_hour: 3.1e6, grown_bytes: 1e8, hours: 24, eta_s: None },
+        limit: None,
+        resolved_unix_s: None,
+        told: None,
+        silenced: None,
+    }
 }

@@ -56,29 +56,17 @@ fn asked_by_kills(evidence: &Evidence, leak: &Finding) -> Option<Amount> {
 
 #[cfg(test)]
 mod tests {
-    use kubeopt_model::finding::{Evidence as Seen, Severity};
     use kubeopt_model::policy::LimitPolicy;
     use kubeopt_model::usage::OomKill;
-    use kubeopt_model::{Bytes, Finding, MilliCores, Resource};
+    use kubeopt_model::{Bytes, MilliCores};
 
     use super::*;
-    use crate::rules::fixture::{Case, DAY, resources};
+    use crate::rules::fixture::{Case, DAY, leak_of, resources};
     use crate::{Sizing, size};
 
     fn leaking(case: &Case) -> Evidence {
         let mut evidence = case.evidence();
-        evidence.leak = Some(Finding {
-            container: evidence.id(),
-            resource: Resource::Memory,
-            severity: Severity::Medium,
-            since_unix_s: 20 * DAY,
-            last_unix_s: 28 * DAY,
-            evidence: Seen::Leak { bytes_per_hour: 3.1e6, grown_bytes: 1e8, hours: 24, eta_s: None },
-            limit: None,
-            resolved_unix_s: None,
-            told: None,
-            silenced: None,
-        });
+        evidence.leak = Some(leak_of(evidence.id()));
         evidence
     }
 

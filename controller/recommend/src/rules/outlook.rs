@@ -49,11 +49,10 @@ fn sentence(resource: Resource, given: Amount, load: &ForetoldLoad) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kubeopt_model::finding::{Evidence as Seen, Severity};
-    use kubeopt_model::{Bytes, Finding, Foretold, MilliCores, PeakQuantiles, Resources};
+    use kubeopt_model::{Bytes, Foretold, MilliCores, PeakQuantiles, Resources};
 
     use super::*;
-    use crate::rules::fixture::{Case, DAY};
+    use crate::rules::fixture::{Case, leak_of};
     use crate::{Sizing, size};
 
     const MEBI: f64 = MIB as f64;
@@ -117,18 +116,7 @@ mod tests {
         let (cpu, memory) = (load(300.0, 400.0, 200.0), load(700.0 * MEBI, 900.0 * MEBI, 1.0));
         evidence.foretold = Some(Foretold { cpu: Some(cpu), memory: Some(memory), ..Foretold::default() });
         assert_eq!(size(&evidence, &case.policy).resources.requests.memory, Some(Bytes::mebi(704)));
-        evidence.leak = Some(Finding {
-            container: evidence.id(),
-            resource: Resource::Memory,
-            severity: Severity::Medium,
-            since_unix_s: 20 * DAY,
-            last_unix_s: 28 * DAY,
-            evidence: Seen::Leak { bytes_per_hour: 3.1e6, grown_bytes: 1e8, hours: 24, eta_s: None },
-            limit: None,
-            resolved_unix_s: None,
-            told: None,
-            silenced: None,
-        });
+        evidence.leak = Some(leak_of(evidence.id()));
         let sizing = size(&evidence, &case.policy);
         assert_eq!(sizing.resources.requests.memory, before, "{:?}", sizing.reasons);
         assert!(sizing.resources.requests.cpu > alone().requests.cpu, "CPU grows with its peak as ever");

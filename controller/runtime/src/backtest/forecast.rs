@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use kubeopt_backtest::{Axis, Picture, Plane, Tone};
-use kubeopt_model::{Problem, Resource};
+use kubeopt_model::Resource;
 use serde_json::{Value, json};
 
-use crate::forecast::{Evaluation, OUTLOOK, Row, TO_BEAT, eval};
-use crate::progress::Progress;
+use crate::forecast::{Evaluation, OUTLOOK, Row, TO_BEAT};
 
 /// The quantiles that are foretold, as [`Row`] holds their figures.
 const NOMINAL: [f64; 5] = [0.1, 0.5, 0.9, 0.95, 0.99];
@@ -15,18 +14,6 @@ const NOMINAL: [f64; 5] = [0.1, 0.5, 0.9, 0.95, 0.99];
 /// What the baselines of peaks are led by, and what the network says of peaks by itself.
 const PEAKS_TO_BEAT: &str = "quantiles of past peaks";
 const PEAK_HEAD: &str = "peak head";
-
-/// Measures a model on recorded usage beside all baselines.
-///
-/// # Errors
-/// As [`eval`].
-pub fn backtest_forecast(
-    traces: &Path,
-    model: Option<&Path>,
-    progress: &dyn Progress,
-) -> Result<Evaluation, Problem> {
-    eval(traces, model, progress)
-}
 
 /// The methods by name, each with its figures on one resource, part and target; how often the outlook wins, and by how
 /// much.
