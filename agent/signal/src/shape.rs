@@ -82,7 +82,7 @@ impl<const SAMPLES: usize> Shapes<SAMPLES> {
     }
 
     fn third_nearest(&self, shape: &Shape) -> f64 {
-        let mut nearest = [f32::INFINITY; 3];
+        let mut nearest = [[f32::INFINITY; LANES]; 3];
         for block in &self.known {
             let mut distances = [0.0_f32; LANES];
             for (known, own) in block.iter().zip(shape) {
@@ -90,18 +90,16 @@ impl<const SAMPLES: usize> Shapes<SAMPLES> {
                     *distance += (known - own) * (known - own);
                 }
             }
-            let near = distances.iter().fold(false, |near, distance| near | (*distance < nearest[2]));
-            if !near {
-                continue;
-            }
-            for distance in distances {
-                if distance < nearest[2] {
-                    nearest[2] = distance;
-                    nearest.sort_unstable_by(f32::total_cmp);
+            // The three nearest of each lane, without a branch.
+            for kept in &mut nearest {
+                for (kept, distance) in kept.iter_mut().zip(&mut distances) {
+                    let (near, far) = if *distance < *kept { (*distance, *kept) } else { (*kept, *distance) };
+                    (*kept, *distance) = (near, far);
                 }
             }
         }
-        f64::from(nearest[2]).sqrt()
+        let (_, third, _) = nearest.as_flattened_mut().select_nth_unstable_by(2, f32::total_cmp);
+        f64::from(*third).sqrt()
     }
 
     /// A shape is known once no sample of it is in the one of now.
