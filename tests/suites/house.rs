@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-reason", 1),
     ("kubeopt-notify", 1),
     ("kubeopt-server", 1),
+    ("kubeopt-player", 2),
     ("kubeopt-runtime", 2),
     ("kubeopt", 3),
 ];
@@ -74,7 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["kubeopt-server"]),
     ("octocrab", &["kubeopt-forge"]),
     ("gitlab", &["kubeopt-forge"]),
-    ("clap", &["kubeopt"]),
+    ("clap", &["kubeopt", "kubeopt-player"]),
 ];
 
 fn root() -> PathBuf {
