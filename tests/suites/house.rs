@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-model", 0),
     ("kubeopt-signal", 0),
+    ("kubeopt-sample", 0),
     ("kubeopt-lstm", 0),
     ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-reason", 1),
     ("kubeopt-notify", 1),
     ("kubeopt-server", 1),
+    ("kubeopt-player", 2),
     ("kubeopt-runtime", 2),
     ("kubeopt", 3),
 ];
@@ -40,6 +42,7 @@ const LAYERS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-lstm",
+    "kubeopt-sample",
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-findings",
@@ -72,7 +75,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["kubeopt-server"]),
     ("octocrab", &["kubeopt-forge"]),
     ("gitlab", &["kubeopt-forge"]),
-    ("clap", &["kubeopt"]),
+    ("clap", &["kubeopt", "kubeopt-player"]),
 ];
 
 fn root() -> PathBuf {
