@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-model", 0),
     ("kubeopt-signal", 0),
+    ("kubeopt-sample", 0),
     ("kubeopt-lstm", 0),
     ("kubeopt-buffer", 0),
     ("kubeopt-strategies", 0),
@@ -42,6 +43,7 @@ const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-lstm",
     "kubeopt-buffer",
+    "kubeopt-sample",
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-findings",
