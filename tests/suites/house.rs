@@ -38,6 +38,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-notify", 1),
     ("kubeopt-server", 1),
     ("kubeopt-runtime", 2),
+    ("kubeopt-agent", 2),
     ("kubeopt", 3),
 ];
 
