@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use futures::channel::mpsc;
 use futures::SinkExt;
+use futures::channel::mpsc;
 use kubeopt_buffer::Chunk;
 use kubeopt_proto::{
     Ack, AgentClient, Batch, CgroupMode, MESSAGE_BYTES_MAX, ModelRequest, PROTOCOL_MAX, PROTOCOL_MIN,
