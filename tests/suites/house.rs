@@ -13,8 +13,12 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-signal", 0),
     ("kubeopt-sample", 0),
     ("kubeopt-lstm", 0),
+    ("kubeopt-buffer", 0),
+    ("kubeopt-proto", 0),
+    ("kubeopt-outlook", 0),
     ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
+    ("kubeopt-agents", 1),
     ("kubeopt-api", 1),
     ("kubeopt-cluster", 1),
     ("kubeopt-observe", 1),
@@ -35,6 +39,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-server", 1),
     ("kubeopt-player", 2),
     ("kubeopt-runtime", 2),
+    ("kubeopt-agent", 2),
     ("kubeopt", 3),
 ];
 
@@ -42,7 +47,9 @@ const LAYERS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-lstm",
+    "kubeopt-buffer",
     "kubeopt-sample",
+    "kubeopt-outlook",
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-findings",
@@ -74,6 +81,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("resvg", &["kubeopt-backtest"]),
     ("axum", &["kubeopt-server"]),
     ("octocrab", &["kubeopt-forge"]),
+    ("prost", &["kubeopt-proto"]),
+    ("tonic", &["kubeopt-proto", "kubeopt-agents"]),
     ("gitlab", &["kubeopt-forge"]),
     ("clap", &["kubeopt", "kubeopt-player"]),
 ];
