@@ -136,6 +136,11 @@ impl Trainer {
         Self { plan, adam: Adam::new(shape.parameters()), network, step: 0, best }
     }
 
+    /// The network as it is after these steps.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Steps that are done.
     pub fn step(&self) -> usize {
         self.step
@@ -176,7 +181,8 @@ impl Trainer {
     }
 
     fn is_enough(&self) -> bool {
-        self.step.saturating_sub(self.best.step) >= self.plan.patience.max(1) * self.plan.look_every.max(1)
+        self.step.saturating_sub(self.best.step)
+            >= self.plan.patience.max(1).saturating_mul(self.plan.look_every.max(1))
     }
 
     fn rate(&self) -> f32 {
