@@ -16,6 +16,7 @@ use crate::config::notifications::check_destination;
 use crate::config::places::{Known, check_binding, check_source};
 use crate::config::reasoning::check_reasoning;
 use crate::config::scalars::{file, malformed};
+use crate::config::training::training;
 use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::policy::{Owner, check_layer};
 use crate::text::values::{Memory, Span};
@@ -87,6 +88,7 @@ pub(crate) fn check(
         },
         notifications,
         reasoning: reasoning?,
+        training: document.agents.and_then(|at| training(at.value.training)),
         forecast_model: document.forecast.and_then(|at| at.value.model).map(file),
         warnings: Vec::new(),
         clusters,

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::config::notifications::DestinationConfig;
 use crate::config::reasoning::ModelConfig;
+use crate::config::training::TrainingConfig;
 use crate::policy::PolicyFile;
 
 /// `kubeopt.yaml`.
@@ -41,6 +42,8 @@ pub struct Config {
     pub reasoning: Option<ModelConfig>,
     /// File of weights of the network that foretells load; none is the one that comes with kubeopt.
     pub forecast_model: Option<PathBuf>,
+    /// Training of that network on nodes; none where nodes do not train.
+    pub training: Option<TrainingConfig>,
     /// Keys that are known but have no effect in this version.
     pub warnings: Vec<Problem>,
 }

@@ -1,0 +1,2 @@
+DELETE FROM model_version
+WHERE version = $1

@@ -1,0 +1,3 @@
+SELECT version, sha256, at_unix_s, detail
+FROM model_version
+ORDER BY version

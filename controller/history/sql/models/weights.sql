@@ -1,0 +1,3 @@
+SELECT weights
+FROM model_version
+WHERE version = $1
