@@ -15,6 +15,7 @@ mod differences;
 mod error;
 mod evaluate;
 mod inputs;
+mod judge;
 mod load;
 mod model;
 mod numbers;
@@ -43,6 +44,7 @@ pub use inputs::{
     FEATURES, HISTORY_MIN, HORIZON, SCHEMA, STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs,
     write_targets,
 };
+pub use judge::{Judged, days_since, judge};
 pub use load::Load;
 pub use model::{Foretold, Model};
 pub use outlook::{Outlook, Track, measured_day};

@@ -1,0 +1,107 @@
+//! How well a network does by itself on the last days of loads: what decides between two that were trained elsewhere.
+//! Nothing is blended and nothing calibrates them, as nothing does where they are used.
+
+use kubeopt_lstm::Network;
+
+use crate::conformal::Offsets;
+use crate::inputs::HISTORY_MIN;
+use crate::load::Load;
+use crate::model::Model;
+use crate::outlook::measured_day;
+use crate::scores::Tally;
+use crate::series::DAY;
+
+/// Days of loads that are looked at: more tell little more, and 4,000 take a second or two of one core.
+const WINDOWS_MAX: usize = 4_000;
+
+/// Hours of a day that must have been measured.
+const MEASURED_MIN: usize = 12;
+
+/// How well a network did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Judged {
+    /// Mean pinball loss of all quantiles over the hours of the next day, in parts of what "as the day before" is wrong by.
+    pub pinball: f64,
+    /// Part of all hours that were not above the .9 quantile.
+    pub coverage: f64,
+    /// Days of loads that this rests on.
+    pub windows: usize,
+}
+
+/// The days from an hour on (hours since the epoch) that a load can be judged by: its place at each midnight of UTC that has
+/// enough history before it and a day behind it. Thinned out evenly where there are more than can be looked at.
+pub fn days_since(loads: &[Load], from_hour: i64) -> Vec<(&Load, usize)> {
+    let of_load = |load: &'_ Load| -> Vec<usize> {
+        if load.seasonal_error(0, load.len()) <= 0.0 {
+            return Vec::new();
+        }
+        let first = from_hour.max(load.hour(HISTORY_MIN));
+        let midnight = (first + DAY as i64 - 1).div_euclid(DAY as i64) * DAY as i64;
+        let origins = load.place(midnight).into_iter().flat_map(|at| (at..).step_by(DAY));
+        origins
+            .take_while(|at| at + DAY <= load.len())
+            .filter(|at| load.measured_hours(*at, at + DAY) >= MEASURED_MIN)
+            .collect()
+    };
+    let all: Vec<(&Load, usize)> =
+        loads.iter().flat_map(|load| of_load(load).into_iter().map(move |at| (load, at))).collect();
+    let every = all.len().div_ceil(WINDOWS_MAX).max(1);
+    all.into_iter().step_by(every).collect()
+}
+
+/// How well a network foretells these days; none where there is none, or it says what is no number of any of them.
+pub fn judge(network: &Network, days: &[(&Load, usize)]) -> Option<Judged> {
+    let model = Model::of(network.clone(), Offsets::none());
+    let mut tally = Tally::default();
+    for ((load, origin), said) in days.iter().zip(model.foretell(days)) {
+        let scale = load.seasonal_error(0, *origin);
+        if scale > 0.0 {
+            tally.add(&said.ok()?.hours, &measured_day(load, *origin), scale);
+        }
+    }
+    let scores = tally.scores()?;
+    let losses = scores.pinball.iter().copied().map(f64::from);
+    let judged = Judged {
+        pinball: losses.sum::<f64>() / scores.pinball.len() as f64,
+        coverage: f64::from(scores.coverage[2]),
+        windows: scores.days,
+    };
+    judged.pinball.is_finite().then_some(judged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::tests::{load, lots};
+
+    fn daily(seed: u64, days: usize) -> Load {
+        let mut random = lots(seed);
+        let values: Vec<f64> = (0..days * DAY)
+            .map(|hour| if (9..17).contains(&(hour % DAY)) { 400.0 } else { 50.0 } + 40.0 * random())
+            .collect();
+        load(values.len(), |hour| values[hour])
+    }
+
+    #[test]
+    fn a_network_that_was_trained_is_better_than_one_that_was_turned_over() {
+        let loads: Vec<Load> = (1..6).map(|seed| daily(seed, 40)).collect();
+        let days = days_since(&loads, 33 * DAY as i64);
+        assert_eq!(days.len(), 5 * 7);
+        let good = Model::shipped().unwrap().network().clone();
+        let mut bad = good.clone();
+        bad.parameters_mut().iter_mut().for_each(|own| *own = -*own);
+        let (good, bad) = (judge(&good, &days).unwrap(), judge(&bad, &days).unwrap());
+        assert_eq!(good.windows, 35);
+        assert!((0.7..=1.0).contains(&good.coverage) && good.pinball < 0.7 * bad.pinball, "{good:?} {bad:?}");
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_judgement_and_neither_is_nothing() {
+        let loads = [daily(1, 20), load(20 * DAY, |_| 5.0), daily(2, 8)];
+        let days = days_since(&loads, 0);
+        assert!(days.iter().all(|(load, at)| *load == &loads[0] && *at >= HISTORY_MIN), "{}", days.len());
+        let mut broken = Model::shipped().unwrap().network().clone();
+        broken.parameters_mut().iter_mut().for_each(|own| *own = f32::NAN);
+        assert_eq!((judge(&broken, &days), judge(&broken, &[])), (None, None));
+    }
+}
