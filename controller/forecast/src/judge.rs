@@ -28,20 +28,19 @@ pub struct Judged {
     pub windows: usize,
 }
 
-/// The days from an hour on (hours since the epoch) that a load can be judged by: its place at each midnight of UTC that has
-/// enough history before it and a day behind it. Thinned out evenly where there are more than can be looked at.
-pub fn days_since(loads: &[Load], from_hour: i64) -> Vec<(&Load, usize)> {
+/// The last days before an hour (hours since the epoch) that each load can be judged by: the places at which they begin, where
+/// there is enough history before and most of the day was measured. Thinned out evenly where there are more than can be looked
+/// at.
+pub fn days_before(loads: &[Load], end_hour: i64, days: usize) -> Vec<(&Load, usize)> {
     let of_load = |load: &'_ Load| -> Vec<usize> {
-        if load.seasonal_error(0, load.len()) <= 0.0 {
-            return Vec::new();
-        }
-        let first = from_hour.max(load.hour(HISTORY_MIN));
-        let midnight = (first + DAY as i64 - 1).div_euclid(DAY as i64) * DAY as i64;
-        let origins = load.place(midnight).into_iter().flat_map(|at| (at..).step_by(DAY));
-        origins
-            .take_while(|at| at + DAY <= load.len())
-            .filter(|at| load.measured_hours(*at, at + DAY) >= MEASURED_MIN)
-            .collect()
+        let begins = (1..=days).filter_map(|day| load.place(end_hour - (day * DAY) as i64));
+        let can = |at: &usize| {
+            *at >= HISTORY_MIN
+                && at + DAY <= load.len()
+                && load.measured_hours(*at, at + DAY) >= MEASURED_MIN
+                && load.seasonal_error(0, *at) > 0.0
+        };
+        begins.filter(can).collect()
     };
     let all: Vec<(&Load, usize)> =
         loads.iter().flat_map(|load| of_load(load).into_iter().map(move |at| (load, at))).collect();
@@ -55,9 +54,7 @@ pub fn judge(network: &Network, days: &[(&Load, usize)]) -> Option<Judged> {
     let mut tally = Tally::default();
     for ((load, origin), said) in days.iter().zip(model.foretell(days)) {
         let scale = load.seasonal_error(0, *origin);
-        if scale > 0.0 {
-            tally.add(&said.ok()?.hours, &measured_day(load, *origin), scale);
-        }
+        tally.add(&said.ok()?.hours, &measured_day(load, *origin), scale);
     }
     let scores = tally.scores()?;
     let losses = scores.pinball.iter().copied().map(f64::from);
@@ -85,7 +82,7 @@ mod tests {
     #[test]
     fn a_network_that_was_trained_is_better_than_one_that_was_turned_over() {
         let loads: Vec<Load> = (1..6).map(|seed| daily(seed, 40)).collect();
-        let days = days_since(&loads, 33 * DAY as i64);
+        let days = days_before(&loads, 40 * DAY as i64, 7);
         assert_eq!(days.len(), 5 * 7);
         let good = Model::shipped().unwrap().network().clone();
         let mut bad = good.clone();
@@ -98,7 +95,8 @@ mod tests {
     #[test]
     fn what_is_no_number_is_no_judgement_and_neither_is_nothing() {
         let loads = [daily(1, 20), load(20 * DAY, |_| 5.0), daily(2, 8)];
-        let days = days_since(&loads, 0);
+        let days = days_before(&loads, 20 * DAY as i64, 30);
+        assert!(!days.is_empty());
         assert!(days.iter().all(|(load, at)| *load == &loads[0] && *at >= HISTORY_MIN), "{}", days.len());
         let mut broken = Model::shipped().unwrap().network().clone();
         broken.parameters_mut().iter_mut().for_each(|own| *own = f32::NAN);

@@ -44,7 +44,7 @@ pub use inputs::{
     FEATURES, HISTORY_MIN, HORIZON, SCHEMA, STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs,
     write_targets,
 };
-pub use judge::{Judged, days_since, judge};
+pub use judge::{Judged, days_before, judge};
 pub use load::Load;
 pub use model::{Foretold, Model};
 pub use outlook::{Outlook, Track, measured_day};

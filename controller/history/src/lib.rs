@@ -14,7 +14,7 @@ pub use error::HistoryError;
 pub use journal::{
     Event, EventFilter, Journal, KeptModels, ModelJournal, ModelsChange, OutboxEntry, OutboxStep,
     PostgresJournal, PostgresPlace, PullRequestRecord, RecordedState, RoundRecord, SqliteJournal,
-    UploadRecord, VersionRecord,
+    UploadRecord, WeightsRecord,
 };
 pub use traces::{MeanProvisioned, TraceFile, TracesError};
 pub use usage::{MemoryUsage, Moved, ParquetUsage, Retention, Rollup, UsageStore, missing, pod_id};

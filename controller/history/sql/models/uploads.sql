@@ -1,4 +1,4 @@
-SELECT round, node, nonce, at_unix_s, detail, delta
+SELECT round, node, nonce, at_unix_s, delta
 FROM training_upload
 WHERE round = $1
 ORDER BY node

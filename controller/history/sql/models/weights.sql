@@ -1,3 +1,3 @@
 SELECT weights
-FROM model_version
-WHERE version = $1
+FROM model_weights
+WHERE sha256 = $1

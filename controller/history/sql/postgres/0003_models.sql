@@ -1,4 +1,4 @@
--- Versions of the network that node agents forecast with, and what they learn together.
+-- Versions of the network that node agents forecast with, and what nodes learn together.
 
 -- What is changed as one: who writes tells the revision that it has read.
 CREATE TABLE model_state (
@@ -8,13 +8,12 @@ CREATE TABLE model_state (
     PRIMARY KEY (name)
 );
 
-CREATE TABLE model_version (
-    version   BIGINT NOT NULL,
+-- Files of weights by their SHA-256.
+CREATE TABLE model_weights (
     sha256    TEXT COLLATE "C" NOT NULL,
     at_unix_s BIGINT NOT NULL,
-    detail    TEXT COLLATE "C" NOT NULL,
-    weights   BYTEA  NOT NULL,
-    PRIMARY KEY (version)
+    weights   BYTEA NOT NULL,
+    PRIMARY KEY (sha256)
 );
 
 CREATE TABLE training_round (
@@ -30,7 +29,6 @@ CREATE TABLE training_upload (
     node      TEXT COLLATE "C" NOT NULL,
     nonce     TEXT COLLATE "C" NOT NULL,
     at_unix_s BIGINT NOT NULL,
-    detail    TEXT COLLATE "C" NOT NULL,
-    delta     BYTEA  NOT NULL,
+    delta     BYTEA NOT NULL,
     PRIMARY KEY (round, node)
 );

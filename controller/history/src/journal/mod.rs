@@ -16,7 +16,7 @@ use kubeopt_model::{Finding, Problem, RepositoryId};
 use serde::{Deserialize, Serialize};
 
 pub use models::{
-    KeptModels, ModelJournal, ModelsChange, ROUNDS_MAX, RoundRecord, UploadRecord, VersionRecord,
+    KeptModels, ModelJournal, ModelsChange, ROUNDS_MAX, RoundRecord, UploadRecord, WeightsRecord,
 };
 pub use postgres::{PostgresJournal, PostgresPlace};
 pub use sqlite::SqliteJournal;

@@ -10,17 +10,15 @@ use crate::error::HistoryError;
 /// Rounds that are remembered: with one a day, almost three years.
 pub const ROUNDS_MAX: u32 = 1000;
 
-/// A version of the network, without its weights.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VersionRecord {
-    /// Its number, from 1.
-    pub version: u64,
-    /// SHA-256 of its weights, as hexadecimal text.
+/// A file of weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightsRecord {
+    /// SHA-256 of it, as hexadecimal text.
     pub sha256: String,
     /// When it was made, in seconds since the epoch.
     pub at_unix_s: i64,
-    /// Everything else.
-    pub detail: Value,
+    /// The file.
+    pub weights: Vec<u8>,
 }
 
 /// A round of training.
@@ -35,7 +33,7 @@ pub struct RoundRecord {
 }
 
 /// What a node learned in a round.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UploadRecord {
     /// The round; with the node, the key of the upload.
     pub round: u64,
@@ -45,8 +43,6 @@ pub struct UploadRecord {
     pub nonce: String,
     /// When it came, in seconds since the epoch.
     pub at_unix_s: i64,
-    /// Everything else.
-    pub detail: Value,
     /// New parameters less those of the base, f32 little-endian.
     pub delta: Vec<u8>,
 }
@@ -56,12 +52,8 @@ pub struct UploadRecord {
 pub struct KeptModels {
     /// Counts changes; whoever changes something names the one that was read.
     pub revision: u64,
-    /// What versions have in common; null before the first change.
+    /// Versions, rounds and what else there is; null before the first change.
     pub detail: Value,
-    /// Versions, the oldest first.
-    pub versions: Vec<VersionRecord>,
-    /// Rounds, the newest first.
-    pub rounds: Vec<RoundRecord>,
 }
 
 /// What becomes of models, all or nothing.
@@ -69,14 +61,12 @@ pub struct KeptModels {
 pub struct ModelsChange {
     /// The revision that was read.
     pub revision: u64,
-    /// What versions have in common; none leaves it.
-    pub detail: Option<Value>,
-    /// Versions that are new, with their weights.
-    pub new_versions: Vec<(VersionRecord, Vec<u8>)>,
-    /// Versions whose detail changed.
-    pub versions: Vec<VersionRecord>,
-    /// Versions that are no longer kept.
-    pub forgotten: Vec<u64>,
+    /// In the place of what was read.
+    pub detail: Value,
+    /// Files of weights that are kept from now on.
+    pub weights: Vec<WeightsRecord>,
+    /// Files of weights that nobody needs any more, by their SHA-256.
+    pub forgotten: Vec<String>,
     /// A round that began or went on.
     pub round: Option<RoundRecord>,
     /// What a node sent.
@@ -90,17 +80,29 @@ pub struct ModelsChange {
 /// Models and rounds from process to process.
 #[async_trait]
 pub trait ModelJournal: Send + Sync {
-    /// Everything but weights and deltas.
+    /// Everything but weights, deltas and rounds that are over.
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
     async fn models(&self) -> Result<KeptModels, HistoryError>;
 
-    /// The weights of a version; none where it is not kept.
+    /// How often models were changed.
     ///
     /// # Errors
     /// [`HistoryError`] of the database.
-    async fn model_weights(&self, version: u64) -> Result<Option<Vec<u8>>, HistoryError>;
+    async fn models_revision(&self) -> Result<u64, HistoryError>;
+
+    /// A file of weights by its SHA-256; none where it is not kept.
+    ///
+    /// # Errors
+    /// [`HistoryError`] of the database.
+    async fn weights(&self, sha256: &str) -> Result<Option<Vec<u8>>, HistoryError>;
+
+    /// The last rounds, the newest first.
+    ///
+    /// # Errors
+    /// [`HistoryError`] of the database.
+    async fn rounds(&self) -> Result<Vec<RoundRecord>, HistoryError>;
 
     /// What nodes sent for a round that goes on, by node.
     ///

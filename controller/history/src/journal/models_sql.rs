@@ -13,29 +13,29 @@ macro_rules! models_in_sql {
                 let query = sqlx::query(include_str!("../../sql/models/begin_state.sql"))
                     .bind($crate::journal::models_sql::STATE);
                 pool.execute(query).await.map_err($broken)?;
-                // The revision comes first: what is read after it may be newer, and a change that rests on it fails then.
                 let query = sqlx::query(include_str!("../../sql/models/state.sql"))
                     .bind($crate::journal::models_sql::STATE);
-                let state = pool.fetch_one(query).await.map_err($broken)?;
-                let query = sqlx::query(include_str!("../../sql/models/versions.sql"));
-                let versions = pool.fetch_all(query).await.map_err($broken)?;
-                let query = sqlx::query(include_str!("../../sql/models/rounds.sql"))
-                    .bind(i64::from($crate::journal::ROUNDS_MAX));
-                let rounds = pool.fetch_all(query).await.map_err($broken)?;
-                let (revision, detail) = rows::model_state(&state)?;
-                Ok($crate::journal::KeptModels {
-                    revision,
-                    detail,
-                    versions: versions.iter().map(rows::version).collect::<Result<_, _>>()?,
-                    rounds: rounds.iter().map(rows::round).collect::<Result<_, _>>()?,
-                })
+                rows::models(&pool.fetch_one(query).await.map_err($broken)?)
             }
 
-            async fn model_weights(&self, version: u64) -> Result<Option<Vec<u8>>, HistoryError> {
-                let query =
-                    sqlx::query(include_str!("../../sql/models/weights.sql")).bind(rows::column(version));
+            async fn models_revision(&self) -> Result<u64, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/models/revision.sql"))
+                    .bind($crate::journal::models_sql::STATE);
+                let found = self.pool().await?.fetch_optional(query).await.map_err($broken)?;
+                found.map_or(Ok(0), |row| rows::count(&row, "revision"))
+            }
+
+            async fn weights(&self, sha256: &str) -> Result<Option<Vec<u8>>, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/models/weights.sql")).bind(sha256);
                 let found = self.pool().await?.fetch_optional(query).await.map_err($broken)?;
                 found.map(|row| rows::bytes(&row, "weights")).transpose()
+            }
+
+            async fn rounds(&self) -> Result<Vec<$crate::journal::RoundRecord>, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/models/rounds.sql"))
+                    .bind(i64::from($crate::journal::ROUNDS_MAX));
+                let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
+                found.iter().map(rows::round).collect()
             }
 
             async fn uploads(&self, round: u64) -> Result<Vec<$crate::journal::UploadRecord>, HistoryError> {
@@ -53,28 +53,19 @@ macro_rules! models_in_sql {
                 let query = sqlx::query(include_str!("../../sql/models/change_state.sql"))
                     .bind($crate::journal::models_sql::STATE)
                     .bind(rows::column(change.revision))
-                    .bind(change.detail.as_ref().map(ToString::to_string));
+                    .bind(change.detail.to_string());
                 if all.execute(query).await.map_err($broken)?.rows_affected() == 0 {
                     return Ok(false);
                 }
-                for (version, weights) in &change.new_versions {
-                    let query = sqlx::query(include_str!("../../sql/models/add_version.sql"))
-                        .bind(rows::column(version.version))
-                        .bind(&version.sha256)
-                        .bind(version.at_unix_s)
-                        .bind(version.detail.to_string())
-                        .bind(weights);
+                for own in &change.weights {
+                    let query = sqlx::query(include_str!("../../sql/models/add_weights.sql"))
+                        .bind(&own.sha256)
+                        .bind(own.at_unix_s)
+                        .bind(&own.weights);
                     all.execute(query).await.map_err($broken)?;
                 }
-                for version in &change.versions {
-                    let query = sqlx::query(include_str!("../../sql/models/change_version.sql"))
-                        .bind(rows::column(version.version))
-                        .bind(version.detail.to_string());
-                    all.execute(query).await.map_err($broken)?;
-                }
-                for version in &change.forgotten {
-                    let query = sqlx::query(include_str!("../../sql/models/forget_version.sql"))
-                        .bind(rows::column(*version));
+                for sha256 in &change.forgotten {
+                    let query = sqlx::query(include_str!("../../sql/models/forget_weights.sql")).bind(sha256);
                     all.execute(query).await.map_err($broken)?;
                 }
                 if let Some(round) = &change.round {
@@ -94,7 +85,6 @@ macro_rules! models_in_sql {
                         .bind(&upload.node)
                         .bind(&upload.nonce)
                         .bind(upload.at_unix_s)
-                        .bind(upload.detail.to_string())
                         .bind(&upload.delta);
                     if all.execute(query).await.map_err($broken)?.rows_affected() == 0 {
                         return Ok(false);

@@ -7,8 +7,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    DETAIL_BYTES_MAX, Event, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState, RoundRecord,
-    UploadRecord, VersionRecord,
+    DETAIL_BYTES_MAX, Event, KeptModels, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState,
+    RoundRecord, UploadRecord,
 };
 use crate::error::HistoryError;
 
@@ -144,18 +144,8 @@ pub(super) fn finding<R: Columns>(row: &R) -> Result<Option<Finding>, HistoryErr
     Ok(serde_json::from_str(&text(row, "detail")?).ok())
 }
 
-/// Revision and detail.
-pub(super) fn model_state<R: Columns>(row: &R) -> Result<(u64, Value), HistoryError> {
-    Ok((count(row, "revision")?, json(row)?))
-}
-
-pub(super) fn version<R: Columns>(row: &R) -> Result<VersionRecord, HistoryError> {
-    Ok(VersionRecord {
-        version: count(row, "version")?,
-        sha256: text(row, "sha256")?,
-        at_unix_s: number(row, "at_unix_s")?,
-        detail: json(row)?,
-    })
+pub(super) fn models<R: Columns>(row: &R) -> Result<KeptModels, HistoryError> {
+    Ok(KeptModels { revision: count(row, "revision")?, detail: json(row)? })
 }
 
 pub(super) fn round<R: Columns>(row: &R) -> Result<RoundRecord, HistoryError> {
@@ -168,7 +158,6 @@ pub(super) fn upload<R: Columns>(row: &R) -> Result<UploadRecord, HistoryError> 
         node: text(row, "node")?,
         nonce: text(row, "nonce")?,
         at_unix_s: number(row, "at_unix_s")?,
-        detail: json(row)?,
         delta: bytes(row, "delta")?,
     })
 }
@@ -196,7 +185,7 @@ fn number<R: Columns>(row: &R, column: &str) -> Result<i64, HistoryError> {
     row.number(column).map_err(broken)?.ok_or_else(|| unreadable("row", column))
 }
 
-fn count<R: Columns>(row: &R, column: &str) -> Result<u64, HistoryError> {
+pub(super) fn count<R: Columns>(row: &R, column: &str) -> Result<u64, HistoryError> {
     let stored = number(row, column)?;
     u64::try_from(stored).map_err(|_| unreadable("count", &stored.to_string()))
 }

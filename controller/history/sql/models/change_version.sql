@@ -1,3 +1,0 @@
-UPDATE model_version
-SET detail = $2
-WHERE version = $1

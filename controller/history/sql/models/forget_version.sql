@@ -1,2 +1,0 @@
-DELETE FROM model_version
-WHERE version = $1

@@ -1,3 +1,0 @@
-SELECT version, sha256, at_unix_s, detail
-FROM model_version
-ORDER BY version
