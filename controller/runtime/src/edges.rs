@@ -148,9 +148,9 @@ pub struct Edges {
     /// Clusters.
     pub clusters: Vec<ClusterEdge>,
     /// Usage history.
-    pub history: Box<dyn UsageStore>,
+    pub history: Arc<dyn UsageStore>,
     /// Decisions and pull requests.
-    pub journal: Box<dyn Journal>,
+    pub journal: Arc<dyn Journal>,
     /// Forges by name; empty where nothing is published.
     pub forges: BTreeMap<ForgeName, ForgeEdge>,
     /// Cache of repositories.
@@ -230,8 +230,8 @@ impl Edges {
         let Kept { history, journal, git, renderer } = kept;
         Self {
             clusters: Vec::new(),
-            history,
-            journal,
+            history: Arc::from(history),
+            journal: Arc::from(journal),
             forges: BTreeMap::new(),
             git,
             renderer,
