@@ -12,6 +12,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-model", 0),
     ("kubeopt-signal", 0),
     ("kubeopt-lstm", 0),
+    ("kubeopt-outlook", 0),
     ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
     ("kubeopt-api", 1),
@@ -40,6 +41,7 @@ const LAYERS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-lstm",
+    "kubeopt-outlook",
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-findings",

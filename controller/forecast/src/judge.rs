@@ -2,14 +2,11 @@
 //! Nothing is blended and nothing calibrates them, as nothing does where they are used.
 
 use kubeopt_lstm::Network;
+use kubeopt_outlook::{DAY, HISTORY_MIN, Load, Offsets};
 
-use crate::conformal::Offsets;
-use crate::inputs::HISTORY_MIN;
-use crate::load::Load;
 use crate::model::Model;
 use crate::outlook::measured_day;
 use crate::scores::Tally;
-use crate::series::DAY;
 
 /// Days of loads that are looked at: more tell little more, and 4,000 take a second or two of one core.
 const WINDOWS_MAX: usize = 4_000;
@@ -69,7 +66,7 @@ pub fn judge(network: &Network, days: &[(&Load, usize)]) -> Option<Judged> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::tests::{load, lots};
+    use crate::made::{load, lots};
 
     fn daily(seed: u64, days: usize) -> Load {
         let mut random = lots(seed);
