@@ -47,6 +47,10 @@ pub fn days_before(loads: &[Load], end_hour: i64, days: usize) -> Vec<(&Load, us
 
 /// How well a network foretells these days; none where there is none, or it says what is no number of any of them.
 pub fn judge(network: &Network, days: &[(&Load, usize)]) -> Option<Judged> {
+    // What it says may be held to 0 and above, where it can no longer be seen.
+    if !network.parameters().iter().all(|own| own.is_finite()) {
+        return None;
+    }
     let model = Model::of(network.clone(), Offsets::none());
     let mut tally = Tally::default();
     for ((load, origin), said) in days.iter().zip(model.foretell(days)) {
