@@ -29,7 +29,7 @@ use crate::own_fault;
 
 pub use self::life::keep_going;
 pub use self::service::{Given, Learned, Plan, Taken};
-pub use self::shown::{HEADERS, ModelDetail, ModelRow, ModelTable, list, roll_back, show};
+pub use self::shown::{HEADERS, ModelDetail, ModelRow, ModelTable, TakenBack, list, roll_back, show};
 
 /// Longest way of any upload from its base; what is usual bounds it further after the first rounds.
 pub(crate) const CLIP_MAX: f64 = 10.0;
@@ -145,7 +145,8 @@ impl Models {
             let (state, change) = if kept.detail.is_null() {
                 self.first(now)
             } else {
-                let state = serde_json::from_value::<State>(kept.detail).map_err(|error| unreadable(&error))?;
+                let state =
+                    serde_json::from_value::<State>(kept.detail).map_err(|error| unreadable(&error))?;
                 self.with_own(state, now)
             };
             let Some(change) = change.filter(|_| self.permit.may_write()) else {
@@ -232,7 +233,8 @@ impl Models {
             return Ok(Arc::clone(file));
         }
         let found = self.journal.weights(sha256).await.map_err(|error| error.problem())?;
-        let file = found.filter(|bytes| hex::encode(digest(bytes)) == sha256).ok_or_else(|| missing(sha256))?;
+        let file =
+            found.filter(|bytes| hex::encode(digest(bytes)) == sha256).ok_or_else(|| missing(sha256))?;
         let file = Arc::new(file);
         let mut files = self.lock_files();
         if files.len() >= FILES_HELD {
@@ -274,12 +276,18 @@ fn busy() -> Problem {
 
 fn missing(sha256: &str) -> Problem {
     let shown: String = sha256.chars().take(12).collect();
-    let text = format!("the weights {shown} of a network of node agents are missing in the database, or damaged");
-    let help = "take its version back with `kubeopt models rollback`; agents go on with the one that they have";
+    let text =
+        format!("the weights {shown} of a network of node agents are missing in the database, or damaged");
+    let help =
+        "take its version back with `kubeopt models rollback`; agents go on with the one that they have";
     Problem::new(crate::codes::MODELS_KEPT, text, help)
 }
 
 fn unreadable(error: &serde_json::Error) -> Problem {
     let text = format!("the models in the database are not what this version of kubeopt writes: {error}");
-    Problem::new(crate::codes::MODELS_KEPT, text, "run the version of kubeopt that wrote the database, or a later one")
+    Problem::new(
+        crate::codes::MODELS_KEPT,
+        text,
+        "run the version of kubeopt that wrote the database, or a later one",
+    )
 }

@@ -2,9 +2,9 @@
 
 use kubeopt_federation::Score;
 use kubeopt_forecast::{Load, days_before, judge};
+use kubeopt_history::UsageStore;
 use kubeopt_lstm::Network;
 use kubeopt_model::{ClusterName, Problem, Timestamp, Window};
-use kubeopt_history::UsageStore;
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;

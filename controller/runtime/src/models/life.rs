@@ -93,14 +93,17 @@ impl Models {
     }
 
     async fn put_together(&self, state: &mut State, now: Timestamp) -> Result<Change, Problem> {
-        let Some(round) = state.federation.round().map(|round| round.id) else { return Ok(Change::default()) };
+        let Some(round) = state.federation.round().map(|round| round.id) else {
+            return Ok(Change::default());
+        };
         for upload in self.journal.uploads(round).await.map_err(|error| error.problem())? {
             state.federation.give_delta(&upload.node, floats(&upload.delta));
         }
         let base = self.base(state).await?;
         let mut federation = state.federation.clone();
         let outcome = in_background(move || {
-            let done = base.map_or(Err(FederationError::OtherBase { base: 0 }), |base| federation.put_together(&base));
+            let done = base
+                .map_or(Err(FederationError::OtherBase { base: 0 }), |base| federation.put_together(&base));
             (federation, done)
         });
         let (federation, done) = outcome.await?;
@@ -190,8 +193,12 @@ impl Models {
             state.looked_unix_s = now.as_second();
             if let Some((number, [newest, before])) = self.live(&state, now).await? {
                 self.metrics.models().set_losses(newest.pinball, before.pinball);
-                let live =
-                    state.federation.versions_mut().live(unix_ms(now), number, newest.pinball, before.pinball);
+                let live = state.federation.versions_mut().live(
+                    unix_ms(now),
+                    number,
+                    newest.pinball,
+                    before.pinball,
+                );
                 events.extend(live);
             }
         }
@@ -230,13 +237,12 @@ fn record(round: u64, detail: &impl Serialize, now: Timestamp) -> Result<RoundRe
 }
 
 /// Work of seconds, beside everything that waits.
-async fn in_background<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| own_fault(&format!("a round of training: {error}")))
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| own_fault(&format!("a round of training: {error}")))
 }
 
 fn fault(error: &FederationError) -> Problem {
     own_fault(&format!("a round of training: {error}"))
 }
-

@@ -211,7 +211,25 @@ fn audit_line(event: &Event) -> String {
     format!("{} {text}", time(u64::try_from(event.at_unix_s).unwrap_or(0).saturating_mul(1000)))
 }
 
-/// Takes a version back: its nodes get the one before it when they ask next. Gives what became of it, as a sentence.
+/// A version that was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TakenBack {
+    /// The version.
+    pub version: u64,
+    /// The one that its nodes get.
+    pub to: u64,
+}
+
+impl TakenBack {
+    /// As a sentence.
+    pub fn text(&self) -> String {
+        let Self { version, to } = self;
+        format!("version {version} is taken back: its nodes get version {to} when they ask next")
+    }
+}
+
+/// Takes a version back: its nodes get the one before it when they ask next.
 ///
 /// # Errors
 /// Where the journal cannot be read or written, there is no such version, it was taken back already, or none stands before it.
@@ -220,14 +238,17 @@ pub async fn roll_back(
     number: u64,
     because: Option<&str>,
     now: Timestamp,
-) -> Result<String, Problem> {
+) -> Result<TakenBack, Problem> {
     for _ in 0..TRIES {
         let (revision, mut state) = read(journal).await?;
         let version = find(state.federation.versions(), number)?;
         if !stands(version) {
             return Err(refused(format!("version {number} was taken back already")));
         }
-        let Some(event) = state.federation.versions_mut().roll_back(number) else {
+        let versions = state.federation.versions_mut();
+        let before = versions.all().iter().rev().find(|own| own.number < number && stands(own));
+        let to = before.map(|own| own.number);
+        let (Some(to), Some(event)) = (to, versions.roll_back(number)) else {
             return Err(refused(format!("no other version stands before version {number}")));
         };
         let because = because.unwrap_or("asked for on the command line");
@@ -236,11 +257,7 @@ pub async fn roll_back(
         let detail = serde_json::to_value(&state).map_err(|error| own_fault(&error.to_string()))?;
         let change = ModelsChange { revision, detail, events, ..ModelsChange::default() };
         if journal.change_models(&change).await.map_err(|error| error.problem())? {
-            let to = match event {
-                kubeopt_federation::Event::VersionRolledBack { to, .. } => to,
-                _ => number,
-            };
-            return Ok(format!("version {number} is taken back: its nodes get version {to} when they ask next"));
+            return Ok(TakenBack { version: number, to });
         }
     }
     Err(busy())

@@ -36,12 +36,7 @@ pub(super) fn asked_back(number: u64, because: &str, now: Timestamp) -> kubeopt_
     entry("model-rollback-asked", model_name(number), serde_json::json!({ "text": text }), now)
 }
 
-fn entry(
-    kind: &str,
-    subject: String,
-    detail: serde_json::Value,
-    now: Timestamp,
-) -> kubeopt_history::Event {
+fn entry(kind: &str, subject: String, detail: serde_json::Value, now: Timestamp) -> kubeopt_history::Event {
     kubeopt_history::Event {
         pass: format!("models {}", now.as_second()),
         at_unix_s: now.as_second(),
