@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::agents::Agents;
 use crate::config::forges::Forge;
 use crate::config::identity::{Azure, Google, Sigv4};
 use crate::config::notifications::Destination;
 use crate::config::reasoning::Reasoning;
-use crate::config::training::Training;
 use crate::policy::document::PolicyDocument;
 use crate::policy::words::Pattern;
 use crate::text::tree::{Node, Value};
@@ -43,16 +43,8 @@ section! {
         "reasoning" => reasoning: Reasoning = {},
         /// What foretells load.
         "forecast" => forecast: ForecastSection = {},
-        /// Agents on nodes.
-        "agents" => agents: AgentsSection = {},
-    }
-}
-
-section! {
-    /// Agents on nodes.
-    pub(crate) struct AgentsSection {
-        /// Training of the network of forecasts on nodes. What comes of it is what node agents forecast with.
-        "training" => training: Training = {},
+        /// Node agents; absent, none are listened to.
+        "agents" => agents: Agents = null,
     }
 }
 

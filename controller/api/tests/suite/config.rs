@@ -469,9 +469,12 @@ fn git_over_ssh_needs_a_key_and_host_keys() {
 
 #[test]
 fn nodes_train_only_where_that_is_switched_on() {
-    let training =
-        |keys: &str| read(&format!("agents: {{training: {{{keys}}}}}")).map(|config| config.training);
-    assert_eq!((read("").unwrap().training, training("schedule: 0 4 * * SUN").unwrap()), (None, None));
+    let training = |keys: &str| {
+        let agents = "certFile: /a, keyFile: /b, tokenAudience: kubeopt-agents";
+        let text = format!("clusters: [{{name: a}}]\nagents: {{{agents}, training: {{{keys}}}}}");
+        read(&text).map(|config| config.agents.unwrap().training)
+    };
+    assert_eq!(training("schedule: 0 4 * * SUN").unwrap(), None);
     let own = training("enabled: true, schedule: 0 4 * * SUN, nodesMin: 5, deadline: 30m, cpuMax: 5s");
     let own = own.unwrap().unwrap();
     assert_eq!((own.schedule.as_str(), own.nodes_min), ("0 4 * * SUN", 5));
