@@ -4,6 +4,7 @@
 mod asking;
 mod received;
 mod telling;
+mod training;
 mod waking;
 mod weekly;
 
@@ -21,6 +22,7 @@ use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
 use crate::edges::{Edges, FactsSource, GitAccess, Permit};
+use crate::models::keep_going;
 use crate::panics::caught_waiting;
 use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
@@ -106,6 +108,8 @@ pub async fn run(
     let (over, is_over) = watch::channel(false);
     let delivering =
         edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
+    let models = training::models(&edges, config, &metrics, leadership.as_ref());
+    let training = models.map(|models| tokio::spawn(keep_going(models, stop.clone())));
     let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
@@ -115,6 +119,10 @@ pub async fn run(
         tracing::warn!(error = %error.problem(), "the lease was not given away; it lapses by itself");
     }
     instruments.asking.stop();
+    if let Some(training) = training {
+        // What a step began is found by the next process; each step is written whole or not at all.
+        training.abort();
+    }
     if let Some(delivering) = delivering {
         // Nobody listens where it has ended by itself, which it does not.
         let _ = over.send(true);
