@@ -11,6 +11,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::agent_metrics::{AgentFigures, AgentMetrics};
+
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -43,6 +45,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     ("kubeopt_webhooks_total", "Deliveries of webhooks, by forge and result"),
 ];
+
+/// All names with what they count, those of node agents too.
+fn listed() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    METRICS.iter().chain(crate::agent_metrics::METRICS)
+}
 
 /// Where policies draw their lines; 14, 29 and 59 days that all held give 0.81, 0.90 and 0.95.
 const CONFIDENCE_BUCKETS: [f64; 8] = [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97];
@@ -203,6 +210,7 @@ pub struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
     notices: Family<NoticeLabels, Counter>,
     notices_waiting: Gauge,
+    agents: AgentMetrics,
 }
 
 impl Metrics {
@@ -228,6 +236,7 @@ impl Metrics {
             webhooks: Family::default(),
             notices: Family::default(),
             notices_waiting: Gauge::default(),
+            agents: AgentMetrics::default(),
         };
         metrics.register(version, commit);
         metrics
@@ -307,6 +316,11 @@ impl Metrics {
         self.savings_dollars.get_or_create(&SavingsLabels { basis }).set(dollars_per_month);
     }
 
+    /// Node agents are doing so now.
+    pub fn set_agents(&self, figures: &AgentFigures) {
+        self.agents.set(figures);
+    }
+
     /// The text that Prometheus scrapes.
     ///
     /// # Errors
@@ -370,11 +384,12 @@ impl Metrics {
         registry.register("webhooks", help("kubeopt_webhooks_total"), self.webhooks.clone());
         registry.register("notices", help("kubeopt_notices_total"), self.notices.clone());
         registry.register("notices_waiting", help("kubeopt_notices_waiting"), self.notices_waiting.clone());
+        self.agents.register(registry, help);
     }
 }
 
 fn help(name: &str) -> &'static str {
-    METRICS.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
+    listed().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
 }
 
 #[cfg(test)]
@@ -396,8 +411,15 @@ mod tests {
         metrics.count_webhook("gitea", WebhookResult::Forged);
         metrics.count_notices(NoticeResult::GivenUp, 2);
         metrics.set_notices_waiting(3);
+        metrics.set_agents(&AgentFigures {
+            connected: 7,
+            batches: [("stored", 5)].into(),
+            refused: [("other_node", 2)].into(),
+            lost_bytes: [("full", 1)].into(),
+            ..AgentFigures::default()
+        });
         let text = metrics.text().unwrap();
-        for (name, help) in METRICS {
+        for (name, help) in listed() {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");
             assert!(text.contains(&format!("# HELP {bare} {help}.\n")), "{name}: {text}");
             assert!(text.lines().any(|line| line.starts_with(name)), "{name}: {text}");
@@ -410,6 +432,9 @@ mod tests {
             "kubeopt_webhooks_total{forge=\"gitea\",result=\"forged\"} 1",
             "kubeopt_notices_total{result=\"given_up\"} 2",
             "kubeopt_notices_waiting 3",
+            "kubeopt_agents_connected 7",
+            "kubeopt_agents_batches_total{result=\"stored\"} 5",
+            "kubeopt_agents_refused_total{reason=\"other_node\"} 2",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",
             "kubeopt_passes_total{result=\"done\"} 1",
