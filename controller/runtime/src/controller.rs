@@ -2,6 +2,7 @@
 //! it, a graceful end.
 
 mod asking;
+mod listening;
 mod received;
 mod telling;
 mod training;
@@ -28,6 +29,7 @@ use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
 use asking::Asking;
+use listening::{Listening, open_log};
 use received::Received;
 use telling::{Telling, deliver};
 use waking::{Waking, rest_until_needed};
@@ -103,8 +105,13 @@ pub async fn run(
     let webhooks = webhooks.map(|received| WebhookDoor::new(Arc::new(received)));
     let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None, webhooks };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
+    let log_of_agents = open_log(&mut edges, config).await?;
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
+    let listening = match log_of_agents {
+        Some(opened) => Some(Listening::begin(opened, config, &metrics, leadership.clone()).await?),
+        None => None,
+    };
     let (over, is_over) = watch::channel(false);
     let delivering =
         edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
@@ -113,6 +120,9 @@ pub async fn run(
     let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
+    if let Some(listening) = listening {
+        listening.end().await;
+    }
     if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
     {
