@@ -108,14 +108,17 @@ pub async fn run(
     let log_of_agents = open_log(&mut edges, config).await?;
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
+    let models = training::models(&edges, config, &metrics, leadership.as_ref());
     let listening = match log_of_agents {
-        Some(opened) => Some(Listening::begin(opened, config, &metrics, leadership.clone()).await?),
+        Some(opened) => {
+            let opened = opened.handing_out(models.clone());
+            Some(Listening::begin(opened, config, &metrics, leadership.clone()).await?)
+        }
         None => None,
     };
     let (over, is_over) = watch::channel(false);
     let delivering =
         edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
-    let models = training::models(&edges, config, &metrics, leadership.as_ref());
     let training = models.map(|models| tokio::spawn(keep_going(models, stop.clone())));
     let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
     let instruments = Instruments { metrics, readiness, waking, telling, asking };

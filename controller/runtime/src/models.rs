@@ -4,6 +4,7 @@
 //! restart goes on where it was), when a round begins, and the controller's own history that a new version is tested on.
 //! One replica, the leader, changes anything. What the controller itself forecasts with is `forecast.model`, not this.
 
+mod agents;
 mod judged;
 mod life;
 mod schedule;

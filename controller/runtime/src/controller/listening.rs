@@ -76,7 +76,7 @@ impl Listening {
         let (over, is_over) = watch::channel(false);
         let opened = Arc::new(opened);
         let listening =
-            tokio::spawn(listen(opened.agents.clone(), agents, cluster, leadership, is_over.clone()));
+            tokio::spawn(listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone()));
         let telling = tokio::spawn(tell(Arc::clone(&opened), Arc::clone(metrics), is_over));
         Ok(Self { opened, over, tasks: vec![listening, telling] })
     }
@@ -101,7 +101,7 @@ async fn bound(address: SocketAddr) -> Result<TcpListener, Problem> {
 }
 
 async fn listen(
-    agents: Agents,
+    opened: Arc<Opened>,
     config: AgentsConfig,
     cluster: Cluster,
     leadership: Option<Arc<Leadership>>,
@@ -112,7 +112,7 @@ async fn listen(
             () = leads(leadership.as_deref()) => {}
             () = stopped(over.clone()) => return,
         }
-        if let Err(problem) = serve(&agents, &config, &cluster, (leadership.as_deref(), &over)).await {
+        if let Err(problem) = serve(&opened, &config, &cluster, (leadership.as_deref(), &over)).await {
             tracing::error!(code = problem.code, help = problem.help, "{}", problem.text);
             tokio::select! {
                 () = tokio::time::sleep(AGAIN_AFTER) => {}
@@ -127,7 +127,7 @@ async fn listen(
 
 /// Serves until this process does not lead any more, or it is over.
 async fn serve(
-    agents: &Agents,
+    opened: &Opened,
     config: &AgentsConfig,
     cluster: &Cluster,
     (leadership, over): (Option<&Leadership>, &watch::Receiver<bool>),
@@ -140,7 +140,8 @@ async fn serve(
             () = stopped(over.clone()) => {}
         }
     };
-    agents.serve(listener, doors(config, cluster), end).await.map_err(|error| error.problem())
+    let doors = doors(config, cluster, opened.models.clone());
+    opened.agents.serve(listener, doors, end).await.map_err(|error| error.problem())
 }
 
 async fn leads(leadership: Option<&Leadership>) {

@@ -18,6 +18,7 @@ use kubeopt_observe::{MetricsSource, NodeAgents, NodeReader, ObserveError};
 use tokio::sync::mpsc;
 
 use crate::codes;
+use crate::models::Models;
 
 /// Parts of an hour that are read ahead of whoever takes them: a few batches.
 const PARTS_AHEAD_MAX: usize = 1024;
@@ -37,8 +38,17 @@ pub(crate) struct Opened {
     pub(crate) agents: Agents,
     /// What they sent, as a metrics source.
     pub(crate) source: Arc<NodeAgents>,
+    /// Who hands out models; none where nobody does.
+    pub(crate) models: Option<Arc<Models>>,
     /// Held as long as the log is used.
     _lock: File,
+}
+
+impl Opened {
+    /// With models for its agents.
+    pub(crate) fn handing_out(self, models: Option<Arc<Models>>) -> Self {
+        Self { models, ..self }
+    }
 }
 
 /// Opens the log of a configuration. No two processes write one.
@@ -57,11 +67,11 @@ pub(crate) fn open(config: &AgentsConfig, beside: Option<Box<dyn MetricsSource>>
         Some(beside) => source.beside(beside),
         None => source,
     };
-    Ok(Opened { agents, source: Arc::new(source), _lock: lock })
+    Ok(Opened { agents, source: Arc::new(source), models: None, _lock: lock })
 }
 
 /// What the server needs to know of the world.
-pub(crate) fn doors(config: &AgentsConfig, cluster: &Cluster) -> Doors {
+pub(crate) fn doors(config: &AgentsConfig, cluster: &Cluster, models: Option<Arc<Models>>) -> Doors {
     let tokens = config.tokens.as_ref().map(|tokens| {
         let reviewer: Box<dyn TokenReviewer> = Box::new(OfCluster(cluster.clone()));
         let accounts = vec![tokens.account.clone()];
@@ -74,7 +84,7 @@ pub(crate) fn doors(config: &AgentsConfig, cluster: &Cluster) -> Doors {
             client_ca: config.client_ca_file.clone(),
         },
         tokens,
-        models: None,
+        models: models.map(|models| models as Arc<dyn kubeopt_agents::Models>),
         config: AgentConfig::default(),
     }
 }
