@@ -18,7 +18,10 @@ pub(crate) const METRICS: &[(&str, &str)] = &[
     ),
     ("kubeopt_agents_batches_total", "Batches of node agents, by what became of them"),
     ("kubeopt_agents_refused_total", "Calls and batches of node agents that were refused, by reason"),
-    ("kubeopt_agents_dropped_batches", "Batches that agents lost since their buffers were full, as they tell"),
+    (
+        "kubeopt_agents_dropped_batches",
+        "Batches that agents lost since their buffers were full, as they tell",
+    ),
     ("kubeopt_agents_unresolved", "Cgroups that were read and that no pod has, sandboxes of pods among them"),
     ("kubeopt_agents_spool_bytes", "Bytes of what agents sent, on disk"),
     ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),

@@ -108,7 +108,8 @@ pub(crate) fn check_agents(
             Err(_) => malformed(&at, "agents.listen", "an address and port such as `0.0.0.0:8443`", reading),
         },
     };
-    let tokens = optional(agents.token_audience, |at| check_tokens(at, agents.service_account, line, reading));
+    let tokens =
+        optional(agents.token_audience, |at| check_tokens(at, agents.service_account, line, reading));
     let cluster = cluster(agents.cluster, line, clusters, reading);
     Some(AgentsConfig {
         listen: listen?,
@@ -138,13 +139,22 @@ fn check_tokens(
     }
     let help = "name the account that agents run as: `serviceAccount: kubeopt-system/kubeopt-agent`";
     let account = required(account, line, "agents.serviceAccount", help, reading)?;
-    let names = account.value.split_once('/').and_then(|(namespace, name)| {
-        Some((Namespace::new(namespace).ok()?, ObjectName::new(name).ok()?))
-    });
+    let names = account
+        .value
+        .split_once('/')
+        .and_then(|(namespace, name)| Some((Namespace::new(namespace).ok()?, ObjectName::new(name).ok()?)));
     let Some((namespace, name)) = names else {
-        return malformed(&account, "agents.serviceAccount", "`namespace/name` of a service account", reading);
+        return malformed(
+            &account,
+            "agents.serviceAccount",
+            "`namespace/name` of a service account",
+            reading,
+        );
     };
-    Some(AgentTokens { audience: audience.value, account: format!("system:serviceaccount:{namespace}:{name}") })
+    Some(AgentTokens {
+        audience: audience.value,
+        account: format!("system:serviceaccount:{namespace}:{name}"),
+    })
 }
 
 /// The cluster that is named, else the first.

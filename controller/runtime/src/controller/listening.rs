@@ -68,9 +68,11 @@ impl Listening {
         metrics: &Arc<Metrics>,
         leadership: Option<Arc<Leadership>>,
     ) -> Result<Self, Problem> {
-        let agents = config.agents.clone().ok_or_else(|| crate::own_fault("agents without a configuration"))?;
+        let agents =
+            config.agents.clone().ok_or_else(|| crate::own_fault("agents without a configuration"))?;
         let named = config.clusters.iter().find(|cluster| cluster.name == agents.cluster);
-        let cluster = connect(named.ok_or_else(|| crate::own_fault("agents without a cluster"))?, None).await?;
+        let cluster =
+            connect(named.ok_or_else(|| crate::own_fault("agents without a cluster"))?, None).await?;
         let (over, is_over) = watch::channel(false);
         let opened = Arc::new(opened);
         let listening =

@@ -44,11 +44,12 @@ pub(crate) struct Opened {
 /// Opens the log of a configuration. No two processes write one.
 pub(crate) fn open(config: &AgentsConfig, beside: Option<Box<dyn MetricsSource>>) -> Result<Opened, Problem> {
     let lock = locked(&config.spool)?;
-    let limits =
-        SpoolLimits { retention_ms: config.retention_seconds.saturating_mul(1000), bytes_max: config.spool_max.0 };
+    let limits = SpoolLimits {
+        retention_ms: config.retention_seconds.saturating_mul(1000),
+        bytes_max: config.spool_max.0,
+    };
     let clock: Clock = Arc::new(|| Timestamp::now().as_millisecond());
-    let spool =
-        Spool::open(&config.spool, limits, Arc::clone(&clock)).map_err(|error| error.problem())?;
+    let spool = Spool::open(&config.spool, limits, Arc::clone(&clock)).map_err(|error| error.problem())?;
     let agents = Agents::new(spool, clock);
     let reader = Box::new(Log(agents.clone()));
     let source = NodeAgents::new(reader, config.retention_seconds, Some(config.spool.join(KNOWN_PODS)));
@@ -105,7 +106,11 @@ impl NodeReader for Log {
         Ok(self.0.spool().hours())
     }
 
-    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodeSeries) + Send)) -> Result<(), ObserveError> {
+    async fn read(
+        &self,
+        hour: Window,
+        sink: &mut (dyn FnMut(NodeSeries) + Send),
+    ) -> Result<(), ObserveError> {
         let (parts, mut read) = mpsc::channel(PARTS_AHEAD_MAX);
         let hour = self.0.spool().read(hour);
         let reading = tokio::task::spawn_blocking(move || {
