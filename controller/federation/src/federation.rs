@@ -1,6 +1,8 @@
 //! The state machine of rounds: open, take uploads, close, put together, validate. One serde value; whoever stores it after
 //! each call goes on from it after a restart.
 
+mod kept;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use kubeopt_lstm::{Network, Weights, digest};

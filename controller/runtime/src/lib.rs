@@ -22,9 +22,11 @@ pub mod explain;
 pub mod finding;
 pub mod forecast;
 pub mod foretelling;
+pub mod get_agents;
 pub mod get_sources;
 pub mod history;
 pub mod located;
+pub mod models;
 pub mod noticing;
 pub mod offline;
 pub mod orders;
@@ -83,6 +85,7 @@ pub fn generated_files() -> Vec<(String, String)> {
 pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     let mut all: Vec<(&str, &str)> = [
         codes::CODES,
+        kubeopt_agents::codes::CODES,
         kubeopt_api::CODES,
         kubeopt_backtest::codes::CODES,
         kubeopt_cluster::CODES,

@@ -1,6 +1,7 @@
 //! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, charts, store, server, who is told,
 //! and the operator's policy. Secrets are file names here; their content is read by whoever uses them.
 
+pub(crate) mod agents;
 mod charts;
 mod check;
 pub(crate) mod document;
@@ -13,12 +14,15 @@ mod prices;
 pub(crate) mod reasoning;
 mod scalars;
 pub(crate) mod ssh;
+pub(crate) mod training;
 mod types;
 
 use kubeopt_model::Problem;
 
+pub use agents::{AgentTokens, AgentsConfig};
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
+pub use training::TrainingConfig;
 pub use types::{
     BasicAuth, ChartRepositoryConfig, CloudIdentity, ClusterConfig, Config, DatabaseConfig, ForgeConfig,
     ForgeKind, GithubSignIn, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider,
