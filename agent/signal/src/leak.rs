@@ -1,10 +1,10 @@
 //! Leaks: memory whose floor only grows, as a line does, out of what is usual for this series and for the hour of the day.
 //!
-//! Looks at hourly minima, which are what a garbage collector could not free. Six statistics of the last day are added to a
-//! weight of evidence, none of which grows with anything but a steadier rise; from a fixed weight on, a leak is told. A
-//! monotone test alone takes any slow daily wave for a leak, so it is one part here and not the verdict. The weights were
-//! fitted on every other series of a public recording; how often it is right on the rest is told in docs/anomaly.md. Feed it
-//! memory without page cache.
+//! Looks at hourly minima, which are what a garbage collector could not free. Five statistics of the last day, which grow with
+//! nothing but a steadier rise, are added to a weight of evidence, and one of the days before is taken off; from a fixed weight
+//! on, a leak is told. A monotone test alone takes any slow daily wave for a leak, so it is one part here and not the verdict.
+//! The weights were fitted on a part of a public recording; how often it is right on the rest is told in docs/anomaly.md. Feed
+//! it memory without page cache.
 
 mod hours;
 
