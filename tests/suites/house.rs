@@ -11,6 +11,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
 const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-model", 0),
     ("kubeopt-signal", 0),
+    ("kubeopt-sample", 0),
     ("kubeopt-lstm", 0),
     ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
@@ -40,6 +41,7 @@ const LAYERS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-lstm",
+    "kubeopt-sample",
     "kubeopt-signal",
     "kubeopt-strategies",
     "kubeopt-findings",
