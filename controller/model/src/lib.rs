@@ -3,6 +3,7 @@
 //! No IO, no async, no clock and no randomness: a stage takes these values, and `now`, and returns these values.
 //! Words have one meaning each; the list stands in ARCHITECTURE.md.
 
+pub mod agents;
 pub mod binding;
 pub mod change;
 pub mod cluster;
