@@ -2,19 +2,8 @@
 //! none. Each sees only what lies before the origin.
 
 use kubeopt_lstm::QUANTILES;
+use kubeopt_outlook::{Alike, DAY, DayAhead, HORIZON, Load, Quantiles, WEEK, of_sorted, quantile, quantiles};
 use serde::Serialize;
-
-use crate::inputs::HORIZON;
-use crate::load::Load;
-use crate::numbers::{of_sorted, quantile, quantiles};
-use crate::series::{DAY, WEEK};
-use crate::similar::Alike;
-
-/// The quantiles .1 .5 .9 .95 .99 of one value to come.
-pub type Quantiles = [f32; QUANTILES.len()];
-
-/// Hour by hour the quantiles of the next day.
-pub type DayAhead = [Quantiles; HORIZON];
 
 /// Days that quantiles look back over.
 const DAYS_LONG: usize = 28;
@@ -207,7 +196,7 @@ fn power(values: &[f32], mean: f64, period: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::tests::{load, lots};
+    use crate::made::{load, lots};
 
     fn day(baseline: Baseline, load: &Load) -> DayAhead {
         baseline.day_ahead(load, load.len()).expect("there is enough history")

@@ -5,11 +5,8 @@
 use std::collections::VecDeque;
 
 use kubeopt_lstm::{QUANTILES, pinball};
+use kubeopt_outlook::{DayAhead, HORIZON, Quantiles, in_order};
 use serde::Serialize;
-
-use crate::baseline::{DayAhead, Quantiles};
-use crate::conformal::in_order;
-use crate::inputs::HORIZON;
 
 /// Days whose losses decide.
 const DAYS_KEPT: usize = 14;

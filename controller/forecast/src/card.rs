@@ -4,14 +4,12 @@ use std::ops::Range;
 
 use kubeopt_lstm::digest;
 use kubeopt_model::Resource;
+use kubeopt_outlook::{HOUR_S, Offsets, schema_hash};
 use serde::{Deserialize, Serialize};
 
-use crate::conformal::Offsets;
 use crate::error::ForecastError;
 use crate::evaluate::{Evaluation, OUTLOOK, PEAKS, Row};
-use crate::inputs::schema_hash;
 use crate::model::Model;
-use crate::series::HOUR_S;
 use crate::split::{Cuts, LoadPart, Recorded};
 use crate::train::{Plan, Trained};
 
@@ -185,9 +183,9 @@ impl CardData {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_outlook::{DAY, Offsets};
+
     use super::*;
-    use crate::conformal::Offsets;
-    use crate::series::DAY;
     use crate::train::Trainer;
     use crate::train::tests::{CUTS, plan, recorded};
 

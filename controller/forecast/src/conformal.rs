@@ -8,13 +8,7 @@ use std::collections::VecDeque;
 
 use kubeopt_lstm::QUANTILES;
 use kubeopt_model::Resource;
-use serde::{Deserialize, Serialize};
-
-use crate::baseline::{DayAhead, Quantiles};
-use crate::numbers::quantile;
-
-/// Hours at which a span of the horizon begins: the near end is easier.
-const SPANS: [usize; 3] = [0, 6, 12];
+use kubeopt_outlook::{ABOVE_MAX, DayAhead, HORIZON, Offsets, Quantiles, SPANS, in_order, quantile, span};
 
 /// Days whose residuals make a load's own offset.
 const DAYS_KEPT: usize = 21;
@@ -28,79 +22,6 @@ const LEVEL_STEP: f32 = 0.02;
 
 /// A level stays this close to what is asked for, in parts of the way to the nearer end.
 const LEVEL_ROOM: f32 = 0.5;
-
-/// Factors of peaks end here: a load that grew more than a thousandfold tells nothing of others.
-const ABOVE_MAX: f32 = 1000.0;
-
-/// Offsets of the network's quantiles, in spreads of a load's scale.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Offsets {
-    cpu: [Quantiles; SPANS.len()],
-    memory: [Quantiles; SPANS.len()],
-    /// Of the highest of a day, and of a week.
-    cpu_peaks: [Quantiles; 2],
-    memory_peaks: [Quantiles; 2],
-    /// By what the highest of the last 28 days is multiplied to hold the peak of a day, and of a week.
-    #[serde(default = "unchanged")]
-    cpu_above: [Quantiles; 2],
-    #[serde(default = "unchanged")]
-    memory_above: [Quantiles; 2],
-}
-
-/// The highest as it is, for a card that says nothing of it.
-fn unchanged() -> [Quantiles; 2] {
-    [[1.0; QUANTILES.len()]; 2]
-}
-
-impl Offsets {
-    /// None: what was forecast stands.
-    pub fn none() -> Self {
-        let spans = [[0.0; QUANTILES.len()]; SPANS.len()];
-        let peaks = [[0.0; QUANTILES.len()]; 2];
-        Self {
-            cpu: spans,
-            memory: spans,
-            cpu_peaks: peaks,
-            memory_peaks: peaks,
-            cpu_above: unchanged(),
-            memory_above: unchanged(),
-        }
-    }
-
-    /// Whether each is a number, and the factors of peaks ascend from 0 to 1000 at most, as in a card from outside they must.
-    pub fn are_valid(&self) -> bool {
-        let all = [
-            self.cpu.as_flattened(),
-            self.memory.as_flattened(),
-            self.cpu_peaks.as_flattened(),
-            self.memory_peaks.as_flattened(),
-        ];
-        let is_factor = |times: &f32| (0.0..=ABOVE_MAX).contains(times);
-        let mut above = self.cpu_above.iter().chain(&self.memory_above);
-        all.into_iter().flatten().all(|offset| offset.is_finite())
-            && above.all(|own| own.iter().all(is_factor) && own.is_sorted())
-    }
-
-    /// By what the highest of the last 28 days is multiplied to hold the peak of the next day, and of the next week.
-    pub fn above(&self, resource: Resource) -> &[Quantiles; 2] {
-        match resource {
-            Resource::Cpu => &self.cpu_above,
-            Resource::Memory => &self.memory_above,
-        }
-    }
-
-    /// What is added to the quantiles of a target: the hours of the horizon, then the two peaks.
-    pub fn of(&self, resource: Resource, target: usize) -> &Quantiles {
-        let (spans, peaks) = match resource {
-            Resource::Cpu => (&self.cpu, &self.cpu_peaks),
-            Resource::Memory => (&self.memory, &self.memory_peaks),
-        };
-        match target.checked_sub(crate::inputs::HORIZON) {
-            Some(peak) => &peaks[peak.min(1)],
-            None => &spans[span(target)],
-        }
-    }
-}
 
 /// Residuals of a tail, gathered until offsets are made of them.
 #[derive(Debug, Clone)]
@@ -122,9 +43,8 @@ impl Default for Gathered {
 impl Gathered {
     /// What a target was, beside what was forecast of it; both scaled.
     pub fn add(&mut self, resource: Resource, target: usize, truth: f32, forecast: &Quantiles) {
-        let group = target
-            .checked_sub(crate::inputs::HORIZON)
-            .map_or_else(|| span(target), |peak| SPANS.len() + peak.min(1));
+        let group =
+            target.checked_sub(HORIZON).map_or_else(|| span(target), |peak| SPANS.len() + peak.min(1));
         for (at, value) in forecast.iter().enumerate().filter(|_| truth.is_finite()) {
             self.residuals[(which(resource) * GROUPS + group) * QUANTILES.len() + at].push(truth - value);
         }
@@ -167,10 +87,6 @@ fn which(resource: Resource) -> usize {
         Resource::Cpu => 0,
         Resource::Memory => 1,
     }
-}
-
-fn span(hour: usize) -> usize {
-    SPANS.iter().rposition(|from| hour >= *from).unwrap_or(0)
 }
 
 /// What the forecasts of one load were wrong by, day by day, and the levels that followed.
@@ -231,18 +147,12 @@ impl Online {
     }
 }
 
-/// Ascending, and never below 0.
-pub(crate) fn in_order(mut quantiles: Quantiles) -> Quantiles {
-    quantiles.iter_mut().for_each(|value| *value = value.max(0.0));
-    quantiles.sort_unstable_by(f32::total_cmp);
-    quantiles
-}
-
 #[cfg(test)]
 mod tests {
+    use kubeopt_outlook::{HORIZON, TARGETS};
+
     use super::*;
-    use crate::inputs::{HORIZON, TARGETS};
-    use crate::load::tests::lots;
+    use crate::made::lots;
 
     #[test]
     fn offsets_cover_the_tail_that_they_were_fitted_on_by_resource_and_span() {

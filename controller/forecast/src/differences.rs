@@ -6,15 +6,12 @@ use std::collections::BTreeMap;
 use kubeopt_lstm::QUANTILES;
 use kubeopt_model::Resource;
 use kubeopt_model::usage::HourPoint;
+use kubeopt_outlook::{DAY, HOUR_S, Load, Lot, Quantiles, quantile};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Quantiles;
-use crate::load::Load;
-use crate::numbers::quantile;
 use crate::scores::Tally;
 use crate::seasons::seasons;
-use crate::series::{DAY, HOUR_S, Hours};
-use crate::train::Lot;
+use crate::series::Hours;
 
 /// Drawings of all loads with putting back: the ends of a 95 % interval have 25 of them outside.
 const DRAWINGS: usize = 1000;
@@ -148,9 +145,10 @@ fn sums(loads: &[&OfLoad], which: &[usize]) -> Sums {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_outlook::WEEK;
+
     use super::*;
-    use crate::load::tests::{load, lots};
-    use crate::series::WEEK;
+    use crate::made::{load, lots};
 
     fn of_load(outlook: f32, baseline: f32, season: &'static str) -> OfLoad {
         let tally = |wrong_by: f32| {

@@ -2,6 +2,7 @@
 
 use kubeopt_lstm::LstmError;
 use kubeopt_model::Problem;
+use kubeopt_outlook::OutlookError;
 use thiserror::Error;
 
 use crate::codes;
@@ -9,20 +10,9 @@ use crate::codes;
 /// Why there is no forecast, or no model.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ForecastError {
-    /// No hour was measured.
-    #[error("no hour was measured")]
-    Nothing,
-    /// There are fewer hours than the network looks at.
-    #[error("{have} hours of history are too few: {need} are needed")]
-    TooShort {
-        /// Hours that there are.
-        have: usize,
-        /// Hours that are needed.
-        need: usize,
-    },
-    /// The file of the model cannot be used.
-    #[error("the model cannot be used: {0}")]
-    Model(#[from] LstmError),
+    /// What comes of hours and network alone.
+    #[error(transparent)]
+    Outlook(#[from] OutlookError),
     /// The card and the weights do not belong together, or the card says what cannot be.
     #[error("the card of the model cannot be used: {why}")]
     Card {
@@ -50,37 +40,52 @@ pub enum ForecastError {
     },
 }
 
+impl From<LstmError> for ForecastError {
+    fn from(error: LstmError) -> Self {
+        Self::Outlook(error.into())
+    }
+}
+
 impl ForecastError {
     /// A code that stays.
     pub fn code(&self) -> &'static str {
-        match self {
-            Self::Nothing => codes::NOTHING,
-            Self::TooShort { .. } => codes::TOO_SHORT,
-            Self::Model(_) => codes::MODEL,
-            Self::Card { .. } => codes::CARD,
-            Self::NoLoads { .. } | Self::Overlap => codes::NO_LOADS,
-            Self::State { .. } => codes::STATE,
-        }
+        self.told().0
     }
 
     /// As users see it.
     pub fn problem(&self) -> Problem {
-        let help = match self {
-            Self::Nothing => "check that the metrics source has usage of this container",
-            Self::TooShort { .. } => "let history grow; until then baselines foretell it",
-            Self::Model(_) | Self::Card { .. } => {
-                "train it again with `kubeopt forecast train`, or leave it out: the model that comes with kubeopt is used then"
+        let (code, help) = self.told();
+        Problem::new(code, self.to_string(), help)
+    }
+
+    fn told(&self) -> (&'static str, &'static str) {
+        let again = "train it again with `kubeopt forecast train`, or leave it out: the model that comes with kubeopt is used then";
+        match self {
+            Self::Outlook(OutlookError::Nothing) => {
+                (codes::NOTHING, "check that the metrics source has usage of this container")
             }
-            Self::NoLoads { .. } => {
-                "name a file with more weeks of usage; docs/forecast.md says how many are needed"
+            Self::Outlook(OutlookError::TooShort { .. } | OutlookError::TooFewWindows { .. }) => {
+                (codes::TOO_SHORT, "let history grow; until then baselines foretell it")
             }
-            Self::Overlap => {
-                "name a file with later weeks; the model's card says under `data` which it has seen"
-            }
-            Self::State { .. } => {
-                "remove the file that ends in .state beside the weights, or name other weights with --to"
-            }
-        };
-        Problem::new(self.code(), self.to_string(), help)
+            Self::Outlook(
+                OutlookError::Model(_)
+                | OutlookError::Shape
+                | OutlookError::OutOfTime { .. }
+                | OutlookError::Kept { .. },
+            ) => (codes::MODEL, again),
+            Self::Card { .. } => (codes::CARD, again),
+            Self::NoLoads { .. } => (
+                codes::NO_LOADS,
+                "name a file with more weeks of usage; docs/forecast.md says how many are needed",
+            ),
+            Self::Overlap => (
+                codes::NO_LOADS,
+                "name a file with later weeks; the model's card says under `data` which it has seen",
+            ),
+            Self::State { .. } => (
+                codes::STATE,
+                "remove the file that ends in .state beside the weights, or name other weights with --to",
+            ),
+        }
     }
 }

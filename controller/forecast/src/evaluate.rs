@@ -7,19 +7,18 @@ use std::collections::BTreeMap;
 
 use kubeopt_lstm::Network;
 use kubeopt_model::Resource;
+use kubeopt_outlook::{DAY, DayAhead, Filled, HISTORY_MIN, Offsets, Quantiles, TARGETS, write_targets};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, DayAhead, Quantiles};
-use crate::conformal::{Gathered, Offsets};
+use crate::baseline::Baseline;
+use crate::conformal::Gathered;
 use crate::differences::{Difference, OfLoad, differences, season_name};
 use crate::error::ForecastError;
-use crate::inputs::{HISTORY_MIN, TARGETS, write_targets};
-use crate::model::{Filled, Model};
+use crate::model::Model;
 use crate::outlook::{Track, measured_day};
 use crate::peak::{PeakCandidate, PeakSpan};
 use crate::peaks::PeakOutlook;
 use crate::scores::{Scores, Tally};
-use crate::series::DAY;
 use crate::split::{Cuts, LoadPart, Recorded};
 use crate::threads::in_order;
 

@@ -14,10 +14,9 @@ mod conformal;
 mod differences;
 mod error;
 mod evaluate;
-mod inputs;
-mod load;
+#[cfg(test)]
+mod made;
 mod model;
-mod numbers;
 mod outlook;
 mod peak;
 mod peaks;
@@ -26,25 +25,23 @@ mod resume;
 mod scores;
 mod seasons;
 mod series;
-mod similar;
 mod split;
 mod threads;
 mod train;
 mod windows;
 
-pub use baseline::{Baseline, DayAhead, Quantiles};
+pub use baseline::Baseline;
 pub use blend::{Candidate, Days, Record, Weights, blended};
 pub use card::{Card, CardData, CardTraining};
-pub use conformal::{Gathered, Offsets, Online};
+pub use conformal::{Gathered, Online};
 pub use differences::Difference;
 pub use error::ForecastError;
 pub use evaluate::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins, calibrate, evaluate};
-pub use inputs::{
-    FEATURES, HISTORY_MIN, HORIZON, SCHEMA, STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs,
-    write_targets,
+pub use kubeopt_outlook::{
+    DayAhead, FEATURES, Foretold, HISTORY_MIN, HORIZON, Load, Offsets, OutlookError, Quantiles, SCHEMA,
+    STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs, write_targets,
 };
-pub use load::Load;
-pub use model::{Foretold, Model};
+pub use model::Model;
 pub use outlook::{Outlook, Track, measured_day};
 pub use peak::{PeakCandidate, PeakSaid, PeakSpan, at_least_seen};
 pub use peaks::{Peak, PeakOutlook};

@@ -1,46 +1,25 @@
 //! A trained network with what calibrates it: weights and card together, checked before a number of them is used.
 
-use kubeopt_lstm::{Batch, Network, Weights, digest};
+use kubeopt_lstm::{Network, digest};
 use kubeopt_model::Resource;
+use kubeopt_outlook::{Foretold, Load, Offsets, SCHEMA, schema_hash};
 
-use crate::baseline::{DayAhead, Quantiles};
 use crate::card::{Card, CardData, hex};
-use crate::conformal::{Offsets, in_order};
 use crate::error::ForecastError;
-use crate::inputs::{FEATURES, HORIZON, STATICS, STEPS, TARGETS, schema_hash, write_inputs};
-use crate::load::Load;
-
-/// Windows that are run at once: more do not run faster, and cost room.
-const BATCH: usize = 64;
 
 /// A network and its offsets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    pub(crate) network: Network,
-    pub(crate) offsets: Offsets,
+    own: kubeopt_outlook::Model,
     data: Option<CardData>,
     /// Of CPU and memory.
     bands_held: [Option<[f32; 2]>; 2],
 }
 
-/// What the network says of one load, in its own unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Foretold {
-    /// Each hour of the next day.
-    pub hours: DayAhead,
-    /// The highest of the next day.
-    pub peak_day: Quantiles,
-    /// The highest of the next week.
-    pub peak_week: Quantiles,
-    /// By what the highest of the last 28 days is multiplied to hold the peak of a day, and of a week: what other loads have
-    /// shown.
-    pub above: [Quantiles; 2],
-}
-
 impl Model {
     /// Of a network and the offsets that calibrate it.
     pub fn of(network: Network, offsets: Offsets) -> Self {
-        Self { network, offsets, data: None, bands_held: [None; 2] }
+        Self { own: kubeopt_outlook::Model::of(network, offsets), data: None, bands_held: [None; 2] }
     }
 
     /// From its two files.
@@ -49,19 +28,13 @@ impl Model {
     /// [`ForecastError::Model`] for weights that are cut short, changed, of another schema, or hold what is no number;
     /// [`ForecastError::Card`] for a card of other weights.
     pub fn read(weights: &[u8], card: &str) -> Result<Self, ForecastError> {
-        let network = Weights::from_bytes(weights, &schema_hash())?.network;
-        let shape = network.shape();
-        if (shape.features, shape.statics, shape.targets) != (FEATURES, STATICS, TARGETS) {
-            return Err(ForecastError::Card {
-                why: "its network has another shape than its schema".to_owned(),
-            });
-        }
+        let own = kubeopt_outlook::Model::read(weights)?;
         let card = Card::read(card)?;
         if card.weights_sha256 != hex(&digest(weights)) {
             return Err(ForecastError::Card { why: "it belongs to other weights".to_owned() });
         }
         let bands_held = [Resource::Cpu, Resource::Memory].map(|resource| card.bands_held(resource));
-        Ok(Self { network, offsets: card.offsets, data: Some(card.data), bands_held })
+        Ok(Self { own: own.calibrated(card.offsets), data: Some(card.data), bands_held })
     }
 
     /// The model that comes with kubeopt.
@@ -74,12 +47,12 @@ impl Model {
 
     /// The network.
     pub fn network(&self) -> &Network {
-        &self.network
+        self.own.network()
     }
 
     /// What calibrates it.
     pub fn offsets(&self) -> &Offsets {
-        &self.offsets
+        self.own.offsets()
     }
 
     /// What it was trained on, as its card says; none before it has one.
@@ -98,7 +71,7 @@ impl Model {
 
     /// The weights as a file.
     pub fn weights(&self) -> Vec<u8> {
-        Weights { network: self.network.clone(), schema: schema_hash() }.to_bytes()
+        self.own.weights()
     }
 
     /// SHA-256 of the file of weights, as hexadecimal text.
@@ -109,88 +82,22 @@ impl Model {
     /// The network as ONNX, with the schema as its metadata.
     pub fn onnx(&self) -> Vec<u8> {
         let hash = hex(&schema_hash());
-        kubeopt_lstm::onnx(&self.network, &[("schema", crate::inputs::SCHEMA), ("schema-sha256", &hash)])
+        kubeopt_lstm::onnx(self.network(), &[("schema", SCHEMA), ("schema-sha256", &hash)])
     }
 
     /// What comes after each origin, the place of the first hour of a load that is not known; in the order of the windows.
     pub fn foretell(&self, windows: &[(&Load, usize)]) -> Vec<Result<Foretold, ForecastError>> {
-        windows.chunks(BATCH).flat_map(|chunk| self.batch(chunk)).collect()
-    }
-
-    fn batch(&self, windows: &[(&Load, usize)]) -> Vec<Result<Foretold, ForecastError>> {
-        let filled = Filled::of(windows);
-        let quantiles = match self.network.quantiles(&filled.batch()) {
-            Ok(quantiles) => quantiles,
-            Err(error) => return windows.iter().map(|_| Err(ForecastError::Model(error.clone()))).collect(),
-        };
-        let each = quantiles.chunks_exact(self.network.shape().outputs());
-        windows
-            .iter()
-            .zip(filled.scales)
-            .zip(each)
-            .map(|(((load, _), scale), own)| {
-                let scale = scale?;
-                let of = |target: usize| -> Quantiles {
-                    let offsets = self.offsets.of(load.resource(), target);
-                    in_order(std::array::from_fn(|at| {
-                        scale.unscaled(own[target * offsets.len() + at] + offsets[at])
-                    }))
-                };
-                let foretold = Foretold {
-                    hours: std::array::from_fn(of),
-                    peak_day: of(HORIZON),
-                    peak_week: of(HORIZON + 1),
-                    above: *self.offsets.above(load.resource()),
-                };
-                // What no number was trained for may come out of what was never seen.
-                let all =
-                    foretold.hours.as_flattened().iter().chain(&foretold.peak_day).chain(&foretold.peak_week);
-                if all.copied().all(f32::is_finite) { Ok(foretold) } else { Err(not_finite()) }
-            })
-            .collect()
-    }
-}
-
-fn not_finite() -> ForecastError {
-    ForecastError::Model(kubeopt_lstm::LstmError::NotFinite { what: "what the network says" })
-}
-
-/// A batch of windows as the network wants it: `[steps, windows, features]`. Windows that are too short are 0.
-pub(crate) struct Filled {
-    inputs: Vec<f32>,
-    statics: Vec<f32>,
-    pub(crate) scales: Vec<Result<crate::inputs::Scale, ForecastError>>,
-}
-
-impl Filled {
-    pub(crate) fn of(windows: &[(&Load, usize)]) -> Self {
-        let size = windows.len();
-        let mut inputs = vec![0.0; STEPS * size * FEATURES];
-        let mut statics = vec![0.0; size * STATICS];
-        let mut window = vec![0.0; STEPS * FEATURES];
-        let scales = windows.iter().enumerate().map(|(at, (load, origin))| {
-            let scale =
-                write_inputs(load, *origin, &mut window, &mut statics[at * STATICS..(at + 1) * STATICS])?;
-            for (step, row) in window.chunks_exact(FEATURES).enumerate() {
-                inputs[(step * size + at) * FEATURES..][..FEATURES].copy_from_slice(row);
-            }
-            Ok(scale)
-        });
-        let scales = scales.collect();
-        Self { inputs, statics, scales }
-    }
-
-    pub(crate) fn batch(&self) -> Batch<'_> {
-        Batch { steps: STEPS, size: self.scales.len(), inputs: &self.inputs, statics: &self.statics }
+        let told = self.own.foretell(windows).into_iter();
+        told.map(|own| own.map_err(ForecastError::from)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_outlook::{DAY, HISTORY_MIN, OutlookError};
+
     use super::*;
-    use crate::inputs::HISTORY_MIN;
-    use crate::load::tests::load;
-    use crate::series::DAY;
+    use crate::made::load;
 
     #[test]
     fn the_model_that_comes_with_kubeopt_is_whole_and_foretells_strange_loads() {
@@ -216,7 +123,10 @@ mod tests {
         let (short, long) = (load(100, |_| 1.0), load(300, |hour| (hour % DAY) as f64));
         let found = model.foretell(&[(&short, 100), (&long, 300)]);
         assert!(
-            matches!(found[0], Err(ForecastError::TooShort { have: 100, need: HISTORY_MIN })),
+            matches!(
+                found[0],
+                Err(ForecastError::Outlook(OutlookError::TooShort { have: 100, need: HISTORY_MIN }))
+            ),
             "{:?}",
             found[0]
         );

@@ -1,13 +1,11 @@
 //! The outlook of one load: candidates blended by how they did on its last days, and the network's say in it.
 
 use kubeopt_lstm::QUANTILES;
+use kubeopt_outlook::{DayAhead, Foretold, HORIZON, Load};
 
-use crate::baseline::{Baseline, DayAhead};
+use crate::baseline::Baseline;
 use crate::blend::{Candidate, Days, Record, Weights, blended};
 use crate::conformal::Online;
-use crate::inputs::HORIZON;
-use crate::load::Load;
-use crate::model::Foretold;
 use crate::peaks::{PeakOutlook, PeakRecord};
 
 /// The quantile whose weight is told: 0.9.
@@ -96,9 +94,10 @@ pub fn measured_day(load: &Load, origin: usize) -> [Option<f32>; HORIZON] {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_outlook::DAY;
+
     use super::*;
-    use crate::load::tests::load;
-    use crate::series::DAY;
+    use crate::made::load;
 
     fn foretold(value: f32) -> Foretold {
         Foretold {

@@ -3,14 +3,10 @@
 
 use kubeopt_lstm::QUANTILES;
 use kubeopt_model::Resource;
+use kubeopt_outlook::{DAY, Foretold, Load, Quantiles, WEEK, in_order, peak};
 use serde::Serialize;
 
-use crate::baseline::{Quantiles, five};
-use crate::conformal::in_order;
-use crate::inputs::peak;
-use crate::load::Load;
-use crate::model::Foretold;
-use crate::series::{DAY, WEEK};
+use crate::baseline::five;
 
 /// Days whose spans a baseline looks at.
 const DAYS: usize = 28;
@@ -175,7 +171,7 @@ pub fn at_least_seen(load: &Load, origin: usize, foretold: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::tests::load;
+    use crate::made::load;
 
     #[test]
     fn a_baseline_is_the_quantiles_of_the_peaks_that_were() {

@@ -4,13 +4,11 @@
 use std::collections::VecDeque;
 
 use kubeopt_lstm::{QUANTILES, pinball};
+use kubeopt_outlook::{Foretold, Load, Quantiles, in_order};
 use serde::Serialize;
 
-use crate::baseline::{Quantiles, five_at};
+use crate::baseline::five_at;
 use crate::blend::{in_common, shares};
-use crate::conformal::in_order;
-use crate::load::Load;
-use crate::model::Foretold;
 use crate::peak::{PeakCandidate, PeakSaid, PeakSpan};
 
 /// Days whose peaks decide; a week's peak is known seven days later.
@@ -170,13 +168,12 @@ fn blended(said: &PeakSaid, weights: &[Quantiles; PeakCandidate::ALL.len()]) -> 
 mod tests {
     use kubeopt_model::Resource;
     use kubeopt_model::usage::HourPoint;
+    use kubeopt_outlook::{DAY, HISTORY_MIN, HORIZON};
 
     use super::*;
-    use crate::inputs::{HISTORY_MIN, HORIZON};
-    use crate::load::tests::load;
+    use crate::made::load;
     use crate::model::Model;
     use crate::outlook::{Track, measured_day};
-    use crate::series::DAY;
 
     fn foretold(value: f32) -> Foretold {
         let all = [value; 5];

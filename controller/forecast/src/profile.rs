@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use kubeopt_model::usage::HourSeries;
+use kubeopt_outlook::DAY;
 use linfa::DatasetBase;
 use linfa::traits::{Fit as _, Predict as _};
 use linfa_clustering::KMeans;
@@ -15,7 +16,7 @@ use rand_xoshiro::rand_core::SeedableRng as _;
 use serde::{Deserialize, Serialize};
 
 use crate::seasons::autocorrelation;
-use crate::series::{DAY, Hours, mean};
+use crate::series::{Hours, mean};
 
 /// Hours without which a shape says nothing: three days.
 const HOURS_MIN: usize = 3 * DAY;

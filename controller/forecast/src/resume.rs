@@ -1,9 +1,9 @@
 //! The file of an unfinished training: everything that the next step depends on, and a digest over it.
 
 use kubeopt_lstm::{Adam, Network, digest};
+use kubeopt_outlook::schema_hash;
 
 use crate::error::ForecastError;
-use crate::inputs::schema_hash;
 use crate::split::Recorded;
 use crate::train::{Best, Plan, Trainer};
 

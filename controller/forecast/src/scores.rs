@@ -4,11 +4,10 @@
 //! count alike. Means are led by few loads that change; medians and win rates say what is usual.
 
 use kubeopt_lstm::QUANTILES;
+use kubeopt_outlook::{Quantiles, quantile};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Quantiles;
 use crate::blend::mean_losses;
-use crate::numbers::quantile;
 
 /// Scores over many days of many loads.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -1,7 +1,9 @@
 //! Whether load comes again each day or each week: told by its autocorrelation, and believed only where a profile of the
 //! past foretells the last week.
 
-use crate::series::{DAY, Hours, WEEK, mean};
+use kubeopt_outlook::{DAY, WEEK};
+
+use crate::series::{Hours, mean};
 
 /// Periods that must be in the history before one is looked for.
 const PERIODS_MIN: usize = 3;

@@ -1,13 +1,7 @@
 //! Hours on a grid: one value for each hour, none where nothing was measured.
 
 use kubeopt_model::usage::HourPoint;
-
-/// Seconds of an hour.
-pub(crate) const HOUR_S: i64 = 3600;
-
-/// Hours of a day and of a week.
-pub(crate) const DAY: usize = 24;
-pub(crate) const WEEK: usize = 168;
+use kubeopt_outlook::{DAY, HOUR_S, WEEK};
 
 /// Hours that are looked at, counted back from the last: what history keeps.
 const HOURS_MAX: usize = 90 * DAY;

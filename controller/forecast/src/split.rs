@@ -1,8 +1,8 @@
 //! Which loads are trained on and which hours: nothing that is measured on was ever seen.
 
+use kubeopt_outlook::{DAY, Load};
+
 use crate::error::ForecastError;
-use crate::load::Load;
-use crate::series::DAY;
 
 /// Days before the cut without which a load is neither trained on nor measured.
 const DAYS_MIN: usize = 28;
@@ -95,7 +95,7 @@ pub(crate) fn of_part<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::tests::load;
+    use crate::made::load;
 
     #[test]
     fn seven_one_and_two_in_ten_by_name() {

@@ -3,13 +3,11 @@
 
 use std::ops::ControlFlow;
 
-use kubeopt_lstm::{Adam, Gradient, Network, QUANTILES, Shape, Step, Tape, pinball};
+use kubeopt_lstm::{Adam, Gradient, Network, QUANTILES, Shape, Step};
+use kubeopt_outlook::{Desk, FEATURES, Lesson, Lessons, Lot, Pick, STATICS, TARGETS, picks};
 
 use crate::error::ForecastError;
-use crate::inputs::{FEATURES, HISTORY_MIN, STATICS, TARGETS, write_targets};
-use crate::load::Load;
-use crate::model::Filled;
-use crate::series::DAY;
+
 use crate::split::{LoadPart, Recorded, of_part};
 
 /// Windows whose gradients are added up on one thread; batches are made of these in their order, so that sums of floats do
@@ -24,11 +22,6 @@ const CLIP: f32 = 1.0;
 
 /// Windows that early stopping looks at.
 const VALIDATION_WINDOWS: usize = 1536;
-
-/// A window is drawn as often as its loads' losses weigh in the scores: by its spread over what is typical of the load,
-/// held within these.
-const DRAWN_LEAST: f32 = 0.3;
-const DRAWN_MOST: f32 = 8.0;
 
 /// Weight decay.
 const DECAY: f32 = 1e-3;
@@ -101,11 +94,32 @@ pub struct Trained {
     pub is_interrupted: bool,
 }
 
-/// A window: which load, and the first hour that is not known.
-#[derive(Clone, Copy)]
-struct Pick<'a> {
-    recorded: &'a Recorded,
-    origin: usize,
+/// Loads of a part, as lessons are drawn from them.
+struct Taught<'a>(Vec<&'a Recorded>);
+
+impl Lessons for Taught<'_> {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn end(&self, at: usize) -> usize {
+        self.0[at].cut
+    }
+
+    fn weight(&self, at: usize, origin: usize) -> f32 {
+        kubeopt_outlook::weight(&self.0[at].load, origin, self.0[at].typical_error)
+    }
+}
+
+impl Taught<'_> {
+    /// Windows by lot.
+    fn drawn(&self, count: usize, lot: &mut Lot) -> Vec<Lesson<'_>> {
+        let one = |pick: Pick| {
+            let own = self.0[pick.at];
+            Lesson { load: &own.load, origin: pick.origin, end: own.cut }
+        };
+        picks(self, count, lot).into_iter().map(one).collect()
+    }
 }
 
 impl Trainer {
@@ -137,13 +151,13 @@ impl Trainer {
         threads: usize,
         told: &mut dyn FnMut(&Self, Told) -> ControlFlow<()>,
     ) -> Result<Trained, ForecastError> {
-        let train = of_part(recorded, LoadPart::Train, "train on")?;
-        let looked_at = of_part(recorded, LoadPart::Validate, "stop training by")?;
-        let validation = picks(&looked_at, VALIDATION_WINDOWS, &mut Lot(self.plan.seed ^ 0x5eed));
+        let train = Taught(of_part(recorded, LoadPart::Train, "train on")?);
+        let looked_at = Taught(of_part(recorded, LoadPart::Validate, "stop training by")?);
+        let validation = looked_at.drawn(VALIDATION_WINDOWS, &mut Lot::new(self.plan.seed ^ 0x5eed));
         let mut is_interrupted = false;
         while self.step < self.plan.steps && !is_interrupted && !self.is_enough() {
             let mut lot = Lot::of_step(self.plan.seed, self.step);
-            let batch = picks(&train, self.plan.batch, &mut lot);
+            let batch = train.drawn(self.plan.batch, &mut lot);
             let gradient = sum_of_chunks(&self.network, &batch, threads)?;
             let step = Step { rate: self.rate(), decay: DECAY, clip: CLIP };
             self.adam.step(self.network.parameters_mut(), &gradient.sum, gradient.known, step)?;
@@ -171,8 +185,8 @@ impl Trainer {
         self.plan.rate * warm * (0.505 + 0.495 * (std::f32::consts::PI * done).cos())
     }
 
-    fn look(&mut self, validation: &[Pick<'_>], threads: usize) -> Result<f64, ForecastError> {
-        let sums = by_chunks(validation, threads, |chunk| loss_of(&self.network, chunk))?;
+    fn look(&mut self, validation: &[Lesson<'_>], threads: usize) -> Result<f64, ForecastError> {
+        let sums = by_chunks(validation, threads, |chunk| Ok(Desk::default().losses(&self.network, chunk)?))?;
         let (loss, known) = sums.into_iter().fold((0.0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
         let loss = loss / (known.max(1) * QUANTILES.len()) as f64;
         if loss < self.best.loss {
@@ -182,39 +196,10 @@ impl Trainer {
     }
 }
 
-/// Windows by lot.
-fn picks<'a>(recorded: &[&'a Recorded], count: usize, lot: &mut Lot) -> Vec<Pick<'a>> {
-    let one = |lot: &mut Lot| {
-        let recorded = recorded[lot.below(recorded.len())];
-        // The least history, and a day to be foretold; a load that is trained on has 28 days.
-        let room = recorded.cut - HISTORY_MIN - DAY;
-        Pick { recorded, origin: HISTORY_MIN + lot.below(room.max(1)) }
-    };
-    (0..count)
-        .map(|_| {
-            let mut pick = one(lot);
-            // A few draws are enough: what is never drawn has a chance of (1 - 0.3 / 8)^200.
-            for _ in 0..200 {
-                if lot.part() * DRAWN_MOST < weight(&pick) {
-                    break;
-                }
-                pick = one(lot);
-            }
-            pick
-        })
-        .collect()
-}
-
-fn weight(pick: &Pick<'_>) -> f32 {
-    let now = pick.recorded.load.seasonal_error(pick.origin.saturating_sub(28 * DAY), pick.origin);
-    (now / pick.recorded.typical_error).clamp(DRAWN_LEAST, DRAWN_MOST)
-}
-
-fn sum_of_chunks(network: &Network, batch: &[Pick<'_>], threads: usize) -> Result<Gradient, ForecastError> {
+fn sum_of_chunks(network: &Network, batch: &[Lesson<'_>], threads: usize) -> Result<Gradient, ForecastError> {
     let parts = by_chunks(batch, threads, |chunk| {
-        let (filled, targets) = filled(chunk);
         let mut gradient = Gradient::zero(&network.shape());
-        network.learn(&filled.batch(), &targets, &mut Tape::default(), &mut gradient)?;
+        Desk::default().learn(network, chunk, &mut gradient)?;
         Ok(gradient)
     })?;
     let mut sum = Gradient::zero(&network.shape());
@@ -222,71 +207,22 @@ fn sum_of_chunks(network: &Network, batch: &[Pick<'_>], threads: usize) -> Resul
     Ok(sum)
 }
 
-/// Sum of losses, and targets that are known.
-fn loss_of(network: &Network, chunk: &[Pick<'_>]) -> Result<(f64, usize), ForecastError> {
-    let (filled, targets) = filled(chunk);
-    let quantiles = network.quantiles(&filled.batch())?;
-    let known =
-        || quantiles.chunks_exact(QUANTILES.len()).zip(&targets).filter(|(_, truth)| truth.is_finite());
-    let losses = known().flat_map(|(own, truth)| {
-        QUANTILES.iter().zip(own).map(|(part, value)| f64::from(pinball(*part, *value, *truth)))
-    });
-    Ok((losses.sum(), known().count()))
-}
-
-fn filled(chunk: &[Pick<'_>]) -> (Filled, Vec<f32>) {
-    let windows: Vec<(&Load, usize)> = chunk.iter().map(|pick| (&pick.recorded.load, pick.origin)).collect();
-    let filled = Filled::of(&windows);
-    let mut targets = vec![f32::NAN; chunk.len() * TARGETS];
-    for ((pick, scale), own) in chunk.iter().zip(&filled.scales).zip(targets.chunks_exact_mut(TARGETS)) {
-        if let Ok(scale) = scale {
-            write_targets(&pick.recorded.load, pick.origin, pick.recorded.cut, *scale, own);
-        }
-    }
-    (filled, targets)
-}
-
 /// What becomes of each chunk, in their order, made on so many threads.
 fn by_chunks<'a, T: Send>(
-    picks: &[Pick<'a>],
+    picks: &[Lesson<'a>],
     threads: usize,
-    make: impl Fn(&[Pick<'a>]) -> Result<T, ForecastError> + Sync,
+    make: impl Fn(&[Lesson<'a>]) -> Result<T, ForecastError> + Sync,
 ) -> Result<Vec<T>, ForecastError> {
-    let chunks: Vec<&[Pick<'a>]> = picks.chunks(CHUNK).collect();
+    let chunks: Vec<&[Lesson<'a>]> = picks.chunks(CHUNK).collect();
     crate::threads::in_order(&chunks, threads, |chunk| make(chunk)).into_iter().collect()
-}
-
-/// SplitMix64 (Steele, Lea, Flood: OOPSLA 2014).
-pub(crate) struct Lot(u64);
-
-impl Lot {
-    /// Mixed, since neighbouring states would give the same numbers one place apart.
-    pub(crate) fn of_step(seed: u64, step: usize) -> Self {
-        Self(Self(seed ^ Self(step as u64).next()).next())
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ (bits >> 31)
-    }
-
-    pub(crate) fn below(&mut self, count: usize) -> usize {
-        (self.next() % count.max(1) as u64) as usize
-    }
-
-    /// From 0 to below 1.
-    fn part(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1 << 24) as f32
-    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use kubeopt_outlook::DAY;
+
     use super::*;
-    use crate::load::tests::{load, lots};
+    use crate::made::{load, lots};
     use crate::split::Cuts;
 
     pub(crate) const CUTS: Cuts = Cuts { calibrate: 35 * 24, test: 42 * 24 };
@@ -323,15 +259,6 @@ pub(crate) mod tests {
         let one = trained(1, 1);
         assert_eq!(one, trained(1, 3));
         assert_ne!(one.network, trained(2, 1).network);
-    }
-
-    #[test]
-    fn batches_of_neighbouring_steps_have_nothing_in_common() {
-        let numbers = |step| {
-            let mut lot = Lot::of_step(1, step);
-            (0..100).map(|_| lot.next()).collect::<std::collections::BTreeSet<u64>>()
-        };
-        assert!((0..50).all(|step| numbers(step).is_disjoint(&numbers(step + 1))));
     }
 
     #[test]

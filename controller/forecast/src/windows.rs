@@ -4,6 +4,7 @@
 //! They are data: a pull request carries the value for all windows unless a policy schedules more.
 
 use kubeopt_model::load::{HourSpan, LoadWindows, WEEK_HOURS};
+use kubeopt_outlook::{DAY, WEEK};
 use linfa::DatasetBase;
 use linfa::traits::{Fit as _, Predict as _};
 use linfa_clustering::KMeans;
@@ -12,7 +13,7 @@ use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
 use crate::seasons::seasons;
-use crate::series::{DAY, Hours, WEEK, mean};
+use crate::series::{Hours, mean};
 
 /// Least part of the variance over the hours of the week that the two windows explain.
 const EXPLAINED_MIN: f64 = 0.5;

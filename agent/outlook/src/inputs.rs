@@ -4,10 +4,10 @@
 //! What a baseline would say is given beside it, so that the network learns what to add. Hours that were not measured carry
 //! the last value on, and say so. It knows nothing of how a network is trained.
 
-use crate::error::ForecastError;
+use crate::error::OutlookError;
+use crate::hours::{DAY, WEEK};
 use crate::load::Load;
 use crate::numbers::{quantile, quantiles};
-use crate::series::{DAY, WEEK};
 use crate::similar::Alike;
 use kubeopt_model::Resource;
 
@@ -76,15 +76,15 @@ pub fn schema_hash() -> [u8; 32] {
 /// the last hour. Gives the scale of the answer.
 ///
 /// # Errors
-/// [`ForecastError::TooShort`] where fewer than [`HISTORY_MIN`] hours lie before the origin.
+/// [`OutlookError::TooShort`] where fewer than [`HISTORY_MIN`] hours lie before the origin.
 pub fn write_inputs(
     load: &Load,
     origin: usize,
     window: &mut [f32],
     statics: &mut [f32],
-) -> Result<Scale, ForecastError> {
+) -> Result<Scale, OutlookError> {
     if origin < HISTORY_MIN || origin > load.len() {
-        return Err(ForecastError::TooShort { have: origin.min(load.len()), need: HISTORY_MIN });
+        return Err(OutlookError::TooShort { have: origin.min(load.len()), need: HISTORY_MIN });
     }
     let from = origin.saturating_sub(LOOK_BACK);
     let past = &load.highest()[from..origin];
@@ -115,7 +115,7 @@ pub fn write_targets(load: &Load, origin: usize, end: usize, scale: Scale, targe
 }
 
 /// The highest of a span that was measured for the most part and ends before `end`.
-pub(crate) fn peak(load: &Load, origin: usize, hours: usize, end: usize) -> Option<f32> {
+pub fn peak(load: &Load, origin: usize, hours: usize, end: usize) -> Option<f32> {
     let to = origin + hours;
     let is_known =
         to <= end.min(load.len()) && 4 * load.measured_hours(origin, to) >= PEAK_MEASURED_QUARTERS * hours;
@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::load::tests::{load, lots};
 
-    fn inputs(load: &Load, origin: usize) -> Result<(Vec<f32>, Vec<f32>, Scale), ForecastError> {
+    fn inputs(load: &Load, origin: usize) -> Result<(Vec<f32>, Vec<f32>, Scale), OutlookError> {
         let (mut window, mut statics) = (vec![0.0; STEPS * FEATURES], vec![0.0; STATICS]);
         let scale = write_inputs(load, origin, &mut window, &mut statics)?;
         Ok((window, statics, scale))
@@ -289,7 +289,7 @@ mod tests {
         let short = load(HISTORY_MIN - 1, |_| 1.0);
         assert_eq!(
             inputs(&short, short.len()).unwrap_err(),
-            ForecastError::TooShort { have: HISTORY_MIN - 1, need: HISTORY_MIN }
+            OutlookError::TooShort { have: HISTORY_MIN - 1, need: HISTORY_MIN }
         );
         assert!(inputs(&load(HISTORY_MIN, |_| 1.0), HISTORY_MIN).is_ok());
         assert!(inputs(&short, 9999).is_err());

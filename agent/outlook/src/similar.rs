@@ -6,14 +6,14 @@
 
 use kubeopt_lstm::QUANTILES;
 
-use crate::baseline::{DayAhead, Quantiles};
-use crate::conformal::in_order;
+use crate::hours::DAY;
 use crate::inputs::HORIZON;
-use crate::series::DAY;
+use crate::model::{DayAhead, Quantiles};
+use crate::offsets::in_order;
 
 /// Which hours are alike, and how much each counts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Alike {
+pub struct Alike {
     /// Days that are looked back over.
     days: usize,
     /// How much a day counts beside the one after it.
@@ -26,9 +26,9 @@ pub(crate) struct Alike {
 
 impl Alike {
     /// The very same hours.
-    pub(crate) const SAME: Self = Self { days: 21, fading: 0.85, near: &[(0, 1.0)], other_kind: 0.1 };
+    pub const SAME: Self = Self { days: 21, fading: 0.85, near: &[(0, 1.0)], other_kind: 0.1 };
     /// Five hours on both sides.
-    pub(crate) const AROUND: Self = Self {
+    pub const AROUND: Self = Self {
         days: 14,
         fading: 0.85,
         near: &[
@@ -48,7 +48,7 @@ impl Alike {
     };
 
     /// The day after what is past; `from_hour` is its first hour, counted from the epoch. None before there is a day.
-    pub(crate) fn day_ahead(self, past: &[f32], from_hour: i64) -> Option<DayAhead> {
+    pub fn day_ahead(self, past: &[f32], from_hour: i64) -> Option<DayAhead> {
         if past.len() < DAY {
             return None;
         }

@@ -1,19 +1,19 @@
 //! Quantiles of lists, as forecasts and their scores use them.
 
 /// The quantile at `part` of the way, between the two nearest; 0 of nothing. Sorts the list.
-pub(crate) fn quantile(values: &mut [f32], part: f32) -> f32 {
+pub fn quantile(values: &mut [f32], part: f32) -> f32 {
     values.sort_unstable_by(f32::total_cmp);
     of_sorted(values, part)
 }
 
 /// Several quantiles of one list.
-pub(crate) fn quantiles(values: &mut [f32], parts: &[f32]) -> Vec<f32> {
+pub fn quantiles(values: &mut [f32], parts: &[f32]) -> Vec<f32> {
     values.sort_unstable_by(f32::total_cmp);
     parts.iter().map(|part| of_sorted(values, *part)).collect()
 }
 
 /// The quantile of a list that is sorted.
-pub(crate) fn of_sorted(sorted: &[f32], part: f32) -> f32 {
+pub fn of_sorted(sorted: &[f32], part: f32) -> f32 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = part.clamp(0.0, 1.0) * last as f32;
     let below = (place as usize).min(last);

@@ -5,8 +5,8 @@
 use kubeopt_model::Resource;
 use kubeopt_model::usage::HourPoint;
 
-use crate::error::ForecastError;
-use crate::series::{DAY, HOUR_S};
+use crate::error::OutlookError;
+use crate::hours::{DAY, HOUR_S};
 
 /// Hours that are kept, counted back from the last: four months, more than any candidate looks at.
 const HOURS_MAX: usize = 120 * DAY;
@@ -34,15 +34,12 @@ impl Load {
     /// measured; of two values of an hour the later one counts.
     ///
     /// # Errors
-    /// [`ForecastError::Nothing`] where no hour was measured.
-    pub fn of(
-        resource: Resource,
-        points: impl IntoIterator<Item = HourPoint>,
-    ) -> Result<Self, ForecastError> {
+    /// [`OutlookError::Nothing`] where no hour was measured.
+    pub fn of(resource: Resource, points: impl IntoIterator<Item = HourPoint>) -> Result<Self, OutlookError> {
         let is_value = |value: f64| value.is_finite() && (0.0..=VALUE_MAX).contains(&value);
         let points: Vec<HourPoint> = points.into_iter().filter(|point| is_value(point.max)).collect();
         let hour = |point: &HourPoint| point.at_unix_s.div_euclid(HOUR_S);
-        let last = points.iter().map(hour).max().ok_or(ForecastError::Nothing)?;
+        let last = points.iter().map(hour).max().ok_or(OutlookError::Nothing)?;
         let kept = |point: &&HourPoint| hour(point) > last - HOURS_MAX as i64;
         let from_hour = points.iter().filter(kept).map(hour).min().unwrap_or(last);
         let length = usize::try_from(last - from_hour + 1).unwrap_or(1);
@@ -176,8 +173,8 @@ pub(crate) mod tests {
     #[test]
     fn a_load_without_a_measured_hour_is_refused() {
         let nan = HourPoint { at_unix_s: 0, median: 1.0, p95: 1.0, max: f64::NAN };
-        assert_eq!(Load::of(Resource::Cpu, [nan]), Err(ForecastError::Nothing));
-        assert_eq!(Load::of(Resource::Cpu, []), Err(ForecastError::Nothing));
+        assert_eq!(Load::of(Resource::Cpu, [nan]), Err(OutlookError::Nothing));
+        assert_eq!(Load::of(Resource::Cpu, []), Err(OutlookError::Nothing));
     }
 
     #[test]
