@@ -197,6 +197,7 @@ fn pod(id: &WorkloadId, number: usize) -> Pod {
         started_unix_s: None,
         oom_kills: Vec::new(),
         running: Vec::new(),
+        cgroups: kubeopt_model::cluster::PodCgroups::default(),
     }
 }
 

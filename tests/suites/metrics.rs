@@ -101,6 +101,7 @@ fn owners(workloads: &[WorkloadId], pods: &[(&str, &WorkloadId)]) -> PodOwners {
         started_unix_s: None,
         oom_kills: vec![],
         running: vec![],
+        cgroups: kubeopt_model::cluster::PodCgroups::default(),
     }));
     PodOwners::from_facts(&facts)
 }

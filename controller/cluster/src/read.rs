@@ -46,6 +46,9 @@ const ARGO_TRACKING: &str = "argocd.argoproj.io/tracking-id";
 /// Which installation of Argo CD applied it, where installations share a cluster.
 const ARGO_INSTALLATION: &str = "argocd.argoproj.io/installation-id";
 
+/// The hash of a static pod's manifest, which its cgroup is called by; the UID of its mirror is another.
+const STATIC_POD_HASH: &str = "kubernetes.io/config.hash";
+
 /// Why an object is left out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
@@ -126,6 +129,8 @@ struct Object {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     marks: Marks,
+    /// Of a static pod the hash of its manifest.
+    uid: String,
     owners: Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference>,
     data: serde_json::Value,
 }
@@ -141,6 +146,7 @@ impl Object {
             tracking: annotations.remove(ARGO_TRACKING),
             installation: annotations.remove(ARGO_INSTALLATION),
         };
+        let uid = annotations.remove(STATIC_POD_HASH).or(metadata.uid).unwrap_or_default();
         let own: BTreeMap<_, _> =
             annotations.into_iter().filter(|(key, _)| key.starts_with(OWN_PREFIX)).collect();
         within("annotations under kubeopt.dev/", &own, OWN_ANNOTATIONS_BYTES_MAX)?;
@@ -155,6 +161,7 @@ impl Object {
             labels,
             annotations: own,
             marks,
+            uid,
             owners: metadata.owner_references.unwrap_or_default(),
             data: object.data,
         })

@@ -155,6 +155,8 @@ pub(crate) struct ContainerStatus {
     pub(crate) state: ContainerState,
     #[serde(default)]
     pub(crate) last_state: ContainerState,
+    #[serde(rename = "containerID", default)]
+    pub(crate) container_id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -170,6 +172,8 @@ pub(crate) struct Terminated {
     pub(crate) reason: Option<String>,
     #[serde(default)]
     pub(crate) finished_at: Option<jiff::Timestamp>,
+    #[serde(rename = "containerID", default)]
+    pub(crate) container_id: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -59,6 +59,7 @@ pub(crate) fn pod(of: &WorkloadId, node: &str, resources: Resources) -> Pod {
         started_unix_s: None,
         oom_kills: Vec::new(),
         running: vec![(main_container(), resources)],
+        cgroups: kubeopt_model::cluster::PodCgroups::default(),
     }
 }
 

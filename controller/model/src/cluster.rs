@@ -30,6 +30,18 @@ pub struct Pod {
     pub oom_kills: Vec<PodOomKill>,
     /// The requests that its containers run with, by container name; shows whether new values have arrived.
     pub running: Vec<(ContainerName, crate::workload::Resources)>,
+    /// What its node calls it.
+    #[serde(default)]
+    pub cgroups: PodCgroups,
+}
+
+/// What the node of a pod calls the pod and its containers, which is all that a node agent knows of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodCgroups {
+    /// UID of the pod; of a static pod the hash of its manifest. Empty where the cluster does not tell.
+    pub uid: String,
+    /// Containers that run or ran last, by the id that the runtime gave them, without the runtime's name.
+    pub containers: Vec<(String, ContainerName)>,
 }
 
 /// An OOM kill that a pod's status shows.

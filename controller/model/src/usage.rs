@@ -84,11 +84,18 @@ pub enum Signal {
     CpuPressure,
     /// Share of the time in which some task waited for memory (PSI), 0 to 1.
     MemoryPressure,
+    /// Highest CPU of the readings of a node agent within the step, each a mean over some ten seconds, millicores. There for
+    /// each step whose usage a node agent told, and only for these.
+    CpuReadingMillicores,
+    /// Highest CPU within one second of the step, as a node agent watched it, millicores.
+    CpuSecondMillicores,
+    /// Seconds for which a CPU quota held tasks back, of the hour, as a node agent told it.
+    ThrottledSeconds,
 }
 
 impl Signal {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::CpuMillicores,
         Self::MemoryBytes,
         Self::ThrottledRatio,
@@ -97,6 +104,9 @@ impl Signal {
         Self::Restarts,
         Self::CpuPressure,
         Self::MemoryPressure,
+        Self::CpuReadingMillicores,
+        Self::CpuSecondMillicores,
+        Self::ThrottledSeconds,
     ];
 }
 
@@ -224,6 +234,30 @@ pub struct Strain {
     pub memory_pressure: Option<f64>,
 }
 
+/// A CPU peak that means over minutes do not show.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CpuPeak {
+    /// Millicores.
+    pub millicores: f64,
+    /// Start of the step of 5 minutes that it lies in, in seconds since the epoch.
+    pub at_unix_s: i64,
+}
+
+/// What node agents told of a container, all pods together. It is evidence: sizing takes the same samples of 5 minutes,
+/// whoever told them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenByNodes {
+    /// Steps of pods that agents told, and all that there are.
+    pub steps: Coverage,
+    /// The highest reading, a mean over some ten seconds. Starts of containers are left out, as they are of usage.
+    pub reading: CpuPeak,
+    /// The highest second; none where no second was watched.
+    pub second: Option<CpuPeak>,
+    /// Seconds for which a CPU quota held tasks back, of all pods; none without a quota.
+    pub throttled_seconds: Option<f64>,
+}
+
 /// 5-minute points of one container, all pods together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContainerPoints {
@@ -269,6 +303,9 @@ pub struct ContainerUsage {
     pub strain: Strain,
     /// How the container is while it starts.
     pub startup: Startup,
+    /// What node agents told of it; none where they told nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<SeenByNodes>,
     /// Pods seen in the window.
     pub pods: u64,
     /// Sum of the pods' time, in hours.
@@ -296,6 +333,7 @@ impl ContainerUsage {
             throttled_ratio: None,
             strain: Strain::default(),
             startup: Startup::default(),
+            nodes: None,
             pods: 0,
             replica_hours: 0.0,
             pod_peaks: Vec::new(),

@@ -67,6 +67,16 @@ pub enum ObserveError {
         /// The next step.
         help: &'static str,
     },
+    /// What node agents sent cannot be read back.
+    #[error("{text}")]
+    Agents {
+        /// The code of who keeps it.
+        code: &'static str,
+        /// What was wrong.
+        text: String,
+        /// The next step.
+        help: &'static str,
+    },
     /// metrics-server answers, and knows of no container.
     #[error("metrics-server tells of no container at all")]
     NothingMeasured,
@@ -83,7 +93,7 @@ impl ObserveError {
             Self::Query { .. } => "E-OBS-005",
             Self::Setting { .. } => "E-OBS-006",
             Self::Slice { .. } => "E-OBS-007",
-            Self::Moment { code, .. } => code,
+            Self::Moment { code, .. } | Self::Agents { code, .. } => code,
             Self::NothingMeasured => "E-OBS-008",
             Self::Objective { .. } => "E-OBS-009",
         }
@@ -94,7 +104,7 @@ impl ObserveError {
         match self {
             Self::Unreachable(error) => error.is_transient(),
             Self::Refused { status, .. } => *status >= 500 || *status == 429,
-            Self::TooMuch { .. } | Self::Moment { .. } | Self::NothingMeasured => true,
+            Self::TooMuch { .. } | Self::Moment { .. } | Self::Agents { .. } | Self::NothingMeasured => true,
             Self::Malformed { .. }
             | Self::Query { .. }
             | Self::Setting { .. }
@@ -131,7 +141,7 @@ impl ObserveError {
             Self::Objective { .. } => {
                 "try the expression in Prometheus: it must give one series between 0 and 1 within 20 seconds; until then merges are judged without it"
             }
-            Self::Moment { help, .. } => help,
+            Self::Moment { help, .. } | Self::Agents { help, .. } => help,
             Self::NothingMeasured => {
                 "look into the log of metrics-server (`kubectl -n kube-system logs deploy/metrics-server`): it was started a moment ago, does not reach the kubelets, or does not trust their certificates"
             }
@@ -150,6 +160,7 @@ impl ObserveError {
             | Self::Slice { .. }
             | Self::Objective { .. }
             | Self::Moment { .. }
+            | Self::Agents { .. }
             | Self::NothingMeasured => self.to_string(),
         };
         Problem::new(self.code(), text, self.help())

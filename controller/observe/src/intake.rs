@@ -248,7 +248,10 @@ pub(crate) fn told_apart(
         | Signal::MemoryStartupBytes
         | Signal::Restarts
         | Signal::CpuPressure
-        | Signal::MemoryPressure => return (points, None),
+        | Signal::MemoryPressure
+        | Signal::CpuReadingMillicores
+        | Signal::CpuSecondMillicores
+        | Signal::ThrottledSeconds => return (points, None),
     };
     if starts.is_empty() {
         return (points, None);

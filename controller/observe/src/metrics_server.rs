@@ -92,6 +92,8 @@ impl<R: MomentReader> MetricsSource for MetricsServer<R> {
         Ok(report)
     }
 
+    fn stored(&self, _slice: Window) {}
+
     async fn oom_kills(&self, _window: Window, _owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         // metrics-server tells of none; those of live pods are seen in the cluster.
         Ok(Vec::new())
@@ -123,6 +125,7 @@ impl<R: MomentReader> MetricsSource for MetricsServer<R> {
             kube_state_metrics: false,
             scrape_interval_s: (longest >= 1.0).then(|| longest.round() as u64),
             only_now: true,
+            agents: None,
         })
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use kubeopt_model::{ClusterFacts, ContainerId, ContainerRole, WorkloadId, WorkloadKind};
+use kubeopt_model::cluster::PodCgroups;
+use kubeopt_model::{ClusterFacts, ContainerId, ContainerRole, Namespace, WorkloadId, WorkloadKind};
 
 use crate::pod_names;
 
@@ -46,6 +47,16 @@ pub struct PodOwners {
     workloads: HashMap<String, HashMap<String, Vec<Known>>>,
     /// Init containers that end before the others start.
     init: HashSet<ContainerId>,
+    /// What nodes call the pods that exist and have run.
+    cgroups: Vec<ShownCgroups>,
+}
+
+/// What its node calls a pod that exists.
+#[derive(Debug, Clone)]
+pub(crate) struct ShownCgroups {
+    pub(crate) namespace: Namespace,
+    pub(crate) pod: String,
+    pub(crate) cgroups: PodCgroups,
 }
 
 impl PodOwners {
@@ -63,6 +74,10 @@ impl PodOwners {
         }
         for pod in &facts.pods {
             let owner = pod.workload.as_ref().map(|id| owners.shared(id));
+            if !pod.cgroups.containers.is_empty() {
+                let (namespace, cgroups) = (pod.namespace.clone(), pod.cgroups.clone());
+                owners.cgroups.push(ShownCgroups { namespace, pod: pod.name.clone(), cgroups });
+            }
             let shown = ShownPod { owner, started_unix_s: pod.started_unix_s };
             owners.pods.entry(pod.namespace.to_string()).or_default().insert(pod.name.clone(), shown);
         }
@@ -99,6 +114,11 @@ impl PodOwners {
     pub fn outlives_its_start(&self, container: &ContainerId) -> bool {
         !matches!(container.workload.kind, WorkloadKind::Job | WorkloadKind::CronJob)
             && !self.init.contains(container)
+    }
+
+    /// What nodes call the pods that exist and have run.
+    pub(crate) fn cgroups(&self) -> &[ShownCgroups] {
+        &self.cgroups
     }
 
     fn shown(&self, namespace: &str, pod: &str) -> Option<&ShownPod> {
@@ -142,7 +162,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use kubeopt_model::cluster::Pod;
-    use kubeopt_model::{ClusterName, Namespace, ObjectName, Workload};
+    use kubeopt_model::{ClusterName, ObjectName, Workload};
 
     use super::*;
 
@@ -183,6 +203,7 @@ mod tests {
                 started_unix_s: None,
                 oom_kills: vec![],
                 running: vec![],
+                cgroups: kubeopt_model::cluster::PodCgroups::default(),
             })
             .collect();
         PodOwners::from_facts(&facts)

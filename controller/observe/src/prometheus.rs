@@ -334,6 +334,8 @@ impl MetricsSource for Prometheus {
         Ok(report)
     }
 
+    fn stored(&self, _slice: Window) {}
+
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         let (mut found, _) = self.kills_of(&self.selector, window, owners).await?;
         found.dedup();
@@ -362,6 +364,7 @@ impl MetricsSource for Prometheus {
             scrape_interval_s: (in_ten_minutes > 0).then(|| 600 / in_ten_minutes),
             version: self.version().await,
             only_now: false,
+            agents: None,
         })
     }
 }

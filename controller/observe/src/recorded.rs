@@ -54,6 +54,8 @@ impl MetricsSource for RecordedMetrics {
         Ok(report)
     }
 
+    fn stored(&self, _slice: Window) {}
+
     async fn oom_kills(&self, window: Window, _owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         let within = |kill: &&OomKill| (window.from_unix_s..window.to_unix_s).contains(&kill.at_unix_s);
         let mut kills: Vec<OomKill> = self.oom_kills.iter().filter(within).cloned().collect();
@@ -97,6 +99,7 @@ impl MetricsSource for RecordedMetrics {
             kube_state_metrics: true,
             scrape_interval_s: None,
             only_now: false,
+            agents: None,
         })
     }
 }
@@ -110,6 +113,11 @@ fn tell(hour: &mut HourSigns, signal: Signal, value: f64) {
         Signal::CpuPressure => hour.cpu_pressure = Some(value),
         // A recording holds no more of them than can be counted.
         Signal::Restarts => hour.restarts = Some(value.max(0.0) as u32),
-        Signal::CpuStartupMillicores | Signal::MemoryStartupBytes | Signal::MemoryPressure => {}
+        Signal::CpuStartupMillicores
+        | Signal::MemoryStartupBytes
+        | Signal::MemoryPressure
+        | Signal::CpuReadingMillicores
+        | Signal::CpuSecondMillicores
+        | Signal::ThrottledSeconds => {}
     }
 }

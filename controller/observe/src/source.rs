@@ -33,6 +33,8 @@ pub enum Reach {
     /// hour may be among them. Each read gives all that is known of the hour, so it is stored in the place of what was
     /// stored of it before.
     Sampled(Vec<Window>),
+    /// As [`Reach::Past`]; of these hours more is known than when they were read, so they are read again.
+    PastAndAgain(Vec<Window>),
 }
 
 /// Where usage comes from.
@@ -59,6 +61,9 @@ pub trait MetricsSource: Send + Sync {
         owners: &PodOwners,
         sink: Sink<'_>,
     ) -> Result<SliceReport, ObserveError>;
+
+    /// Says that what was read last of this slice is stored: what the source holds of it only until then may go.
+    fn stored(&self, slice: Window);
 
     /// OOM kills within the window, oldest first, of containers with a known owner.
     ///
@@ -168,4 +173,18 @@ pub struct SourceFacts {
     pub scrape_interval_s: Option<u64>,
     /// The source has no past: it tells what is at the moment it is asked.
     pub only_now: bool,
+    /// How node agents are doing, where they are listened to.
+    pub agents: Option<AgentFacts>,
+}
+
+/// How the node agents of a cluster are doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentFacts {
+    /// Nodes that sent something within the retention.
+    pub nodes: u64,
+    /// Of them, those that sent something within the last minutes.
+    pub heard: u64,
+    /// The age of the newest reading of the node that is farthest behind among those that are heard, seconds.
+    pub lag_s: Option<u64>,
 }

@@ -73,6 +73,7 @@ fn facts(containers: usize) -> ClusterFacts {
             started_unix_s: None,
             oom_kills: Vec::new(),
             running: Vec::new(),
+            cgroups: kubeopt_model::cluster::PodCgroups::default(),
         });
         facts.workloads.push(workload(id));
     }

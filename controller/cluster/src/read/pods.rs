@@ -1,6 +1,6 @@
 //! Pods: what joins usage to workloads, what they run with, and OOM kills.
 
-use kubeopt_model::cluster::{Pod, PodOomKill};
+use kubeopt_model::cluster::{Pod, PodCgroups, PodOomKill};
 use kubeopt_model::{Bytes, ContainerName, Resources};
 
 use super::{Object, Unreadable, template};
@@ -9,6 +9,9 @@ use crate::wire;
 
 /// The reason of a container that the kernel ended for memory, as the kubelet writes it.
 const OOM_KILLED: &str = "OOMKilled";
+
+/// Longest id of a container; those of containerd, CRI-O and Docker have 64 digits.
+const ID_CHARS_MAX: usize = 128;
 
 /// Reads a pod; which workload it belongs to is joined later.
 pub(super) fn read(object: &Object) -> Result<Seen, Unreadable> {
@@ -30,8 +33,33 @@ pub(super) fn read(object: &Object) -> Result<Seen, Unreadable> {
         started_unix_s: status.start_time.map(jiff::Timestamp::as_second),
         oom_kills: oom_kills(&status, &running)?,
         running,
+        cgroups: cgroups(object, &status),
     };
     Ok(Seen::Pod(Box::new(pod), object.owner()))
+}
+
+/// What the node calls the pod and its containers. An id or a name that cannot be one is left out: it joins nothing.
+fn cgroups(object: &Object, status: &wire::PodStatus) -> PodCgroups {
+    let mut containers = Vec::new();
+    for container in status.init_container_statuses.iter().chain(&status.container_statuses) {
+        let Ok(name) = ContainerName::new(container.name.as_str()) else { continue };
+        let ended = [&container.last_state, &container.state]
+            .into_iter()
+            .filter_map(|state| state.terminated.as_ref());
+        let ids = ended.map(|end| &end.container_id).chain([&container.container_id]);
+        for id in ids.flatten().filter_map(|text| id_of(text)).map(str::to_owned) {
+            if !containers.iter().any(|(known, _)| *known == id) {
+                containers.push((id, name.clone()));
+            }
+        }
+    }
+    PodCgroups { uid: object.uid.clone(), containers }
+}
+
+/// The id in `containerd://4a6b...`.
+fn id_of(text: &str) -> Option<&str> {
+    let (_runtime, id) = text.split_once("://")?;
+    (!id.is_empty() && id.len() <= ID_CHARS_MAX && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
 }
 
 /// A container tells of its last end and, while it has not started again, of its present one: at most two kills each.
@@ -105,6 +133,38 @@ mod tests {
             (true, Some(1_767_225_600), Some("n1"))
         );
         assert_eq!(pod.running[0].1.requests.memory, Some(Bytes::mebi(1024)));
+    }
+
+    #[test]
+    fn what_the_node_calls_containers_is_told_of_those_that_ended_too() {
+        let (running, before, init) = ("a".repeat(64), "b".repeat(64), "c".repeat(64));
+        let status = json!({
+            "initContainerStatuses": [
+                {"name": "wait", "state": {"terminated": {"reason": "Completed", "containerID": format!("containerd://{init}")}},
+                 "containerID": format!("containerd://{init}")}],
+            "containerStatuses": [
+                {"name": "db", "containerID": format!("containerd://{running}"),
+                 "lastState": {"terminated": {"reason": "Error", "containerID": format!("containerd://{before}")}}},
+                {"name": "waiting", "containerID": ""},
+                {"name": "odd", "containerID": "containerd://../../etc"},
+            ],
+        });
+        let of = |metadata: Value| {
+            let mut object = json!({"metadata": {"name": "db-0", "namespace": "shop", "uid": "1-2-3"},
+                "spec": {"containers": []}, "status": status});
+            object["metadata"].as_object_mut().unwrap().extend(metadata.as_object().unwrap().clone());
+            match read_json(Watched::Pods, object) {
+                Ok(Seen::Pod(pod, _)) => pod.cgroups,
+                other => panic!("not a pod: {other:?}"),
+            }
+        };
+        let told = of(json!({}));
+        let told: Vec<(&str, &str)> =
+            told.containers.iter().map(|(id, name)| (id.as_str(), name.as_str())).collect();
+        assert_eq!(told, [(init.as_str(), "wait"), (before.as_str(), "db"), (running.as_str(), "db")]);
+        assert_eq!(of(json!({})).uid, "1-2-3");
+        let hash = json!({"annotations": {"kubernetes.io/config.hash": "0f0f"}});
+        assert_eq!(of(hash).uid, "0f0f", "the kubelet names the cgroup of a static pod so");
     }
 
     #[test]

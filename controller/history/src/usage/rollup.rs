@@ -158,6 +158,9 @@ pub(super) fn series_id(container: &ContainerId, signal: Signal) -> u64 {
         Signal::Restarts => "restarts",
         Signal::CpuPressure => "cpu-pressure",
         Signal::MemoryPressure => "memory-pressure",
+        Signal::CpuReadingMillicores => "cpu-reading",
+        Signal::CpuSecondMillicores => "cpu-second",
+        Signal::ThrottledSeconds => "throttled-seconds",
     };
     let workload = &container.workload;
     hashed(&[

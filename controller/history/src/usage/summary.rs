@@ -7,7 +7,7 @@ mod gathered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use kubeopt_model::usage::{OomKill, PodPeak, ResourceUsage, Signal, Startup, Strain};
+use kubeopt_model::usage::{CpuPeak, OomKill, PodPeak, ResourceUsage, SeenByNodes, Signal, Startup, Strain};
 use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window, WorkloadKind};
 
 use self::gathered::{Gathered, Kept};
@@ -136,6 +136,7 @@ impl Summary {
             memory_pressure: mean(of(Signal::MemoryPressure)),
         };
         let throttled_ratio = mean(of(Signal::ThrottledRatio));
+        let nodes = seen_by_nodes(own);
         let memory = memory.to_vec();
         let pod_peaks = match container.workload.kind {
             WorkloadKind::DaemonSet => peaks(of(Signal::CpuMillicores), &memory),
@@ -154,6 +155,7 @@ impl Summary {
             throttled_ratio,
             strain,
             startup,
+            nodes,
             pods,
             replica_hours: (steps * STEP_S as u64) as f64 / HOUR_S as f64,
             pod_peaks,
@@ -186,7 +188,10 @@ fn kept(signal: Signal) -> Kept {
         | Signal::MemoryStartupBytes
         | Signal::Restarts
         | Signal::CpuPressure
-        | Signal::MemoryPressure => Kept::Nothing,
+        | Signal::MemoryPressure
+        | Signal::CpuReadingMillicores
+        | Signal::CpuSecondMillicores
+        | Signal::ThrottledSeconds => Kept::Nothing,
     }
 }
 
@@ -197,6 +202,25 @@ fn resource(series: &mut Gathered, spans: &[PodSpan]) -> Option<ResourceUsage> {
     let sketch = series.sketch()?;
     let coverage = Coverage { have, expected };
     Some(ResourceUsage { sketch, max, max_at_unix_s, coverage, days: series.take_days() })
+}
+
+/// What node agents told; none without one of their steps.
+fn seen_by_nodes(own: &[Gathered]) -> Option<SeenByNodes> {
+    let of = |signal: Signal| &own[signal as usize];
+    let peak = |signal: Signal| {
+        of(signal).highest().map(|(millicores, at_unix_s)| CpuPeak { millicores, at_unix_s })
+    };
+    let samples = |signal: Signal| of(signal).spans().iter().map(|span| u64::from(span.samples)).sum();
+    let throttled = of(Signal::ThrottledSeconds).spans();
+    Some(SeenByNodes {
+        reading: peak(Signal::CpuReadingMillicores)?,
+        second: peak(Signal::CpuSecondMillicores),
+        steps: Coverage {
+            have: samples(Signal::CpuReadingMillicores),
+            expected: samples(Signal::CpuMillicores),
+        },
+        throttled_seconds: (!throttled.is_empty()).then(|| throttled.iter().map(|span| span.sum).sum()),
+    })
 }
 
 /// Spans of two series of the same pods, one per pod.

@@ -107,6 +107,7 @@ fn unusable(error: ObserveError) -> ObserveError {
         | ObserveError::Slice { .. }
         | ObserveError::Objective { .. }
         | ObserveError::Moment { .. }
+        | ObserveError::Agents { .. }
         | ObserveError::NothingMeasured) => other,
     }
 }

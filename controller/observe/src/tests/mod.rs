@@ -17,6 +17,7 @@ use super::*;
 
 mod aftermath;
 mod failures;
+mod nodes;
 mod raw;
 mod sampled;
 mod signals;
@@ -61,6 +62,7 @@ fn owners() -> PodOwners {
         started_unix_s: None,
         oom_kills: vec![],
         running: vec![],
+        cgroups: kubeopt_model::cluster::PodCgroups::default(),
     });
     PodOwners::from_facts(&facts)
 }

@@ -87,6 +87,7 @@ async fn cpu_of_a_pod_that_starts_is_told_apart_and_its_memory_counts() {
         started_unix_s: Some(TEN + 30),
         oom_kills: vec![],
         running: vec![],
+        cgroups: kubeopt_model::cluster::PodCgroups::default(),
     });
     let told = Told::default();
     let source = MetricsServer::new(&told);

@@ -81,6 +81,7 @@ async fn all_of_a_job_and_of_an_init_container_speaks() {
             started_unix_s: None,
             oom_kills: vec![],
             running: vec![],
+            cgroups: kubeopt_model::cluster::PodCgroups::default(),
         }];
         PodOwners::from_facts(facts)
     };

@@ -220,6 +220,7 @@ fn member(index: usize, wish: &Wish) -> Member {
             throttled_ratio: None,
             strain: kubeopt_model::usage::Strain::default(),
             startup: kubeopt_model::usage::Startup::default(),
+            nodes: None,
             pods: 3,
             replica_hours: 100.0,
             cpu_hours: Default::default(),

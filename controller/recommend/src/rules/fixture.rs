@@ -97,6 +97,7 @@ impl Case {
             throttled_ratio: None,
             strain: kubeopt_model::usage::Strain::default(),
             startup: kubeopt_model::usage::Startup::default(),
+            nodes: None,
             pods: self.pods,
             replica_hours: 100.0,
             cpu_hours: Default::default(),

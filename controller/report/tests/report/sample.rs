@@ -99,6 +99,7 @@ pub(crate) fn usage(
         throttled_ratio: Some(0.0004),
         strain: kubeopt_model::usage::Strain::default(),
         startup: kubeopt_model::usage::Startup::default(),
+        nodes: None,
         pods,
         replica_hours: 672.0 * pods as f64,
         cpu_hours: cpu_hours.into_iter().collect(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use kubeopt_gitops::{GitStore, Location, Remote, Snapshot};
 use kubeopt_manifest::workloads;
-use kubeopt_model::cluster::{Node, NodeMachine, Pod};
+use kubeopt_model::cluster::{Node, NodeMachine, Pod, PodCgroups};
 use kubeopt_model::workload::{ResourceList, Scaler, ScalerTarget};
 use kubeopt_model::{
     Bytes, ClusterFacts, ClusterName, Container, ContainerName, ContainerRole, Field, MilliCores, Namespace,
@@ -201,6 +201,7 @@ fn pod(workload: &Workload, replica: u32, on: usize) -> Pod {
         started_unix_s: None,
         oom_kills: Vec::new(),
         running: workload.containers.iter().map(|c| (c.name.clone(), c.resources)).collect(),
+        cgroups: PodCgroups::default(),
     }
 }
 

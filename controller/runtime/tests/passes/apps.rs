@@ -121,6 +121,7 @@ impl App {
             started_unix_s: None,
             oom_kills: vec![],
             running: vec![],
+            cgroups: kubeopt_model::cluster::PodCgroups::default(),
         }
     }
 

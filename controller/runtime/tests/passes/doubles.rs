@@ -69,6 +69,10 @@ impl MetricsSource for Switch {
         self.now().read(slice, owners, sink).await
     }
 
+    fn stored(&self, slice: Window) {
+        self.now().stored(slice);
+    }
+
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         self.now().oom_kills(window, owners).await
     }

@@ -36,6 +36,10 @@ impl MetricsSource for Requesting {
         self.used.read(slice, owners, sink).await
     }
 
+    fn stored(&self, slice: Window) {
+        self.used.stored(slice);
+    }
+
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
         self.used.oom_kills(window, owners).await
     }

@@ -1,6 +1,7 @@
 //! Starts, restarts and pressure beside usage.
 
-use kubeopt_model::usage::{Startup, Strain};
+use kubeopt_model::Coverage;
+use kubeopt_model::usage::{CpuPeak, SeenByNodes, Startup, Strain};
 
 use super::*;
 
@@ -81,6 +82,37 @@ async fn the_pods_of_a_daemon_set_are_told_apart() {
         assert_eq!(of("a"), Some((Some(50.0), Some(1e8))));
         assert_eq!(of("b"), Some((None, Some(9e8))));
         assert_eq!(found.pod_peaks.len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_node_agents_told_stands_beside_usage_and_changes_none_of_it() {
+    stores(async |store| {
+        let day = window(0, 24);
+        let usual = [
+            flat("api", "a", Signal::CpuMillicores, day, 200.0),
+            flat("api", "b", Signal::CpuMillicores, window(0, 12), 100.0),
+        ];
+        append(store, day, &usual).await;
+        let without = usage(store, day).await.remove(0);
+        assert_eq!(without.nodes, None);
+
+        let told = [
+            flat("api", "a", Signal::CpuReadingMillicores, window(0, 12), 260.0),
+            series("api", "a", Signal::CpuSecondMillicores, vec![(0, 700.0), (5 * HOUR_S + 300, 1900.0)]),
+            series("api", "a", Signal::ThrottledSeconds, vec![(0, 2.5), (HOUR_S, 0.5)]),
+        ];
+        append(store, day, &[&usual[..], &told[..]].concat()).await;
+        let mut with = usage(store, day).await.remove(0);
+        let expected = SeenByNodes {
+            steps: Coverage { have: 144, expected: 432 },
+            reading: CpuPeak { millicores: 260.0, at_unix_s: 0 },
+            second: Some(CpuPeak { millicores: 1900.0, at_unix_s: 5 * HOUR_S + 300 }),
+            throttled_seconds: Some(3.0),
+        };
+        assert_eq!(with.nodes.take(), Some(expected));
+        assert_eq!(with, without);
     })
     .await;
 }

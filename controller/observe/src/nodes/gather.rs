@@ -1,0 +1,375 @@
+//! From readings of ten seconds to the steps of five minutes that history holds: an hour at a time, 1 kB a container however
+//! many readings there are.
+//!
+//! Pure. It must not know where readings come from.
+
+use std::collections::HashMap;
+
+use kubeopt_model::agents::{CgroupId, NodeReading, NodeSeries};
+use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
+use kubeopt_model::{Bytes, ContainerId, ContainerName, WorkloadId};
+
+use super::book::Book;
+use super::slots::Slots;
+use crate::intake::told_apart;
+use crate::oom::Points;
+use crate::owners::{Owner, PodOwners};
+use crate::source::{STEP_S, Sink, SliceReport};
+
+/// Seconds of an hour.
+const HOUR_S: i64 = 3600;
+
+/// Steps of an hour.
+const STEPS: usize = (HOUR_S / STEP_S) as usize;
+
+/// Longest time that one reading may speak for: a step. What was read after a longer pause says too little of when it was.
+const SPAN_MS_MAX: u32 = STEP_S as u32 * 1000;
+
+/// More than any machine has, so it is no measurement: 100,000 cores, 2^60 bytes.
+const CPU_MILLICORES_MAX: f64 = 1e8;
+const BYTES_MAX: u64 = 1 << 60;
+
+/// Kills and starts of one container that are kept of an hour: one in each step.
+const EVENTS_MAX: usize = STEPS;
+
+/// A step of a container.
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    cpu_us: u64,
+    cpu_ms: u64,
+    reading_max: Option<f64>,
+    second_max: Option<u32>,
+    memory_max: Option<u64>,
+}
+
+/// A share of time, or of periods.
+#[derive(Debug, Clone, Copy, Default)]
+struct Share {
+    part: u64,
+    all: u64,
+}
+
+impl Share {
+    fn ratio(self) -> Option<f64> {
+        (self.all > 0).then(|| (self.part as f64 / self.all as f64).min(1.0))
+    }
+}
+
+/// An hour of one container of one pod; a container that was restarted has several cgroups, one after the other.
+#[derive(Debug, Clone)]
+struct PlaceHour {
+    place: Place,
+    owner: Option<WorkloadId>,
+    steps: [Step; STEPS],
+    read: Slots,
+    /// The nodes that told of it: one, but of a pod that came back under its name elsewhere.
+    nodes: Vec<usize>,
+    throttled: Share,
+    throttled_us: u64,
+    cpu_waited: Share,
+    memory_waited: Share,
+    kills: Vec<(i64, Option<Bytes>)>,
+    starts: Vec<i64>,
+    restarts: u32,
+}
+
+/// Namespace, pod, container.
+type Place = (String, String, ContainerName);
+
+/// Which signals were told of a container of a pod in an hour.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told(HashMap<String, Vec<(i64, u16)>>);
+
+/// An hour on its way to history.
+#[derive(Debug)]
+pub(super) struct HourGather {
+    hour: i64,
+    /// The last instant that a reading may be of, in milliseconds since the epoch.
+    horizon_ms: i64,
+    places: Vec<PlaceHour>,
+    by_name: HashMap<Place, usize>,
+    /// Where each id goes; none where nobody owns it.
+    ids: HashMap<CgroupId, Option<usize>>,
+    nodes: HashMap<String, usize>,
+    heard: Vec<Slots>,
+    report: SliceReport,
+}
+
+impl HourGather {
+    /// Of the hour that begins then.
+    pub(super) fn new(hour: i64, horizon_unix_s: i64) -> Self {
+        Self {
+            hour,
+            horizon_ms: horizon_unix_s.saturating_mul(1000),
+            places: Vec::new(),
+            by_name: HashMap::new(),
+            ids: HashMap::new(),
+            nodes: HashMap::new(),
+            heard: Vec::new(),
+            report: SliceReport::default(),
+        }
+    }
+
+    /// Takes the readings of a part of the hour. Those that began in another hour are not of this one.
+    pub(super) fn add(&mut self, series: NodeSeries, book: &mut Book) {
+        let node = *self.nodes.entry(series.node).or_insert_with(|| {
+            self.heard.push(Slots::default());
+            self.heard.len() - 1
+        });
+        let place = match self.ids.get(&series.id) {
+            Some(known) => *known,
+            None => self.place_of(&series.id, series.seen_unix_ms, book),
+        };
+        let last_ms = series.readings.last().map(|reading| reading.at_unix_ms);
+        for reading in series.readings {
+            let Some((from_ms, to_ms)) = self.span(&reading) else { continue };
+            self.heard[node].add(from_ms, to_ms);
+            let Some(hour) = place.map(|at| &mut self.places[at]) else { continue };
+            hour.read.add(from_ms, to_ms);
+            if !hour.nodes.contains(&node) {
+                hour.nodes.push(node);
+            }
+            self.report.unusable_samples += hour.take(from_ms, &reading);
+        }
+        let kill = last_ms.filter(|_| series.oom_kills > 0).map(|at| at.div_euclid(1000));
+        if let (Some(place), Some(at)) = (place, kill.filter(|at| self.is_within(*at))) {
+            let kills = &mut self.places[place].kills;
+            if kills.len() < EVENTS_MAX {
+                kills.push((at, series.memory_limit));
+            }
+        }
+    }
+
+    /// Hands on what the hour tells of each container of which enough is known: at least that share of the hour.
+    pub(super) fn finish(
+        mut self,
+        known_min: f64,
+        owners: &PodOwners,
+        sink: Sink<'_>,
+    ) -> (SliceReport, Told, Vec<OomKill>) {
+        let mut told = Told::default();
+        let mut kills = Vec::new();
+        let mut places = std::mem::take(&mut self.places);
+        places.sort_by(|a, b| a.place.cmp(&b.place));
+        for place in places {
+            let (namespace, pod, container) = &place.place;
+            let owner = match owners.owner(namespace, pod) {
+                Owner::Shown(id) | Owner::Named(id) => Some(id.clone()),
+                Owner::Ambiguous | Owner::Nobody | Owner::Unknown => place.owner.clone(),
+            };
+            let Some(workload) = owner else {
+                self.report.unowned_series += 1;
+                continue;
+            };
+            let container = ContainerId { workload, container: container.clone() };
+            kills.extend(place.kills.iter().map(|(at_unix_s, limit)| OomKill {
+                container: container.clone(),
+                at_unix_s: *at_unix_s,
+                limit: *limit,
+            }));
+            let mut heard = Slots::default();
+            place.nodes.iter().for_each(|node| heard.join(&self.heard[*node]));
+            if place.read.known(&heard) < known_min {
+                continue;
+            }
+            let starts = if owners.outlives_its_start(&container) { &place.starts[..] } else { &[] };
+            for (signal, points) in place.points(self.hour, starts) {
+                self.report.series += 1;
+                self.report.samples += points.len() as u64;
+                told.note(namespace, pod, &container.container, (self.hour, signal));
+                sink(UsageSeries { container: container.clone(), pod: pod.clone(), signal, points });
+            }
+        }
+        (self.report, told, kills)
+    }
+
+    /// Where a cgroup that was not met before goes.
+    fn place_of(&mut self, id: &CgroupId, seen_unix_ms: Option<i64>, book: &mut Book) -> Option<usize> {
+        let replaces = book.sight(id, seen_unix_ms);
+        let found = book.resolve(id).map(|(pod, container)| {
+            let place = (pod.namespace.to_string(), pod.pod.clone(), container.clone());
+            *self.by_name.entry(place.clone()).or_insert_with(|| {
+                self.places.push(PlaceHour::new(place, pod.owner.clone()));
+                self.places.len() - 1
+            })
+        });
+        if found.is_none() {
+            book.miss(id, self.hour);
+            self.report.unowned_series += 1;
+        }
+        let start = seen_unix_ms.map(|ms| ms.div_euclid(1000));
+        if let (Some(at), Some(start)) = (found, start) {
+            let hour = &mut self.places[at];
+            if hour.starts.len() < EVENTS_MAX {
+                hour.starts.push(start);
+            }
+            hour.restarts += u32::from(replaces && (self.hour..self.hour + HOUR_S).contains(&start));
+        }
+        self.ids.insert(id.clone(), found);
+        found
+    }
+
+    /// The span of a reading, in milliseconds since the start of the hour; none where it is none of this hour or cannot be.
+    fn span(&mut self, reading: &NodeReading) -> Option<(i64, i64)> {
+        let begun_ms = reading.at_unix_ms.saturating_sub(i64::from(reading.span_ms));
+        if !self.is_within(begun_ms.div_euclid(1000)) {
+            return None;
+        }
+        if reading.at_unix_ms > self.horizon_ms {
+            self.report.misplaced_samples += 1;
+            return None;
+        }
+        if !(1..=SPAN_MS_MAX).contains(&reading.span_ms) {
+            self.report.unusable_samples += 1;
+            return None;
+        }
+        let start_ms = self.hour * 1000;
+        Some((begun_ms - start_ms, reading.at_unix_ms - start_ms))
+    }
+
+    fn is_within(&self, unix_s: i64) -> bool {
+        (self.hour..self.hour + HOUR_S).contains(&unix_s)
+    }
+}
+
+impl PlaceHour {
+    fn new(place: Place, owner: Option<WorkloadId>) -> Self {
+        Self {
+            place,
+            owner,
+            steps: [Step::default(); STEPS],
+            read: Slots::default(),
+            nodes: Vec::new(),
+            throttled: Share::default(),
+            throttled_us: 0,
+            cpu_waited: Share::default(),
+            memory_waited: Share::default(),
+            kills: Vec::new(),
+            starts: Vec::new(),
+            restarts: 0,
+        }
+    }
+
+    /// Takes a reading that began so long after the hour; gives how many of its values cannot be.
+    fn take(&mut self, from_ms: i64, reading: &NodeReading) -> u64 {
+        let mut unusable = 0;
+        let Some(step) = self.steps.get_mut((from_ms / (STEP_S * 1000)) as usize) else { return 1 };
+        let span_ms = u64::from(reading.span_ms);
+        match (reading.cpu_used_us, reading.cpu_millicores()) {
+            (Some(used), Some(mean)) if mean <= CPU_MILLICORES_MAX => {
+                step.cpu_us += used;
+                step.cpu_ms += span_ms;
+                step.reading_max = Some(step.reading_max.map_or(mean, |max| max.max(mean)));
+                step.second_max = step.second_max.max(reading.cpu_peak_millicores);
+            }
+            (Some(_), _) => unusable += 1,
+            (None, _) => {}
+        }
+        match reading.working_set_bytes {
+            Some(bytes) if bytes <= BYTES_MAX => step.memory_max = step.memory_max.max(Some(bytes)),
+            Some(_) => unusable += 1,
+            None => {}
+        }
+        if let Some(cfs) = reading.cfs {
+            self.throttled.part += u64::from(cfs.throttled.min(cfs.all));
+            self.throttled.all += u64::from(cfs.all);
+            // Several processors may be held back at once, but not more than a machine has.
+            self.throttled_us =
+                self.throttled_us.saturating_add(cfs.throttled_us.min(span_ms * CPU_MILLICORES_MAX as u64));
+        }
+        for (share, waited) in [
+            (&mut self.cpu_waited, reading.cpu_waited_us),
+            (&mut self.memory_waited, reading.memory_waited_us),
+        ] {
+            if let Some(waited) = waited {
+                share.part = share.part.saturating_add(waited.min(span_ms * 1000));
+                share.all += span_ms * 1000;
+            }
+        }
+        unusable
+    }
+
+    /// What the hour tells, by signal.
+    fn points(&self, hour: i64, starts: &[i64]) -> Vec<(Signal, Points)> {
+        let steps = || (0..).map(|n: i64| hour + n * STEP_S).zip(&self.steps);
+        let of = |value: &dyn Fn(&Step) -> Option<f64>| -> Points {
+            steps().filter_map(|(at, step)| Some((at, value(step)?))).collect()
+        };
+        let cpu = of(&|step| (step.cpu_ms > 0).then(|| step.cpu_us as f64 / step.cpu_ms as f64));
+        let memory = of(&|step| step.memory_max.map(|bytes| bytes as f64));
+        let (cpu, cpu_startup) = told_apart(starts, Signal::CpuMillicores, cpu);
+        let (memory, memory_startup) = told_apart(starts, Signal::MemoryBytes, memory);
+        // A start is no peak that limits are judged by: these are the steps that speak for the request.
+        let speaks = |at: i64| cpu.binary_search_by_key(&at, |(at, _)| *at).is_ok();
+        let speaking = |points: Points| points.into_iter().filter(|(at, _)| speaks(*at)).collect::<Points>();
+        let reading = speaking(of(&|step| step.reading_max));
+        let second = speaking(of(&|step| step.second_max.map(f64::from)));
+        let of_hour =
+            |value: Option<f64>| -> Points { value.map(|value| (hour, value)).into_iter().collect() };
+        let throttled_s = (self.throttled.all > 0).then(|| self.throttled_us as f64 / 1e6);
+        let all = [
+            (Signal::CpuReadingMillicores, reading),
+            (Signal::CpuSecondMillicores, second),
+            (Signal::CpuMillicores, cpu),
+            (Signal::MemoryBytes, memory),
+            (Signal::ThrottledRatio, of_hour(self.throttled.ratio())),
+            (Signal::ThrottledSeconds, of_hour(throttled_s)),
+            (Signal::CpuPressure, of_hour(self.cpu_waited.ratio())),
+            (Signal::MemoryPressure, of_hour(self.memory_waited.ratio())),
+            (Signal::Restarts, of_hour((self.restarts > 0).then(|| f64::from(self.restarts)))),
+        ];
+        let all = all.into_iter().chain(cpu_startup).chain(memory_startup);
+        all.filter(|(_, points)| !points.is_empty()).collect()
+    }
+}
+
+impl Told {
+    fn note(&mut self, namespace: &str, pod: &str, container: &ContainerName, (hour, signal): (i64, Signal)) {
+        let hours = self.0.entry(key(namespace, pod, container)).or_default();
+        match hours.last_mut() {
+            Some((last, told)) if *last == hour => *told |= bit(signal),
+            _ => hours.push((hour, bit(signal))),
+        }
+    }
+
+    /// Takes over what was told of another hour.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for (key, hours) in other.0 {
+            self.0.entry(key).or_default().extend(hours);
+        }
+    }
+
+    /// The points of a series that nobody told before.
+    pub(super) fn without(&self, mut series: UsageSeries) -> UsageSeries {
+        let namespace = series.container.workload.namespace.as_str();
+        if let Some(hours) = self.0.get(&key(namespace, &series.pod, &series.container.container)) {
+            let told = |at: i64| {
+                let hour = at.div_euclid(HOUR_S) * HOUR_S;
+                hours.iter().any(|(of, told)| *of == hour && told & bit(series.signal) != 0)
+            };
+            series.points.retain(|(at, _)| !told(*at));
+        }
+        series
+    }
+}
+
+/// No name holds a slash.
+fn key(namespace: &str, pod: &str, container: &ContainerName) -> String {
+    format!("{namespace}/{pod}/{container}")
+}
+
+/// The start of a container is of the same measurement as the rest of it.
+fn bit(signal: Signal) -> u16 {
+    let measured = match signal {
+        Signal::CpuMillicores | Signal::CpuStartupMillicores => Signal::CpuMillicores,
+        Signal::MemoryBytes | Signal::MemoryStartupBytes => Signal::MemoryBytes,
+        Signal::ThrottledRatio
+        | Signal::Restarts
+        | Signal::CpuPressure
+        | Signal::MemoryPressure
+        | Signal::CpuReadingMillicores
+        | Signal::CpuSecondMillicores
+        | Signal::ThrottledSeconds => signal,
+    };
+    1 << measured as u16
+}
