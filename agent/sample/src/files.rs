@@ -246,11 +246,15 @@ impl Counters {
         match file {
             StatFile::CpuStat => v2::cpu_stat(self, bytes),
             StatFile::CpuMax => v2::cpu_max(self, bytes),
-            StatFile::MemoryCurrent | StatFile::V1MemoryUsage => v2::single(&mut self.memory_bytes, bytes),
+            StatFile::MemoryCurrent | StatFile::V1MemoryUsage => {
+                v2::single_memory(&mut self.memory_bytes, bytes)
+            }
             StatFile::MemoryStat => v2::memory_stat(self, bytes, [b"anon", b"inactive_file"]),
             StatFile::V1MemoryStat => v2::memory_stat(self, bytes, [b"total_rss", b"total_inactive_file"]),
             StatFile::MemoryMax | StatFile::V1MemoryLimit => v2::memory_max(self, bytes),
-            StatFile::MemoryPeak | StatFile::V1MemoryPeak => v2::single(&mut self.memory_peak_bytes, bytes),
+            StatFile::MemoryPeak | StatFile::V1MemoryPeak => {
+                v2::single_memory(&mut self.memory_peak_bytes, bytes)
+            }
             StatFile::MemoryEvents => v2::keyed(&mut self.oom_kills, bytes, b"oom_kill"),
             StatFile::CpuPressure | StatFile::UnifiedCpuPressure => {
                 v2::pressure(&mut self.cpu_waited_us, bytes)
@@ -260,7 +264,7 @@ impl Counters {
             }
             StatFile::IoPressure | StatFile::UnifiedIoPressure => v2::pressure(&mut self.io_waited_us, bytes),
             StatFile::IoStat => v2::io_stat(self, bytes),
-            StatFile::PidsCurrent | StatFile::V1PidsCurrent => v2::single(&mut self.pids, bytes),
+            StatFile::PidsCurrent | StatFile::V1PidsCurrent => v2::pids(self, bytes),
             StatFile::V1CpuUsage => v1::cpu_usage(self, bytes),
             StatFile::V1CpuStat => v1::cpu_stat(self, bytes),
             StatFile::V1CpuQuota => v1::cpu_quota(self, bytes),

@@ -3,9 +3,12 @@
 use crate::text::{assigned, first_line, lines, number, value};
 use crate::{Bound, Counters};
 
-/// From here on a memory limit is none: version 1 writes the highest multiple of a page (4 KiB to 64 KiB), and no machine
-/// has 4 EiB.
-const MEMORY_UNLIMITED: u64 = 1 << 62;
+/// From here on a memory limit is none and an amount of memory is nonsense: version 1 writes the highest multiple of a
+/// page (4 KiB to 64 KiB) for no limit, and no machine has 4 EiB.
+const MEMORY_MAX: u64 = 1 << 62;
+
+/// The kernel numbers no more tasks than this (`PID_MAX_LIMIT`).
+const TASKS_MAX: u64 = 1 << 22;
 
 /// A value that must be there.
 pub(crate) fn needed(slot: &mut Option<u64>, told: Option<&[u8]>) -> u32 {
@@ -17,6 +20,22 @@ pub(crate) fn needed(slot: &mut Option<u64>, told: Option<&[u8]>) -> u32 {
 pub(crate) fn optional(slot: &mut Option<u64>, told: Option<&[u8]>) -> u32 {
     *slot = told.and_then(number);
     u32::from(slot.is_none() && told.is_some())
+}
+
+/// An amount of memory.
+fn memory(slot: &mut Option<u64>, told: Option<&[u8]>) -> u32 {
+    *slot = told.and_then(number).filter(|bytes| *bytes < MEMORY_MAX);
+    u32::from(slot.is_none())
+}
+
+/// A file of one amount of memory.
+pub(crate) fn single_memory(slot: &mut Option<u64>, bytes: &[u8]) -> u32 {
+    memory(slot, first_line(bytes))
+}
+
+pub(crate) fn pids(counters: &mut Counters, bytes: &[u8]) -> u32 {
+    counters.pids = first_line(bytes).and_then(number).filter(|tasks| *tasks <= TASKS_MAX);
+    u32::from(counters.pids.is_none())
 }
 
 /// A file of one number.
@@ -55,12 +74,13 @@ pub(crate) fn cpu_max(counters: &mut Counters, bytes: &[u8]) -> u32 {
 
 /// Version 2 and 1 differ in the names of the lines: memory of no file, and file cache that can be dropped first.
 pub(crate) fn memory_stat(counters: &mut Counters, bytes: &[u8], [anon, inactive]: [&[u8]; 2]) -> u32 {
-    keyed(&mut counters.anon_bytes, bytes, anon) + keyed(&mut counters.inactive_file_bytes, bytes, inactive)
+    memory(&mut counters.anon_bytes, value(bytes, anon))
+        + memory(&mut counters.inactive_file_bytes, value(bytes, inactive))
 }
 
 pub(crate) fn memory_max(counters: &mut Counters, bytes: &[u8]) -> u32 {
     counters.memory_limit_bytes = first_line(bytes).and_then(|line| match number(line) {
-        Some(limit) if limit < MEMORY_UNLIMITED => Some(Bound::At(limit)),
+        Some(limit) if limit < MEMORY_MAX => Some(Bound::At(limit)),
         Some(_) => Some(Bound::Unlimited),
         None => (line == b"max").then_some(Bound::Unlimited),
     });
