@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-signal", 0),
     ("kubeopt-sample", 0),
     ("kubeopt-lstm", 0),
+    ("kubeopt-buffer", 0),
     ("kubeopt-proto", 0),
     ("kubeopt-outlook", 0),
     ("kubeopt-strategies", 0),
@@ -44,6 +45,7 @@ const LAYERS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "kubeopt-model",
     "kubeopt-lstm",
+    "kubeopt-buffer",
     "kubeopt-sample",
     "kubeopt-outlook",
     "kubeopt-signal",
