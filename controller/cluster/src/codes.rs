@@ -35,6 +35,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-CLU-011", "kubeopt may not list what pods use, as metrics-server tells it."),
     ("E-CLU-012", "What metrics-server tells cannot be read."),
     (POLICY_UNREADABLE, "A RightsizingPolicy is larger than kubeopt reads, so nothing is proposed by it."),
+    ("E-CLU-014", "The API server cannot tell whether the token of a node agent is good."),
 ];
 
 #[cfg(test)]

@@ -53,6 +53,14 @@ pub enum ClusterError {
         /// The cluster's name in the configuration.
         cluster: String,
     },
+    /// The API server does not tell whether a token is good.
+    #[error("unable to ask cluster {cluster} whether the token of a node agent is good: {why}")]
+    Tokens {
+        /// The cluster's name in the configuration.
+        cluster: String,
+        /// What was wrong.
+        why: String,
+    },
     /// What containers use now cannot be read.
     #[error("unable to read from metrics-server in cluster {cluster}: {why}")]
     UsageUnread {
@@ -74,6 +82,7 @@ impl ClusterError {
             Self::UsageNotServed { .. } => "E-CLU-010",
             Self::UsageForbidden { .. } => "E-CLU-011",
             Self::UsageUnread { .. } => "E-CLU-012",
+            Self::Tokens { .. } => "E-CLU-014",
         }
     }
 
@@ -100,6 +109,9 @@ impl ClusterError {
             }
             Self::UsageForbidden { .. } => {
                 "allow kubeopt get and list on pods of the group metrics.k8s.io, as the chart does where no Prometheus is named; or name one under `metrics.prometheus` of kubeopt.yaml"
+            }
+            Self::Tokens { .. } => {
+                "allow kubeopt create on tokenreviews of authentication.k8s.io, as the chart does where agents are enabled; until then agents with tokens wait and keep what they read"
             }
             Self::UsageUnread { .. } => {
                 "try `kubectl get --raw /apis/metrics.k8s.io/v1beta1/pods` with the same kubeconfig and context"

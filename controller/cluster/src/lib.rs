@@ -25,6 +25,7 @@ mod pod_metrics;
 mod read;
 mod rules;
 mod seen;
+mod tokens;
 mod watches;
 mod wire;
 
@@ -36,4 +37,5 @@ pub use kinds::Watched;
 pub use leadership::Leadership;
 pub use lease::LeaseTiming;
 pub use rules::{ReviewedRules, Rule};
+pub use tokens::{ReviewedToken, TokenBearer};
 pub use watches::Watches;

@@ -11,7 +11,7 @@ mod slots;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use kubeopt_model::Timestamp;
@@ -275,6 +275,43 @@ impl MetricsSource for NodeAgents {
             Some(beside) => Ok(SourceFacts { agents, ..beside.check().await? }),
             None => Ok(SourceFacts { agents, only_now: true, ..SourceFacts::default() }),
         }
+    }
+}
+
+/// One source for the passes and for whoever asks how agents are doing.
+#[async_trait]
+impl MetricsSource for Arc<NodeAgents> {
+    async fn reach(&self, now: Timestamp) -> Result<Reach, ObserveError> {
+        self.as_ref().reach(now).await
+    }
+
+    async fn read(
+        &self,
+        slice: Window,
+        owners: &PodOwners,
+        sink: Sink<'_>,
+    ) -> Result<SliceReport, ObserveError> {
+        self.as_ref().read(slice, owners, sink).await
+    }
+
+    fn stored(&self, slice: Window) {
+        self.as_ref().stored(slice);
+    }
+
+    async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
+        self.as_ref().oom_kills(window, owners).await
+    }
+
+    async fn window_signs(&self, asked: &SignsAsked, owners: &PodOwners) -> Result<SignsRead, ObserveError> {
+        self.as_ref().window_signs(asked, owners).await
+    }
+
+    async fn gpu_use(&self, owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {
+        self.as_ref().gpu_use(owners).await
+    }
+
+    async fn check(&self) -> Result<SourceFacts, ObserveError> {
+        self.as_ref().check().await
     }
 }
 

@@ -230,6 +230,7 @@ fn evidence(member: &Member, name_it: bool) -> Vec<String> {
         };
         sentences.push(format!("Memory{whose}: {}; {kills}", of_resource(usage, Resource::Memory, memory)));
     }
+    sentences.extend(crate::nodes::of(usage, &whose));
     sentences.extend(crate::ahead::sentences(member, &whose));
     sentences.extend(member.confidence.map(|stated| sure(&stated, &whose)));
     if let Some(why) = &usage.partial {

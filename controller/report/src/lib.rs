@@ -14,6 +14,7 @@ pub mod error;
 pub mod escape;
 pub mod figures;
 pub mod marker;
+pub mod nodes;
 pub mod onboarding;
 pub mod outcome;
 pub mod page;

@@ -18,7 +18,7 @@ use kubeopt_model::{
 };
 use kubeopt_net::{Client, Url};
 use kubeopt_notify::Notifier;
-use kubeopt_observe::MetricsSource;
+use kubeopt_observe::{MetricsSource, NodeAgents};
 use kubeopt_policy::codeowners::Dialect;
 use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
@@ -71,6 +71,14 @@ pub struct ClusterEdge {
     pub metrics_at: String,
     /// What the operator says of prices.
     pub terms: Terms,
+}
+
+/// The node agents of one cluster.
+pub struct AgentsEdge {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// What they sent; the metrics source of that cluster too.
+    pub source: Arc<NodeAgents>,
 }
 
 /// One forge.
@@ -147,6 +155,8 @@ impl Selection {
 pub struct Edges {
     /// Clusters.
     pub clusters: Vec<ClusterEdge>,
+    /// Node agents; none where none are listened to.
+    pub agents: Option<AgentsEdge>,
     /// Usage history.
     pub history: Box<dyn UsageStore>,
     /// Decisions and pull requests.
@@ -230,6 +240,7 @@ impl Edges {
         let Kept { history, journal, git, renderer } = kept;
         Self {
             clusters: Vec::new(),
+            agents: None,
             history,
             journal,
             forges: BTreeMap::new(),

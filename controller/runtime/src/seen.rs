@@ -85,6 +85,18 @@ impl Edges {
                 // The next pass asks again, and tells it where it matters.
                 tracing::debug!(cluster = %cluster.name, "usage was not sampled: {error}");
             }
+            self.recognise_pods(cluster, now).await;
+        }
+    }
+
+    /// Learns whose the cgroups are that node agents tell of: a pod that comes and goes between two passes is in none of them.
+    async fn recognise_pods(&self, cluster: &ClusterEdge, now: Timestamp) {
+        let Some(agents) = self.agents.as_ref().filter(|agents| agents.cluster == cluster.name) else {
+            return;
+        };
+        // A cluster that does not answer is told by the next pass.
+        if let Ok(facts) = cluster.facts.facts().await {
+            agents.source.learn(&PodOwners::from_facts(&facts), now);
         }
     }
 
@@ -115,6 +127,7 @@ impl Edges {
         };
         let slices = match metrics.reach(now).await {
             Ok(Reach::Past) => missing(window, &covered),
+            Ok(Reach::PastAndAgain(again)) => missing(window, &without(&covered, &again)),
             Ok(Reach::Sampled(sampled)) => {
                 let first = covered.iter().chain(&sampled).map(|window| window.from_unix_s).min();
                 seen.sampled_since.extend(first.map(|first| (cluster.name.clone(), first)));
@@ -175,7 +188,9 @@ impl Edges {
         let partial = read.partial.clone().or_else(|| doubted.map(|(text, _)| text.to_owned()));
         report.absorb(&read);
         self.history.append(rollup, partial).await.map_err(|error| error.problem())?;
-        self.history.remember_oom_kills(&cluster.name, &kills).await.map_err(|error| error.problem())
+        self.history.remember_oom_kills(&cluster.name, &kills).await.map_err(|error| error.problem())?;
+        metrics.stored(slice);
+        Ok(())
     }
 
     /// Usage of containers over the last `seconds`, from history.
@@ -219,6 +234,24 @@ fn slices_of_samples(window: Window, covered: &[Window], sampled: Vec<Window>) -
     slices.extend(sampled);
     slices.sort_unstable();
     slices
+}
+
+/// Windows of whole hours without the hours of others.
+fn without(covered: &[Window], again: &[Window]) -> Vec<Window> {
+    let mut left = covered.to_vec();
+    for cut in again {
+        left = left
+            .into_iter()
+            .flat_map(|window| {
+                [
+                    Window { to_unix_s: window.to_unix_s.min(cut.from_unix_s), ..window },
+                    Window { from_unix_s: window.from_unix_s.max(cut.to_unix_s), ..window },
+                ]
+            })
+            .filter(|window| window.seconds() > 0)
+            .collect();
+    }
+    left
 }
 
 /// The nodes of the pods of DaemonSets, by what history calls them.
@@ -278,6 +311,22 @@ mod tests {
 
     fn hours(from: i64, to: i64) -> Window {
         Window { from_unix_s: from * HOUR, to_unix_s: to * HOUR }
+    }
+
+    #[test]
+    fn hours_of_which_more_is_known_are_read_again_and_no_others() {
+        for (covered, again, left) in [
+            (vec![hours(0, 10)], vec![], vec![hours(0, 10)]),
+            (
+                vec![hours(0, 10)],
+                vec![hours(2, 3), hours(5, 7)],
+                vec![hours(0, 2), hours(3, 5), hours(7, 10)],
+            ),
+            (vec![hours(0, 4), hours(6, 8)], vec![hours(3, 7)], vec![hours(0, 3), hours(7, 8)]),
+            (vec![hours(0, 4)], vec![hours(9, 10)], vec![hours(0, 4)]),
+        ] {
+            assert_eq!(without(&covered, &again), left, "{covered:?} {again:?}");
+        }
     }
 
     #[test]

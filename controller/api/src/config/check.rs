@@ -8,6 +8,7 @@ use kubeopt_model::{Bytes, RepoPath};
 use url::Url;
 
 use crate::Presets;
+use crate::config::agents::check_agents;
 use crate::config::charts::check_chart_repository;
 use crate::config::document::{ConfigDocument, SandboxWord, Server, Store};
 use crate::config::forges::check_forge;
@@ -15,7 +16,7 @@ use crate::config::metrics::check_cluster;
 use crate::config::notifications::check_destination;
 use crate::config::places::{Known, check_binding, check_source};
 use crate::config::reasoning::check_reasoning;
-use crate::config::scalars::{file, malformed};
+use crate::config::scalars::{file, malformed, optional};
 use crate::config::types::{Config, DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::policy::{Owner, check_layer};
 use crate::text::values::{Memory, Span};
@@ -67,6 +68,7 @@ pub(crate) fn check(
         Some(at) => check_reasoning(at, reading),
         None => Some(None),
     };
+    let agents = optional(document.agents, |at| check_agents(at, &clusters, reading));
     let policy =
         document.policy.map(|at| check_layer(at.value, RepoPath::root(), Owner::Operator, presets, reading));
     let store = check_store(document.store.map(|at| at.value).unwrap_or_default(), reading);
@@ -88,6 +90,7 @@ pub(crate) fn check(
         notifications,
         reasoning: reasoning?,
         forecast_model: document.forecast.and_then(|at| at.value.model).map(file),
+        agents: agents?,
         warnings: Vec::new(),
         clusters,
         forges,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::agents::Agents;
 use crate::config::forges::Forge;
 use crate::config::identity::{Azure, Google, Sigv4};
 use crate::config::notifications::Destination;
@@ -42,6 +43,8 @@ section! {
         "reasoning" => reasoning: Reasoning = {},
         /// What foretells load.
         "forecast" => forecast: ForecastSection = {},
+        /// Node agents; absent, none are listened to.
+        "agents" => agents: Agents = null,
     }
 }
 

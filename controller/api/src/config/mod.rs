@@ -1,6 +1,7 @@
 //! The controller's configuration, `kubeopt.yaml`: clusters, forges, bindings, sources, charts, store, server, who is told,
 //! and the operator's policy. Secrets are file names here; their content is read by whoever uses them.
 
+pub(crate) mod agents;
 mod charts;
 mod check;
 pub(crate) mod document;
@@ -17,6 +18,7 @@ mod types;
 
 use kubeopt_model::Problem;
 
+pub use agents::AgentsConfig;
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
 pub use types::{

@@ -8,6 +8,7 @@ use kubeopt_model::{Binding, Bytes, ClusterName, ForgeName, Problem, SourceMappi
 use rust_decimal::Decimal;
 use url::Url;
 
+use crate::config::agents::AgentsConfig;
 use crate::config::notifications::DestinationConfig;
 use crate::config::reasoning::ModelConfig;
 use crate::policy::PolicyFile;
@@ -41,6 +42,8 @@ pub struct Config {
     pub reasoning: Option<ModelConfig>,
     /// File of weights of the network that foretells load; none is the one that comes with kubeopt.
     pub forecast_model: Option<PathBuf>,
+    /// How node agents are listened to; none where they are not.
+    pub agents: Option<AgentsConfig>,
     /// Keys that are known but have no effect in this version.
     pub warnings: Vec<Problem>,
 }

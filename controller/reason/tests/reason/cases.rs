@@ -167,6 +167,7 @@ impl Case {
             throttled_ratio: None,
             strain: Strain::default(),
             startup: Startup::default(),
+            nodes: None,
             pods: u64::from(self.replicas),
             replica_hours: 4000.0,
             pod_peaks: vec![],

@@ -23,6 +23,9 @@ impl fmt::Display for Explained {
                 container.member.as_ref().map(|member| &member.usage).or(container.usage.as_ref())
             {
                 show_usage(f, usage)?;
+                for sentence in kubeopt_report::nodes::of(usage, "") {
+                    writeln!(f, "  {}", terminal_line(&sentence))?;
+                }
             }
             if let Some(member) = &container.member {
                 if let Some(outlook) = &container.outlook {

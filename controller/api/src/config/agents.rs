@@ -1,0 +1,144 @@
+//! Node agents of the configuration: where the controller listens to them, whom it believes, where it keeps what they sent.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use kubeopt_model::{Bytes, ClusterName};
+
+use crate::config::scalars::{file, malformed, required};
+use crate::config::types::ClusterConfig;
+use crate::text::values::{Memory, Span};
+use crate::text::{At, Fault, Reading, section};
+
+/// All addresses of the pod: agents come from every node.
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8443);
+
+/// Twice what an agent holds while it cannot send.
+const DEFAULT_RETENTION_SECONDS: i64 = 48 * 3600;
+
+/// A reading takes some 30 bytes: two days of 8,000 containers.
+const DEFAULT_SPOOL_MAX: Bytes = Bytes::mebi(4096);
+
+/// Longest audience of a token.
+const AUDIENCE_CHARS_MAX: usize = 253;
+
+section! {
+    /// Node agents. Absent, none are listened to.
+    pub(crate) struct Agents {
+        /// Address and port of the gRPC server.
+        "listen" => listen: String = "0.0.0.0:8443",
+        /// Certificate chain of the server in PEM; required.
+        "certFile" => cert_file: String = null,
+        /// Key of that certificate in PEM; required.
+        "keyFile" => key_file: String = null,
+        /// Certificate authorities in PEM that agents' own certificates are checked with: such a certificate names its node.
+        "clientCaFile" => client_ca_file: String = null,
+        /// Audience of the service-account tokens that agents may show; the cluster is asked whether a token is good and of
+        /// which node. Absent, tokens are refused.
+        "tokenAudience" => token_audience: String = null,
+        /// Name of the cluster whose nodes they are; absent is the first one.
+        "cluster" => cluster: String = null,
+        /// Folder of what they sent.
+        "spool" => spool: String = "/var/lib/kubeopt/agents",
+        /// How long it is kept there, from 2h to 14d. An agent that could not send for longer than this adds nothing of the
+        /// time before.
+        "retention" => retention: Span<{ 2 * 3600 }, { 14 * 86_400 }> = "48h",
+        /// Most bytes of that folder; when it is full the oldest hours go.
+        "spoolMax" => spool_max: Memory = "4Gi",
+    }
+}
+
+/// How node agents are listened to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentsConfig {
+    /// Address of the gRPC server.
+    pub listen: SocketAddr,
+    /// Certificate chain of the server in PEM.
+    pub cert_file: PathBuf,
+    /// Its key in PEM.
+    pub key_file: PathBuf,
+    /// Certificate authorities of agents' certificates in PEM; none believes no certificate.
+    pub client_ca_file: Option<PathBuf>,
+    /// Audience of tokens; none believes no token. One of the two is there.
+    pub token_audience: Option<String>,
+    /// The cluster whose nodes they are.
+    pub cluster: ClusterName,
+    /// Folder of what they sent.
+    pub spool: PathBuf,
+    /// How long it is kept, seconds.
+    pub retention_seconds: i64,
+    /// Most bytes of it.
+    pub spool_max: Bytes,
+}
+
+/// Node agents; none after a problem was told.
+pub(crate) fn check_agents(
+    section: At<Agents>,
+    clusters: &[ClusterConfig],
+    reading: &mut Reading<'_>,
+) -> Option<AgentsConfig> {
+    let At { value: agents, line } = section;
+    let help = "name the files: agents are spoken to over TLS only";
+    let cert = required(agents.cert_file, line, "agents.certFile", help, reading);
+    let key = required(agents.key_file, line, "agents.keyFile", help, reading);
+    if agents.client_ca_file.is_none() && agents.token_audience.is_none() {
+        let text = "`agents` names neither `clientCaFile` nor `tokenAudience`: no agent could prove its node"
+            .to_owned();
+        let help = "set `tokenAudience: kubeopt-agents`, as the chart does, or name a certificate authority"
+            .to_owned();
+        reading.refuse(line, Fault::Contradiction { text, help });
+    }
+    let listen = match agents.listen {
+        None => Some(DEFAULT_LISTEN),
+        Some(at) => match at.value.parse() {
+            Ok(address) => Some(address),
+            Err(_) => malformed(&at, "agents.listen", "an address and port such as `0.0.0.0:8443`", reading),
+        },
+    };
+    let is_audience = |text: &str| {
+        (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    };
+    let audience = match agents.token_audience {
+        Some(at) if !is_audience(&at.value) => {
+            malformed(&at, "agents.tokenAudience", "an audience such as `kubeopt-agents`", reading)
+        }
+        named => Some(named.map(|at| at.value)),
+    };
+    let cluster = cluster(agents.cluster, line, clusters, reading);
+    Some(AgentsConfig {
+        listen: listen?,
+        cert_file: file(cert?),
+        key_file: file(key?),
+        client_ca_file: agents.client_ca_file.map(file),
+        token_audience: audience?,
+        cluster: cluster?,
+        spool: agents.spool.map_or_else(|| Path::new("/var/lib/kubeopt/agents").to_owned(), file),
+        retention_seconds: agents.retention.map_or(DEFAULT_RETENTION_SECONDS, |at| at.value.0),
+        spool_max: agents.spool_max.map_or(DEFAULT_SPOOL_MAX, |at| at.value.0),
+    })
+}
+
+/// The cluster that is named, else the first.
+fn cluster(
+    named: Option<At<String>>,
+    line: usize,
+    clusters: &[ClusterConfig],
+    reading: &mut Reading<'_>,
+) -> Option<ClusterName> {
+    let found = match &named {
+        None => clusters.first(),
+        Some(at) => clusters.iter().find(|cluster| cluster.name.as_str() == at.value),
+    };
+    if found.is_none() {
+        let (line, name) = named.map_or((line, String::new()), |at| (at.line, at.value));
+        if name.is_empty() {
+            let help = "describe the cluster of these agents under `clusters`".to_owned();
+            reading.refuse(line, Fault::Missing { path: "clusters".to_owned(), help });
+        } else {
+            let help = "name a cluster of `clusters`".to_owned();
+            reading.refuse(line, Fault::UnknownReference { what: "cluster", name, help });
+        }
+    }
+    found.map(|cluster| cluster.name.clone())
+}
