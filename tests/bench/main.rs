@@ -15,6 +15,7 @@
 //! queries. `sizing` measures a pass over history on disk, beside what polars takes to read the same bytes. `forecast` measures the network beside ONNX Runtime. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
 //! `trace` sets every line that a trace of these names, renders with the bare programs, and sets it back.
 
+mod agent;
 mod bytes;
 mod cluster;
 mod detectors;

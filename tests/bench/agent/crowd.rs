@@ -10,7 +10,7 @@ use kubeopt_tests::OrFail;
 use kubeopt_tests::authority::Authority;
 use tokio::sync::mpsc;
 use tonic::Streaming;
-use tonic::codegen::tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
 /// Containers of a node: what a thousand nodes of a real cluster run on average.
