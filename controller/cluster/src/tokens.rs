@@ -48,7 +48,7 @@ impl Cluster {
     pub async fn review_token(&self, token: &str, audience: &str) -> Result<ReviewedToken, ClusterError> {
         let review = TokenReview {
             spec: TokenReviewSpec {
-                token: Some(token.to_owned()),
+                token: token.to_owned(),
                 audiences: Some(vec![audience.to_owned()]),
             },
             ..TokenReview::default()

@@ -17,8 +17,8 @@ const DEFAULT_LISTEN: SocketAddr =
 /// Twice what an agent holds while it cannot send.
 const DEFAULT_RETENTION_SECONDS: i64 = 48 * 3600;
 
-/// A reading takes some 30 bytes: two days of 8,000 containers.
-const DEFAULT_SPOOL_MAX: Bytes = Bytes::mebi(4096);
+/// As the log of what agents sent has it; `agents` says why.
+const DEFAULT_SPOOL_MAX: Bytes = Bytes::mebi(1024);
 
 /// Longest audience of a token.
 const AUDIENCE_CHARS_MAX: usize = 253;
@@ -45,7 +45,7 @@ section! {
         /// time before.
         "retention" => retention: Span<{ 2 * 3600 }, { 14 * 86_400 }> = "48h",
         /// Most bytes of that folder; when it is full the oldest hours go.
-        "spoolMax" => spool_max: Memory = "4Gi",
+        "spoolMax" => spool_max: Memory = "1Gi",
     }
 }
 
