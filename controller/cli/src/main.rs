@@ -11,6 +11,7 @@ mod forecast;
 mod generate;
 mod get;
 mod history;
+mod models;
 mod offline;
 mod out;
 mod policy;

@@ -48,6 +48,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Command::Get(get) => in_runtime(crate::get::run(get, common)),
         Command::Trace(trace) => in_runtime(offline::trace(trace, common)),
         Command::History(history) => in_runtime(crate::history::run(history, common)),
+        Command::Models(models) => in_runtime(crate::models::run(models, common)),
         Command::Policy(policy) => crate::policy::run(policy, &common),
         Command::Forecast(args) => crate::forecast::run(args, &common),
         Command::Backtest(args) => backtest::run(&args, &common),

@@ -47,10 +47,7 @@ impl Cluster {
     /// [`ClusterError::Tokens`] where it does not answer, or kubeopt may not ask.
     pub async fn review_token(&self, token: &str, audience: &str) -> Result<ReviewedToken, ClusterError> {
         let review = TokenReview {
-            spec: TokenReviewSpec {
-                token: token.to_owned(),
-                audiences: Some(vec![audience.to_owned()]),
-            },
+            spec: TokenReviewSpec { token: token.to_owned(), audiences: Some(vec![audience.to_owned()]) },
             ..TokenReview::default()
         };
         let api: Api<TokenReview> = Api::all(self.once());

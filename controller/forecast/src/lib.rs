@@ -14,6 +14,7 @@ mod conformal;
 mod differences;
 mod error;
 mod evaluate;
+mod judge;
 #[cfg(test)]
 mod made;
 mod model;
@@ -37,6 +38,7 @@ pub use conformal::{Gathered, Online};
 pub use differences::Difference;
 pub use error::ForecastError;
 pub use evaluate::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins, calibrate, evaluate};
+pub use judge::{Judged, days_before, judge};
 pub use kubeopt_outlook::{
     DayAhead, FEATURES, Foretold, HISTORY_MIN, HORIZON, Load, Offsets, OutlookError, Quantiles, SCHEMA,
     STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs, write_targets,

@@ -12,8 +12,9 @@ pub mod usage;
 
 pub use error::HistoryError;
 pub use journal::{
-    Event, EventFilter, Journal, OutboxEntry, OutboxStep, PostgresJournal, PostgresPlace, PullRequestRecord,
-    RecordedState, SqliteJournal,
+    Event, EventFilter, Journal, KeptModels, ModelJournal, ModelsChange, OutboxEntry, OutboxStep,
+    PostgresJournal, PostgresPlace, PullRequestRecord, RecordedState, RoundRecord, SqliteJournal,
+    UploadRecord, WeightsRecord,
 };
 pub use traces::{MeanProvisioned, TraceFile, TracesError};
 pub use usage::{MemoryUsage, Moved, ParquetUsage, Retention, Rollup, UsageStore, missing, pod_id};

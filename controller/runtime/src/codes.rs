@@ -99,6 +99,12 @@ pub const NO_DASHBOARD: &str = "E-RUN-026";
 /// A name has come to mean another repository.
 pub const ANOTHER_REPOSITORY: &str = "E-RUN-027";
 
+/// There is no such version of the network of node agents, or it cannot be taken back.
+pub const NO_SUCH_MODEL: &str = "E-RUN-031";
+
+/// The networks of node agents in the database cannot be used.
+pub const MODELS_KEPT: &str = "E-RUN-032";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -173,6 +179,8 @@ pub const CODES: &[(&str, &str)] = &[
         ANOTHER_REPOSITORY,
         "A repository is another one than before at the same name, and nothing is proposed there.",
     ),
+    (NO_SUCH_MODEL, "There is no such version of the network of node agents, or it cannot be taken back."),
+    (MODELS_KEPT, "The networks of node agents in the database cannot be used."),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),
     (NOTHING_TO_COMPARE, "No series of the traces is long enough for a backtest."),

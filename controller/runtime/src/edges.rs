@@ -158,9 +158,9 @@ pub struct Edges {
     /// Node agents; none where none are listened to.
     pub agents: Option<AgentsEdge>,
     /// Usage history.
-    pub history: Box<dyn UsageStore>,
+    pub history: Arc<dyn UsageStore>,
     /// Decisions and pull requests.
-    pub journal: Box<dyn Journal>,
+    pub journal: Arc<dyn Journal>,
     /// Forges by name; empty where nothing is published.
     pub forges: BTreeMap<ForgeName, ForgeEdge>,
     /// Cache of repositories.
@@ -241,8 +241,8 @@ impl Edges {
         Self {
             clusters: Vec::new(),
             agents: None,
-            history,
-            journal,
+            history: Arc::from(history),
+            journal: Arc::from(journal),
             forges: BTreeMap::new(),
             git,
             renderer,

@@ -99,18 +99,12 @@ impl Recording {
         history: &dyn UsageStore,
         clusters: &[ClusterName],
         now: Timestamp,
-        is_wanted: &dyn Fn(&ContainerId) -> bool,
+        is_wanted: &(dyn Fn(&ContainerId) -> bool + Sync),
     ) -> Result<Self, Problem> {
-        let mut loads = Vec::new();
         // An interrupted training finds the same hours again on the same day.
         let midnight = now.as_second().div_euclid(86_400) * 86_400;
         let window = Window { from_unix_s: midnight - KEPT_S, to_unix_s: midnight };
-        for cluster in clusters {
-            let usage = history.usage(cluster, window, None).await;
-            let usage = usage.map_err(|error| error.problem())?;
-            loads.extend(usage.iter().filter(|usage| is_wanted(&usage.container)).flat_map(of_container));
-        }
-        Ok(Self { name: KEPT.to_owned(), loads })
+        Ok(Self { name: KEPT.to_owned(), loads: kept_loads(history, clusters, window, is_wanted).await? })
     }
 
     /// All loads that last long enough, and where training ends; to measure a model that was trained, after what it has seen.
@@ -132,6 +126,22 @@ impl Recording {
         }
         Ok((self.name, recorded, cuts))
     }
+}
+
+/// The loads of all containers that are wanted, with their names.
+pub(crate) async fn kept_loads(
+    history: &dyn UsageStore,
+    clusters: &[ClusterName],
+    window: Window,
+    is_wanted: &(dyn Fn(&ContainerId) -> bool + Sync),
+) -> Result<Vec<(String, Load)>, Problem> {
+    let mut loads = Vec::new();
+    for cluster in clusters {
+        let usage = history.usage(cluster, window, None).await;
+        let usage = usage.map_err(|error| error.problem())?;
+        loads.extend(usage.iter().filter(|usage| is_wanted(&usage.container)).flat_map(of_container));
+    }
+    Ok(loads)
 }
 
 /// Those that end before the others start: they have no next day.

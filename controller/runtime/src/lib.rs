@@ -25,6 +25,7 @@ pub mod foretelling;
 pub mod get_sources;
 pub mod history;
 pub mod located;
+pub mod models;
 pub mod noticing;
 pub mod offline;
 pub mod orders;

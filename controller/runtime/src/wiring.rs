@@ -198,6 +198,22 @@ fn foretelling(config: &Config, keep: Keep) -> Foretelling {
     Foretelling::new(config.forecast_model.clone(), kept)
 }
 
+/// Opens the journal of a configuration, for a command that needs nothing else.
+///
+/// # Errors
+/// Where there is none, or it cannot be opened.
+pub async fn open_journal(config: &Config) -> Result<Box<dyn Journal>, Problem> {
+    if let DatabaseConfig::Sqlite(path) = &config.store.database
+        && !path.exists()
+    {
+        // Opening would make it, and nothing in it would look like an answer.
+        let text = format!("there is no database at {}", path.display());
+        let help = "name the controller's configuration with --config, and run this where its volume is";
+        return Err(Problem::new(codes::NOT_CONFIGURED, text, help));
+    }
+    journal(&config.store.database, Keep::State).await.map_err(|error| error.problem())
+}
+
 /// Opens the journal.
 async fn journal(database: &DatabaseConfig, keep: Keep) -> Result<Box<dyn Journal>, HistoryError> {
     Ok(match (keep, database) {

@@ -1,6 +1,8 @@
 //! What kubeopt counts about itself, in the text format of OpenMetrics. Knows nothing of what the numbers mean to a
 //! pass: runtime counts.
 
+mod models;
+
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
@@ -10,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+pub use models::ModelMetrics;
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -24,6 +28,15 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     ("kubeopt_forge_requests_total", "Requests to forges, by forge and class of answer"),
     ("kubeopt_last_pass_timestamp_seconds", "When the last pass ended, in seconds since the epoch"),
+    (
+        "kubeopt_model_loss",
+        "Pinball loss on the last days of the newest network of node agents, and of the one before it",
+    ),
+    ("kubeopt_model_rollbacks_total", "Networks of node agents that were rolled back"),
+    (
+        "kubeopt_model_version",
+        "Version of the network of node agents: on all nodes, and tried on some; 0 for none",
+    ),
     ("kubeopt_notices_total", "Deliveries of notices to their receivers, by result"),
     ("kubeopt_notices_waiting", "Deliveries of notices that wait, those that failed among them"),
     ("kubeopt_pass_duration_seconds", "Duration of passes"),
@@ -37,6 +50,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ("kubeopt_prometheus_samples_total", "Samples read from Prometheus"),
     ("kubeopt_pull_requests", "Pull requests, by state"),
     ("kubeopt_recommendations_total", "Recommendations made"),
+    ("kubeopt_rounds_delta_norm", "How far what nodes learned lies from the network that they began with"),
+    ("kubeopt_rounds_loss", "Mean loss that nodes tell of their own windows, before and after training"),
+    ("kubeopt_rounds_nodes", "Nodes that take part in the round of training, or took part in the last"),
+    ("kubeopt_rounds_total", "Rounds of training that ended, by result"),
+    ("kubeopt_rounds_uploads_total", "What nodes sent in rounds of training, by result"),
     (
         "kubeopt_savings_dollars",
         "Requested capacity that open and merged pull requests save, US dollars a month, by basis",
@@ -203,6 +221,7 @@ pub struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
     notices: Family<NoticeLabels, Counter>,
     notices_waiting: Gauge,
+    models: ModelMetrics,
 }
 
 impl Metrics {
@@ -210,8 +229,11 @@ impl Metrics {
     pub fn new(version: &str, commit: &str) -> Self {
         // From a tenth of a second to about 27 minutes: a demo's pass and that of a very large cluster.
         let pass_buckets = exponential_buckets(0.1, 2.0, 15);
+        let mut registry = Registry::with_prefix("kubeopt");
+        let models = ModelMetrics::registered(&mut registry);
         let mut metrics = Self {
-            registry: Registry::with_prefix("kubeopt"),
+            registry,
+            models,
             recommendations: Counter::default(),
             prediction_confidence: Histogram::new(CONFIDENCE_BUCKETS),
             forecast_network_weight: Histogram::new(WEIGHT_BUCKETS),
@@ -231,6 +253,11 @@ impl Metrics {
         };
         metrics.register(version, commit);
         metrics
+    }
+
+    /// Those of models and rounds of training.
+    pub fn models(&self) -> &ModelMetrics {
+        &self.models
     }
 
     /// A pass ended at `ended_unix_s` (seconds since the epoch) after `seconds`.
@@ -396,6 +423,14 @@ mod tests {
         metrics.count_webhook("gitea", WebhookResult::Forged);
         metrics.count_notices(NoticeResult::GivenUp, 2);
         metrics.set_notices_waiting(3);
+        let models = metrics.models();
+        models.set_versions(3, 4);
+        models.set_losses(0.31, 0.32);
+        models.count_round("rejected");
+        models.set_participants(7);
+        models.count_upload("stale");
+        models.observe_norm(0.5);
+        models.set_round_losses(0.4, 0.35);
         let text = metrics.text().unwrap();
         for (name, help) in METRICS {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");
@@ -410,6 +445,9 @@ mod tests {
             "kubeopt_webhooks_total{forge=\"gitea\",result=\"forged\"} 1",
             "kubeopt_notices_total{result=\"given_up\"} 2",
             "kubeopt_notices_waiting 3",
+            "kubeopt_model_version{state=\"canary\"} 4",
+            "kubeopt_rounds_total{result=\"rejected\"} 1",
+            "kubeopt_rounds_uploads_total{result=\"stale\"} 1",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",
             "kubeopt_passes_total{result=\"done\"} 1",

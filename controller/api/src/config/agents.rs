@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use kubeopt_model::{Bytes, ClusterName};
 
 use crate::config::scalars::{file, malformed, required};
+use crate::config::training::{Training, TrainingConfig, training};
 use crate::config::types::ClusterConfig;
 use crate::text::values::{Memory, Span};
 use crate::text::{At, Fault, Reading, section};
@@ -46,6 +47,8 @@ section! {
         "retention" => retention: Span<{ 2 * 3600 }, { 14 * 86_400 }> = "48h",
         /// Most bytes of that folder; when it is full the oldest hours go.
         "spoolMax" => spool_max: Memory = "1Gi",
+        /// Training of the network of forecasts on nodes, in rounds. What comes of it is what node agents forecast with.
+        "training" => training: Training = {},
     }
 }
 
@@ -70,6 +73,8 @@ pub struct AgentsConfig {
     pub retention_seconds: i64,
     /// Most bytes of it.
     pub spool_max: Bytes,
+    /// How nodes train the network of forecasts; none where they do not.
+    pub training: Option<TrainingConfig>,
 }
 
 /// Node agents; none after a problem was told.
@@ -116,6 +121,7 @@ pub(crate) fn check_agents(
         spool: agents.spool.map_or_else(|| Path::new("/var/lib/kubeopt/agents").to_owned(), file),
         retention_seconds: agents.retention.map_or(DEFAULT_RETENTION_SECONDS, |at| at.value.0),
         spool_max: agents.spool_max.map_or(DEFAULT_SPOOL_MAX, |at| at.value.0),
+        training: training(agents.training),
     })
 }
 

@@ -14,6 +14,7 @@ mod prices;
 pub(crate) mod reasoning;
 mod scalars;
 pub(crate) mod ssh;
+pub(crate) mod training;
 mod types;
 
 use kubeopt_model::Problem;
@@ -21,6 +22,7 @@ use kubeopt_model::Problem;
 pub use agents::AgentsConfig;
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
+pub use training::TrainingConfig;
 pub use types::{
     BasicAuth, ChartRepositoryConfig, CloudIdentity, ClusterConfig, Config, DatabaseConfig, ForgeConfig,
     ForgeKind, GithubSignIn, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider,

@@ -466,3 +466,23 @@ fn git_over_ssh_needs_a_key_and_host_keys() {
     let local = "forges: [{name: a, type: local, path: /x, ssh: {keyFile: /k, knownHosts: a}}]";
     assert_eq!(read(local).unwrap_err()[0].code, "E-API-010");
 }
+
+#[test]
+fn nodes_train_only_where_that_is_switched_on() {
+    let training = |keys: &str| {
+        let agents = "certFile: /a, keyFile: /b, tokenAudience: kubeopt-agents";
+        let text = format!("clusters: [{{name: a}}]\nagents: {{{agents}, training: {{{keys}}}}}");
+        read(&text).map(|config| config.agents.unwrap().training)
+    };
+    assert_eq!(training("schedule: 0 4 * * SUN").unwrap(), None);
+    let own = training("enabled: true, schedule: 0 4 * * SUN, nodesMin: 5, deadline: 30m, cpuMax: 5s");
+    let own = own.unwrap().unwrap();
+    assert_eq!((own.schedule.as_str(), own.nodes_min), ("0 4 * * SUN", 5));
+    assert_eq!((own.deadline_seconds, own.cpu_max_seconds), (1800, 5));
+    let default = training("enabled: true").unwrap().unwrap();
+    assert_eq!((default.schedule.as_str(), default.nodes_min), ("0 2 * * *", 3));
+    for keys in ["schedule: 0 0 30 2 *", "nodesMin: 2", "deadline: 0s", "cpuMax: 1h", "epochs: 3"] {
+        let problems = training(keys).unwrap_err();
+        assert_eq!(problems.len(), 1, "{keys}: {problems:?}");
+    }
+}

@@ -1,6 +1,8 @@
 //! The journal: what kubeopt intends, did and saw. It is a cache of the forge with an audit beside it: what it loses can
 //! be rebuilt from branches, markers and pull requests.
 
+mod models;
+mod models_sql;
 mod postgres;
 mod rows;
 mod sql;
@@ -13,6 +15,9 @@ use async_trait::async_trait;
 use kubeopt_model::{Finding, Problem, RepositoryId};
 use serde::{Deserialize, Serialize};
 
+pub use models::{
+    KeptModels, ModelJournal, ModelsChange, ROUNDS_MAX, RoundRecord, UploadRecord, WeightsRecord,
+};
 pub use postgres::{PostgresJournal, PostgresPlace};
 pub use sqlite::SqliteJournal;
 
@@ -135,7 +140,7 @@ pub enum RecordedState {
 
 /// What is remembered from pass to pass.
 #[async_trait]
-pub trait Journal: Send + Sync {
+pub trait Journal: ModelJournal {
     /// Writes how far a pull request has come, in the place of what is known of its branch.
     ///
     /// # Errors

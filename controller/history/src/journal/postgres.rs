@@ -12,6 +12,7 @@ use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::io::AsyncReadExt as _;
 
+use super::models_sql::models_in_sql;
 use super::sql::journal_in_sql;
 use crate::error::HistoryError;
 
@@ -78,6 +79,7 @@ impl PostgresJournal {
         let migrations = vec![
             migration(1, "journal", include_str!("../../sql/postgres/0001_journal.sql")),
             migration(2, "findings", include_str!("../../sql/postgres/0002_findings.sql")),
+            migration(3, "models", include_str!("../../sql/postgres/0003_models.sql")),
         ];
         Migrator::with_migrations(migrations)
             .run(&pool)
@@ -159,3 +161,4 @@ fn refused(place: &str, error: sqlx::Error) -> HistoryError {
 }
 
 journal_in_sql!(PostgresJournal, broken);
+models_in_sql!(PostgresJournal, broken);

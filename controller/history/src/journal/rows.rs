@@ -1,11 +1,15 @@
 //! Between values and rows. Knows the columns, not how they are reached nor which database they are of.
 
 use kubeopt_model::{Finding, ForgeName, RepositoryId};
+use serde_json::Value;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
-use super::{DETAIL_BYTES_MAX, Event, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
+use super::{
+    DETAIL_BYTES_MAX, Event, KeptModels, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState,
+    RoundRecord, UploadRecord,
+};
 use crate::error::HistoryError;
 
 /// A row of either database.
@@ -15,6 +19,9 @@ pub(super) trait Columns {
 
     /// A number; none where it is null.
     fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error>;
+
+    /// Bytes; none where it is null.
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error>;
 }
 
 impl Columns for SqliteRow {
@@ -25,6 +32,10 @@ impl Columns for SqliteRow {
     fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
         self.try_get(column)
     }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
+        self.try_get(column)
+    }
 }
 
 impl Columns for PgRow {
@@ -33,6 +44,10 @@ impl Columns for PgRow {
     }
 
     fn number(&self, column: &str) -> Result<Option<i64>, sqlx::Error> {
+        self.try_get(column)
+    }
+
+    fn bytes(&self, column: &str) -> Result<Option<Vec<u8>>, sqlx::Error> {
         self.try_get(column)
     }
 }
@@ -129,6 +144,28 @@ pub(super) fn finding<R: Columns>(row: &R) -> Result<Option<Finding>, HistoryErr
     Ok(serde_json::from_str(&text(row, "detail")?).ok())
 }
 
+pub(super) fn models<R: Columns>(row: &R) -> Result<KeptModels, HistoryError> {
+    Ok(KeptModels { revision: count(row, "revision")?, detail: json(row)? })
+}
+
+pub(super) fn round<R: Columns>(row: &R) -> Result<RoundRecord, HistoryError> {
+    Ok(RoundRecord { round: count(row, "round")?, at_unix_s: number(row, "at_unix_s")?, detail: json(row)? })
+}
+
+pub(super) fn upload<R: Columns>(row: &R) -> Result<UploadRecord, HistoryError> {
+    Ok(UploadRecord {
+        round: count(row, "round")?,
+        node: text(row, "node")?,
+        nonce: text(row, "nonce")?,
+        at_unix_s: number(row, "at_unix_s")?,
+        delta: bytes(row, "delta")?,
+    })
+}
+
+pub(super) fn bytes<R: Columns>(row: &R, column: &str) -> Result<Vec<u8>, HistoryError> {
+    row.bytes(column).map_err(broken)?.ok_or_else(|| unreadable("row", column))
+}
+
 /// Forges number from 1 upwards; what does not fit cannot have come from one.
 pub(super) fn column(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -146,6 +183,16 @@ fn text<R: Columns>(row: &R, column: &str) -> Result<String, HistoryError> {
 
 fn number<R: Columns>(row: &R, column: &str) -> Result<i64, HistoryError> {
     row.number(column).map_err(broken)?.ok_or_else(|| unreadable("row", column))
+}
+
+pub(super) fn count<R: Columns>(row: &R, column: &str) -> Result<u64, HistoryError> {
+    let stored = number(row, column)?;
+    u64::try_from(stored).map_err(|_| unreadable("count", &stored.to_string()))
+}
+
+fn json<R: Columns>(row: &R) -> Result<Value, HistoryError> {
+    let detail = text(row, "detail")?;
+    serde_json::from_str(&detail).map_err(|_| unreadable("detail of a row", &detail))
 }
 
 fn unreadable(what: &'static str, text: &str) -> HistoryError {

@@ -56,13 +56,7 @@ macro_rules! journal_in_sql {
                 let Some(newest) = events.iter().map(|event| event.at_unix_s).max() else { return Ok(()) };
                 let mut all = self.pool().await?.begin().await.map_err($broken)?;
                 for event in events {
-                    let query = sqlx::query(include_str!("../../sql/record.sql"))
-                        .bind(&event.pass)
-                        .bind(event.at_unix_s)
-                        .bind(&event.kind)
-                        .bind(&event.subject)
-                        .bind(rows::detail_text(&event.detail));
-                    all.execute(query).await.map_err($broken)?;
+                    all.execute($crate::journal::sql::event_row!(event)).await.map_err($broken)?;
                 }
                 let query = sqlx::query(include_str!("../../sql/prune_events.sql"))
                     .bind(newest - EVENT_DAYS * 86_400);
@@ -143,4 +137,16 @@ macro_rules! journal_in_sql {
     };
 }
 
-pub(super) use journal_in_sql;
+/// The statement that adds a line to the audit.
+macro_rules! event_row {
+    ($event:expr) => {
+        sqlx::query(include_str!("../../sql/record.sql"))
+            .bind(&$event.pass)
+            .bind($event.at_unix_s)
+            .bind(&$event.kind)
+            .bind(&$event.subject)
+            .bind(rows::detail_text(&$event.detail))
+    };
+}
+
+pub(super) use {event_row, journal_in_sql};

@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection as _, SqlSafeStr as _};
 
+use super::models_sql::models_in_sql;
 use super::sql::journal_in_sql;
 use crate::error::HistoryError;
 
@@ -179,6 +180,7 @@ async fn connect(place: &Place) -> Result<SqlitePool, HistoryError> {
     let migrations = vec![
         migration(1, "journal", include_str!("../../sql/migrations/0001_journal.sql")),
         migration(2, "findings", include_str!("../../sql/migrations/0002_findings.sql")),
+        migration(3, "models", include_str!("../../sql/migrations/0003_models.sql")),
     ];
     Migrator::with_migrations(migrations)
         .run(&pool)
@@ -224,3 +226,4 @@ fn primary_code(error: &sqlx::Error) -> Option<i32> {
 }
 
 journal_in_sql!(SqliteJournal, broken);
+models_in_sql!(SqliteJournal, broken);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::*;
 
+mod models;
 mod postgres;
 
 fn repository() -> RepositoryId {
@@ -44,6 +45,7 @@ async fn keeps_the_contract(journal: &dyn Journal) {
     audit_is_newest_first_and_filtered(journal).await;
     pull_requests_are_replaced(journal).await;
     findings_are_replaced_and_forgotten_long_after_their_end(journal).await;
+    models::models_change_as_one(journal).await;
 }
 
 async fn outbox_moves_step_by_step(journal: &dyn Journal) {

@@ -1,0 +1,2 @@
+DELETE FROM training_upload
+WHERE round <= $1

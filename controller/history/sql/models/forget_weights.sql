@@ -1,0 +1,2 @@
+DELETE FROM model_weights
+WHERE sha256 = $1

@@ -1,0 +1,2 @@
+DELETE FROM training_round
+WHERE round <= $1

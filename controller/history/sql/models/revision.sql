@@ -1,0 +1,3 @@
+SELECT revision
+FROM model_state
+WHERE name = $1

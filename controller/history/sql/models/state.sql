@@ -1,0 +1,3 @@
+SELECT revision, detail
+FROM model_state
+WHERE name = $1

@@ -1,0 +1,3 @@
+SELECT weights
+FROM model_weights
+WHERE sha256 = $1
