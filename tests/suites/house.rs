@@ -16,8 +16,6 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-buffer", 0),
     ("kubeopt-proto", 0),
     ("kubeopt-outlook", 0),
-    ("kubeopt-outlook", 0),
-    ("kubeopt-proto", 0),
     ("kubeopt-strategies", 0),
     ("kubeopt-net", 0),
     ("kubeopt-agents", 1),
