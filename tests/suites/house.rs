@@ -38,6 +38,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-reason", 1),
     ("kubeopt-notify", 1),
     ("kubeopt-server", 1),
+    ("kubeopt-player", 2),
     ("kubeopt-runtime", 2),
     ("kubeopt", 3),
 ];
@@ -84,7 +85,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("prost", &["kubeopt-proto"]),
     ("tonic", &["kubeopt-proto", "kubeopt-agents"]),
     ("gitlab", &["kubeopt-forge"]),
-    ("clap", &["kubeopt"]),
+    ("clap", &["kubeopt", "kubeopt-player"]),
 ];
 
 fn root() -> PathBuf {
