@@ -1,0 +1,117 @@
+//! Which nodes are connected. A node has one stream: a new one takes the place of the old one, whose connection may be dead
+//! without anybody having noticed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kubeopt_model::agents::NodeStanding;
+use tokio::sync::watch;
+
+use crate::spool::marks::Mark;
+
+/// Versions that are remembered: of more nodes than a cluster has.
+const NODES_MAX: usize = 20_000;
+
+#[derive(Debug, Default)]
+pub(crate) struct Desk(Mutex<HashMap<String, Node>>);
+
+#[derive(Debug, Default)]
+struct Node {
+    version: Option<String>,
+    /// Told when another stream of the node begins.
+    seated: Option<watch::Sender<bool>>,
+    /// Which stream is the last one.
+    streams: u64,
+}
+
+/// The place of a stream.
+pub(crate) struct Seat {
+    desk: Arc<Desk>,
+    node: String,
+    number: u64,
+    pub(crate) taken: watch::Receiver<bool>,
+}
+
+impl Desk {
+    fn nodes(&self) -> MutexGuard<'_, HashMap<String, Node>> {
+        // Nothing can panic while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes which version a node runs.
+    pub(crate) fn registered(&self, node: &str, version: String) {
+        let mut nodes = self.nodes();
+        if nodes.len() >= NODES_MAX {
+            nodes.retain(|_, node| node.seated.is_some());
+        }
+        nodes.entry(node.to_owned()).or_default().version =
+            Some(version).filter(|version| !version.is_empty());
+    }
+
+    /// Gives a stream its node's place; the one before is told to go.
+    pub(crate) fn sit(self: &Arc<Self>, node: &str) -> Seat {
+        let (tell, taken) = watch::channel(false);
+        let mut nodes = self.nodes();
+        let entry = nodes.entry(node.to_owned()).or_default();
+        entry.streams += 1;
+        if let Some(before) = entry.seated.replace(tell) {
+            before.send_replace(true);
+        }
+        Seat { desk: Arc::clone(self), node: node.to_owned(), number: entry.streams, taken }
+    }
+
+    /// Nodes with an open stream.
+    pub(crate) fn connected(&self) -> usize {
+        self.nodes().values().filter(|node| node.seated.is_some()).count()
+    }
+
+    /// How each node is doing, by name: those that sent something or are here.
+    pub(crate) fn standing(&self, stored: Vec<(String, Mark)>) -> Vec<NodeStanding> {
+        let nodes = self.nodes();
+        let mut all: HashMap<String, Option<Mark>> =
+            stored.into_iter().map(|(node, mark)| (node, Some(mark))).collect();
+        for node in nodes.keys() {
+            all.entry(node.clone()).or_default();
+        }
+        let mut standing: Vec<NodeStanding> = all
+            .into_iter()
+            .map(|(node, mark)| NodeStanding {
+                connected: nodes.get(&node).is_some_and(|node| node.seated.is_some()),
+                version: nodes.get(&node).and_then(|node| node.version.clone()),
+                newest_unix_ms: mark.map(|mark| mark.newest_ms).filter(|newest| *newest > 0),
+                dropped_batches: mark.map_or(0, |mark| mark.dropped),
+                node,
+            })
+            .collect();
+        standing.sort_by(|a, b| a.node.cmp(&b.node));
+        standing
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut nodes = self.desk.nodes();
+        if let Some(node) = nodes.get_mut(&self.node).filter(|node| node.streams == self.number) {
+            node.seated = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_stream_of_a_node_ends_the_one_before() {
+        let desk = Arc::new(Desk::default());
+        let first = desk.sit("a");
+        let other = desk.sit("b");
+        let second = desk.sit("a");
+        assert!(*first.taken.borrow());
+        assert!(!*second.taken.borrow() && !*other.taken.borrow());
+        drop(first);
+        assert_eq!(desk.connected(), 2, "the end of the old one is not the end of the new one");
+        drop(second);
+        assert_eq!(desk.connected(), 1);
+    }
+}

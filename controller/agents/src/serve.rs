@@ -1,0 +1,164 @@
+//! The server as a whole: what it is made of, how it begins and ends, what it tells of itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubeopt_model::agents::NodeStanding;
+use kubeopt_proto::{AgentConfig, AgentServer, MESSAGE_BYTES_MAX};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tonic::transport::Server;
+
+use crate::caller::{TokenDoor, TokenReviewer, Tokens};
+use crate::desk::Desk;
+use crate::error::AgentsError;
+use crate::listen::incoming;
+use crate::models::{Models, NoModels};
+use crate::service::Service;
+use crate::spool::{Clock, Spool};
+use crate::tally::Counts;
+use crate::tls::{Renewed, TlsFiles};
+
+/// Calls of one connection at a time: a stream, a model, an upload.
+const CALLS_MAX: u32 = 8;
+/// Bytes of headers: a token has 1 to 2 KiB.
+const HEADER_BYTES_MAX: u32 = 32 * 1024;
+/// Bytes of one stream that may be under way: a few batches of 100 containers. Of a connection: the stream and an upload.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 512 * 1024;
+/// How a dead connection is noticed: asked so often, and given up after so long.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIME_MAX: Duration = Duration::from_secs(20);
+/// How long a call may take until it is answered; a stream is answered at once.
+const CALL_TIME_MAX: Duration = Duration::from_secs(30);
+/// How long streams may take to end after the end was asked for; Kubernetes kills after 60 seconds.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The agents of a cluster, as the controller knows them.
+#[derive(Clone)]
+pub struct Agents {
+    spool: Spool,
+    desk: Arc<Desk>,
+    now: Clock,
+}
+
+/// What the server needs to know of the world.
+pub struct Doors {
+    /// Its certificate, and who signs those of agents.
+    pub tls: TlsFiles,
+    /// Which tokens are taken and who reviews them; none where agents show certificates only.
+    pub tokens: Option<(Tokens, Box<dyn TokenReviewer>)>,
+    /// Who hands out models; none where nobody does.
+    pub models: Option<Arc<dyn Models>>,
+    /// What the operator sets for all agents.
+    pub config: AgentConfig,
+}
+
+/// How the server and its log are doing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// Nodes with an open stream.
+    pub connected: usize,
+    /// Milliseconds since the end of the newest reading of the connected node that is furthest behind; none without one.
+    pub lag_ms: Option<i64>,
+    /// Since the process began.
+    pub counts: Counts,
+    /// Files of the log and their bytes.
+    pub log_files: usize,
+    /// See there.
+    pub log_bytes: u64,
+    /// Batches that wait to be written.
+    pub waiting: usize,
+}
+
+impl Agents {
+    /// Over an open log.
+    pub fn new(spool: Spool, now: Clock) -> Self {
+        Self { spool, desk: Arc::new(Desk::default()), now }
+    }
+
+    /// The log.
+    pub fn spool(&self) -> &Spool {
+        &self.spool
+    }
+
+    /// How each node's agent is doing, by name.
+    pub fn standing(&self) -> Vec<NodeStanding> {
+        self.desk.standing(self.spool.nodes())
+    }
+
+    /// For metrics.
+    pub fn figures(&self) -> Figures {
+        let now_ms = (self.now)();
+        let standing = self.standing();
+        let connected = standing.iter().filter(|node| node.connected);
+        let newest = connected.filter_map(|node| node.newest_unix_ms);
+        let (log_files, log_bytes, waiting) = self.spool.size();
+        Figures {
+            connected: self.desk.connected(),
+            lag_ms: newest.map(|newest| now_ms.saturating_sub(newest).max(0)).max(),
+            counts: self.spool.tally().read(),
+            log_files,
+            log_bytes,
+            waiting,
+        }
+    }
+
+    /// Serves until `shutdown` ends, then lets what is under way reach the disk and be acknowledged.
+    ///
+    /// # Errors
+    /// [`AgentsError`] where the certificate cannot be used, or connections are not taken any more.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        doors: Doors,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), AgentsError> {
+        let tls = Renewed::load(doors.tls)?;
+        let (end, ended) = watch::channel(false);
+        let tokens =
+            doors.tokens.map(|(tokens, reviewer)| TokenDoor::new(reviewer, tokens, Arc::clone(&self.now)));
+        let service = Service {
+            spool: self.spool.clone(),
+            tokens,
+            models: doors.models.unwrap_or_else(|| Arc::new(NoModels)),
+            config: doors.config,
+            now: Arc::clone(&self.now),
+            desk: Arc::clone(&self.desk),
+            ended: ended.clone(),
+        };
+        let service = AgentServer::new(service)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let mut over = ended.clone();
+        let serving = Server::builder()
+            .timeout(CALL_TIME_MAX)
+            .max_concurrent_streams(CALLS_MAX)
+            .http2_max_header_list_size(HEADER_BYTES_MAX)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+            .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIME_MAX))
+            .serve_with_incoming_shutdown(service, incoming(listener, tls, ended), async move {
+                drop(over.wait_for(|ended| *ended).await);
+            });
+        tokio::pin!(serving);
+        let failed = |error: tonic::transport::Error| AgentsError::Serve { reason: error.to_string() };
+        tokio::select! {
+            // Nobody asked for it: the listener failed.
+            served = &mut serving => {
+                served.map_err(failed)?;
+                return Err(AgentsError::Serve { reason: "the listener gave up".to_owned() });
+            }
+            () = shutdown => {}
+        }
+        end.send_replace(true);
+        match tokio::time::timeout(DRAIN_TIME_MAX, serving).await {
+            Ok(served) => served.map_err(failed),
+            Err(_) => {
+                tracing::warn!("streams of agents were cut off");
+                Ok(())
+            }
+        }
+    }
+}

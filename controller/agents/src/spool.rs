@@ -1,0 +1,178 @@
+//! The log of what agents sent: in a folder, appended to by one thread, synced before anything is acknowledged. How far each
+//! node is follows from the log itself, so a batch is in it once, whenever the process is killed.
+//!
+//! Knows batches by node, boot id and number; not what is in them until they are read again.
+
+pub(crate) mod disk;
+pub(crate) mod frame;
+pub(crate) mod ledger;
+pub(crate) mod marks;
+mod read;
+pub(crate) mod walk;
+pub(crate) mod writer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kubeopt_model::agents::NodeHour;
+use kubeopt_model::usage::Window;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::SpoolError;
+use crate::spool::disk::{Disk, RealDisk};
+use crate::spool::frame::Head;
+use crate::spool::ledger::{Ledger, Opened};
+use crate::spool::marks::Mark;
+use crate::spool::writer::{Append, Writer};
+use crate::tally::Tally;
+
+pub use read::HourReader;
+
+/// Tells the time in milliseconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Batches that may wait for the writer: two of each of a thousand nodes.
+const WAITING_MAX: usize = 2_048;
+/// A queue that is shorter than this share is worked off in one sync.
+const RELAXED_SHARE: usize = 4;
+/// The longest that an agent is asked to wait, milliseconds: below the time between two of its batches.
+const BACKOFF_MS_MAX: usize = 10_000;
+
+/// How long what was sent is kept, and how much of it.
+#[derive(Debug, Clone, Copy)]
+pub struct SpoolLimits {
+    /// Milliseconds since a file's last batch came in, after which it goes.
+    pub retention_ms: i64,
+    /// Bytes on disk; above it the oldest go before their time.
+    pub bytes_max: u64,
+}
+
+impl Default for SpoolLimits {
+    /// Two days: a weekend's fault of history is repaired from it. 1 GiB: half of the chart's volume.
+    fn default() -> Self {
+        Self { retention_ms: 48 * ledger::HOUR_MS, bytes_max: 1 << 30 }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// All batches of its boot id up to this one are on disk.
+    pub(crate) acknowledged_seq: u64,
+    /// It was there before.
+    pub(crate) is_double: bool,
+}
+
+/// The log. Copies are the same log.
+#[derive(Clone)]
+pub struct Spool {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Append>,
+}
+
+pub(crate) struct Shared {
+    folder: PathBuf,
+    ledger: Mutex<Ledger>,
+    pub(crate) tally: Arc<Tally>,
+}
+
+impl Shared {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // It is changed by whole notes of one batch, so a poisoned lock holds nothing half done.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spool {
+    /// Opens the log in a folder, which is made where it is missing, and begins to write. What an interrupted write left is cut
+    /// off.
+    ///
+    /// # Errors
+    /// [`SpoolError::Open`] where the folder cannot be read or written.
+    pub fn open(folder: &Path, limits: SpoolLimits, now: Clock) -> Result<Self, SpoolError> {
+        Self::open_on(Box::new(RealDisk), folder, limits, now)
+    }
+
+    pub(crate) fn open_on(
+        disk: Box<dyn Disk>,
+        folder: &Path,
+        limits: SpoolLimits,
+        now: Clock,
+    ) -> Result<Self, SpoolError> {
+        let failed = |error: std::io::Error| SpoolError::Open {
+            folder: folder.display().to_string(),
+            reason: error.to_string(),
+        };
+        fs::create_dir_all(folder).map_err(failed)?;
+        let (ledger, opened) = Ledger::open(folder).map_err(failed)?;
+        if opened != Opened::default() {
+            tracing::warn!(
+                folder = %folder.display(),
+                torn_bytes = opened.torn_bytes,
+                damaged = opened.damaged,
+                "the agents' log was not whole: what was interrupted is sent again, what was damaged is lost"
+            );
+        }
+        let tally = Arc::new(Tally::default());
+        tally.opened(opened);
+        let shared = Arc::new(Shared { folder: folder.to_owned(), ledger: Mutex::new(ledger), tally });
+        let (queue, batches) = mpsc::channel(WAITING_MAX);
+        let writer = Writer::new(Arc::clone(&shared), disk, limits, now);
+        let thread = std::thread::Builder::new().name("agents-log".to_owned());
+        // It ends with the last copy of this value; what it has taken is written by then.
+        thread.spawn(move || writer.run(batches)).map_err(failed)?;
+        Ok(Self { shared, queue })
+    }
+
+    /// Hands a batch to the writer, and the place where its fate will be told. Waits while the queue is full.
+    pub(crate) async fn append(
+        &self,
+        head: Head,
+        body: Vec<u8>,
+    ) -> Result<oneshot::Receiver<Result<Stored, SpoolError>>, SpoolError> {
+        let (reply, stored) = oneshot::channel();
+        self.queue.send(Append { head, body, reply }).await.map_err(|_| SpoolError::Closed)?;
+        Ok(stored)
+    }
+
+    /// How long an agent should wait before it sends more, milliseconds.
+    pub(crate) fn backoff_ms(&self) -> u32 {
+        let waiting = WAITING_MAX - self.queue.capacity().min(WAITING_MAX);
+        let relaxed = WAITING_MAX / RELAXED_SHARE;
+        let over = waiting.saturating_sub(relaxed);
+        u32::try_from(over * BACKOFF_MS_MAX / (WAITING_MAX - relaxed)).unwrap_or(u32::MAX)
+    }
+
+    /// How far a buffer of a node is stored.
+    pub(crate) fn mark(&self, node: &str, boot_id: &str) -> Mark {
+        self.shared.ledger().marks.of(node, boot_id).unwrap_or_default()
+    }
+
+    /// Nodes that sent something, with the mark of the buffer that each used last.
+    pub(crate) fn nodes(&self) -> Vec<(String, Mark)> {
+        self.shared.ledger().marks.nodes().map(|(node, mark)| (node.to_owned(), mark)).collect()
+    }
+
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.shared.tally
+    }
+
+    /// Files and their bytes, and batches that wait to be written.
+    pub(crate) fn size(&self) -> (usize, u64, usize) {
+        let ledger = self.shared.ledger();
+        let waiting = WAITING_MAX - self.queue.capacity().min(WAITING_MAX);
+        (ledger.files.len(), ledger.bytes(), waiting)
+    }
+
+    /// The hours that there is something of, oldest first, each with a mark that rises when more comes.
+    pub fn hours(&self) -> Vec<NodeHour> {
+        self.shared.ledger().hours()
+    }
+
+    /// All readings that begin within the hour, in parts as they were sent, one batch in memory at a time; readings of the
+    /// hours beside it may be among them. No reading comes twice. Reads files: not to be called where others wait.
+    pub fn read(&self, hour: Window) -> HourReader {
+        HourReader::new(&self.shared, hour)
+    }
+}

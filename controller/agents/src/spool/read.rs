@@ -1,0 +1,112 @@
+//! One hour of the log, a batch at a time.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{ErrorKind, Read as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flate2::read::DeflateDecoder;
+use kubeopt_model::agents::NodeSeries;
+use kubeopt_model::usage::Window;
+use kubeopt_proto::{Batch, MESSAGE_BYTES_MAX, Message as _};
+
+use crate::error::SpoolError;
+use crate::readings;
+use crate::spool::Shared;
+use crate::spool::frame::{Head, Kind};
+use crate::spool::ledger::{path, touches};
+use crate::spool::walk::{Step, Walk};
+use crate::tally::Tally;
+
+/// The parts of an hour. Ends at a file that cannot be read, after the error; what is damaged is passed over and counted.
+pub struct HourReader {
+    hour_ms: i64,
+    tally: Arc<Tally>,
+    /// Files, oldest first, with where the hour's batches begin and end.
+    files: VecDeque<(PathBuf, (u64, u64))>,
+    walk: Option<(PathBuf, Walk)>,
+    /// The last number of each buffer: a write that failed half may have left a batch in two files.
+    read: HashMap<(String, String), u64>,
+    parts: VecDeque<NodeSeries>,
+}
+
+impl HourReader {
+    pub(crate) fn new(shared: &Arc<Shared>, hour: Window) -> Self {
+        let hour_ms = hour.from_unix_s.saturating_mul(1000);
+        let ledger = shared.ledger();
+        let files = ledger.files.iter().filter_map(|(number, state)| {
+            let extent = state.hours.get(&hour_ms)?;
+            Some((path(&shared.folder, *number), *extent))
+        });
+        let files = files.collect();
+        Self {
+            hour_ms,
+            tally: Arc::clone(&shared.tally),
+            files,
+            walk: None,
+            read: HashMap::new(),
+            parts: VecDeque::new(),
+        }
+    }
+
+    /// Reads on until there are parts; false at the end.
+    fn fill(&mut self) -> Result<bool, SpoolError> {
+        while self.parts.is_empty() {
+            let Some((path, walk)) = &mut self.walk else {
+                let Some((path, (from, to))) = self.files.pop_front() else { return Ok(false) };
+                match Walk::open(&path, from, to) {
+                    Ok(walk) => self.walk = Some((path, walk)),
+                    // Its time was over meanwhile.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(SpoolError::read(&path, &error)),
+                }
+                continue;
+            };
+            let hour_ms = self.hour_ms;
+            let step = walk.next(|head| head.kind == Kind::Batch && touches(head, hour_ms));
+            match step.map_err(|error| SpoolError::read(path, &error))? {
+                None => self.walk = None,
+                Some(Step::Damaged { .. }) => self.tally.damaged(),
+                Some(Step::Frame { body: None, .. }) => {}
+                Some(Step::Frame { head, body: Some(body), .. }) => self.take(head, &body),
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, head: Head, body: &[u8]) {
+        let last = self.read.entry((head.node.clone(), head.boot_id)).or_default();
+        if head.seq <= *last {
+            return;
+        }
+        *last = head.seq;
+        match unpack(body) {
+            Some(batch) => self.parts.extend(readings::parts(&head.node, batch)),
+            None => self.tally.damaged(),
+        }
+    }
+}
+
+impl Iterator for HourReader {
+    type Item = Result<NodeSeries, SpoolError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.fill() {
+            Ok(_) => self.parts.pop_front().map(Ok),
+            Err(error) => {
+                (self.walk, self.files) = (None, VecDeque::new());
+                Some(Err(error))
+            }
+        }
+    }
+}
+
+/// A batch from the body of its frame.
+fn unpack(body: &[u8]) -> Option<Batch> {
+    let mut bytes = Vec::new();
+    // One byte more than there can be, so that what is longer is seen.
+    let mut reader = DeflateDecoder::new(body).take(MESSAGE_BYTES_MAX as u64 + 1);
+    reader.read_to_end(&mut bytes).ok()?;
+    let batch = (bytes.len() <= MESSAGE_BYTES_MAX).then(|| Batch::decode(bytes.as_slice()).ok())??;
+    kubeopt_proto::check(&batch).is_ok().then_some(batch)
+}
