@@ -40,6 +40,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("kubeopt-server", 1),
     ("kubeopt-player", 2),
     ("kubeopt-runtime", 2),
+    ("kubeopt-agent", 2),
     ("kubeopt", 3),
 ];
 

@@ -1,0 +1,105 @@
+//! The loop: seconds, steps, batches. Everything that is read is read from here.
+
+use crate::batch::Filling;
+use crate::clock::Ended;
+use crate::foretelling::Foretelling;
+use crate::metrics::{add, count};
+use crate::node::{Node, Step};
+use crate::run::{SECONDS_OF_STEP, Shared, keep_hours};
+use crate::training::Training;
+
+const SECOND_US: u64 = 1_000_000;
+const STEP_US: u64 = SECONDS_OF_STEP as u64 * SECOND_US;
+
+/// Walks come at least so often, in steps: a minute. Most come sooner, when a pod's folder changes.
+const WALK_STEPS: u64 = 6;
+
+/// Hours are kept on disk so often, in steps: every ten minutes.
+const KEEP_STEPS: u64 = 60;
+
+/// Reads until the clock's driver goes; with the system's clock, for ever.
+pub(crate) async fn pace(shared: &Shared, mut node: Node) -> Ended {
+    let mut filling = Filling::new(SECONDS_OF_STEP * 1000);
+    let mut foretelling = Foretelling::default();
+    let mut training = Training::default();
+    let begin = shared.clock.now();
+    node.walk(begin, &shared.metrics);
+    // Steps of all nodes end at the same times.
+    let into_step = begin.unix_ms % (u64::from(SECONDS_OF_STEP) * 1000) * 1000;
+    let mut step_begin = begin.steady_us.saturating_sub(into_step);
+    let mut within = 0_u32;
+    let mut steps = 0_u64;
+    loop {
+        within += 1;
+        let next = step_begin + u64::from(within) * SECOND_US;
+        if next < begin.steady_us {
+            continue;
+        }
+        if let Err(ended) = shared.clock.reach(next, || told(shared)).await {
+            keep_hours(shared, &node);
+            shared.buffer.borrow_mut().sync(shared.clock.calm_unix_ms());
+            return ended;
+        }
+        if within < SECONDS_OF_STEP {
+            node.second(within, &shared.clock);
+        } else {
+            let late = shared.clock.steady_us().saturating_sub(next);
+            step(shared, &mut node, &mut filling);
+            steps += 1;
+            if steps.is_multiple_of(WALK_STEPS) || node.wants_a_walk() {
+                node.walk(shared.clock.now(), &shared.metrics);
+            }
+            if steps.is_multiple_of(KEEP_STEPS) {
+                keep_hours(shared, &node);
+            }
+            // A machine that slept wakes into a new step.
+            let missed = late / STEP_US;
+            if missed > 0 {
+                add(&shared.metrics.steps_missed, missed);
+                filling.close(node.take_series(), shared);
+            }
+            step_begin += STEP_US * (1 + missed);
+            within = 0;
+        }
+        foretelling.second(shared, &mut node, &mut filling.forecasts);
+        training.second(shared, &node);
+    }
+}
+
+fn step(shared: &Shared, node: &mut Node, filling: &mut Filling) {
+    let at = shared.clock.now();
+    let full = filling.steps() >= shared.args.batch_steps;
+    let jumped = filling.is_jumped(at);
+    if jumped {
+        count(&shared.metrics.wall_clock_jumps);
+    }
+    if full || jumped {
+        filling.close(node.take_series(), shared);
+    }
+    let index = filling.next_step(at);
+    let mut told = 0;
+    node.step(Step { index, at }, &shared.clock, &shared.metrics, &mut |finding| {
+        told += 1;
+        filling.findings.push(finding);
+    });
+    add(&shared.metrics.findings, told);
+    shared.metrics.last_step_steady_us.set(at.steady_us);
+    if filling.steps() >= shared.args.batch_steps {
+        filling.close(node.take_series(), shared);
+    }
+}
+
+/// What a driver of the clock hears: time, the last step's reading in microseconds, batches kept, sent last, acknowledged.
+fn told(shared: &Shared) -> String {
+    let buffer = shared.buffer.borrow();
+    let metrics = &shared.metrics;
+    format!(
+        "{} read_us={} steps={} containers={} kept_seq={} acknowledged_seq={}",
+        shared.clock.now().unix_ms,
+        metrics.step_read_us.get(),
+        metrics.steps.get(),
+        metrics.containers.get(),
+        buffer.next_seq() - 1,
+        buffer.acknowledged_seq(),
+    )
+}

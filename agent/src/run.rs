@@ -1,0 +1,267 @@
+//! What everything shares, and how it is put together.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use kubeopt_buffer::{Buffer, FolderDisk, Limits, OpenError};
+use kubeopt_outlook::HourRing;
+use kubeopt_proto::{GradientUpload, TrainPlan};
+use kubeopt_sample::{CgroupMode, ContainerId};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use crate::args::{Args, HELP};
+use crate::clock::Clock;
+use crate::hours::HOURS_MAX;
+use crate::link::link;
+use crate::log;
+use crate::metrics::Metrics;
+use crate::model::{ModelStore, replace};
+use crate::node::{KeptHours, Node};
+use crate::pace::pace;
+use crate::tree::CgroupTree;
+
+/// Seconds from one sample of a container to the next.
+pub(crate) const SECONDS_OF_STEP: u32 = 10;
+
+/// Files that an agent keeps open, at most: 2,000 containers with eleven files each, and connections.
+const DESCRIPTORS_MAX: u64 = 24_000;
+
+/// Why an agent cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder is something else.
+    #[error("{0} is no cgroup root: mount the host's /sys/fs/cgroup and name it with --cgroup-root")]
+    NoCgroups(PathBuf),
+    /// See [`OpenError`].
+    #[error(transparent)]
+    Buffer(#[from] OpenError),
+    /// The operating system refuses.
+    #[error("failed to listen on {0}: choose another address with --listen")]
+    Listen(std::net::SocketAddr, #[source] std::io::Error),
+    /// The socket of a driven clock.
+    #[error("failed to open the clock's socket")]
+    Clock(#[source] std::io::Error),
+    /// No signals.
+    #[error("failed to watch for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// What all parts use; everything runs on one thread.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) args: Args,
+    pub(crate) clock: Clock,
+    pub(crate) mode: CgroupMode,
+    pub(crate) buffer: RefCell<Buffer<FolderDisk>>,
+    pub(crate) metrics: Metrics,
+    /// A batch was appended.
+    pub(crate) appended: Notify,
+    pub(crate) model: RefCell<ModelStore>,
+    /// What the controller wants trained, until it is begun.
+    pub(crate) plan: RefCell<Option<TrainPlan>>,
+    /// What was trained, until it is sent.
+    pub(crate) upload: RefCell<Option<GradientUpload>>,
+    pub(crate) trained: Notify,
+}
+
+/// An agent that is ready to run.
+#[derive(Debug)]
+pub struct Agent {
+    shared: Shared,
+    node: Node,
+    listener: Option<TcpListener>,
+}
+
+impl Agent {
+    /// Opens everything that may fail. With a driven clock it waits for the driver.
+    ///
+    /// # Errors
+    /// What cannot be opened.
+    pub async fn open(args: Args) -> Result<Self, StartError> {
+        let tree = CgroupTree::open(&args.cgroup_root)
+            .ok_or_else(|| StartError::NoCgroups(args.cgroup_root.clone()))?;
+        let limits = Limits { total_bytes: args.buffer_bytes, ..Limits::default() };
+        let buffer = Buffer::open(FolderDisk::open(&args.buffer)?, limits)?;
+        let listener = match args.listen {
+            None => None,
+            Some(at) => Some(TcpListener::bind(at).await.map_err(|error| StartError::Listen(at, error))?),
+        };
+        let clock = match &args.clock_socket {
+            None => Clock::system(),
+            Some(path) => Clock::driven(path).await.map_err(StartError::Clock)?,
+        };
+        let model = ModelStore::open(&args.buffer);
+        let metrics = Metrics::default();
+        metrics.model_version.set(model.version());
+        metrics.last_step_steady_us.set(clock.steady_us());
+        let node = Node::new(tree, args.hot_max, SECONDS_OF_STEP, kept_hours(&args.buffer));
+        let shared = Shared {
+            mode: node.mode(),
+            clock,
+            buffer: RefCell::new(buffer),
+            metrics,
+            appended: Notify::new(),
+            model: RefCell::new(model),
+            plan: RefCell::new(None),
+            upload: RefCell::new(None),
+            trained: Notify::new(),
+            args,
+        };
+        Ok(Self { shared, node, listener })
+    }
+
+    /// Where health and metrics are served.
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        self.listener.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Runs until `stop` is over, or the clock's driver goes; then everything is on disk.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { shared, node, listener } = self;
+        let link = async {
+            match &shared.args.controller {
+                Some(to) => match link(&shared, to).await {},
+                None => std::future::pending().await,
+            }
+        };
+        let health = async {
+            match listener {
+                Some(listener) => match crate::health::serve(&shared, listener).await {},
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = pace(&shared, node) => log::info(format_args!("{ended}")),
+            () = link => {}
+            () = health => {}
+            () = stop => {}
+        }
+        shared.buffer.borrow_mut().sync(shared.clock.calm_unix_ms());
+    }
+}
+
+/// The whole program.
+pub fn main(args: impl Iterator<Item = String>) -> ExitCode {
+    let args: Vec<String> = args.collect();
+    if let Some(text) = asked(&args) {
+        // A closed pipe is no error of ours.
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), text.as_bytes());
+        return ExitCode::SUCCESS;
+    }
+    let args = match Args::parse(args, |name| std::env::var(name).ok()) {
+        Ok(args) => args,
+        Err(error) => {
+            log::warn(format_args!("{}", log::chain(&error)));
+            return ExitCode::from(2);
+        }
+    };
+    allow_descriptors();
+    // Looking up a name is the only thing that needs a second thread, and it ends soon after.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .thread_stack_size(256 * 1024)
+        .thread_keep_alive(std::time::Duration::from_secs(1))
+        .build();
+    let ran = runtime.map_err(StartError::Signals).and_then(|runtime| runtime.block_on(until_told(args)));
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::warn(format_args!("{}", log::chain(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn until_told(args: Args) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
+    let agent = Agent::open(args).await?;
+    let shared = &agent.shared;
+    log::info(format_args!(
+        "kubeopt-agent {} reads {} for {}",
+        env!("CARGO_PKG_VERSION"),
+        shared.args.cgroup_root.display(),
+        log::plain(&shared.args.node)
+    ));
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    agent.run(stop).await;
+    Ok(())
+}
+
+fn asked(args: &[String]) -> Option<String> {
+    match args.first().map(String::as_str) {
+        Some("--help" | "-h") => Some(HELP.to_owned()),
+        Some("--version" | "-V") => Some(format!("kubeopt-agent {}\n", env!("CARGO_PKG_VERSION"))),
+        Some(_) | None => None,
+    }
+}
+
+/// A container's files stay open, eight each; the usual soft limit is 1024 files.
+fn allow_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = maximum.map_or(DESCRIPTORS_MAX, |most| most.min(DESCRIPTORS_MAX));
+    if current.is_some_and(|current| current < wanted) {
+        // Without it, files that cannot be opened are counted.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    }
+}
+
+/// The kept file: for each container its id, then two rings with their lengths.
+const HOURS_FILE: &str = "hours";
+
+/// Two rings of six weeks take 8 KB.
+const RING_BYTES_MAX: usize = 16 + HOURS_MAX * 4;
+
+/// Keeps the hours of all containers over a restart.
+pub(crate) fn keep_hours(shared: &Shared, node: &Node) {
+    let mut bytes = Vec::new();
+    for container in node.containers() {
+        if container.hours.iter().any(|hours| !hours.ring().is_empty()) {
+            bytes.extend_from_slice(container.path().container_id.to_string().as_bytes());
+            for hours in &container.hours {
+                let ring = hours.ring().to_bytes();
+                bytes.extend_from_slice(&u32::try_from(ring.len()).unwrap_or(0).to_le_bytes());
+                bytes.extend_from_slice(&ring);
+            }
+        }
+    }
+    if let Err(error) = replace(&shared.args.buffer.join(HOURS_FILE), &bytes) {
+        log::warn(format_args!("unable to keep hours over a restart: {}", log::chain(&error)));
+    }
+}
+
+fn kept_hours(folder: &Path) -> KeptHours {
+    const FILE_BYTES_MAX: u64 = (kubeopt_proto::CONTAINERS_MAX * 2 * (RING_BYTES_MAX + 64)) as u64;
+    let path = folder.join(HOURS_FILE);
+    let is_sound = fs::metadata(&path).is_ok_and(|of| of.is_file() && of.len() <= FILE_BYTES_MAX);
+    let bytes = if is_sound { fs::read(&path).unwrap_or_default() } else { Vec::new() };
+    let (mut kept, mut rest) = (KeptHours::new(), bytes.as_slice());
+    while let Some((id, rings)) = next_hours(&mut rest) {
+        kept.insert(id, rings);
+    }
+    kept
+}
+
+fn next_hours(rest: &mut &[u8]) -> Option<(ContainerId, [HourRing; 2])> {
+    let (id, after) = rest.split_first_chunk::<64>()?;
+    let id = ContainerId::parse(std::str::from_utf8(id).ok()?)?;
+    *rest = after;
+    let mut ring = || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (ring, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        *rest = after;
+        Some(HourRing::from_bytes(HOURS_MAX, ring).unwrap_or_else(|_| HourRing::new(HOURS_MAX)))
+    };
+    Some((id, [ring()?, ring()?]))
+}
