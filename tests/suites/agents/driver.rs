@@ -1,7 +1,7 @@
 //! The clock of a node agent, in the hands of a test: a program of its own that reads, sends and forgets as it would in days,
 //! and is told what time it is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use kubeopt_tests::process::{Launch, Process};
@@ -65,13 +65,4 @@ impl Driven {
             Err(_) => panic!("the agent does not answer:\n{}", self.process.log_tail(20)),
         }
     }
-}
-
-/// `kubeopt-agent` of the profile of the program that asks: it lies two folders above.
-pub(crate) fn agent_binary() -> PathBuf {
-    let own = std::env::current_exe().or_fail("find the own program");
-    let folder = own.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
-    let binary = folder.join("kubeopt-agent");
-    assert!(binary.is_file(), "{} is not built: run `cargo build --workspace --bins`", binary.display());
-    binary
 }

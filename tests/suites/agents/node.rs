@@ -1,13 +1,13 @@
 //! A node: containers that are played as a cgroup tree, and the real agent that reads them, both by one clock.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kubeopt_player::{Container, Layout, Player};
 use kubeopt_tests::process::Launch;
 use kubeopt_tests::{OrFail, port};
 use tempfile::TempDir;
 
-use super::driver::{Driven, agent_binary};
+use super::driver::Driven;
 use super::world::{Credentials, World, metrics};
 
 /// The agent looks at containers in trouble every second: so often the tree has to change.
@@ -87,4 +87,13 @@ fn launch(name: &str, folder: &TempDir, credentials: &Credentials, (controller, 
         .arg("--key")
         .arg(&credentials.key)
         .args(["--listen", &format!("127.0.0.1:{http}")])
+}
+
+/// `kubeopt-agent` of the profile of the tests: it lies two folders above.
+fn agent_binary() -> PathBuf {
+    let own = std::env::current_exe().or_fail("find the own program");
+    let folder = own.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
+    let binary = folder.join("kubeopt-agent");
+    assert!(binary.is_file(), "{} is not built: run `cargo build --workspace --bins`", binary.display());
+    binary
 }
