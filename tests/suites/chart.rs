@@ -40,6 +40,29 @@ tolerations: [{key: infra, operator: Exists}]
 affinity: {nodeAffinity: {}}
 ";
 
+/// The same of node agents.
+const FULL_AGENT: &str = r"
+agent:
+  enabled: true
+  image: {repository: registry.example/kubeopt-agent, tag: v9, pullPolicy: Always}
+  port: 9443
+  tls: {issuerRef: {name: internal, kind: ClusterIssuer}}
+  tokenAudience: agents.example
+  bufferSize: 128Mi
+  forecast: false
+  training: false
+  networkPolicy: {enabled: true}
+  resources: {requests: {cpu: 20m}}
+  priorityClassName: system-node-critical
+  tolerations: [{key: infra, operator: Exists}]
+  nodeSelector: {pool: shop}
+  podAnnotations: {example.com/a: b}
+  podLabels: {team: platform}
+";
+
+/// With node agents.
+const AGENTS: &str = "agent: {enabled: true, tls: {secretName: agents-tls}}";
+
 /// The rendered chart, as `helm template` gives it; `values` is YAML.
 pub(crate) fn rendered(values: &str) -> String {
     try_render(values).unwrap_or_else(|error| panic!("helm template failed: {error}"))
@@ -106,13 +129,18 @@ fn allow(allowed: &mut Allowed, place: &str, rule: &Rule) {
 
 /// What the list says of the chart with its default values.
 fn golden() -> Allowed {
-    listed(|place| place != "sampled")
+    listed(|place| !matches!(place, "sampled" | "agents"))
 }
 
 /// What the list says where no Prometheus is named.
 fn golden_without_prometheus() -> Allowed {
-    let all = listed(|_| true).into_iter();
-    all.map(|(place, verbs)| (place.replacen("sampled ", "cluster ", 1), verbs)).collect()
+    golden_with("sampled")
+}
+
+/// What the list says where this is in use too.
+fn golden_with(extra: &str) -> Allowed {
+    let all = listed(|place| place == extra || !matches!(place, "sampled" | "agents")).into_iter();
+    all.map(|(place, verbs)| (place.replacen(&format!("{extra} "), "cluster ", 1), verbs)).collect()
 }
 
 fn listed(is_meant: impl Fn(&str) -> bool) -> Allowed {
@@ -184,6 +212,8 @@ fn chart_renders_with_default_and_with_all_values() {
         paths.is_superset(&BTreeSet::from(["/etc/kubeopt/secrets", "/etc/kubeopt/clusters"])),
         "{paths:?}"
     );
+    with_monitor.extend(["DaemonSet", "NetworkPolicy", "Certificate"].map(str::to_owned));
+    assert_eq!(kinds(&format!("{FULL}{FULL_AGENT}")), with_monitor);
     let folder = tempfile::tempdir().or_fail("make a folder for Helm");
     let report =
         helm(folder.path(), &["lint", "--strict", &chart()]).unwrap_or_else(|error| panic!("{error}"));
@@ -228,6 +258,89 @@ fn chart_hands_on_which_repositories_of_charts_may_be_asked() {
 }
 
 #[test]
+fn agents_run_on_all_nodes_with_as_little_as_they_need() {
+    if !servers_enabled() {
+        return;
+    }
+    let documents = documents(&rendered(AGENTS));
+    let set = of_kind(&documents, "DaemonSet");
+    let pod = &set["spec"]["template"]["spec"];
+    let [container] = pod["containers"].as_array().map(Vec::as_slice).expect("containers") else {
+        panic!("one container: {pod}")
+    };
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    assert_eq!(pod["tolerations"], json!([{"operator": "Exists"}]));
+    assert_eq!(
+        container["securityContext"],
+        json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
+    );
+    for shared in ["hostPID", "hostNetwork", "hostIPC"] {
+        assert!(pod[shared].is_null(), "{shared}");
+    }
+    // The node comes in as one folder, read-only; the key of the controller's certificate does not come in.
+    let volumes = pod["volumes"].as_array().expect("volumes");
+    let host: Vec<&Value> = volumes.iter().filter(|volume| !volume["hostPath"].is_null()).collect();
+    assert_eq!(host.len(), 1);
+    assert_eq!(host[0]["hostPath"]["path"], "/sys/fs/cgroup");
+    let mounts = container["volumeMounts"].as_array().expect("mounts");
+    let written: Vec<_> =
+        mounts.iter().filter(|mount| mount["readOnly"] != true).map(|mount| &mount["name"]).collect();
+    assert_eq!(written, ["buffer"]);
+    let secret = volumes.iter().find(|volume| !volume["secret"].is_null()).expect("a Secret");
+    assert_eq!(secret["secret"]["items"], json!([{"key": "ca.crt", "path": "ca.crt"}]));
+    // Nothing binds a role to its account, and its token is for kubeopt only.
+    let account = pod["serviceAccountName"].as_str().expect("an account of its own");
+    for binding in documents.iter().filter(|document| document["subjects"].is_array()) {
+        assert!(
+            binding["subjects"]
+                .as_array()
+                .expect("subjects")
+                .iter()
+                .all(|subject| subject["name"] != account)
+        );
+    }
+    let token = volumes.iter().find(|volume| !volume["projected"].is_null()).expect("a token");
+    let audience = &token["projected"]["sources"][0]["serviceAccountToken"]["audience"];
+    let listening: Value = {
+        let text =
+            of_kind(&documents, "ConfigMap")["data"]["kubeopt.yaml"].as_str().expect("it holds the file");
+        serde_yaml::from_str(text).or_fail("read kubeopt.yaml")
+    };
+    assert_eq!(&listening["agents"]["tokenAudience"], audience);
+    assert_eq!(listening["agents"]["serviceAccount"], format!("{NAMESPACE}/{account}"));
+}
+
+#[test]
+fn agents_are_not_taken_for_kubeopt_and_find_it() {
+    if !servers_enabled() {
+        return;
+    }
+    let values =
+        "agent: {enabled: true, port: 9443, tls: {issuerRef: {name: internal, kind: ClusterIssuer}}}";
+    let documents = documents(&rendered(values));
+    let agent_labels = &of_kind(&documents, "DaemonSet")["spec"]["template"]["metadata"]["labels"];
+    let services = documents.iter().filter(|document| document["kind"] == "Service");
+    let mut found = 0;
+    for service in services {
+        let selector = service["spec"]["selector"].as_object().expect("a selector");
+        assert!(!selector.iter().all(|(key, value)| &agent_labels[key] == value), "{service} selects agents");
+        found += 1;
+    }
+    assert_eq!(found, 2);
+    let host = format!("{RELEASE}-agents.{NAMESPACE}.svc");
+    let arguments =
+        of_kind(&documents, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
+    assert!(arguments.contains(&format!("--controller=https://{host}:9443")), "{arguments}");
+    let certificate = of_kind(&documents, "Certificate");
+    assert_eq!(certificate["spec"]["dnsNames"], json!([host]));
+    let mounted = of_kind(&documents, "Deployment")["spec"]["template"]["spec"]["volumes"].to_string();
+    let secret = certificate["spec"]["secretName"].as_str().expect("a Secret");
+    assert!(mounted.contains(secret), "{mounted}");
+}
+
+#[test]
 fn chart_turns_away_values_that_it_does_not_know() {
     if !servers_enabled() {
         return;
@@ -239,6 +352,9 @@ fn chart_turns_away_values_that_it_does_not_know() {
         ("image: {repository: ''}", "repository"),
         ("config: {charts: [{url: charts.example}]}", "url"),
         ("config: {sandbox: none}", "sandbox"),
+        ("agent: {enabled: true}", "agent.tls.secretName"),
+        ("agent: {bufferSize: lots}", "bufferSize"),
+        ("agent: {hostPID: true}", "hostPID"),
     ];
     for (values, key) in cases {
         let error = try_render(values).expect_err(values);
@@ -259,6 +375,7 @@ fn chart_allows_what_the_golden_list_says_and_nothing_else() {
         (elsewhere, golden()),
         (own_metrics, golden_without_prometheus()),
         (unnamed, golden_without_prometheus()),
+        (AGENTS, golden_with("agents")),
     ] {
         assert_eq!(allowed_by(&documents(&rendered(values))), expected, "{values}");
     }
@@ -268,7 +385,8 @@ fn chart_allows_what_the_golden_list_says_and_nothing_else() {
 fn allowed_by(documents: &[Value]) -> Allowed {
     let cluster = written_rules(of_kind(documents, "ClusterRole"));
     for rule in &cluster {
-        assert!(rule.reads_only(), "a cluster-wide rule writes: {rule}");
+        let is_question = rule.resources == ["tokenreviews"] && rule.verbs == ["create"];
+        assert!(rule.reads_only() || is_question, "a cluster-wide rule writes: {rule}");
         assert!(
             !rule
                 .resources
@@ -369,6 +487,30 @@ async fn api_server_takes_the_pod_where_the_restricted_standard_is_enforced() {
     let lax: Pod = serde_json::from_value(pod).or_fail("read the pod");
     let refused = pods.create(&dry_run, &lax).await.expect_err("the standard is enforced");
     assert!(refused.to_string().contains("PodSecurity"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_nodes_folder_is_all_that_keeps_agents_from_the_restricted_standard() {
+    if !servers_enabled() {
+        return;
+    }
+    let kubernetes = Kubernetes::start_api_only().await;
+    install_with(&kubernetes, AGENTS).await;
+    let documents = documents(&rendered(AGENTS));
+    let mut pod = of_kind(&documents, "DaemonSet")["spec"]["template"].clone();
+    pod["metadata"]["name"] = json!("kubeopt-agent-0");
+    let pod: Pod = serde_json::from_value(pod).or_fail("read the pod");
+    let pods: Api<Pod> = Api::namespaced(kubernetes.client().await, NAMESPACE);
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    let refused = pods.create(&dry_run, &pod).await.expect_err("the standard is enforced").to_string();
+    assert!(refused.contains("hostPath"), "{refused}");
+    for other in ["allowPrivilegeEscalation", "runAsNonRoot", "seccompProfile", "capabilities", "hostPort"] {
+        assert!(!refused.contains(other), "{refused}");
+    }
+    // What NOTES.txt says.
+    let label = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}});
+    kubernetes.patch(("v1", "Namespace"), ("", NAMESPACE), &label).await;
+    pods.create(&dry_run, &pod).await.or_fail("create the pod of an agent");
 }
 
 /// Applies the chart with its default values, into a namespace that enforces the restricted standard.

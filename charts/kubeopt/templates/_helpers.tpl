@@ -35,3 +35,52 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if and (not .kubeconfig) (not $metrics.prometheus) }}true{{ end }}
 {{- end }}
 {{- end }}
+
+{{/* kubeopt.yaml: `config`, and with agents where they are listened to. What `config.agents` says goes before. */}}
+{{- define "kubeopt.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- if .Values.agent.enabled }}
+{{- $agents := dict
+  "listen" (printf "0.0.0.0:%v" .Values.agent.port)
+  "certFile" "/etc/kubeopt/agents/tls.crt"
+  "keyFile" "/etc/kubeopt/agents/tls.key"
+  "tokenAudience" .Values.agent.tokenAudience
+  "serviceAccount" (printf "%s/%s" .Release.Namespace (include "kubeopt.agentName" .))
+}}
+{{- $_ := set $config "agents" (mergeOverwrite $agents ($config.agents | default dict)) }}
+{{- end }}
+{{- toYaml $config }}
+{{- end }}
+
+{{/* The name of the agents' objects, and of their service account. */}}
+{{- define "kubeopt.agentName" -}}
+{{ include "kubeopt.fullname" . }}-agent
+{{- end }}
+
+{{/* The Service that agents send to; the certificate is for its name. */}}
+{{- define "kubeopt.agentsService" -}}
+{{ include "kubeopt.fullname" . }}-agents
+{{- end }}
+
+{{- define "kubeopt.agentsHost" -}}
+{{ include "kubeopt.agentsService" . }}.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{- define "kubeopt.agentsSecret" -}}
+{{- if .Values.agent.tls.secretName }}{{ .Values.agent.tls.secretName }}
+{{- else if .Values.agent.tls.issuerRef }}{{ include "kubeopt.agentsService" . }}-tls
+{{- else }}{{ fail "agent.tls: name a Secret with tls.crt, tls.key and ca.crt as agent.tls.secretName, or an issuer of cert-manager as agent.tls.issuerRef" }}
+{{- end }}
+{{- end }}
+
+{{/* Not the labels of kubeopt itself, whose Service would select the agents too. */}}
+{{- define "kubeopt.agentSelectorLabels" -}}
+app.kubernetes.io/name: kubeopt-agent
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "kubeopt.agentLabels" -}}
+{{ include "kubeopt.agentSelectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}

@@ -176,3 +176,8 @@ impl Spool {
         HourReader::new(&self.shared, hour)
     }
 }
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

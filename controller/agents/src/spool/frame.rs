@@ -221,7 +221,7 @@ mod tests {
 
             let mut damaged = written;
             let place = at.index(damaged.len());
-            damaged[place] ^= 1 << bit;
+            damaged[place] ^= 1u8 << bit;
             let mut file = damaged.as_slice();
             let whole = read_head(&mut file).and_then(|found| read_body(&mut file, &found));
             prop_assert!(whole.is_err(), "a flipped bit at {place}");

@@ -1,0 +1,245 @@
+//! Exactly once, whatever happens to the process and the disk.
+
+use std::fs;
+use std::path::PathBuf;
+
+use kubeopt_proto::Batch;
+use proptest::prelude::*;
+
+use super::fixture::{HOUR, Room, SetClock, SmallDisk, batch, contents, folder, send};
+use super::ledger::HOUR_MS;
+use super::*;
+
+fn open(folder: &Path) -> Spool {
+    Spool::open(folder, SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log")
+}
+
+/// Two nodes with a minute each, three times.
+fn batches() -> Vec<Batch> {
+    (1..=3).map(|seq| batch("boot", seq, HOUR + seq as i64 * 60_000)).collect()
+}
+
+fn expected() -> Vec<(String, u64)> {
+    ["a", "b"].into_iter().flat_map(|node| (1..=3).map(move |seq| (node.to_owned(), seq))).collect()
+}
+
+async fn send_all(spool: &Spool) -> Vec<Result<Stored, SpoolError>> {
+    let mut told = Vec::new();
+    for node in ["a", "b"] {
+        told.extend(send(spool, node, &batches()).await);
+    }
+    told
+}
+
+fn only_file(folder: &Path) -> PathBuf {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files.remove(0)
+}
+
+#[tokio::test]
+async fn a_log_that_is_cut_at_any_byte_goes_on_with_each_batch_once() {
+    let written = folder();
+    send_all(&open(written.path())).await.iter().for_each(|told| assert!(told.is_ok()));
+    let file = only_file(written.path());
+    let bytes = fs::read(&file).expect("the log");
+    for length in 0..=bytes.len() {
+        let left = folder();
+        let name = left.path().join(file.file_name().expect("a name"));
+        fs::write(&name, &bytes[..length]).expect("a copy");
+        let spool = open(left.path());
+        let before = contents(&spool);
+        let reached = ["a", "b"].map(|node| spool.mark(node, "boot").seq);
+        let here = |node: &str| before.iter().filter(|(of, _)| of == node).count() as u64;
+        assert_eq!(reached, [here("a"), here("b")], "cut at {length}: what is told as stored is there");
+        // Agents that were told nothing send everything again, twice.
+        for _ in 0..2 {
+            let told = send_all(&spool).await;
+            assert!(told.iter().all(|told| told.as_ref().is_ok_and(|stored| stored.acknowledged_seq == 3)));
+        }
+        assert_eq!(contents(&spool), expected(), "cut at {length}");
+        drop(spool);
+        assert_eq!(contents(&open(left.path())), expected(), "cut at {length}, opened again");
+    }
+}
+
+#[tokio::test]
+async fn fifty_doubles_are_acknowledged_and_stored_once() {
+    let here = folder();
+    let spool = open(here.path());
+    let one = batch("boot", 1, HOUR);
+    let together = send(&spool, "a", &vec![one.clone(); 25]).await;
+    let mut told = together;
+    for _ in 0..25 {
+        told.extend(send(&spool, "a", std::slice::from_ref(&one)).await);
+    }
+    let told: Vec<Stored> = told.into_iter().collect::<Result<_, _>>().expect("all are stored");
+    assert!(told.iter().all(|stored| stored.acknowledged_seq == 1));
+    assert_eq!(told.iter().filter(|stored| !stored.is_double).count(), 1);
+    assert_eq!(contents(&spool), [("a".to_owned(), 1)]);
+    assert_eq!(spool.tally().read().doubles, 49);
+}
+
+#[tokio::test]
+async fn buffers_of_a_node_and_nodes_count_apart_and_gaps_are_counted() {
+    let here = folder();
+    let spool = open(here.path());
+    for (node, boot, seq) in [("a", "x", 7), ("a", "y", 1), ("b", "x", 2), ("a", "x", 10), ("a", "x", 9)] {
+        assert!(send(&spool, node, &[batch(boot, seq, HOUR)]).await[0].is_ok());
+    }
+    let all = [("a", 1), ("a", 7), ("a", 10), ("b", 2)].map(|(node, seq)| (node.to_owned(), seq));
+    assert_eq!(contents(&spool), all);
+    assert_eq!(spool.tally().read().missing, 2, "8 and 9; what came before a buffer was met is not known");
+}
+
+#[tokio::test]
+async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
+    let here = folder();
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = Box::new(SmallDisk(room.clone()));
+    let spool =
+        Spool::open_on(disk, here.path(), SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log");
+    assert!(send(&spool, "a", &batches()[..1]).await[0].is_ok());
+    for left in [0, 1, 70, 150] {
+        room.set(left, true);
+        let told = send(&spool, "a", &batches()[1..]).await;
+        assert!(
+            told.iter().any(|told| matches!(told, Err(SpoolError::Full { .. }))),
+            "{left} bytes: {told:?}"
+        );
+        let stored = told.iter().filter(|told| told.is_ok()).count() as u64;
+        assert_eq!(spool.mark("a", "boot").seq, 1 + stored);
+    }
+    room.set(usize::MAX, true);
+    let told = send(&spool, "a", &batches()).await;
+    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    let all: Vec<_> = (1..=3).map(|seq| ("a".to_owned(), seq)).collect();
+    assert_eq!(contents(&spool), all);
+    drop(spool);
+    assert_eq!(contents(&open(here.path())), all);
+}
+
+#[tokio::test]
+async fn what_could_not_be_synced_is_not_told_as_stored() {
+    let here = folder();
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = Box::new(SmallDisk(room.clone()));
+    let spool =
+        Spool::open_on(disk, here.path(), SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log");
+    assert!(send(&spool, "a", &batches()[..1]).await[0].is_ok());
+    room.set(usize::MAX, false);
+    let told = send(&spool, "a", &batches()[1..2]).await;
+    assert!(matches!(told[0], Err(SpoolError::Write { .. })), "{told:?}");
+    assert_eq!(spool.mark("a", "boot").seq, 1);
+    room.set(usize::MAX, true);
+    send(&spool, "a", &batches()).await.iter().for_each(|told| assert!(told.is_ok(), "{told:?}"));
+    let all: Vec<_> = (1..=3).map(|seq| ("a".to_owned(), seq)).collect();
+    assert_eq!(contents(&spool), all);
+    drop(spool);
+    assert_eq!(contents(&open(here.path())), all);
+}
+
+#[tokio::test]
+async fn a_batch_that_two_files_hold_is_read_once() {
+    // A sync failed, cutting failed too, and the process went on: the batch stands in the next file again.
+    let here = folder();
+    send(&open(here.path()), "a", &batches()[..2]).await.iter().for_each(|told| assert!(told.is_ok()));
+    let first = only_file(here.path());
+    let number: u32 =
+        first.file_stem().and_then(|name| name.to_str()).expect("a name").parse().expect("a number");
+    fs::copy(&first, ledger::path(here.path(), number + 1)).expect("a copy");
+    let spool = open(here.path());
+    assert_eq!(contents(&spool), [("a".to_owned(), 1), ("a".to_owned(), 2)]);
+    assert_eq!(spool.mark("a", "boot").seq, 2);
+}
+
+#[tokio::test]
+async fn the_mark_of_an_hour_rises_when_more_of_it_comes() {
+    let here = folder();
+    let spool = open(here.path());
+    let edge = HOUR + HOUR_MS - 55_000;
+    send(&spool, "a", &[batch("boot", 1, HOUR), batch("boot", 2, edge)]).await;
+    let first = spool.hours();
+    let begins: Vec<i64> = first.iter().map(|hour| hour.hour.from_unix_s * 1000).collect();
+    assert_eq!(begins, [HOUR, HOUR + HOUR_MS], "a batch that ends in the next hour is of both");
+    drop(spool);
+    let spool = open(here.path());
+    assert_eq!(spool.hours(), first, "opening changes nothing");
+    // An outage is replayed: an old hour gets more, the others stay as they are.
+    send(&spool, "b", &[batch("boot", 1, HOUR + 60_000)]).await;
+    let second = spool.hours();
+    assert!(second[0].mark > first[0].mark);
+    assert_eq!(second[1], first[1]);
+    send(&spool, "b", &[batch("boot", 1, HOUR + 60_000)]).await;
+    assert_eq!(spool.hours(), second, "a double is no news");
+}
+
+#[tokio::test]
+async fn old_files_go_and_how_far_nodes_are_stays_known() {
+    let here = folder();
+    let clock = SetClock::at(HOUR);
+    let spool = Spool::open(here.path(), SpoolLimits::default(), clock.clock()).expect("a log");
+    send(&spool, "a", &[batch("boot", 1, HOUR)]).await;
+    let later = HOUR + 49 * HOUR_MS;
+    clock.set(later);
+    for (node, minute) in [("b", 0), ("c", 2)] {
+        clock.set(later + minute * 60_000);
+        let (mut head, body) = fixture::packed(node, &batch("boot", 5, later), later);
+        head.arrived_ms = later;
+        assert!(spool.append(head, body).await.expect("open").await.expect("told").is_ok());
+    }
+    let read = contents(&spool);
+    assert_eq!(read, [("b".to_owned(), 5), ("c".to_owned(), 5)], "two days are over");
+    drop(spool);
+    let spool = Spool::open(here.path(), SpoolLimits::default(), clock.clock()).expect("a log");
+    assert_eq!(spool.mark("a", "boot").seq, 1, "its file went, its mark did not");
+    assert!(
+        send(&spool, "a", &[batch("boot", 1, HOUR)]).await[0].as_ref().is_ok_and(|stored| stored.is_double)
+    );
+}
+
+#[tokio::test]
+async fn a_log_that_is_too_large_loses_its_oldest_first() {
+    let here = folder();
+    let clock = SetClock::at(HOUR);
+    let limits = SpoolLimits { bytes_max: 4_000, ..SpoolLimits::default() };
+    let spool = Spool::open(here.path(), limits, clock.clock()).expect("a log");
+    for seq in 1..=60 {
+        clock.set(HOUR + seq * 61_000);
+        send(&spool, "a", &[batch("boot", seq as u64, HOUR)]).await;
+    }
+    let left: Vec<u64> = contents(&spool).into_iter().map(|(_, seq)| seq).collect();
+    assert!(left.len() > 5 && left.len() < 40, "{left:?}");
+    assert_eq!(left.last(), Some(&60));
+    assert!(left.windows(2).all(|pair| pair[1] == pair[0] + 1), "the newest stay, without holes: {left:?}");
+    assert!(spool.size().1 <= 4_000 + 1_500, "{:?}", spool.size());
+    assert!(spool.tally().read().crowded_out_bytes > 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn a_flipped_bit_costs_one_batch_and_doubles_none(at in any::<prop::sample::Index>(), bit in 0..8) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let here = folder();
+            send_all(&open(here.path())).await;
+            let file = only_file(here.path());
+            let mut bytes = fs::read(&file).expect("the log");
+            let place = at.index(bytes.len());
+            bytes[place] ^= 1u8 << bit;
+            fs::write(&file, &bytes).expect("a damaged log");
+            let read = contents(&open(here.path()));
+            let all = expected();
+            prop_assert!(read.len() + 1 >= all.len(), "{read:?}");
+            prop_assert!(read.iter().all(|one| all.contains(one)));
+            let mut once = read.clone();
+            once.dedup();
+            prop_assert_eq!(once, read);
+            Ok(())
+        })?;
+    }
+}
