@@ -89,7 +89,7 @@ fn typical_pull_requests_are_drawn_on_the_local_forges_page() {
         return;
     }
     let typical = typical();
-    assert_eq!(typical.len(), 5, "{typical:?}");
+    assert_eq!(typical.len(), 6, "{typical:?}");
     let folder = kubeopt_tests::folder("pictures");
     let beside = |path: &str| folder.path().join(path.trim_start_matches('/'));
     for (path, text) in [(STYLE_PATH, STYLE_CSS), (FAVICON_PATH, FAVICON_SVG)] {

@@ -70,6 +70,19 @@ impl Load {
         Self { resource, from_hour, highest, median, is_measured, wrong_by }
     }
 
+    /// What was known before a place; the first hour at least.
+    pub fn before(&self, place: usize) -> Self {
+        let length = place.clamp(1, self.len());
+        Self {
+            resource: self.resource,
+            from_hour: self.from_hour,
+            highest: self.highest[..length].to_vec(),
+            median: self.median[..length].to_vec(),
+            is_measured: self.is_measured[..length].to_vec(),
+            wrong_by: self.wrong_by[..=length].to_vec(),
+        }
+    }
+
     /// Which resource.
     pub fn resource(&self) -> Resource {
         self.resource
@@ -168,6 +181,13 @@ pub(crate) mod tests {
             [Some(10.0), None, None, Some(30.0), None]
         );
         assert_eq!(load.measured_hours(0, 99), 2);
+    }
+
+    #[test]
+    fn what_was_known_before_a_place_is_a_load_of_its_own() {
+        let values = |hour: usize| (hour * hour % 37) as f64;
+        assert_eq!(load(90, values).before(60), load(60, values));
+        assert_eq!(load(90, values).before(0).len(), 1);
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub struct LocalPlan {
     pub clip_norm: f32,
     /// Days to learn from without which a node takes no part.
     pub min_windows: usize,
+    /// Windows of an epoch at most; beyond 4,096 none is drawn.
+    pub max_windows: usize,
     /// CPU time of it all.
     pub max_cpu_ms: u64,
     /// How parameters follow a gradient.
@@ -176,7 +178,8 @@ impl LocalTrainer {
         let plan = plan.held();
         let known: Vec<Known> =
             (0..loads.count()).filter_map(|at| Known::of(at, loads.load(at)?.as_ref())).collect();
-        let windows = known.iter().map(|own| (own.end - HISTORY_MIN) / DAY).sum::<usize>().min(WINDOWS_MAX);
+        let windows = known.iter().map(|own| (own.end - HISTORY_MIN) / DAY).sum::<usize>();
+        let windows = windows.min(plan.max_windows).min(WINDOWS_MAX);
         if windows < plan.min_windows.max(1) {
             return Err(OutlookError::TooFewWindows { have: windows, need: plan.min_windows.max(1) });
         }
@@ -366,6 +369,7 @@ mod tests {
             prox_mu: 0.01,
             clip_norm: 10.0,
             min_windows: 20,
+            max_windows: 1000,
             max_cpu_ms: 1000,
             descent: Descent::Adam,
             seed: 1,

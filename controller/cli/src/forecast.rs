@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args as Group, Subcommand, ValueEnum};
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::forecast::{
-    Difference, Evaluation, Recording, Row, TO_BEAT, TrainOptions, Wins, check_weights_name, eval, export,
-    train,
+    Difference, Evaluation, FederateOptions, Federated, FederatedRow, Recording, Row, Scores, TO_BEAT,
+    TrainOptions, Wins, check_weights_name, eval, export, federate, train,
 };
 use kubeopt_runtime::terminal_line;
 use kubeopt_runtime::wiring::Keep;
@@ -35,6 +35,9 @@ const WINS_HEADERS: [&str; 6] =
     ["RESOURCE", "LOADS", "COUNT", "WON", "NETWORK'S WEIGHT .5/.9/.95/.99", "SILENT"];
 
 const DIFFERENCES_HEADERS: [&str; 6] = ["RESOURCE", "LOADS", "SEASON", "COUNT", "PINBALL .9", "PINBALL .95"];
+
+const FEDERATED_HEADERS: [&str; 7] =
+    ["TRAINED", "PINBALL", "BESIDE", "SEEN .9/.95/.99", "UNSEEN .9/.95/.99", "ROUNDS", "REFUSED"];
 
 #[derive(Debug, Group)]
 pub(crate) struct Forecast {
@@ -76,6 +79,29 @@ enum What {
         /// File of weights, with its card beside it; without it the model that comes with kubeopt.
         #[arg(long, value_name = "FILE")]
         model: Option<PathBuf>,
+        /// Format.
+        #[arg(long, short = 'o', value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+    /// Show what training on nodes would make of recorded usage, beside training in one place on as many windows: clients with
+    /// machines of their own, some of them hostile.
+    Federate {
+        /// File of recorded usage, Parquet or CSV; docs/backtest.md lists its columns. It needs 44 days.
+        #[arg(long, value_name = "FILE")]
+        traces: PathBuf,
+        /// Clients; a machine belongs to one of them by the hash of its name.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
+        clients: u8,
+        /// Rounds; in each a client learns from 512 windows.
+        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        rounds: u16,
+        /// Hostile clients: they send ten times the opposite of what they learned, claim counts that nobody has, or send what is
+        /// no number.
+        #[arg(long, default_value_t = 2)]
+        poisoned: u8,
+        /// The same seed and recording give the same figures.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
         /// Format.
         #[arg(long, short = 'o', value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -125,6 +151,23 @@ pub(crate) fn run(args: Forecast, common: &Common) -> Outcome {
                 Output::Json => json(&found)?,
             }
         }
+        What::Federate { traces, clients, rounds, poisoned, seed, output } => {
+            let options = FederateOptions {
+                clients: clients.into(),
+                rounds: rounds.into(),
+                poisoned: poisoned.into(),
+                seed,
+            };
+            let recording =
+                Recording::of_file(&traces, progress.as_ref()).map_err(|problem| vec![problem])?;
+            let found = federate(recording, &options, progress.as_ref());
+            progress.done();
+            let found = found.map_err(|problem| vec![problem])?;
+            match output {
+                Output::Table => federated(&found),
+                Output::Json => json(&found)?,
+            }
+        }
         What::Export { model, to } => {
             let bytes = export(model.as_deref(), &to).map_err(|problem| vec![problem])?;
             wrote(&to, common);
@@ -171,6 +214,36 @@ pub(crate) fn table(found: &Evaluation) -> String {
         trimmed(&wins),
         trimmed(&differences)
     )
+}
+
+fn federated(found: &Federated) -> String {
+    let mut table = plain();
+    table.set_header(FEDERATED_HEADERS);
+    let base = found.rows.first().map_or(f64::NAN, FederatedRow::loss);
+    table.add_rows(found.rows.iter().map(|row| federated_cells(row, base)));
+    let loads = found.client_loads.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+    format!("{}\n\nloads of each client: {loads}; windows of each way: {}\n", trimmed(&table), found.windows)
+}
+
+fn federated_cells(row: &FederatedRow, base: f64) -> [String; 7] {
+    let loss = row.loss();
+    let told = |scores: &Option<Scores>| match scores {
+        Some(own) => [2, 3, 4].map(|at| format!("{:.3}", own.pinball[at])).join(" "),
+        None => "no number".to_owned(),
+    };
+    let rounds = match row.accepted + row.rejected {
+        0 => String::new(),
+        all => format!("{} of {all}", row.accepted),
+    };
+    [
+        row.how.clone(),
+        if loss.is_finite() { format!("{loss:.4}") } else { "no number".to_owned() },
+        if loss.is_finite() { format!("{:+.1} %", 100.0 * (loss / base - 1.0)) } else { String::new() },
+        told(&row.seen),
+        told(&row.unseen),
+        rounds,
+        if row.refused == 0 { String::new() } else { row.refused.to_string() },
+    ]
 }
 
 /// The tables of wins and differences as documents have them.

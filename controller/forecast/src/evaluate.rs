@@ -337,7 +337,7 @@ impl Sum {
 }
 
 /// Places of midnights (UTC of the cut) from one hour to before another, whose day lies in the load.
-fn origins(recorded: &Recorded, from_hour: i64, to_hour: i64) -> Vec<usize> {
+pub(crate) fn origins(recorded: &Recorded, from_hour: i64, to_hour: i64) -> Vec<usize> {
     let load = &recorded.load;
     let places = (from_hour..to_hour).step_by(DAY).filter_map(|hour| load.place(hour));
     places.filter(|place| *place >= HISTORY_MIN && place + DAY <= load.len()).collect()

@@ -7,6 +7,7 @@
 
 pub mod codes;
 
+mod alone;
 mod baseline;
 mod blend;
 mod card;
@@ -31,6 +32,7 @@ mod threads;
 mod train;
 mod windows;
 
+pub use alone::network_scores;
 pub use baseline::Baseline;
 pub use blend::{Candidate, Days, Record, Weights, blended};
 pub use card::{Card, CardData, CardTraining};

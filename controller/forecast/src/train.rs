@@ -136,6 +136,11 @@ impl Trainer {
         Self { plan, adam: Adam::new(shape.parameters()), network, step: 0, best }
     }
 
+    /// The network as it is after these steps.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Steps that are done.
     pub fn step(&self) -> usize {
         self.step

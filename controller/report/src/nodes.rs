@@ -21,8 +21,9 @@ pub fn of(usage: &ContainerUsage, whose: &str) -> Vec<String> {
     if let Some(seconds) = nodes.throttled_seconds.filter(|seconds| *seconds >= 1.0) {
         let share = usage
             .throttled_ratio
-            .map_or(String::new(), |ratio| format!(", in {:.1} % of its periods", ratio * 100.0));
-        sentences.push(format!("Held back{whose} by its CPU limit for {}{share}", duration(seconds)));
+            .map_or(String::new(), |ratio| format!(", {:.1} % of its periods", ratio * 100.0));
+        let held = duration(seconds);
+        sentences.push(format!("Held back{whose} by its CPU limit: {held} in these pod-hours{share}"));
     }
     sentences
 }
@@ -107,7 +108,7 @@ mod tests {
             [
                 "Seen by node agents every 10 s: 312 of 336 pod-hours",
                 "CPU peak: 1900m within one second (1970-01-01 02:05 UTC) and 700m over 10 s (1970-01-01 02:05 UTC); a mean of 5 minutes shows at most 410m in that hour",
-                "Held back by its CPU limit for 13 min, in 3.1 % of its periods",
+                "Held back by its CPU limit: 13 min in these pod-hours, 3.1 % of its periods",
             ]
         );
         assert_eq!(of(&usage(None, 700.0), " of `x`").len(), 3);

@@ -2,8 +2,10 @@
 //! it, a graceful end.
 
 mod asking;
+mod listening;
 mod received;
 mod telling;
+mod training;
 mod waking;
 mod weekly;
 
@@ -21,11 +23,13 @@ use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
 use crate::edges::{Edges, FactsSource, GitAccess, Permit};
+use crate::models::keep_going;
 use crate::panics::caught_waiting;
 use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
 use asking::Asking;
+use listening::{Listening, open_log};
 use received::Received;
 use telling::{Telling, deliver};
 use waking::{Waking, rest_until_needed};
@@ -101,20 +105,37 @@ pub async fn run(
     let webhooks = webhooks.map(|received| WebhookDoor::new(Arc::new(received)));
     let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None, webhooks };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
+    let log_of_agents = open_log(&mut edges, config).await?;
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
+    let models = training::models(&edges, config, &metrics, leadership.as_ref());
+    let listening = match log_of_agents {
+        Some(opened) => {
+            let opened = opened.handing_out(models.clone());
+            Some(Listening::begin(opened, config, &metrics, leadership.clone()).await?)
+        }
+        None => None,
+    };
     let (over, is_over) = watch::channel(false);
     let delivering =
         edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
+    let training = models.map(|models| tokio::spawn(keep_going(models, stop.clone())));
     let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
+    if let Some(listening) = listening {
+        listening.end().await;
+    }
     if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
     {
         tracing::warn!(error = %error.problem(), "the lease was not given away; it lapses by itself");
     }
     instruments.asking.stop();
+    if let Some(training) = training {
+        // What a step began is found by the next process; each step is written whole or not at all.
+        training.abort();
+    }
     if let Some(delivering) = delivering {
         // Nobody listens where it has ended by itself, which it does not.
         let _ = over.send(true);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 use kubeopt_forecast::{
@@ -22,7 +22,10 @@ use crate::codes;
 use crate::edges::Edges;
 use crate::progress::Progress;
 
-pub use kubeopt_forecast::{Difference, Evaluation, OUTLOOK, Row, TO_BEAT, Wins};
+mod federate;
+
+pub use federate::{FederateOptions, Federated, FederatedRow, federate};
+pub use kubeopt_forecast::{Difference, Evaluation, OUTLOOK, Row, Scores, TO_BEAT, Wins};
 
 /// Largest file of weights, card or state that is read: those of the largest network that is trained are below 40 MB.
 const FILE_BYTES_MAX: u64 = 64 << 20;
@@ -107,18 +110,24 @@ impl Recording {
         Ok(Self { name: KEPT.to_owned(), loads: kept_loads(history, clusters, window, is_wanted).await? })
     }
 
-    /// All loads that last long enough, and where training ends; to measure a model that was trained, after what it has seen.
-    fn cut(self, seen: Option<&CardData>) -> Result<(String, Vec<Recorded>, Cuts), Problem> {
+    /// Hours since the epoch from the first to the last, and where training ends; to measure a model that was trained, after what
+    /// it has seen.
+    fn cuts(&self, seen: Option<&CardData>) -> Result<(Range<i64>, Cuts), Problem> {
         let from = self.loads.iter().map(|(_, load)| load.hour(0)).min();
         let to = self.loads.iter().map(|(_, load)| load.hour(load.len())).max();
         let (Some(from), Some(to)) = (from, to) else {
             return Err(ForecastError::NoLoads { what: "train on", have: 0 }.problem());
         };
-        let hours = from..to;
         let cuts = match seen {
-            Some(seen) => seen.cuts(&hours).map_err(|error| error.problem())?,
+            Some(seen) => seen.cuts(&(from..to)).map_err(|error| error.problem())?,
             None => Cuts::for_recording(from, to),
         };
+        Ok((from..to, cuts))
+    }
+
+    /// All loads that last long enough, and where training ends.
+    fn cut(self, seen: Option<&CardData>) -> Result<(String, Vec<Recorded>, Cuts), Problem> {
+        let (hours, cuts) = self.cuts(seen)?;
         let recorded = self.loads.into_iter().filter_map(|(name, load)| Recorded::of(&name, load, cuts));
         let mut recorded: Vec<Recorded> = recorded.collect();
         if seen.is_some_and(|seen| !seen.is_of(&self.name, &hours)) {

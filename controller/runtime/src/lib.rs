@@ -84,6 +84,7 @@ pub fn generated_files() -> Vec<(String, String)> {
 pub fn all_codes() -> Vec<(&'static str, &'static str)> {
     let mut all: Vec<(&str, &str)> = [
         codes::CODES,
+        kubeopt_agents::codes::CODES,
         kubeopt_api::CODES,
         kubeopt_backtest::codes::CODES,
         kubeopt_cluster::CODES,

@@ -4,6 +4,7 @@
 //! restart goes on where it was), when a round begins, and the controller's own history that a new version is tested on.
 //! One replica, the leader, changes anything. What the controller itself forecasts with is `forecast.model`, not this.
 
+mod agents;
 mod judged;
 mod life;
 mod schedule;
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 
-use kubeopt_api::TrainingConfig;
+use kubeopt_api::config::TrainingConfig;
 use kubeopt_federation::{Event, Federation, Versions, Why};
 use kubeopt_history::{Journal, ModelsChange, RoundRecord, UploadRecord, UsageStore, WeightsRecord};
 use kubeopt_lstm::{Weights, digest};
@@ -26,6 +27,9 @@ use tokio::sync::Mutex;
 
 use crate::edges::{Edges, Permit};
 use crate::own_fault;
+
+#[cfg(test)]
+mod tests;
 
 pub use self::life::keep_going;
 pub use self::service::{Given, Learned, Plan, Taken};
@@ -78,22 +82,50 @@ impl OwnModel {
     }
 }
 
+/// Where models are kept, and what they are tested on.
+#[derive(Clone)]
+pub struct Stores {
+    /// Versions, rounds, weights, the audit.
+    pub journal: Arc<dyn Journal>,
+    /// What every container used.
+    pub history: Arc<dyn UsageStore>,
+    /// Clusters of that history.
+    pub clusters: Vec<ClusterName>,
+}
+
+impl Stores {
+    /// Those of the edges.
+    pub fn of(edges: &Edges) -> Self {
+        Self {
+            journal: Arc::clone(&edges.journal),
+            history: Arc::clone(&edges.history),
+            clusters: edges.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+        }
+    }
+}
+
 /// Models and rounds. Share it in an `Arc`.
 pub struct Models {
-    journal: Arc<dyn Journal>,
-    history: Arc<dyn UsageStore>,
-    clusters: Vec<ClusterName>,
+    stores: Stores,
     training: Option<TrainingConfig>,
     own: OwnModel,
     metrics: Arc<Metrics>,
     permit: Arc<dyn Permit>,
-    /// The state that was read last, with its revision.
-    known: Lock<Option<(u64, Arc<State>)>>,
+    known: Lock<Option<Known>>,
     /// Uploads of this process come one after the other.
     turn: Mutex<()>,
     files: Lock<BTreeMap<String, Arc<Vec<u8>>>>,
     /// Refusals that were written to the audit since the round began.
     refusals: std::sync::atomic::AtomicU32,
+}
+
+/// The state that was read last.
+#[derive(Debug, Clone)]
+struct Known {
+    revision: u64,
+    state: Arc<State>,
+    /// Whether this process led then: who begins to lead looks again whether the network of the configuration is in it.
+    led: bool,
 }
 
 /// What a step leads to, beside the new state.
@@ -109,18 +141,16 @@ struct Change {
 }
 
 impl Models {
-    /// Over the stores and clusters of these edges. `permit` is asked before anything is changed.
+    /// Over these stores. `permit` is asked before anything is changed.
     pub fn new(
-        edges: &Edges,
+        stores: Stores,
         training: Option<TrainingConfig>,
         own: OwnModel,
         metrics: Arc<Metrics>,
         permit: Arc<dyn Permit>,
     ) -> Self {
         Self {
-            journal: Arc::clone(&edges.journal),
-            history: Arc::clone(&edges.history),
-            clusters: edges.clusters.iter().map(|cluster| cluster.name.clone()).collect(),
+            stores,
             training,
             own,
             metrics,
@@ -135,25 +165,32 @@ impl Models {
     /// The state now, with its revision: what this process has read, unless somebody changed it since.
     async fn state(&self, now: Timestamp) -> Result<(u64, Arc<State>), Problem> {
         for _ in 0..TRIES {
-            let revision = self.journal.models_revision().await.map_err(|error| error.problem())?;
-            if let Some((known, state)) = self.lock_known().as_ref()
-                && *known == revision
+            let revision = self.stores.journal.models_revision().await.map_err(|error| error.problem())?;
+            let leads = self.permit.may_write();
+            if let Some(known) = self.lock_known().as_ref()
+                && known.revision == revision
+                && known.led == leads
             {
-                return Ok((revision, Arc::clone(state)));
+                return Ok((revision, Arc::clone(&known.state)));
             }
-            let kept = self.journal.models().await.map_err(|error| error.problem())?;
+            let kept = self.stores.journal.models().await.map_err(|error| error.problem())?;
             let (state, change) = if kept.detail.is_null() {
                 self.first(now)
             } else {
                 let state =
                     serde_json::from_value::<State>(kept.detail).map_err(|error| unreadable(&error))?;
-                self.with_own(state, now)
+                // Who does not lead hands out what there is: its own network may be that of another release.
+                if leads { self.with_own(state, now) } else { (state, None) }
             };
-            let Some(change) = change.filter(|_| self.permit.may_write()) else {
+            let Some(change) = change else {
                 let state = Arc::new(state);
-                *self.lock_known() = Some((kept.revision, Arc::clone(&state)));
+                *self.lock_known() =
+                    Some(Known { revision: kept.revision, state: Arc::clone(&state), led: leads });
                 return Ok((kept.revision, state));
             };
+            if !leads {
+                return Ok((kept.revision, Arc::new(state)));
+            }
             // Whoever was faster has written; it is read in the next try.
             self.commit(kept.revision, state, change, now).await?;
         }
@@ -215,11 +252,12 @@ impl Models {
             ended: change.ended,
             events,
         };
-        let is_written = self.journal.change_models(&written).await.map_err(|error| error.problem())?;
+        let is_written =
+            self.stores.journal.change_models(&written).await.map_err(|error| error.problem())?;
         if is_written {
             change.events.iter().for_each(|event| told::count(&self.metrics, event));
             told::measure(&self.metrics, &state.federation);
-            *self.lock_known() = Some((revision + 1, Arc::new(state)));
+            *self.lock_known() = Some(Known { revision: revision + 1, state: Arc::new(state), led: true });
         }
         Ok(is_written)
     }
@@ -232,7 +270,7 @@ impl Models {
         if let Some(file) = self.lock_files().get(sha256) {
             return Ok(Arc::clone(file));
         }
-        let found = self.journal.weights(sha256).await.map_err(|error| error.problem())?;
+        let found = self.stores.journal.weights(sha256).await.map_err(|error| error.problem())?;
         let file =
             found.filter(|bytes| hex::encode(digest(bytes)) == sha256).ok_or_else(|| missing(sha256))?;
         let file = Arc::new(file);
@@ -254,7 +292,7 @@ impl Models {
         Ok(Some(read.map_err(|_| missing(&base.sha256))?))
     }
 
-    fn lock_known(&self) -> std::sync::MutexGuard<'_, Option<(u64, Arc<State>)>> {
+    fn lock_known(&self) -> std::sync::MutexGuard<'_, Option<Known>> {
         // Nothing panics while it holds the lock.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! From configuration and flags to [`Edges`]: the only place that makes clients and opens stores.
 
+pub(crate) mod agents;
 mod app_git;
 mod charts;
 mod forges;

@@ -13,9 +13,11 @@ pub mod serve;
 pub mod token;
 pub mod webhooks;
 
+mod agent_metrics;
 mod guard;
 mod routes;
 
+pub use agent_metrics::AgentFigures;
 pub use error::ServerError;
 pub use metrics::Metrics;
 pub use pages::{Asset, Page, Pages, PullRequestAt};

@@ -13,6 +13,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use crate::agent_metrics::{AgentFigures, AgentMetrics};
 pub use models::ModelMetrics;
 
 /// The content type of [`Metrics::text`].
@@ -61,6 +62,11 @@ pub const METRICS: &[(&str, &str)] = &[
     ),
     ("kubeopt_webhooks_total", "Deliveries of webhooks, by forge and result"),
 ];
+
+/// All names with what they count, those of node agents too.
+fn listed() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    METRICS.iter().chain(crate::agent_metrics::METRICS)
+}
 
 /// Where policies draw their lines; 14, 29 and 59 days that all held give 0.81, 0.90 and 0.95.
 const CONFIDENCE_BUCKETS: [f64; 8] = [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97];
@@ -222,6 +228,7 @@ pub struct Metrics {
     notices: Family<NoticeLabels, Counter>,
     notices_waiting: Gauge,
     models: ModelMetrics,
+    agents: AgentMetrics,
 }
 
 impl Metrics {
@@ -250,6 +257,7 @@ impl Metrics {
             webhooks: Family::default(),
             notices: Family::default(),
             notices_waiting: Gauge::default(),
+            agents: AgentMetrics::default(),
         };
         metrics.register(version, commit);
         metrics
@@ -334,6 +342,11 @@ impl Metrics {
         self.savings_dollars.get_or_create(&SavingsLabels { basis }).set(dollars_per_month);
     }
 
+    /// Node agents are doing so now.
+    pub fn set_agents(&self, figures: &AgentFigures) {
+        self.agents.set(figures);
+    }
+
     /// The text that Prometheus scrapes.
     ///
     /// # Errors
@@ -397,11 +410,12 @@ impl Metrics {
         registry.register("webhooks", help("kubeopt_webhooks_total"), self.webhooks.clone());
         registry.register("notices", help("kubeopt_notices_total"), self.notices.clone());
         registry.register("notices_waiting", help("kubeopt_notices_waiting"), self.notices_waiting.clone());
+        self.agents.register(registry, help);
     }
 }
 
 fn help(name: &str) -> &'static str {
-    METRICS.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
+    listed().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
 }
 
 #[cfg(test)]
@@ -431,8 +445,15 @@ mod tests {
         models.count_upload("stale");
         models.observe_norm(0.5);
         models.set_round_losses(0.4, 0.35);
+        metrics.set_agents(&AgentFigures {
+            connected: 7,
+            batches: [("stored", 5)].into(),
+            refused: [("other_node", 2)].into(),
+            lost_bytes: [("full", 1)].into(),
+            ..AgentFigures::default()
+        });
         let text = metrics.text().unwrap();
-        for (name, help) in METRICS {
+        for (name, help) in listed() {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");
             assert!(text.contains(&format!("# HELP {bare} {help}.\n")), "{name}: {text}");
             assert!(text.lines().any(|line| line.starts_with(name)), "{name}: {text}");
@@ -448,6 +469,9 @@ mod tests {
             "kubeopt_model_version{state=\"canary\"} 4",
             "kubeopt_rounds_total{result=\"rejected\"} 1",
             "kubeopt_rounds_uploads_total{result=\"stale\"} 1",
+            "kubeopt_agents_connected 7",
+            "kubeopt_agents_batches_total{result=\"stored\"} 5",
+            "kubeopt_agents_refused_total{reason=\"other_node\"} 2",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",
             "kubeopt_passes_total{result=\"done\"} 1",

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use kubeopt_model::{Bytes, ClusterName};
+use kubeopt_model::{Bytes, ClusterName, Namespace, ObjectName};
 
-use crate::config::scalars::{file, malformed, required};
+use crate::config::scalars::{file, malformed, optional, required};
 use crate::config::training::{Training, TrainingConfig, training};
 use crate::config::types::ClusterConfig;
 use crate::text::values::{Memory, Span};
@@ -38,6 +38,9 @@ section! {
         /// Audience of the service-account tokens that agents may show; the cluster is asked whether a token is good and of
         /// which node. Absent, tokens are refused.
         "tokenAudience" => token_audience: String = null,
+        /// The service account that agents run as, `namespace/name`: a token of another one is refused; required with
+        /// `tokenAudience`.
+        "serviceAccount" => service_account: String = null,
         /// Name of the cluster whose nodes they are; absent is the first one.
         "cluster" => cluster: String = null,
         /// Folder of what they sent.
@@ -52,6 +55,15 @@ section! {
     }
 }
 
+/// Which service-account tokens of agents are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentTokens {
+    /// What they are made for.
+    pub audience: String,
+    /// As whom agents run: `system:serviceaccount:NAMESPACE:NAME`.
+    pub account: String,
+}
+
 /// How node agents are listened to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentsConfig {
@@ -63,8 +75,8 @@ pub struct AgentsConfig {
     pub key_file: PathBuf,
     /// Certificate authorities of agents' certificates in PEM; none believes no certificate.
     pub client_ca_file: Option<PathBuf>,
-    /// Audience of tokens; none believes no token. One of the two is there.
-    pub token_audience: Option<String>,
+    /// Which tokens are believed; none believes no token. One of the two is there.
+    pub tokens: Option<AgentTokens>,
     /// The cluster whose nodes they are.
     pub cluster: ClusterName,
     /// Folder of what they sent.
@@ -101,27 +113,53 @@ pub(crate) fn check_agents(
             Err(_) => malformed(&at, "agents.listen", "an address and port such as `0.0.0.0:8443`", reading),
         },
     };
-    let is_audience = |text: &str| {
-        (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-    };
-    let audience = match agents.token_audience {
-        Some(at) if !is_audience(&at.value) => {
-            malformed(&at, "agents.tokenAudience", "an audience such as `kubeopt-agents`", reading)
-        }
-        named => Some(named.map(|at| at.value)),
-    };
+    let tokens =
+        optional(agents.token_audience, |at| check_tokens(at, agents.service_account, line, reading));
     let cluster = cluster(agents.cluster, line, clusters, reading);
     Some(AgentsConfig {
         listen: listen?,
         cert_file: file(cert?),
         key_file: file(key?),
         client_ca_file: agents.client_ca_file.map(file),
-        token_audience: audience?,
+        tokens: tokens?,
         cluster: cluster?,
         spool: agents.spool.map_or_else(|| Path::new("/var/lib/kubeopt/agents").to_owned(), file),
         retention_seconds: agents.retention.map_or(DEFAULT_RETENTION_SECONDS, |at| at.value.0),
         spool_max: agents.spool_max.map_or(DEFAULT_SPOOL_MAX, |at| at.value.0),
         training: training(agents.training),
+    })
+}
+
+/// Which tokens are believed; none after a problem was told.
+fn check_tokens(
+    audience: At<String>,
+    account: Option<At<String>>,
+    line: usize,
+    reading: &mut Reading<'_>,
+) -> Option<AgentTokens> {
+    let is_audience = |text: &str| {
+        (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    };
+    if !is_audience(&audience.value) {
+        return malformed(&audience, "agents.tokenAudience", "an audience such as `kubeopt-agents`", reading);
+    }
+    let help = "name the account that agents run as: `serviceAccount: kubeopt-system/kubeopt-agent`";
+    let account = required(account, line, "agents.serviceAccount", help, reading)?;
+    let names = account
+        .value
+        .split_once('/')
+        .and_then(|(namespace, name)| Some((Namespace::new(namespace).ok()?, ObjectName::new(name).ok()?)));
+    let Some((namespace, name)) = names else {
+        return malformed(
+            &account,
+            "agents.serviceAccount",
+            "`namespace/name` of a service account",
+            reading,
+        );
+    };
+    Some(AgentTokens {
+        audience: audience.value,
+        account: format!("system:serviceaccount:{namespace}:{name}"),
     })
 }
 

@@ -19,7 +19,7 @@ mod types;
 
 use kubeopt_model::Problem;
 
-pub use agents::AgentsConfig;
+pub use agents::{AgentTokens, AgentsConfig};
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
 pub use training::TrainingConfig;

@@ -190,27 +190,38 @@ fn node_agents_are_listened_to_over_tls_and_only_where_they_can_prove_their_node
     let around = |keys: &str| format!("clusters: [{{name: a}}, {{name: b}}]\nagents: {{{keys}}}");
     assert_eq!(read("clusters: [{name: a}]").unwrap().agents, None);
     let of = |keys: &str| read(&around(keys)).unwrap().agents.unwrap();
-    let usual = of("certFile: /c, keyFile: /k, tokenAudience: kubeopt-agents");
+    let usual = of("certFile: /c, keyFile: /k, tokenAudience: kubeopt-agents, serviceAccount: sys/agent");
+    let tokens = usual.tokens.unwrap();
+    assert_eq!(
+        (tokens.audience.as_str(), tokens.account.as_str()),
+        ("kubeopt-agents", "system:serviceaccount:sys:agent")
+    );
     assert_eq!((usual.listen.to_string().as_str(), usual.cluster.as_str()), ("0.0.0.0:8443", "a"));
     assert_eq!((usual.retention_seconds, usual.client_ca_file), (48 * 3600, None));
     let other = of(
         "certFile: /c, keyFile: /k, clientCaFile: /ca, cluster: b, retention: 5d, spool: /s, listen: \"[::1]:9\"",
     );
-    assert_eq!((other.cluster.as_str(), other.token_audience), ("b", None));
+    assert_eq!((other.cluster.as_str(), other.tokens), ("b", None));
     assert_eq!((other.retention_seconds, other.spool.to_str()), (5 * 86_400, Some("/s")));
     refused(
         &[
-            ("keyFile: /k, tokenAudience: x", "E-API-009", "over TLS only"),
-            ("certFile: /c, tokenAudience: x", "E-API-009", "over TLS only"),
+            ("keyFile: /k, clientCaFile: x", "E-API-009", "over TLS only"),
+            ("certFile: /c, clientCaFile: x", "E-API-009", "over TLS only"),
             ("certFile: /c, keyFile: /k", "E-API-010", "tokenAudience: kubeopt-agents"),
             ("certFile: /c, keyFile: /k, tokenAudience: \"a b\"", "E-API-003", "kubeopt-agents"),
-            ("certFile: /c, keyFile: /k, tokenAudience: x, listen: 8443", "E-API-003", "0.0.0.0:8443"),
-            ("certFile: /c, keyFile: /k, tokenAudience: x, cluster: c", "E-API-013", "clusters"),
-            ("certFile: /c, keyFile: /k, tokenAudience: x, retention: 1h", "E-API-004", "2h"),
+            ("certFile: /c, keyFile: /k, tokenAudience: x", "E-API-009", "kubeopt-system/kubeopt-agent"),
+            (
+                "certFile: /c, keyFile: /k, tokenAudience: x, serviceAccount: agent",
+                "E-API-003",
+                "namespace/name",
+            ),
+            ("certFile: /c, keyFile: /k, clientCaFile: x, listen: 8443", "E-API-003", "0.0.0.0:8443"),
+            ("certFile: /c, keyFile: /k, clientCaFile: x, cluster: c", "E-API-013", "clusters"),
+            ("certFile: /c, keyFile: /k, clientCaFile: x, retention: 1h", "E-API-004", "2h"),
         ],
         around,
         2,
     );
-    let alone = read("agents: {certFile: /c, keyFile: /k, tokenAudience: x}").unwrap_err();
+    let alone = read("agents: {certFile: /c, keyFile: /k, clientCaFile: x}").unwrap_err();
     assert_eq!(alone[0].code, "E-API-009");
 }

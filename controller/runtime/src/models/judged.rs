@@ -2,9 +2,10 @@
 
 use kubeopt_federation::Score;
 use kubeopt_forecast::{Load, days_before, judge};
-use kubeopt_history::UsageStore;
 use kubeopt_lstm::Network;
-use kubeopt_model::{ClusterName, Problem, Timestamp, Window};
+use kubeopt_model::{Problem, Timestamp, Window};
+
+use super::Stores;
 
 const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;
@@ -27,12 +28,7 @@ pub(super) struct OwnHistory {
 
 impl OwnHistory {
     /// Of all containers, up to the last full hour, or to the last midnight of UTC.
-    pub(super) async fn read(
-        history: &dyn UsageStore,
-        clusters: &[ClusterName],
-        until: Until,
-        now: Timestamp,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn read(stores: &Stores, until: Until, now: Timestamp) -> Result<Self, Problem> {
         let unit = match until {
             Until::Hour => HOUR_S,
             Until::Midnight => DAY_S,
@@ -40,7 +36,9 @@ impl OwnHistory {
         let end = now.as_second().div_euclid(unit) * unit;
         let window = Window { from_unix_s: end - DAYS_SEEN * DAY_S, to_unix_s: end };
         let is_wanted = |id: &kubeopt_model::ContainerId| !id.workload.kind.is_batch();
-        let loads = crate::forecast::kept_loads(history, clusters, window, &is_wanted).await?;
+        let loads =
+            crate::forecast::kept_loads(stores.history.as_ref(), &stores.clusters, window, &is_wanted)
+                .await?;
         Ok(Self { loads: loads.into_iter().map(|(_, load)| load).collect(), end_hour: end / HOUR_S })
     }
 

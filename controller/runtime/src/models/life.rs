@@ -51,19 +51,28 @@ impl Models {
             return Ok(());
         }
         for _ in 0..STEPS_MAX {
-            let (revision, state) = self.state(now).await?;
-            let mut state = State::clone(&state);
-            let change = match state.federation.due(unix_ms(now)) {
-                Next::Wait { .. } => None,
-                Next::Nothing => self.begin(&mut state, now).await?,
-                Next::Close => Some(self.close(&mut state, now)?),
-                Next::PutTogether => Some(self.put_together(&mut state, now).await?),
-                Next::Validate => Some(self.validate(&mut state, now).await?),
-            };
-            let Some(change) = change else { break };
-            self.commit(revision, state, change, now).await?;
+            if !self.step(now).await? {
+                break;
+            }
         }
         self.follow(now).await
+    }
+
+    /// The next step of a round; false where none is due.
+    pub(super) async fn step(&self, now: Timestamp) -> Result<bool, Problem> {
+        let (revision, state) = self.state(now).await?;
+        let mut state = State::clone(&state);
+        let change = match state.federation.due(unix_ms(now)) {
+            Next::Wait { .. } => None,
+            Next::Nothing => self.begin(&mut state, now).await?,
+            Next::Close => Some(self.close(&mut state, now)?),
+            Next::PutTogether => Some(self.put_together(&mut state, now).await?),
+            Next::Validate => Some(self.validate(&mut state, now).await?),
+        };
+        let Some(change) = change else { return Ok(false) };
+        // Where somebody else wrote meanwhile, the next step begins from what they wrote.
+        self.commit(revision, state, change, now).await?;
+        Ok(true)
     }
 
     /// Opens a round, where one is due.
@@ -96,7 +105,7 @@ impl Models {
         let Some(round) = state.federation.round().map(|round| round.id) else {
             return Ok(Change::default());
         };
-        for upload in self.journal.uploads(round).await.map_err(|error| error.problem())? {
+        for upload in self.stores.journal.uploads(round).await.map_err(|error| error.problem())? {
             state.federation.give_delta(&upload.node, floats(&upload.delta));
         }
         let base = self.base(state).await?;
@@ -118,7 +127,7 @@ impl Models {
     }
 
     async fn validate(&self, state: &mut State, now: Timestamp) -> Result<Change, Problem> {
-        let own = OwnHistory::read(self.history.as_ref(), &self.clusters, Until::Midnight, now).await?;
+        let own = OwnHistory::read(&self.stores, Until::Midnight, now).await?;
         let windows = own.windows(DAYS_TESTED);
         if windows < WINDOWS_MIN {
             tracing::warn!(
@@ -222,7 +231,7 @@ impl Models {
             let read = Weights::from_bytes(&file, &kubeopt_forecast::schema_hash());
             networks.push(read.map_err(|_| super::missing(&version.sha256))?.network);
         }
-        let own = OwnHistory::read(self.history.as_ref(), &self.clusters, Until::Hour, now).await?;
+        let own = OwnHistory::read(&self.stores, Until::Hour, now).await?;
         let scores = in_background(move || {
             let mut of = networks.iter().map(|network| own.score(network, 1));
             Some([of.next()??, of.next()??])

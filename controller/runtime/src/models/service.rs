@@ -7,7 +7,7 @@ use kubeopt_federation::{Answer, Event, Refusal, RoundState, Upload};
 use kubeopt_history::UploadRecord;
 use kubeopt_model::{Problem, Timestamp};
 
-use super::{Change, Models, State, TRIES, busy, unix_ms};
+use super::{Change, Known, Models, State, TRIES, busy, unix_ms};
 
 /// How often a node asks, in seconds; nodes are spread over half of it by their names.
 const POLL_S: u32 = 300;
@@ -18,11 +18,15 @@ const POLL_AGAIN_S: u32 = 30;
 /// Refused uploads of one round that are written to the audit; all are counted.
 const REFUSALS_TOLD: u32 = 50;
 
-/// Passes over a node's own windows, and windows at a time: as `kubeopt forecast federate` measures it.
-const EPOCHS: u32 = 2;
-const BATCH: u32 = 16;
-const LEARNING_RATE: f32 = 1e-3;
+/// As `kubeopt forecast federate` measures it: a pass over a node's own windows, 32 at a time, held to the base.
+const EPOCHS: u32 = 1;
+const BATCH: u32 = 32;
 const PROX_MU: f32 = 0.01;
+
+/// Where training in one place ends: what is trained on is a network that has learned already.
+const LEARNING_RATE: f32 = 3e-4;
+
+/// Days of loads on a node without which it learns nothing that others would not know.
 const WINDOWS_MIN: u32 = 20;
 
 /// What a node should have, and do.
@@ -97,7 +101,7 @@ impl Models {
     ///
     /// # Errors
     /// Where the database cannot be read.
-    pub async fn update(
+    pub async fn given(
         &self,
         node: &str,
         have_sha256: &[u8],
@@ -146,7 +150,7 @@ impl Models {
     ///
     /// # Errors
     /// Where the database cannot be read or written: the node sends it again.
-    pub async fn upload(&self, node: &str, learned: Learned, now: Timestamp) -> Result<Taken, Problem> {
+    pub async fn take(&self, node: &str, learned: Learned, now: Timestamp) -> Result<Taken, Problem> {
         if !self.permit.may_write() {
             let reason = "this replica of the controller does not lead: send it again".to_owned();
             return Ok(Taken { accepted: false, reason, next_poll_s: POLL_AGAIN_S });
@@ -208,14 +212,14 @@ impl Models {
         events: Vec<Event>,
         now: Timestamp,
     ) -> Result<(), Problem> {
-        if self.refusals.fetch_add(1, Ordering::Relaxed) < REFUSALS_TOLD {
-            let change = Change { events, ..Change::default() };
-            // Somebody else wrote meanwhile: the refusal is told all the same, and one line of the audit is missing.
-            self.commit(revision, state, change, now).await?;
+        let is_told = self.refusals.fetch_add(1, Ordering::Relaxed) < REFUSALS_TOLD;
+        let change = Change { events: events.clone(), ..Change::default() };
+        // Where somebody else wrote meanwhile the refusal is told all the same, and a line of the audit is missing.
+        if is_told && self.commit(revision, state.clone(), change, now).await? {
             return Ok(());
         }
         events.iter().for_each(|event| super::told::count(&self.metrics, event));
-        *self.lock_known() = Some((revision, Arc::new(state)));
+        *self.lock_known() = Some(Known { revision, state: Arc::new(state), led: true });
         Ok(())
     }
 }

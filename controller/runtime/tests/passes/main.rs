@@ -2,6 +2,7 @@
 //! breaks is played: the cluster's facts, the usage, the calls of a forge that fail.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its world up has failed")]
 
+mod agents;
 mod applications;
 mod apps;
 mod arranged;

@@ -18,7 +18,7 @@ use crate::apps::{API, App, DAY_S, NOW_S};
 use crate::world::World;
 
 /// A service and what works behind it, in one folder.
-const SHOP: App = App { folder: "apps/payments", ..API };
+pub(crate) const SHOP: App = App { folder: "apps/payments", ..API };
 const WORKER: App = App { name: "worker", ..SHOP };
 
 /// What they ask for.
@@ -26,15 +26,15 @@ const SHOP_ASKS: (&str, &str) = ("500m", "1Gi");
 const WORKER_ASKS: (&str, &str) = ("250m", "768Mi");
 
 /// Usage that there is before the first pass.
-const HISTORY_S: i64 = 28 * DAY_S;
+pub(crate) const HISTORY_S: i64 = 28 * DAY_S;
 
 /// Pods of each workload.
-const REPLICAS: i64 = 3;
+pub(crate) const REPLICAS: i64 = 3;
 
 const HOUR_S: i64 = 3600;
 
 /// What the service keeps in memory, in MiB, when nobody comes.
-const AT_REST_MIB: f64 = 240.0;
+pub(crate) const AT_REST_MIB: f64 = 240.0;
 
 /// How much of the day's work there is at an instant, 0 to 1: a bell between 7 and 19 o'clock, and half of it on Saturdays
 /// and Sundays. The first day of the epoch was a Thursday.
@@ -56,7 +56,7 @@ fn pod_name(app: &App, pod: i64) -> String {
 }
 
 /// Three days after the first pass as well, for what comes after a merge.
-fn usage(apps: &[App], memory_at_rest_mib: f64) -> RecordedMetrics {
+pub(crate) fn usage(apps: &[App], memory_at_rest_mib: f64) -> RecordedMetrics {
     let steps = || (NOW_S - HISTORY_S..NOW_S + 3 * DAY_S).step_by(STEP_S as usize);
     let pods = apps.iter().flat_map(|app| (0..REPLICAS).map(move |pod| (app, pod)));
     let series = pods.flat_map(|(app, pod)| {
@@ -95,7 +95,7 @@ fn node(name: &str) -> Node {
 }
 
 /// Three pods of each workload, one on each of three nodes, and what they use.
-async fn world(apps: &[App], files: &[(&str, &str, &str)]) -> World {
+pub(crate) async fn world(apps: &[App], files: &[(&str, &str, &str)]) -> World {
     let written = [(SHOP.path(), SHOP.manifest(SHOP_ASKS)), (WORKER.path(), WORKER.manifest(WORKER_ASKS))];
     let own = apps.iter().filter_map(|app| written.iter().find(|(path, _)| *path == app.path()));
     let own = own.map(|(path, text)| (SHOP.repository, path.as_str(), text.as_str()));
@@ -127,7 +127,7 @@ async fn world(apps: &[App], files: &[(&str, &str, &str)]) -> World {
 }
 
 /// Compares a pull request with its golden files, or writes them there when `KUBEOPT_BLESS` is set.
-async fn assert_golden(world: &World, name: &str, pull: &PullRequest) {
+pub(crate) async fn assert_golden(world: &World, name: &str, pull: &PullRequest) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pull-requests").join(name);
     let mut files = BTreeMap::new();
     files.insert("pull-request.md".to_owned(), format!("# {}\n\n{}\n", pull.title, pull.body));
@@ -162,7 +162,7 @@ fn listed(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-async fn controller(world: &World) -> Edges {
+pub(crate) async fn controller(world: &World) -> Edges {
     Edges { history_seconds: HISTORY_S, ..world.controller("a").await }
 }
 

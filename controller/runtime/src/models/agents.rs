@@ -1,0 +1,76 @@
+//! Models as the server of node agents asks for them.
+
+use async_trait::async_trait;
+use kubeopt_model::Timestamp;
+use kubeopt_proto::{GradientUpload, Model, ModelRequest, ModelResponse, TrainPlan, UploadResponse};
+
+use super::{Given, Learned, Models, Plan};
+
+/// After a fault of the controller's own a node asks again so many seconds later.
+const AFTER_FAULT_S: u32 = 60;
+
+#[async_trait]
+impl kubeopt_agents::Models for Models {
+    async fn update(&self, node: &str, asked: ModelRequest) -> ModelResponse {
+        match self.given(node, &asked.have_sha256, &asked.schema_sha256, Timestamp::now()).await {
+            Ok(given) => response(given),
+            Err(problem) => {
+                tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text);
+                ModelResponse { next_poll_s: AFTER_FAULT_S, ..ModelResponse::default() }
+            }
+        }
+    }
+
+    async fn upload(&self, node: &str, upload: GradientUpload) -> UploadResponse {
+        let refused = |reason: String| UploadResponse { accepted: false, reason, next_poll_s: AFTER_FAULT_S };
+        let (Ok(base_sha256), Ok(nonce)) = (upload.base_sha256.try_into(), upload.nonce.try_into()) else {
+            return refused("the digest of the base or the nonce has another length".to_owned());
+        };
+        let learned = Learned {
+            round: upload.round_id,
+            base_sha256,
+            nonce,
+            delta: upload.delta,
+            windows: upload.windows,
+            loss_before: upload.loss_before,
+            loss_after: upload.loss_after,
+        };
+        match self.take(node, learned, Timestamp::now()).await {
+            Ok(taken) => UploadResponse {
+                accepted: taken.accepted,
+                reason: taken.reason,
+                next_poll_s: taken.next_poll_s,
+            },
+            Err(problem) => {
+                tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text);
+                refused(format!("the controller could not store it ({}): send it again", problem.code))
+            }
+        }
+    }
+}
+
+fn response(given: Given) -> ModelResponse {
+    let schema = kubeopt_forecast::schema_hash();
+    let model = given.model.map(|(version, sha256, weights)| Model {
+        version,
+        sha256: sha256.to_vec(),
+        schema_sha256: schema.to_vec(),
+        weights: weights.to_vec(),
+    });
+    ModelResponse { model, plan: given.plan.map(asked), next_poll_s: given.next_poll_s }
+}
+
+fn asked(plan: Plan) -> TrainPlan {
+    TrainPlan {
+        round_id: plan.round,
+        base_sha256: plan.base_sha256.to_vec(),
+        local_epochs: plan.local_epochs,
+        batch: plan.batch,
+        learning_rate: plan.learning_rate,
+        prox_mu: plan.prox_mu,
+        clip_norm: plan.clip_norm,
+        min_windows: plan.min_windows,
+        deadline_unix_ms: plan.deadline_unix_ms,
+        max_cpu_ms: plan.max_cpu_ms,
+    }
+}

@@ -1,0 +1,168 @@
+//! Clusters whose nodes tell what they saw: what reaches history and pull requests of it, beside a server that scrapes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kubeopt_model::agents::{CfsPeriods, CgroupId, NodeHour, NodeReading, NodeSeries, NodeStanding};
+use kubeopt_model::cluster::PodCgroups;
+use kubeopt_model::quantity::MIB;
+use kubeopt_model::usage::OomKill;
+use kubeopt_model::{Bytes, ContainerUsage, Window};
+use kubeopt_observe::{MetricsSource, NodeAgents, NodeReader, ObserveError, RecordedMetrics};
+use kubeopt_runtime::edges::Edges;
+
+use crate::apps::{DAY_S, NOW_S};
+use crate::typical::{AT_REST_MIB, HISTORY_S, REPLICAS, SHOP, assert_golden, controller, usage, world};
+use crate::world::World;
+
+const HOUR_S: i64 = 3600;
+
+/// What the nodes of the three pods sent, hour by hour.
+#[derive(Clone, Default)]
+struct Nodes(Arc<Mutex<BTreeMap<i64, (u64, Vec<NodeSeries>)>>>);
+
+#[async_trait]
+impl NodeReader for Nodes {
+    async fn hours(&self) -> Result<Vec<NodeHour>, ObserveError> {
+        let hours = self.0.lock().unwrap();
+        let window = |from: i64| Window { from_unix_s: from, to_unix_s: from + HOUR_S };
+        Ok(hours.iter().map(|(from, (mark, _))| NodeHour { hour: window(*from), mark: *mark }).collect())
+    }
+
+    async fn read(
+        &self,
+        hour: Window,
+        sink: &mut (dyn FnMut(NodeSeries) + Send),
+    ) -> Result<(), ObserveError> {
+        let parts = self.0.lock().unwrap().get(&hour.from_unix_s).map(|(_, parts)| parts.clone());
+        parts.into_iter().flatten().for_each(sink);
+        Ok(())
+    }
+
+    fn standing(&self) -> Vec<NodeStanding> {
+        Vec::new()
+    }
+}
+
+impl Nodes {
+    /// An hour of readings, of each pod: work comes in bursts of some seconds at each full minute, against a limit of 400m.
+    fn tell(&self, from: i64) {
+        for pod in 0..REPLICAS {
+            self.put(from, series(pod, (0..360).map(|n| reading(from + n * 10)).collect()));
+        }
+    }
+
+    fn put(&self, from: i64, series: NodeSeries) {
+        let mut hours = self.0.lock().unwrap();
+        let (mark, parts) = hours.entry(from).or_default();
+        *mark += 1;
+        parts.push(series);
+    }
+}
+
+fn container_id(pod: i64) -> String {
+    pod.to_string().repeat(64)
+}
+
+fn series(pod: i64, readings: Vec<NodeReading>) -> NodeSeries {
+    let id = CgroupId { pod_uid: format!("uid_{pod}"), container_id: container_id(pod) };
+    let node = format!("node-{pod}");
+    NodeSeries { node, id, seen_unix_ms: None, oom_kills: 0, memory_limit: None, cpu_quota: None, readings }
+}
+
+fn reading(at: i64) -> NodeReading {
+    let bursts = at % 60 == 0;
+    NodeReading {
+        at_unix_ms: (at + 10) * 1000,
+        span_ms: 10_000,
+        cpu_used_us: Some(if bursts { 2_600_000 } else { 400_000 }),
+        cpu_peak_millicores: bursts.then_some(400),
+        cfs: Some(CfsPeriods {
+            all: 100,
+            throttled: if bursts { 30 } else { 0 },
+            throttled_us: if bursts { 900_000 } else { 0 },
+        }),
+        working_set_bytes: Some(250 * MIB),
+        ..NodeReading::default()
+    }
+}
+
+/// The world of the typical pull requests with a CPU limit, whose cluster shows what its nodes call the pods.
+async fn told() -> (World, Nodes) {
+    let manifest = format!("{}          limits:\n            cpu: 400m\n", SHOP.manifest(("500m", "1Gi")));
+    let world = world(&[SHOP], &[("shop", &SHOP.path(), &manifest)]).await;
+    for facts in world.shown.lock().unwrap().values_mut() {
+        for (at, pod) in (0_i64..).zip(&mut facts.pods) {
+            let main = SHOP.container().container;
+            pod.cgroups = PodCgroups { uid: format!("uid-{at}"), containers: vec![(container_id(at), main)] };
+        }
+    }
+    (world, Nodes::default())
+}
+
+/// Listens beside a server that scrapes.
+fn listen(world: &World, nodes: &Nodes, scraped: RecordedMetrics) {
+    let beside: Box<dyn MetricsSource> = Box::new(scraped);
+    let agents = NodeAgents::new(Box::new(nodes.clone()), 2 * DAY_S, None);
+    world.metrics["prod"].set(agents.beside(beside));
+}
+
+async fn kept(world: &World, kubeopt: &Edges, seconds: i64) -> ContainerUsage {
+    let window = Window::ending(world.now(), seconds);
+    kubeopt.history.usage(&SHOP.id().cluster, window, None).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn a_pull_request_shows_what_only_node_agents_saw() {
+    let (world, nodes) = told().await;
+    (1..=36).for_each(|hour| nodes.tell(NOW_S - hour * HOUR_S));
+    listen(&world, &nodes, usage(&[SHOP], AT_REST_MIB));
+    world.pass(&controller(&world).await).await;
+    assert_golden(&world, "seen-by-agents", &world.the_open_one(&SHOP).await).await;
+}
+
+#[tokio::test]
+async fn an_outage_that_is_sent_later_takes_the_place_of_what_was_stored() {
+    let (world, nodes) = told().await;
+    listen(&world, &nodes, usage(&[SHOP], AT_REST_MIB));
+    let kubeopt = controller(&world).await;
+    world.pass(&kubeopt).await;
+    let before = kept(&world, &kubeopt, HISTORY_S).await;
+    assert_eq!(before.nodes, None);
+
+    let hours = [5, 4, 3].map(|hour| NOW_S - hour * HOUR_S);
+    hours.iter().for_each(|from| nodes.tell(*from));
+    world.pass(&kubeopt).await;
+    let after = kept(&world, &kubeopt, HISTORY_S).await;
+    let seen = after.nodes.unwrap();
+    assert_eq!(seen.steps.have, 3 * 12 * 3, "three hours of three pods");
+    let samples = |usage: &ContainerUsage| usage.cpu.as_ref().map(|cpu| cpu.sketch.count());
+    assert_eq!(samples(&after), samples(&before), "in the place of the server's, not beside it");
+    let told = after.cpu_hours.iter().find(|hour| hour.at_unix_s == hours[0]).unwrap();
+    let mean = (260.0 + 5.0 * 40.0) / 6.0;
+    assert!((told.max - mean).abs() < 1.0, "{told:?} {mean}");
+    // Nothing changed since: the same again reads nothing.
+    let again = world.pass(&kubeopt).await;
+    assert_eq!(again.seen.reports[&SHOP.id().cluster].samples, 0);
+    assert_eq!(kept(&world, &kubeopt, HISTORY_S).await, after);
+}
+
+#[tokio::test]
+async fn a_kill_that_a_node_and_a_server_tell_is_one() {
+    let (world, nodes) = told().await;
+    let from = NOW_S - 2 * HOUR_S;
+    nodes.tell(from);
+    let readings = vec![reading(from + 1200)];
+    nodes.put(from, NodeSeries { oom_kills: 2, memory_limit: Some(Bytes::mebi(300)), ..series(0, readings) });
+    let told = |at_unix_s| OomKill { container: SHOP.container(), at_unix_s, limit: None };
+    let scraped = usage(&[SHOP], AT_REST_MIB);
+    let oom_kills = vec![told(from + 1200 + 90), told(NOW_S - 30 * HOUR_S)];
+    listen(&world, &nodes, RecordedMetrics { oom_kills, ..scraped });
+    let kubeopt = controller(&world).await;
+    world.pass(&kubeopt).await;
+    let usage = kept(&world, &kubeopt, HISTORY_S).await;
+    let at: Vec<i64> = usage.oom_kills.iter().map(|kill| kill.at_unix_s).collect();
+    assert_eq!(at, [NOW_S - 30 * HOUR_S, from + 1210]);
+    assert_eq!(usage.oom_kills[1].limit, Some(Bytes::mebi(300)));
+}
