@@ -181,7 +181,8 @@ impl Trainer {
     }
 
     fn is_enough(&self) -> bool {
-        self.step.saturating_sub(self.best.step) >= self.plan.patience.max(1) * self.plan.look_every.max(1)
+        self.step.saturating_sub(self.best.step)
+            >= self.plan.patience.max(1).saturating_mul(self.plan.look_every.max(1))
     }
 
     fn rate(&self) -> f32 {
