@@ -9,12 +9,14 @@
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- forecast [--containers N] [--rounds N]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- monorepo [--applications N] [--charts N] [--program FILE]
 //! cargo bench -p kubeopt-tests --bench bench --profile dev -- detectors [--rounds N]
+//! cargo bench -p kubeopt-tests --bench bench --profile dev -- agent [--hours N] [--nodes N] [--minutes N] [--part NAME]
 //! ```
 //!
 //! `scan` measures the real process against a Prometheus with generated history, beside what `curl` takes for the same
 //! queries. `sizing` measures a pass over history on disk, beside what polars takes to read the same bytes. `forecast` measures the network beside ONNX Runtime. `plan` runs kubeopt's planning over each repository of a folder and checks every byte that it would change.
 //! `trace` sets every line that a trace of these names, renders with the bare programs, and sets it back.
 
+mod agent;
 mod bytes;
 mod cluster;
 mod detectors;
@@ -45,7 +47,8 @@ const USAGE: &str =
        bench trace --repos DIR [--chart NAME=DIR] [--program FILE]
        bench forecast [--containers N] [--rounds N]
        bench monorepo [--applications N] [--charts N] [--program FILE]
-       bench detectors [--rounds N]";
+       bench detectors [--rounds N]
+       bench agent [--hours N] [--nodes N] [--minutes N] [--part footprint|outage|crowd|exporter]";
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {
@@ -76,6 +79,10 @@ fn main() -> ExitCode {
             }
             Command::Detectors(rounds) => {
                 detectors::run(rounds);
+                ExitCode::SUCCESS
+            }
+            Command::Agent(plan) => {
+                agent::run(&plan).await;
                 ExitCode::SUCCESS
             }
             Command::Monorepo(size) => {

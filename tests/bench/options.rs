@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::agent::Plan;
 use crate::monorepo::Size;
 use crate::sizing::Part;
 use crate::trace::Repositories;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Monorepo(Size),
     /// So many rounds of each detector.
     Detectors(usize),
+    /// The node agent.
+    Agent(Plan),
 }
 
 /// How much usage there is, and how often it is read.
@@ -54,11 +57,12 @@ impl Options {
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         let command = arguments.next().ok_or("say what to run")?;
         // It needs no program beside itself.
-        let is_alone = command.starts_with("sizing") || ["forecast", "detectors"].contains(&command.as_str());
+        let is_alone = command.starts_with("sizing") || ["forecast", "detectors", "agent"].contains(&command.as_str());
         let containers = if is_alone { 10_000 } else { 1000 };
         let mut load = Load { containers, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program, mut charts) = (None, None, Vec::new());
         let mut size = Size { applications: 300, charts: 100 };
+        let mut plan = Plan { hours: 8, nodes: 1000, minutes: 3, part: None };
         while let Some(flag) = arguments.next() {
             let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
             match flag.as_str() {
@@ -69,6 +73,10 @@ impl Options {
                 "--keep" => load.keep = Some(value.into()),
                 "--applications" => size.applications = number(&flag, &value)?,
                 "--charts" => size.charts = number(&flag, &value)?,
+                "--hours" => plan.hours = number(&flag, &value)?,
+                "--nodes" => plan.nodes = number(&flag, &value)?,
+                "--minutes" => plan.minutes = number(&flag, &value)?,
+                "--part" => plan.part = Some(value),
                 "--repos" => repositories = Some(PathBuf::from(value)),
                 "--chart" => charts.push(named(&value)?),
                 "--program" => program = Some(PathBuf::from(value)),
@@ -86,6 +94,7 @@ impl Options {
                 charts,
             }),
             "monorepo" => Command::Monorepo(size),
+            "agent" => Command::Agent(plan),
             "detectors" => Command::Detectors(load.rounds),
             "plan" => Command::Plan(repositories.ok_or("plan needs --repos DIR")?),
             other => return Err(format!("there is no `{other}`")),

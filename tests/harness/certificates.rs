@@ -1,8 +1,9 @@
-//! A certificate authority for one API server on loopback, and its key for service-account tokens.
+//! The certificates of one API server on loopback, and its key for service-account tokens.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::KeyPair;
 
 use crate::OrFail;
+use crate::authority::Authority;
 
 /// Everything in PEM.
 pub(crate) struct Certificates {
@@ -20,24 +21,14 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     pub(crate) fn make() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).or_fail("describe an authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        params.distinguished_name.push(rcgen::DnType::CommonName, "kubeopt tests");
-        let authority_key = KeyPair::generate().or_fail("make a key");
-        let authority = CertifiedIssuer::self_signed(params, authority_key).or_fail("sign an authority");
-
-        let names = ["127.0.0.1", "localhost", "kubernetes", "kubernetes.default.svc"].map(str::to_owned);
-        let mut params = CertificateParams::new(names).or_fail("describe a serving certificate");
-        params.distinguished_name.push(rcgen::DnType::CommonName, "kube-apiserver");
-        let serving_key = KeyPair::generate().or_fail("make a key");
-        let serving = params.signed_by(&serving_key, &authority).or_fail("sign a serving certificate");
-
+        let authority = Authority::make("kubeopt tests");
+        let names = ["127.0.0.1", "localhost", "kubernetes", "kubernetes.default.svc"];
+        let serving = authority.server("kube-apiserver", &names);
         let account_key = KeyPair::generate().or_fail("make a key");
         Self {
             authority: authority.pem(),
-            serving: serving.pem(),
-            serving_key: serving_key.serialize_pem(),
+            serving: serving.certificate,
+            serving_key: serving.key,
             account_public_key: account_key.public_key_pem(),
             account_key: account_key.serialize_pem(),
         }

@@ -19,6 +19,7 @@
 //! The harness knows nothing of kubeopt itself.
 
 pub mod argocd;
+pub mod authority;
 pub mod browser;
 pub mod etcd;
 pub mod flux;

@@ -32,6 +32,22 @@ impl Kubernetes {
         .await
     }
 
+    /// Writes the ids that a container runtime gives: containers on kwok's nodes have none. `id_of` makes 64 hexadecimal
+    /// digits of a container's name.
+    pub async fn name_containers(&self, namespace: &str, pod: &str, id_of: impl Fn(&str) -> String) {
+        let pods: Api<Pod> = Api::namespaced(self.client().await, namespace);
+        let before = pods.get(pod).await.or_fail(&format!("read pod {namespace}/{pod}"));
+        let mut statuses =
+            before.status.and_then(|status| status.container_statuses).expect("a running pod has statuses");
+        for status in &mut statuses {
+            status.container_id = Some(format!("containerd://{}", id_of(&status.name)));
+        }
+        let patch = Patch::Merge(json!({ "status": { "containerStatuses": statuses } }));
+        pods.patch_status(pod, &PatchParams::default(), &patch)
+            .await
+            .or_fail(&format!("write the status of pod {namespace}/{pod}"));
+    }
+
     /// Writes what a kubelet writes when a container is killed for want of memory and started again.
     pub async fn kill_for_memory(&self, namespace: &str, pod: &str, container: &str) {
         let pods: Api<Pod> = Api::namespaced(self.client().await, namespace);

@@ -1,0 +1,130 @@
+//! The node agent at work: memory, CPU and time of its static release program over eight hours of samples that it reads
+//! itself, an outage of a day, a thousand nodes at one controller, and node_exporter beside it.
+//!
+//! Eight hours pass in minutes: the clock of the agent is driven, and the tree that it reads is played. What it does is what it
+//! would do in eight hours of a real node: each read, each message over TLS, each forecast, a round of training.
+
+mod crowd;
+mod drive;
+#[path = "../suites/agents/driver.rs"]
+mod driver;
+mod footprint;
+#[path = "../suites/agents/hours.rs"]
+mod hours;
+mod node_exporter;
+mod program;
+mod server;
+mod table;
+
+use std::path::Path;
+use std::time::Instant;
+
+use drive::{HOUR_MS, Rig};
+use kubeopt_model::Timestamp;
+use server::{Authorities, Server};
+use table::{Bars, megabytes, short};
+
+use crate::say;
+
+/// What is measured.
+pub(crate) struct Plan {
+    /// Simulated.
+    pub(crate) hours: u64,
+    /// At one controller.
+    pub(crate) nodes: usize,
+    /// At the rate of real nodes.
+    pub(crate) minutes: u64,
+    /// Only this part; all where there is none.
+    pub(crate) part: Option<String>,
+}
+
+impl Plan {
+    fn wants(&self, part: &str) -> bool {
+        self.part.as_deref().is_none_or(|only| only == part)
+    }
+}
+
+/// Containers of a node.
+const SIZES: [u64; 3] = [10, 100, 250];
+
+/// The bar of memory is that of a node of so many.
+const MEMORY_AT: u64 = 100;
+/// That of CPU and of reading is that of a node of so many.
+const CPU_AT: u64 = 250;
+
+const BINARY_MB_MAX: f64 = 8.0;
+const HWM_MB_MAX: f64 = 10.0;
+const GROWTH_PERCENT_MAX: f64 = 3.0;
+const CPU_PERCENT_MAX: f64 = 1.0;
+const READ_MS_MAX: f64 = 5.0;
+
+/// Measures and prints.
+pub(crate) async fn run(plan: &Plan) {
+    let program = program::build();
+    let mut bars = Bars::default();
+    let size = std::fs::metadata(&program).map(|of| of.len()).unwrap_or_default();
+    bars.at_most("static release binary", size as f64 / 1e6, BINARY_MB_MAX, "MB");
+    if plan.wants("footprint") {
+        footprints(plan, &program, &mut bars).await;
+    }
+    say(&bars.markdown());
+}
+
+async fn footprints(plan: &Plan, program: &Path, bars: &mut Bars) {
+    say(&format!("{} hours of samples, TLS, forecasts and a round of training; one container is replaced every 10 minutes\n", plan.hours));
+    say("| containers | VmHWM | VmRSS half, end | RssAnon half, end | Pss | CPU of one core | of it training | one read, median and highest | took |");
+    say("|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for containers in SIZES {
+        footprint(plan, program, containers, bars).await;
+    }
+}
+
+async fn footprint(plan: &Plan, program: &Path, containers: u64, bars: &mut Bars) {
+    let begun = Instant::now();
+    let folder = kubeopt_tests::folder("bench-agent");
+    let authorities = Authorities::make();
+    let server = Server::start(folder.path(), &authorities, 0).await;
+    let mut rig = Rig::start(program, containers, (&authorities, server.port), hours_ago(plan.hours), &[]).await;
+    rig.live(plan.hours * HOUR_MS / 2).await;
+    let half = rig.footprint();
+    let told = rig.live(plan.hours * HOUR_MS / 2).await;
+    let end = rig.footprint();
+    let (first, second) = rig.halves();
+    let (read_us, read_us_max) = rig.reads_us();
+    let (trainings, training_ms) = server.trained();
+    let percent = |seconds: f64| 100.0 * seconds / (plan.hours * 3600) as f64;
+    say(&format!(
+        "| {containers} | {} | {}, {} | {}, {} | {} | {} % | {} % | {:.1} ms, {:.1} ms | {:.0} s |",
+        megabytes(end.hwm_bytes),
+        megabytes(half.rss_bytes),
+        megabytes(end.rss_bytes),
+        megabytes(half.anon_bytes),
+        megabytes(end.anon_bytes),
+        megabytes(end.pss_bytes),
+        short(percent(end.cpu_s)),
+        short(percent(training_ms as f64 / 1000.0)),
+        read_us as f64 / 1000.0,
+        read_us_max as f64 / 1000.0,
+        begun.elapsed().as_secs_f64(),
+    ));
+    let of = format!("{containers} containers");
+    if containers == MEMORY_AT {
+        bars.at_most(&format!("VmHWM, {of}"), end.hwm_bytes as f64 / 1e6, HWM_MB_MAX, "MB");
+    }
+    let growth = 100.0 * (second as f64 / first.max(1) as f64 - 1.0);
+    bars.at_most(&format!("RssAnon, second half above the first, {of}"), growth, GROWTH_PERCENT_MAX, "%");
+    if containers == CPU_AT {
+        bars.at_most(&format!("CPU of one core, {of}"), percent(end.cpu_s), CPU_PERCENT_MAX, "%");
+        bars.at_most(&format!("one read, median, {of}"), read_us as f64 / 1000.0, READ_MS_MAX, "ms");
+    }
+    bars.holds(&format!("trainings sent, {of}"), &trainings.to_string(), "1", trainings == 1);
+    let stored = server.counts().stored;
+    let behind = told.kept_seq.saturating_sub(told.acknowledged_seq);
+    bars.told(&format!("batches stored, not yet acknowledged, {of}"), &format!("{stored}, {behind}"));
+}
+
+/// The beginning of an hour of the past.
+fn hours_ago(hours: u64) -> u64 {
+    let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or_default();
+    (now / HOUR_MS - hours) * HOUR_MS
+}

@@ -1,0 +1,99 @@
+//! A node: containers that are played as a cgroup tree, and the real agent that reads them, both by one clock.
+
+use std::path::{Path, PathBuf};
+
+use kubeopt_player::{Container, Layout, Player};
+use kubeopt_tests::process::Launch;
+use kubeopt_tests::{OrFail, port};
+use tempfile::TempDir;
+
+use super::driver::Driven;
+use super::world::{Credentials, World, metrics};
+
+/// The agent looks at containers in trouble every second: so often the tree has to change.
+const TICK_MS: u64 = 1000;
+
+/// A node that has been running since a moment.
+pub(super) struct Node {
+    pub(super) name: String,
+    pub(super) player: Player,
+    pub(super) agent: Driven,
+    credentials: Credentials,
+    controller_port: u16,
+    /// Where the agent answers to people.
+    pub(super) http_port: u16,
+    began_unix_ms: u64,
+    folder: TempDir,
+}
+
+impl Node {
+    /// Containers and the agent begin at this moment.
+    pub(super) async fn start(world: &World, name: &str, containers: Vec<Container>, began_unix_ms: u64) -> Self {
+        let folder = kubeopt_tests::folder(name);
+        let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
+        let player = player.or_fail("make a cgroup tree");
+        let credentials = world.credentials(name);
+        let http_port = port::free();
+        let (controller_port, http) = (world.agents_port, http_port);
+        let launch = launch(name, &folder, &credentials, (controller_port, http));
+        let agent = Driven::start(launch, folder.path(), began_unix_ms).await;
+        let name = name.to_owned();
+        Self { name, player, agent, credentials, controller_port, http_port, began_unix_ms, folder }
+    }
+
+    /// Both live until this moment, second by second.
+    pub(super) async fn live_until(&mut self, to_unix_ms: u64) {
+        while self.agent.now_unix_ms() < to_unix_ms {
+            let next = (self.agent.now_unix_ms() + TICK_MS).min(to_unix_ms);
+            self.player.advance(next - self.began_unix_ms).or_fail("play");
+            self.agent.advance(next).await;
+        }
+    }
+
+    /// The agent is killed and starts again on what it left on disk; containers go on meanwhile.
+    pub(super) async fn kill_and_restart(&mut self, after_ms: u64) {
+        let now = self.agent.now_unix_ms() + after_ms;
+        self.agent.process.kill();
+        self.player.advance(now - self.began_unix_ms).or_fail("play");
+        let ports = (self.controller_port, self.http_port);
+        let launch = launch(&self.name, &self.folder, &self.credentials, ports);
+        self.agent = Driven::start(launch, self.folder.path(), now).await;
+    }
+
+    /// The folder of what the controller does not have yet.
+    pub(super) fn buffer(&self) -> PathBuf {
+        self.folder.path().join("buffer")
+    }
+
+    /// A sample of the agent's own `/metrics`.
+    pub(super) async fn metric(&self, name: &str) -> Option<f64> {
+        metrics(self.http_port).await.ok()?.get(name).copied()
+    }
+}
+
+fn launch(name: &str, folder: &TempDir, credentials: &Credentials, (controller, http): (u16, u16)) -> Launch {
+    Launch::new(name, agent_binary())
+        .home(folder.path())
+        .args(["--node", name])
+        .arg("--cgroup-root")
+        .arg(folder.path().join("cgroup"))
+        .arg("--buffer")
+        .arg(folder.path().join("buffer"))
+        .args(["--controller", &format!("https://localhost:{controller}")])
+        .arg("--ca")
+        .arg(&credentials.authority)
+        .arg("--cert")
+        .arg(&credentials.certificate)
+        .arg("--key")
+        .arg(&credentials.key)
+        .args(["--listen", &format!("127.0.0.1:{http}")])
+}
+
+/// `kubeopt-agent` of the profile of the tests: it lies two folders above.
+fn agent_binary() -> PathBuf {
+    let own = std::env::current_exe().or_fail("find the own program");
+    let folder = own.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
+    let binary = folder.join("kubeopt-agent");
+    assert!(binary.is_file(), "{} is not built: run `cargo build --workspace --bins`", binary.display());
+    binary
+}
