@@ -247,6 +247,13 @@ impl Controller {
         self.state.lock().unwrap().distinct()
     }
 
+    /// Those of the first so many numbers.
+    pub(crate) fn first_batches(&self, count: usize) -> Vec<Batch> {
+        let mut batches = self.batches();
+        batches.truncate(count);
+        batches
+    }
+
     /// Arguments of an agent that speaks with it.
     pub(crate) fn arguments(&self, folder: &Path) -> Vec<String> {
         let file = |name: &str| folder.join(name).display().to_string();

@@ -137,11 +137,11 @@ impl Drive {
     /// Lets the network work, with the clock moving on too, until the agent's answer is so.
     pub(crate) async fn until(&mut self, is_so: impl Fn(Told) -> bool) -> Told {
         loop {
-            let told = self.advance(1000).await;
+            // So little that few batches come meanwhile, and enough for rests to end.
+            let told = self.advance(20).await;
             if is_so(told) {
                 return told;
             }
-            tokio::task::yield_now().await;
         }
     }
 

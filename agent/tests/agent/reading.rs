@@ -31,8 +31,8 @@ fn counters_add_up_to_the_truth_in_every_layout() {
             let before: Vec<_> = (0..9).map(|at| *drive.player.account(at).unwrap()).collect();
             // Nine minutes of batches, the first of which begins with a step that has none before it.
             drive.steps(53).await;
-            drive.until(|told| told.acknowledged_seq == 9).await;
-            let batches = controller.batches();
+            drive.until(|told| told.acknowledged_seq >= 9).await;
+            let batches = controller.first_batches(9);
             assert_eq!(
                 batches.iter().map(|batch| batch.seq).collect::<Vec<_>>(),
                 (1..=9).collect::<Vec<_>>()
@@ -98,8 +98,8 @@ fn a_peak_of_one_second_is_seen_where_the_mean_of_ten_hides_it() {
         for _ in 0..(4 * 60) {
             drive.advance(1000).await;
         }
-        drive.until(|told| told.acknowledged_seq == 4).await;
-        let batches = controller.batches();
+        drive.until(|told| told.acknowledged_seq >= 4).await;
+        let batches = controller.first_batches(4);
         let last = &batches[3].containers[0];
         let mean = last.cpu_used_us.iter().max().unwrap() / 10_000;
         assert!(mean < 250, "{mean}m");
@@ -123,8 +123,8 @@ fn containers_come_go_and_begin_again() {
         drive.player.restart(2, new_id).unwrap();
         let told = drive.steps(18).await;
         assert_eq!(told.containers, 3);
-        drive.until(|told| told.acknowledged_seq == 4).await;
-        let batches = controller.batches();
+        drive.until(|told| told.acknowledged_seq >= 4).await;
+        let batches = controller.first_batches(4);
         let all = by_container(&batches);
         let gone = drive.player.containers().next().unwrap().container_id.to_string();
         assert!(all[&gone].len() <= 2, "it ends with the batch in which it went");
@@ -167,7 +167,7 @@ fn hostile_files_are_counted_and_never_told() {
         }
         // The clock moves and the player does not: what is there stays there.
         drive.frozen_steps(13).await;
-        drive.until(|told| told.acknowledged_seq == 3).await;
+        drive.until(|told| told.acknowledged_seq >= 3).await;
         // The controller has checked each batch; no sample says more than a machine can do.
         for series in controller.batches().iter().flat_map(|batch| &batch.containers) {
             assert!(series.cpu_used_us.iter().all(|used| *used < 82_000_000_000), "{series:?}");
