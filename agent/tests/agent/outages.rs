@@ -128,3 +128,40 @@ fn a_day_is_bounded_on_disk_and_what_was_dropped_is_told() {
         drive.kill().await;
     });
 }
+
+#[test]
+fn a_full_disk_loses_the_batches_of_that_time_and_says_so() {
+    on_one_thread(async {
+        let mut drive = Drive::new(Layout::SystemdV2, 30);
+        let buffer = drive.path().join("buffer");
+        std::fs::create_dir(&buffer).unwrap();
+        let mount = |arguments: &[&str]| {
+            let ran = std::process::Command::new(arguments[0]).args(&arguments[1..]).arg(&buffer).output();
+            ran.is_ok_and(|ran| ran.status.success())
+        };
+        if !mount(&["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs"]) {
+            println!("skipped: a small disk needs the right to mount");
+            return;
+        }
+        let mut controller = Controller::start(drive.path());
+        controller.switch_off();
+        drive.start(Some(&controller), &[]).await;
+        drive.steps(360).await;
+        controller.switch_on();
+        let kept = drive.steps(6).await.kept_seq;
+        drive.until(|told| told.acknowledged_seq >= kept).await;
+        // There is space again, and all goes on.
+        let seq = drive.steps(60).await.kept_seq;
+        drive.until(|told| told.acknowledged_seq >= seq).await;
+        let batches = controller.batches();
+        drive.kill().await;
+        let unmounted = mount(&["umount"]);
+        let last = batches.last().unwrap();
+        assert!(last.dropped_batches > 0 && last.seq >= 5, "{} dropped", last.dropped_batches);
+        assert_eq!(
+            batches.iter().map(|batch| batch.seq).collect::<Vec<_>>(),
+            (1..=last.seq).collect::<Vec<_>>()
+        );
+        assert!(unmounted);
+    });
+}

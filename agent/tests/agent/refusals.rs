@@ -64,22 +64,8 @@ fn a_model_is_used_and_told_only_if_it_is_what_it_says() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
         let controller = Controller::start(drive.path());
-        let network = Network::seeded(
-            Shape {
-                features: kubeopt_outlook::FEATURES,
-                statics: kubeopt_outlook::STATICS,
-                hidden: 4,
-                targets: kubeopt_outlook::TARGETS,
-            },
-            1,
-        );
-        let weights = kubeopt_outlook::weights(&network);
-        let sound = Model {
-            version: 3,
-            sha256: sha256(&weights),
-            schema_sha256: kubeopt_outlook::schema_hash().to_vec(),
-            weights: weights.clone(),
-        };
+        let sound = small_model(3);
+        let weights = sound.weights.clone();
         let mut cut = weights;
         cut.pop();
         let wrong = [
@@ -111,6 +97,23 @@ fn a_model_is_used_and_told_only_if_it_is_what_it_says() {
         assert_eq!(controller.state.lock().unwrap().registered.last().unwrap().model_sha256, sound.sha256);
         drive.kill().await;
     });
+}
+
+/// A model of four cells.
+pub(crate) fn small_model(version: u64) -> Model {
+    let shape = Shape {
+        features: kubeopt_outlook::FEATURES,
+        statics: kubeopt_outlook::STATICS,
+        hidden: 4,
+        targets: kubeopt_outlook::TARGETS,
+    };
+    let weights = kubeopt_outlook::weights(&Network::seeded(shape, version));
+    Model {
+        version,
+        sha256: sha256(&weights),
+        schema_sha256: kubeopt_outlook::schema_hash().to_vec(),
+        weights,
+    }
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
