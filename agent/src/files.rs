@@ -127,22 +127,20 @@ impl Reader {
 
     fn read_open(&mut self, open: &OwnedFd) -> Read {
         self.reads += 1;
-        let mut filled = 0;
-        while filled < self.buffer.len() {
-            match pread(open, &mut self.buffer[filled..], filled as u64) {
-                Ok(0) => break,
-                Ok(bytes) => filled += bytes,
-                Err(Errno::INTR) => {}
-                Err(Errno::NODEV | Errno::NOENT) => return Read::Gone,
+        loop {
+            // The kernel makes such a file's whole text at once: one reading has all that fits.
+            return match pread(open, &mut self.buffer[..], 0) {
+                Ok(bytes) => Read::Bytes(bytes),
+                Err(Errno::INTR) => continue,
+                Err(Errno::NODEV | Errno::NOENT) => Read::Gone,
                 // Pressure that is turned off answers so.
-                Err(Errno::OPNOTSUPP) => return Read::Missing,
+                Err(Errno::OPNOTSUPP) => Read::Missing,
                 Err(_) => {
                     self.errors += 1;
-                    return Read::Missing;
+                    Read::Missing
                 }
-            }
+            };
         }
-        Read::Bytes(filled)
     }
 
     fn name(&mut self, root: &Path, path: &str, file: StatFile) {

@@ -84,7 +84,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["kubeopt-server"]),
     ("octocrab", &["kubeopt-forge"]),
     ("prost", &["kubeopt-proto"]),
-    ("tonic", &["kubeopt-proto", "kubeopt-agents"]),
+    ("tonic", &["kubeopt-proto", "kubeopt-agents", "kubeopt-agent"]),
     ("gitlab", &["kubeopt-forge"]),
     ("clap", &["kubeopt", "kubeopt-player"]),
 ];

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, stream};
@@ -12,7 +13,7 @@ use kubeopt_proto::{
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
@@ -147,7 +148,7 @@ pub(crate) struct Controller {
     pub(crate) address: SocketAddr,
     ca: String,
     identity: (String, String),
-    running: Option<JoinHandle<()>>,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 /// Certificates of one authority.
@@ -171,7 +172,7 @@ impl Authority {
 
 impl Controller {
     /// It listens on a port of its own; `folder` gets ca.pem, cert.pem, key.pem and a token for an agent.
-    pub(crate) async fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let authority = Authority::new();
         let (cert, key) = authority.sign("node-1");
         for (file, text) in [
@@ -201,12 +202,13 @@ impl Controller {
             identity: authority.sign("kubeopt-agents"),
             running: None,
         };
-        controller.switch_on().await;
+        controller.switch_on();
         controller
     }
 
-    pub(crate) async fn switch_on(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+    pub(crate) fn switch_on(&mut self) {
+        let listener = std::net::TcpListener::bind(self.address).unwrap();
+        listener.set_nonblocking(true).unwrap();
         self.address = listener.local_addr().unwrap();
         let (cert, key) = &self.identity;
         let tls = ServerTlsConfig::new()
@@ -214,16 +216,26 @@ impl Controller {
             .client_ca_root(Certificate::from_pem(&self.ca))
             .client_auth_optional(true);
         let service = AgentServer::new(Service(Arc::clone(&self.state)));
-        let server = Server::builder().tls_config(tls).unwrap();
-        self.running = Some(tokio::spawn(async move {
-            server.serve_with_incoming(service, TcpIncoming::from(listener)).await.unwrap();
-        }));
+        let (end, ended) = oneshot::channel();
+        // On a thread of its own, so that its end cuts all connections.
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let incoming = TcpIncoming::from(TcpListener::from_std(listener).unwrap());
+                let server = Server::builder().tls_config(tls).unwrap();
+                tokio::select! {
+                    served = server.serve_with_incoming(service, incoming) => served.unwrap(),
+                    _ = ended => {}
+                }
+            });
+        });
+        self.running = Some((end, thread));
     }
 
-    pub(crate) async fn switch_off(&mut self) {
-        if let Some(running) = self.running.take() {
-            running.abort();
-            let _ = running.await;
+    pub(crate) fn switch_off(&mut self) {
+        if let Some((end, thread)) = self.running.take() {
+            drop(end);
+            thread.join().unwrap();
         }
     }
 
@@ -233,6 +245,13 @@ impl Controller {
 
     pub(crate) fn batches(&self) -> Vec<Batch> {
         self.state.lock().unwrap().distinct()
+    }
+
+    /// Those of the first so many numbers.
+    pub(crate) fn first_batches(&self, count: usize) -> Vec<Batch> {
+        let mut batches = self.batches();
+        batches.truncate(count);
+        batches
     }
 
     /// Arguments of an agent that speaks with it.
@@ -245,5 +264,11 @@ impl Controller {
             format!("--cert={}", file("cert.pem")),
             format!("--key={}", file("key.pem")),
         ]
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        self.switch_off();
     }
 }

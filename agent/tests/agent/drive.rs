@@ -1,6 +1,9 @@
 //! Drives an agent: the player and the clock move together, step by step.
 
+use std::cell::Cell;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use kubeopt_agent::{Agent, Args};
@@ -24,6 +27,8 @@ pub(crate) struct Drive {
     lines: Option<BufReader<UnixStream>>,
     agent: Option<JoinHandle<()>>,
     starts: usize,
+    /// Where the agent serves health, once it is told to.
+    pub(crate) address: Rc<Cell<Option<SocketAddr>>>,
 }
 
 /// What the agent answered.
@@ -51,7 +56,7 @@ impl Drive {
     pub(crate) fn with(layout: Layout, containers: Vec<Container>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let player = Player::new(&folder.path().join("cgroup"), layout, containers).unwrap();
-        Self { folder, player, now_ms: 0, lines: None, agent: None, starts: 0 }
+        Self { folder, player, now_ms: 0, lines: None, agent: None, starts: 0, address: Rc::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -79,8 +84,10 @@ impl Drive {
         }
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let args = Args::parse(arguments, |_| None).unwrap();
+        let address = Rc::clone(&self.address);
         self.agent = Some(tokio::task::spawn_local(async move {
             let agent = Agent::open(args).await.unwrap();
+            address.set(agent.address());
             agent.run(std::future::pending()).await;
         }));
         let stream = loop {
@@ -137,11 +144,11 @@ impl Drive {
     /// Lets the network work, with the clock moving on too, until the agent's answer is so.
     pub(crate) async fn until(&mut self, is_so: impl Fn(Told) -> bool) -> Told {
         loop {
-            let told = self.advance(1000).await;
+            // So little that few batches come meanwhile, and enough for rests to end.
+            let told = self.advance(20).await;
             if is_so(told) {
                 return told;
             }
-            tokio::task::yield_now().await;
         }
     }
 

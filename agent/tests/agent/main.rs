@@ -2,6 +2,7 @@
 
 mod controller;
 mod drive;
+mod learning;
 mod outages;
 mod reading;
 mod refusals;

@@ -21,14 +21,14 @@ fn assert_whole(batches: &[Batch], batches_min: u64) {
 fn two_hours_without_a_controller_are_told_afterwards() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 3);
-        let mut controller = Controller::start(drive.path()).await;
+        let mut controller = Controller::start(drive.path());
         drive.start(Some(&controller), &[]).await;
         drive.steps(60).await;
         drive.until(|told| told.acknowledged_seq >= 10).await;
-        controller.switch_off().await;
+        controller.switch_off();
         let told = drive.steps(720).await;
         assert!(told.kept_seq >= 130);
-        controller.switch_on().await;
+        controller.switch_on();
         let told = drive.until(|told| told.acknowledged_seq >= 130).await;
         let batches = controller.batches();
         assert_whole(&batches, 130);
@@ -44,7 +44,7 @@ fn two_hours_without_a_controller_are_told_afterwards() {
 fn an_agent_that_dies_again_and_again_gives_no_number_twice() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::CgroupfsV1, 3);
-        let controller = Controller::start(drive.path()).await;
+        let controller = Controller::start(drive.path());
         for round in 0..8 {
             if round == 3 {
                 controller.answer(Answers::EndsAfter(2));
@@ -69,7 +69,7 @@ fn an_agent_that_dies_again_and_again_gives_no_number_twice() {
 fn acknowledgements_twice_and_of_too_much_lose_nothing() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
-        let controller = Controller::start(drive.path()).await;
+        let controller = Controller::start(drive.path());
         controller.answer(Answers::TwiceAndTooMuch);
         drive.start(Some(&controller), &[]).await;
         drive.steps(120).await;
@@ -85,7 +85,7 @@ fn acknowledgements_twice_and_of_too_much_lose_nothing() {
 fn a_controller_that_acknowledges_nothing_gets_a_few_batches_and_no_more() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
-        let mut controller = Controller::start(drive.path()).await;
+        let mut controller = Controller::start(drive.path());
         controller.answer(Answers::Nothing);
         drive.start(Some(&controller), &[]).await;
         drive.steps(300).await;
@@ -93,9 +93,9 @@ fn a_controller_that_acknowledges_nothing_gets_a_few_batches_and_no_more() {
         assert_eq!(told.acknowledged_seq, 0);
         assert!(controller.batches().len() <= 8);
         // Another one, which does: it has what the first one kept.
-        controller.switch_off().await;
+        controller.switch_off();
         controller.answer(Answers::Each);
-        controller.switch_on().await;
+        controller.switch_on();
         drive.until(|told| told.acknowledged_seq >= 50).await;
         assert_whole(&controller.batches(), 50);
         drive.kill().await;
@@ -106,19 +106,19 @@ fn a_controller_that_acknowledges_nothing_gets_a_few_batches_and_no_more() {
 fn a_day_is_bounded_on_disk_and_what_was_dropped_is_told() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 40);
-        let mut controller = Controller::start(drive.path()).await;
-        controller.switch_off().await;
-        // Two megabytes of 40 containers are less than twelve hours; hour by hour the tree stands still.
-        drive.start(Some(&controller), &["--buffer-mib=2"]).await;
-        for _ in 0..12 {
+        let mut controller = Controller::start(drive.path());
+        controller.switch_off();
+        // One megabyte of 40 containers is less than six hours; hour by hour the tree stands still.
+        drive.start(Some(&controller), &["--buffer-mib=1"]).await;
+        for _ in 0..6 {
             drive.advance(3_600_000).await;
         }
         let size: u64 = std::fs::read_dir(drive.path().join("buffer"))
             .unwrap()
             .map(|entry| entry.unwrap().metadata().unwrap().len())
             .sum();
-        assert!(size <= (2 << 20) + 64 * 1024, "{size}");
-        controller.switch_on().await;
+        assert!(size <= (1 << 20) + 8 * 1024, "{size}");
+        controller.switch_on();
         let kept = drive.steps(1).await.kept_seq;
         drive.until(|told| told.acknowledged_seq >= kept).await;
         let batches = controller.batches();
@@ -126,5 +126,42 @@ fn a_day_is_bounded_on_disk_and_what_was_dropped_is_told() {
         assert!(dropped > 0);
         assert_eq!(batches.len() as u64 + dropped, batches.last().unwrap().seq);
         drive.kill().await;
+    });
+}
+
+#[test]
+fn a_full_disk_loses_the_batches_of_that_time_and_says_so() {
+    on_one_thread(async {
+        let mut drive = Drive::new(Layout::SystemdV2, 30);
+        let buffer = drive.path().join("buffer");
+        std::fs::create_dir(&buffer).unwrap();
+        let mount = |arguments: &[&str]| {
+            let ran = std::process::Command::new(arguments[0]).args(&arguments[1..]).arg(&buffer).output();
+            ran.is_ok_and(|ran| ran.status.success())
+        };
+        if !mount(&["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs"]) {
+            println!("skipped: a small disk needs the right to mount");
+            return;
+        }
+        let mut controller = Controller::start(drive.path());
+        controller.switch_off();
+        drive.start(Some(&controller), &[]).await;
+        drive.steps(360).await;
+        controller.switch_on();
+        let kept = drive.steps(6).await.kept_seq;
+        drive.until(|told| told.acknowledged_seq >= kept).await;
+        // There is space again, and all goes on.
+        let seq = drive.steps(60).await.kept_seq;
+        drive.until(|told| told.acknowledged_seq >= seq).await;
+        let batches = controller.batches();
+        drive.kill().await;
+        let unmounted = mount(&["umount"]);
+        let last = batches.last().unwrap();
+        assert!(last.dropped_batches > 0 && last.seq >= 5, "{} dropped", last.dropped_batches);
+        assert_eq!(
+            batches.iter().map(|batch| batch.seq).collect::<Vec<_>>(),
+            (1..=last.seq).collect::<Vec<_>>()
+        );
+        assert!(unmounted);
     });
 }

@@ -11,7 +11,7 @@ use crate::drive::{Drive, on_one_thread};
 fn a_controller_of_another_authority_gets_nothing() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
-        let controller = Controller::start(drive.path()).await;
+        let controller = Controller::start(drive.path());
         let other = format!("--ca={}", drive.path().join("other-ca.pem").display());
         drive.start(Some(&controller), &[&other]).await;
         let told = drive.steps(60).await;
@@ -25,14 +25,14 @@ fn a_controller_of_another_authority_gets_nothing() {
 fn certificates_and_tokens_say_who_speaks_and_tokens_are_read_anew() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
-        let mut controller = Controller::start(drive.path()).await;
+        let mut controller = Controller::start(drive.path());
         let token = format!("--token={}", drive.path().join("token").display());
         drive.start(Some(&controller), &[&token]).await;
         drive.steps(6).await;
         drive.until(|told| told.acknowledged_seq >= 1).await;
         std::fs::write(drive.path().join("token"), "another-token").unwrap();
-        controller.switch_off().await;
-        controller.switch_on().await;
+        controller.switch_off();
+        controller.switch_on();
         drive.steps(6).await;
         drive.until(|told| told.acknowledged_seq >= 2).await;
         let state = controller.state.lock().unwrap();
@@ -46,7 +46,7 @@ fn certificates_and_tokens_say_who_speaks_and_tokens_are_read_anew() {
 fn a_gigabyte_is_refused_before_it_is_read_and_batches_go_on() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
-        let controller = Controller::start(drive.path()).await;
+        let controller = Controller::start(drive.path());
         // 64 MiB stand for it: the limit is 4 MiB, by the length that comes first.
         controller.state.lock().unwrap().model =
             Some(Model { weights: vec![0; 64 << 20], ..Model::default() });
@@ -63,23 +63,9 @@ fn a_gigabyte_is_refused_before_it_is_read_and_batches_go_on() {
 fn a_model_is_used_and_told_only_if_it_is_what_it_says() {
     on_one_thread(async {
         let mut drive = Drive::new(Layout::SystemdV2, 2);
-        let controller = Controller::start(drive.path()).await;
-        let network = Network::seeded(
-            Shape {
-                features: kubeopt_outlook::FEATURES,
-                statics: kubeopt_outlook::STATICS,
-                hidden: 4,
-                targets: kubeopt_outlook::TARGETS,
-            },
-            1,
-        );
-        let weights = kubeopt_outlook::weights(&network);
-        let sound = Model {
-            version: 3,
-            sha256: sha256(&weights),
-            schema_sha256: kubeopt_outlook::schema_hash().to_vec(),
-            weights: weights.clone(),
-        };
+        let controller = Controller::start(drive.path());
+        let sound = small_model(3);
+        let weights = sound.weights.clone();
         let mut cut = weights;
         cut.pop();
         let wrong = [
@@ -111,6 +97,23 @@ fn a_model_is_used_and_told_only_if_it_is_what_it_says() {
         assert_eq!(controller.state.lock().unwrap().registered.last().unwrap().model_sha256, sound.sha256);
         drive.kill().await;
     });
+}
+
+/// A model of four cells.
+pub(crate) fn small_model(version: u64) -> Model {
+    let shape = Shape {
+        features: kubeopt_outlook::FEATURES,
+        statics: kubeopt_outlook::STATICS,
+        hidden: 4,
+        targets: kubeopt_outlook::TARGETS,
+    };
+    let weights = kubeopt_outlook::weights(&Network::seeded(shape, version));
+    Model {
+        version,
+        sha256: sha256(&weights),
+        schema_sha256: kubeopt_outlook::schema_hash().to_vec(),
+        weights,
+    }
 }
 
 fn sha256(bytes: &[u8]) -> Vec<u8> {
