@@ -67,7 +67,14 @@ pub fn get_agents(config: &Config) -> Result<AgentTable, Problem> {
 
 /// For `kubeopt check`: none where no agents are configured.
 pub fn check_agents(config: &Config, now: Timestamp) -> Option<Finding> {
-    config.agents.as_ref()?;
+    let agents = config.agents.as_ref()?;
+    if !agents.spool.join(FILE).exists() {
+        let fine = format!(
+            "are to be listened to on {}; how they are doing is told where the controller runs",
+            agents.listen
+        );
+        return Some(Finding { what: "node agents".to_owned(), fine: Some(fine), problem: None });
+    }
     let told = get_agents(config).and_then(|table| table.judged(now));
     let (fine, problem) = match told {
         Ok(fine) => (Some(fine), None),
@@ -195,6 +202,11 @@ mod tests {
         assert!(check_agents(&of(""), Timestamp::UNIX_EPOCH).is_none());
         assert!(get_agents(&of("")).unwrap_err().text.contains("no node agents are configured"));
         assert!(get_agents(&config).is_err());
+        let elsewhere = check_agents(&config, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(
+            elsewhere.fine.is_some_and(|fine| fine.contains("0.0.0.0:8443")),
+            "a laptop has no such folder"
+        );
         let written = table(vec![node("a", true, Some(9_990))]);
         written.write(folder.path()).unwrap();
         assert_eq!(get_agents(&config), Ok(written));
