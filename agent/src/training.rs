@@ -53,7 +53,7 @@ impl Training {
         if shared.clock.now().unix_ms > running.plan.deadline_unix_ms {
             return skip(shared, running.plan.round_id, &"its deadline has passed");
         }
-        if node_waits() {
+        if !shared.clock.is_driven() && node_waits() {
             self.running = Some(running);
             return;
         }
@@ -106,6 +106,8 @@ impl Training {
             prox_mu: plan.prox_mu,
             clip_norm: plan.clip_norm,
             min_windows: plan.min_windows as usize,
+            // The budget of CPU time bounds it.
+            max_windows: usize::MAX,
             max_cpu_ms: plan.max_cpu_ms.into(),
             descent: Descent::Adam,
             seed: u64::from_le_bytes(seed),
