@@ -90,6 +90,8 @@ pub(crate) enum GetWhat {
     Sources,
     /// What is unusual in usage: leaks with the time that is left, spikes, saturation, OOM kills, drift.
     Findings,
+    /// How each node's agent is doing, as the controller wrote it down.
+    Agents,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use kubeopt_model::finding::Severity;
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::finding::{self, FindingTable, get_findings};
+use kubeopt_runtime::get_agents::{self, AgentTable, get_agents};
 use kubeopt_runtime::get_sources::{HEADERS, SourceTable, get_sources, reasons};
-use kubeopt_runtime::wiring::Keep;
+use kubeopt_runtime::wiring::{Keep, read_config};
 use serde::Serialize;
 
 use crate::args::{Get, GetOutput, GetWhat, LeastSeverity};
@@ -22,6 +23,7 @@ pub(crate) async fn run(args: Get, common: Common) -> Outcome {
     match args.what {
         GetWhat::Sources => sources(args, common).await,
         GetWhat::Findings => findings(args, common).await,
+        GetWhat::Agents => agents(args, &common),
     }
 }
 
@@ -63,6 +65,16 @@ async fn findings(args: Get, common: Common) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Asks no cluster: the controller wrote it down.
+fn agents(args: Get, common: &Common) -> Outcome {
+    let of_findings = [("--severity", args.severity.is_some()), ("--all", args.all)];
+    refuse_beside(&of_findings, "to `get agents`")?;
+    let config = read_config(&options(common, &args.selection))?;
+    let table = get_agents(&config).map_err(|problem| vec![problem])?;
+    show(args.output, &table, || agent_rows(&table))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn show<T: Serialize>(
     output: GetOutput,
     table: &T,
@@ -82,6 +94,16 @@ fn source_rows(table: &SourceTable) -> String {
     }
     let mut shown = plain();
     shown.set_header(HEADERS.to_vec());
+    shown.add_rows(table.cells());
+    format!("{}\n", trimmed(&shown))
+}
+
+fn agent_rows(table: &AgentTable) -> String {
+    if table.nodes.is_empty() {
+        return "no node agent has sent anything\n".to_owned();
+    }
+    let mut shown = plain();
+    shown.set_header(get_agents::HEADERS.to_vec());
     shown.add_rows(table.cells());
     format!("{}\n", trimmed(&shown))
 }

@@ -10,6 +10,7 @@ use kubeopt_report::ScanFormat;
 use kubeopt_report::scan::ScanVerdict;
 use kubeopt_runtime::check::{Depth, check};
 use kubeopt_runtime::controller::{Until, run as run_controller};
+use kubeopt_runtime::get_agents::check_agents;
 use kubeopt_runtime::pipeline::PassReport;
 use kubeopt_runtime::publishing::Published;
 use kubeopt_runtime::scan::{format_scan, scan};
@@ -224,7 +225,10 @@ async fn run_check(check_args: Check, common: Common) -> Outcome {
     let options = options(&common, &check_args.selection);
     let edges = edges(&common, &options, Keep::Nothing).await?;
     let depth = if check_args.pre { Depth::BeforeInstallation } else { Depth::Everything };
-    let findings = check(&edges, depth).await;
+    let mut findings = check(&edges, depth).await;
+    if depth == Depth::Everything {
+        findings.extend(check_agents(&read_config(&options)?, Timestamp::now()));
+    }
     edges.progress.done();
     if check_args.output == Output::Json {
         print(&json(&findings)?);

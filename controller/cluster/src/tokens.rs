@@ -11,7 +11,7 @@ use crate::connect::Cluster;
 use crate::error::{ClusterError, shortened};
 
 /// What the API server adds for a token that is bound to a pod (`k8s.io/apiserver/pkg/authentication/serviceaccount`,
-/// `NodeNameKey`, `PodNameKey`); the node is told since Kubernetes 1.32.
+/// `NodeNameKey`, `PodNameKey`); the node is told since Kubernetes 1.30.
 const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 

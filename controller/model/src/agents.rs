@@ -3,6 +3,8 @@
 //! An agent knows containers by what their cgroups are called: the UID of the pod and the id of the container. Whose they are
 //! is joined later. What a node does not tell is none, never zero.
 
+use serde::{Deserialize, Serialize};
+
 use crate::quantity::{Bytes, MilliCores};
 use crate::usage::Window;
 
@@ -91,7 +93,8 @@ pub struct NodeHour {
 }
 
 /// How one node's agent is doing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NodeStanding {
     /// The node.
     pub node: String,

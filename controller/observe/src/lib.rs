@@ -38,6 +38,5 @@ pub use prometheus::{Prometheus, PrometheusOptions};
 pub use query::{LabelMatcher, Selector};
 pub use recorded::RecordedMetrics;
 pub use source::{
-    AgentFacts, Emptiness, MetricsSource, Reach, SLICE_SECONDS_MAX, STARTUP_S, STEP_S, SliceReport,
-    SourceFacts,
+    Emptiness, MetricsSource, Reach, SLICE_SECONDS_MAX, STARTUP_S, STEP_S, SliceReport, SourceFacts,
 };

@@ -125,7 +125,6 @@ impl<R: MomentReader> MetricsSource for MetricsServer<R> {
             kube_state_metrics: false,
             scrape_interval_s: (longest >= 1.0).then(|| longest.round() as u64),
             only_now: true,
-            agents: None,
         })
     }
 }

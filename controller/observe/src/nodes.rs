@@ -24,7 +24,7 @@ use self::gather::{HourGather, Told};
 use crate::aftermath::{SignsAsked, SignsRead};
 use crate::error::ObserveError;
 use crate::owners::PodOwners;
-use crate::source::{AgentFacts, Emptiness, MetricsSource, Reach, Sink, SliceReport, SourceFacts, checked};
+use crate::source::{Emptiness, MetricsSource, Reach, Sink, SliceReport, SourceFacts, checked};
 
 const HOUR_S: i64 = 3600;
 
@@ -36,8 +36,8 @@ const KNOWN_SHARE_MIN: f64 = 0.9;
 /// How far the clock of a node may be ahead of this one.
 const CLOCK_SKEW_S: i64 = 120;
 
-/// A node that sent nothing for so long is not heard: agents send every half a minute.
-const HEARD_S: i64 = 300;
+/// What is kept of agents may be of hours that lie so long before it came: they hold a day, and their batches are taken for two.
+const LATE_S: i64 = 3 * DAY_S;
 
 /// Largest file of what is remembered: [`book::Book`] holds no more.
 const FILE_BYTES_MAX: u64 = 400 << 20;
@@ -85,7 +85,8 @@ struct State {
 }
 
 impl NodeAgents {
-    /// Alone, remembering for so many seconds whose a cgroup was, in this file; the file is read now.
+    /// Alone, for a reader that keeps what came in for so many seconds. So long, and for what came late, it is remembered whose a
+    /// cgroup was, in this file; the file is read now.
     pub fn new(reader: Box<dyn NodeReader>, retention_s: i64, kept: Option<PathBuf>) -> Self {
         let book = kept.as_ref().map(remembered).unwrap_or_default();
         let state = State { book, ..State::default() };
@@ -102,7 +103,7 @@ impl NodeAgents {
     pub fn learn(&self, owners: &PodOwners, now: Timestamp) {
         let mut state = self.state();
         state.book.learn(owners, now.as_second());
-        state.book.forget_before(now.as_second() - self.retention_s);
+        state.book.forget_before(now.as_second() - self.retention_s - LATE_S);
     }
 
     /// Cgroups that were read and that no pod of the cluster has, sandboxes of pods among them.
@@ -160,17 +161,6 @@ impl NodeAgents {
     /// The moment of the pass.
     fn now(&self) -> Timestamp {
         self.state().now.unwrap_or_else(Timestamp::now)
-    }
-
-    fn facts(&self, now: Timestamp) -> AgentFacts {
-        let standing = self.reader.standing();
-        let ages = standing.iter().filter_map(|node| Some(now.as_millisecond() - node.newest_unix_ms?));
-        let heard: Vec<i64> = ages.map(|age| age.max(0) / 1000).filter(|age| *age <= HEARD_S).collect();
-        AgentFacts {
-            nodes: standing.len() as u64,
-            heard: heard.len() as u64,
-            lag_s: heard.iter().max().map(|age| age.unsigned_abs()),
-        }
     }
 }
 
@@ -270,10 +260,9 @@ impl MetricsSource for NodeAgents {
     }
 
     async fn check(&self) -> Result<SourceFacts, ObserveError> {
-        let agents = Some(self.facts(Timestamp::now()));
         match &self.beside {
-            Some(beside) => Ok(SourceFacts { agents, ..beside.check().await? }),
-            None => Ok(SourceFacts { agents, only_now: true, ..SourceFacts::default() }),
+            Some(beside) => beside.check().await,
+            None => Ok(SourceFacts { only_now: true, ..SourceFacts::default() }),
         }
     }
 }

@@ -364,7 +364,6 @@ impl MetricsSource for Prometheus {
             scrape_interval_s: (in_ten_minutes > 0).then(|| 600 / in_ten_minutes),
             version: self.version().await,
             only_now: false,
-            agents: None,
         })
     }
 }

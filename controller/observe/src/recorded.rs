@@ -99,7 +99,6 @@ impl MetricsSource for RecordedMetrics {
             kube_state_metrics: true,
             scrape_interval_s: None,
             only_now: false,
-            agents: None,
         })
     }
 }

@@ -173,18 +173,4 @@ pub struct SourceFacts {
     pub scrape_interval_s: Option<u64>,
     /// The source has no past: it tells what is at the moment it is asked.
     pub only_now: bool,
-    /// How node agents are doing, where they are listened to.
-    pub agents: Option<AgentFacts>,
-}
-
-/// How the node agents of a cluster are doing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AgentFacts {
-    /// Nodes that sent something within the retention.
-    pub nodes: u64,
-    /// Of them, those that sent something within the last minutes.
-    pub heard: u64,
-    /// The age of the newest reading of the node that is farthest behind among those that are heard, seconds.
-    pub lag_s: Option<u64>,
 }

@@ -22,6 +22,7 @@ pub mod explain;
 pub mod finding;
 pub mod forecast;
 pub mod foretelling;
+pub mod get_agents;
 pub mod get_sources;
 pub mod history;
 pub mod located;

@@ -10,6 +10,7 @@ use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{
     Bytes, ClusterFacts, ClusterName, ContainerId, ContainerName, Namespace, Timestamp, Window, WorkloadKind,
 };
+use proptest::prelude::*;
 
 use super::id;
 use crate::error::ObserveError;
@@ -227,8 +228,8 @@ async fn what_is_remembered_ends_with_the_retention() {
     let spool = Spool::default();
     let source = spool.source();
     source.learn(&showing("api-1", &['a']), at(TEN));
-    source.learn(&PodOwners::default(), at(TEN + 3 * DAY_S));
-    let late = Window { from_unix_s: TEN + 3 * DAY_S, to_unix_s: TEN + 3 * DAY_S + HOUR_S };
+    source.learn(&PodOwners::default(), at(TEN + 6 * DAY_S));
+    let late = Window { from_unix_s: TEN + 6 * DAY_S, to_unix_s: TEN + 6 * DAY_S + HOUR_S };
     source.reach(at(late.to_unix_s)).await.unwrap();
     spool.put(late, series(cgroup("api-1", 'a'), readings(late, 0..600, |_| 100)));
     let (report, by_signal) = read(&source, late, &PodOwners::default()).await;
@@ -317,6 +318,51 @@ async fn the_running_hour_waits_where_a_server_tells_the_past() {
     let source = spool.source().beside(scraped(&[]));
     spool.put(hour(0), series(cgroup("api-1", 'a'), readings(hour(0), 0..600, |_| 100)));
     assert_eq!(source.reach(at(TEN + 700)).await.unwrap(), Reach::PastAndAgain(vec![]));
-    let named = source.check().await.unwrap();
-    assert!(named.agents.is_some() && !named.only_now);
+    assert!(!source.check().await.unwrap().only_now && spool.source().check().await.unwrap().only_now);
+}
+
+fn any_reading() -> impl Strategy<Value = NodeReading> {
+    let near = (-4_000_000_i64..8_000_000).prop_map(|ms| TEN * 1000 + ms);
+    let at = prop_oneof![8 => near, 1 => any::<i64>()];
+    let span = prop_oneof![8 => 1_u32..20_000, 1 => any::<u32>()];
+    let big = || proptest::option::of(prop_oneof![8 => 0_u64..1 << 32, 1 => any::<u64>()]);
+    let cfs = proptest::option::of((any::<u32>(), any::<u32>(), any::<u64>()));
+    (at, span, big(), proptest::option::of(any::<u32>()), cfs, big(), big()).prop_map(
+        |(at_unix_ms, span_ms, cpu_used_us, cpu_peak_millicores, cfs, working_set_bytes, cpu_waited_us)| {
+            NodeReading {
+                at_unix_ms,
+                span_ms,
+                cpu_used_us,
+                cpu_peak_millicores,
+                cfs: cfs.map(|(all, throttled, throttled_us)| CfsPeriods { all, throttled, throttled_us }),
+                working_set_bytes,
+                cpu_waited_us,
+                ..NodeReading::default()
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_node_sends_is_a_number_of_this_hour_or_nothing(
+        parts in proptest::collection::vec(
+            (proptest::collection::vec(any_reading(), 0..40), any::<Option<i64>>(), any::<u32>()), 1..4),
+    ) {
+        let spool = Spool::default();
+        for (readings, seen_unix_ms, oom_kills) in parts {
+            let part = NodeSeries { seen_unix_ms, oom_kills, ..series(cgroup("api-1", 'a'), readings) };
+            spool.put(hour(0), part);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (_, by_signal) = runtime.block_on(read(&spool.source(), hour(0), &showing("api-1", &['a'])));
+        for (signal, points) in by_signal {
+            for (at, value) in points {
+                prop_assert!((TEN..TEN + HOUR_S).contains(&at) && at % STEP_S == 0, "{signal:?} {at}");
+                prop_assert!(value.is_finite() && value >= 0.0, "{signal:?} {value}");
+                let is_share = matches!(signal, Signal::ThrottledRatio | Signal::CpuPressure);
+                prop_assert!(!is_share || value <= 1.0, "{signal:?} {value}");
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Node agents are listened to while this process leads: what they send goes to one log, and the passes that read it are here.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use kubeopt_agents::{Agents, Figures};
 use kubeopt_api::Config;
 use kubeopt_api::config::AgentsConfig;
 use kubeopt_cluster::{Cluster, Leadership};
-use kubeopt_model::Problem;
+use kubeopt_model::{Problem, Timestamp};
 use kubeopt_observe::NodeAgents;
 use kubeopt_server::{AgentFigures, Metrics};
 use tokio::net::TcpListener;
@@ -17,11 +18,15 @@ use tokio::task::JoinHandle;
 
 use super::stopped;
 use crate::edges::{AgentsEdge, Edges};
+use crate::get_agents::AgentTable;
 use crate::wiring::agents::{AGENTS_ONLY, Opened, doors, open};
 use crate::wiring::connect;
 
 /// How often what is counted is told.
 const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// How many of these until it is written down for `kubeopt get agents`.
+const WRITE_EVERY: u32 = 6;
 
 /// A server that could not begin, or ended, begins again: a certificate may be mounted late.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -74,10 +79,11 @@ impl Listening {
         let cluster =
             connect(named.ok_or_else(|| crate::own_fault("agents without a cluster"))?, None).await?;
         let (over, is_over) = watch::channel(false);
+        let spool = agents.spool.clone();
         let opened = Arc::new(opened);
         let listening =
-            tokio::spawn(listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone()));
-        let telling = tokio::spawn(tell(Arc::clone(&opened), Arc::clone(metrics), is_over));
+            tokio::spawn(listen(opened.agents.clone(), agents, cluster, leadership, is_over.clone()));
+        let telling = tokio::spawn(tell(Arc::clone(&opened), Arc::clone(metrics), spool, is_over));
         Ok(Self { opened, over, tasks: vec![listening, telling] })
     }
 
@@ -101,7 +107,7 @@ async fn bound(address: SocketAddr) -> Result<TcpListener, Problem> {
 }
 
 async fn listen(
-    opened: Arc<Opened>,
+    agents: Agents,
     config: AgentsConfig,
     cluster: Cluster,
     leadership: Option<Arc<Leadership>>,
@@ -112,7 +118,7 @@ async fn listen(
             () = leads(leadership.as_deref()) => {}
             () = stopped(over.clone()) => return,
         }
-        if let Err(problem) = serve(&opened, &config, &cluster, (leadership.as_deref(), &over)).await {
+        if let Err(problem) = serve(&agents, &config, &cluster, (leadership.as_deref(), &over)).await {
             tracing::error!(code = problem.code, help = problem.help, "{}", problem.text);
             tokio::select! {
                 () = tokio::time::sleep(AGAIN_AFTER) => {}
@@ -127,7 +133,7 @@ async fn listen(
 
 /// Serves until this process does not lead any more, or it is over.
 async fn serve(
-    opened: &Opened,
+    agents: &Agents,
     config: &AgentsConfig,
     cluster: &Cluster,
     (leadership, over): (Option<&Leadership>, &watch::Receiver<bool>),
@@ -140,8 +146,7 @@ async fn serve(
             () = stopped(over.clone()) => {}
         }
     };
-    let doors = doors(config, cluster, opened.models.clone());
-    opened.agents.serve(listener, doors, end).await.map_err(|error| error.problem())
+    agents.serve(listener, doors(config, cluster), end).await.map_err(|error| error.problem())
 }
 
 async fn leads(leadership: Option<&Leadership>) {
@@ -157,9 +162,21 @@ async fn loses(leadership: Option<&Leadership>) {
     }
 }
 
-async fn tell(opened: Arc<Opened>, metrics: Arc<Metrics>, over: watch::Receiver<bool>) {
-    loop {
-        metrics.set_agents(&figures(&opened.agents, &opened.source));
+async fn tell(opened: Arc<Opened>, metrics: Arc<Metrics>, folder: PathBuf, over: watch::Receiver<bool>) {
+    for round in (0..WRITE_EVERY).cycle() {
+        let figures = figures(&opened.agents, &opened.source);
+        metrics.set_agents(&figures);
+        if round == 0 {
+            let table = AgentTable {
+                at: Timestamp::now(),
+                nodes: opened.agents.standing(),
+                unresolved: figures.unresolved,
+                spool_bytes: figures.spool_bytes,
+            };
+            if let Err(error) = table.write(&folder) {
+                tracing::warn!("how node agents are doing was not written to {}: {error}", folder.display());
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(TELL_EVERY) => {}
             () = stopped(over.clone()) => return,
