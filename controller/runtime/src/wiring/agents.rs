@@ -171,3 +171,29 @@ impl TokenReviewer for OfCluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kubeopt_api::Config;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_folder_has_one_user_and_nothing_in_it_at_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("agents");
+        let text = format!(
+            "clusters: [{{name: a}}]\nagents: {{certFile: /c, keyFile: /k, clientCaFile: /a, spool: {}}}",
+            spool.display()
+        );
+        let config = Config::parse(&text, "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap().agents.unwrap();
+        let first = open(&config, None).unwrap();
+        assert_eq!(first.source.unresolved(), 0);
+        let reach = first.source.as_ref().reach(Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!(reach, kubeopt_observe::Reach::Sampled(Vec::new()));
+        let Err(second) = open(&config, None) else { panic!("it is locked") };
+        assert!(second.text.contains("another kubeopt listens"), "{second:?}");
+        drop(first);
+        assert!(open(&config, None).is_ok());
+    }
+}
