@@ -12,7 +12,7 @@ Each argument can be given as an environment variable: --cgroup-root as KUBEOPT_
   --node NAME          name of this node; required
   --cgroup-root PATH   the host's cgroup root [/sys/fs/cgroup]
   --buffer PATH        folder for what the controller does not have yet [/var/lib/kubeopt-agent]
-  --buffer-mib N       how much of it there may be, 2 to 1024 [32]
+  --buffer-mib N       how much of it there may be, 1 to 1024 [32]
   --controller URL     https://HOST:PORT of the controller; without it everything stays in the buffer
   --server-name NAME   name in the controller's certificate, where it is not HOST
   --ca FILE            PEM certificates that the controller's certificate is checked against; required with --controller
@@ -137,7 +137,7 @@ impl Args {
             node: given.text("node").ok_or(ArgsError::Missing("node", "the name of this node"))?,
             cgroup_root: given.path("cgroup-root").unwrap_or_else(|| "/sys/fs/cgroup".into()),
             buffer: given.path("buffer").unwrap_or_else(|| "/var/lib/kubeopt-agent".into()),
-            buffer_bytes: given.number("buffer-mib", 2..=1024, 32, "2 to 1024")? << 20,
+            buffer_bytes: given.number("buffer-mib", 1..=1024, 32, "1 to 1024")? << 20,
             controller,
             listen: given.listen()?,
             hot_max: usize::try_from(given.number("hot-max", 0..=256, 32, "0 to 256")?).unwrap_or(0),

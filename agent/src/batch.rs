@@ -121,3 +121,22 @@ impl Filling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_that_is_set_ends_the_batch_and_small_differences_do_not() {
+        let at = |unix_ms| Moment { unix_ms, steady_us: 0 };
+        let mut filling = Filling::new(10_000);
+        assert!(!filling.is_jumped(at(5)), "nothing is filled yet");
+        assert_eq!(filling.next_step(at(1_000_000)), 0);
+        assert!(!filling.is_jumped(at(1_010_400)));
+        assert_eq!(filling.next_step(at(1_010_400)), 1);
+        assert!(!filling.is_jumped(at(1_019_800)));
+        for jumped in [1_040_000, 1_000_000, 0, 9_000_000_000] {
+            assert!(filling.is_jumped(at(jumped)), "{jumped}");
+        }
+    }
+}

@@ -73,11 +73,6 @@ impl Clock {
         Ok(Self { source: Source::Driven(Box::new(driven)), begin_unix_ms: begin })
     }
 
-    /// Whether another process drives it: what the kernel says of this moment is not of its time then.
-    pub(crate) fn is_driven(&self) -> bool {
-        matches!(self.source, Source::Driven(_))
-    }
-
     /// Now.
     pub fn now(&self) -> Moment {
         let steady_us = self.steady_us();

@@ -1,17 +1,14 @@
-//! The files of one container: opened once where the kernel keeps them, read into one buffer that all share.
+//! The files of one container: opened once, since the kernel keeps them, and read into one buffer that all share.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use kubeopt_sample::{Cadence, CgroupMode, Counters, StatFile};
-use rustix::fs::{CWD, Mode, OFlags, fstatfs, openat};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
 
 /// A file of a cgroup is a few kilobytes; what is behind this is not read.
 const FILE_BYTES_MAX: usize = 16 * 1024;
-
-/// linux/magic.h: CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC.
-const KERNEL_FILES: [u64; 2] = [0x0027_e0eb, 0x6367_7270];
 
 /// The one buffer that files are read into, and what reading met.
 #[derive(Debug)]
@@ -114,12 +111,7 @@ impl Reader {
         match openat(CWD, self.path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
             Ok(open) => {
                 let read = self.read_open(&open);
-                // A file that is replaced by another of its name is not the kernel's, and is opened anew each time.
-                let is_kernels = fstatfs(&open).is_ok_and(|of| {
-                    u64::try_from(of.f_type).is_ok_and(|magic| KERNEL_FILES.contains(&magic))
-                });
-                let stays = is_kernels && file.cadence() != Cadence::Seldom;
-                if stays && matches!(read, Read::Bytes(_)) {
+                if file.cadence() != Cadence::Seldom && matches!(read, Read::Bytes(_)) {
                     *handle = Handle::Open(open);
                 }
                 read
@@ -135,22 +127,20 @@ impl Reader {
 
     fn read_open(&mut self, open: &OwnedFd) -> Read {
         self.reads += 1;
-        let mut filled = 0;
-        while filled < self.buffer.len() {
-            match pread(open, &mut self.buffer[filled..], filled as u64) {
-                Ok(0) => break,
-                Ok(bytes) => filled += bytes,
-                Err(Errno::INTR) => {}
-                Err(Errno::NODEV | Errno::NOENT) => return Read::Gone,
+        loop {
+            // The kernel makes such a file's whole text at once: one reading has all that fits.
+            return match pread(open, &mut self.buffer[..], 0) {
+                Ok(bytes) => Read::Bytes(bytes),
+                Err(Errno::INTR) => continue,
+                Err(Errno::NODEV | Errno::NOENT) => Read::Gone,
                 // Pressure that is turned off answers so.
-                Err(Errno::OPNOTSUPP) => return Read::Missing,
+                Err(Errno::OPNOTSUPP) => Read::Missing,
                 Err(_) => {
                     self.errors += 1;
-                    return Read::Missing;
+                    Read::Missing
                 }
-            }
+            };
         }
-        Read::Bytes(filled)
     }
 
     fn name(&mut self, root: &Path, path: &str, file: StatFile) {

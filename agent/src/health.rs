@@ -50,7 +50,9 @@ async fn answer(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
     let (status, body) = match (method, path) {
         (b"GET", b"/healthz") => health(shared),
         (b"GET", b"/readyz") => readiness(shared),
-        (b"GET", b"/metrics") => ("200 OK", shared.metrics.page(figures(shared))),
+        (b"GET", b"/metrics") => {
+            ("200 OK", shared.metrics.page(figures(shared), &shared.model.borrow().sha256()))
+        }
         (b"GET", _) => ("404 Not Found", "not found\n".to_owned()),
         _ => ("405 Method Not Allowed", "only GET\n".to_owned()),
     };

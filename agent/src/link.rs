@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use futures::channel::mpsc;
 use futures::SinkExt;
+use futures::channel::mpsc;
 use kubeopt_buffer::Chunk;
 use kubeopt_proto::{
     Ack, AgentClient, Batch, CgroupMode, MESSAGE_BYTES_MAX, ModelRequest, PROTOCOL_MAX, PROTOCOL_MIN,
@@ -21,7 +21,7 @@ use crate::packed::unpack;
 use crate::run::{SECONDS_OF_STEP, Shared};
 
 /// Batches that are sent and not acknowledged, at most: what the controller must hold of a node.
-const IN_FLIGHT_MAX: u64 = 8;
+const IN_FLIGHT_MAX: usize = 8;
 
 /// A call that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -232,6 +232,7 @@ async fn send(
         u64::from(shared.args.batch_steps * SECONDS_OF_STEP) * 1_000_000 / shared.args.replay_rate;
     let mut chunk = Chunk::default();
     let mut next_us = 0;
+    let mut under_way: Vec<u64> = Vec::with_capacity(IN_FLIGHT_MAX);
     let mut after = shared.buffer.borrow().acknowledged_seq();
     loop {
         shared.buffer.borrow_mut().chunk_after(after, &mut chunk)?;
@@ -249,7 +250,13 @@ async fn send(
                     continue;
                 }
             };
-            while seq > shared.buffer.borrow().acknowledged_seq() + IN_FLIGHT_MAX {
+            // Numbers may have holes: what is under way is counted, not reckoned.
+            loop {
+                let acknowledged = shared.buffer.borrow().acknowledged_seq();
+                under_way.retain(|sent| *sent > acknowledged);
+                if under_way.len() < IN_FLIGHT_MAX {
+                    break;
+                }
                 flow.acknowledged.notified().await;
             }
             // The newest goes at once; what is behind it goes at the replay's rate.
@@ -258,6 +265,7 @@ async fn send(
             shared.clock.until(due_us.max(flow.not_before_us.get())).await;
             next_us = shared.clock.steady_us() + interval_us;
             flow.sent.set(seq);
+            under_way.push(seq);
             batches.send(batch).await.map_err(|_| SessionError::Ended)?;
             count(&shared.metrics.batches_sent);
         }

@@ -57,7 +57,7 @@ pub(crate) struct BufferFigures {
 
 impl Metrics {
     /// All of it as a page.
-    pub(crate) fn page(&self, buffer: BufferFigures) -> String {
+    pub(crate) fn page(&self, buffer: BufferFigures, model_sha256: &[u8]) -> String {
         let mut page = String::with_capacity(6 * 1024);
         let gauge =
             |page: &mut String, name: &str, help: &str, value: u64| entry(page, name, help, "gauge", value);
@@ -136,6 +136,7 @@ impl Metrics {
         );
         counter(&mut page, "buffer_damaged_batches", "Batches lost on disk.", buffer.counts.damaged);
         counter(&mut page, "buffer_disk_errors", "Calls of the disk that failed.", buffer.counts.disk_errors);
+        model(&mut page, model_sha256);
         process(&mut page);
         page
     }
@@ -150,6 +151,18 @@ fn entry(page: &mut String, name: &str, help: &str, kind: &str, value: u64) {
     let _ = writeln!(
         page,
         "# HELP kubeopt_agent_{name} {help}\n# TYPE kubeopt_agent_{name} {kind}\nkubeopt_agent_{name} {value}"
+    );
+}
+
+/// Which model is in use, as the controller names it; no line without one.
+fn model(page: &mut String, sha256: &[u8]) {
+    if sha256.is_empty() {
+        return;
+    }
+    let digest: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+    let _ = writeln!(
+        page,
+        "# HELP kubeopt_agent_model_info The model in use.\n# TYPE kubeopt_agent_model_info gauge\nkubeopt_agent_model_info{{sha256=\"{digest}\"}} 1"
     );
 }
 

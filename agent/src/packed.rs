@@ -87,11 +87,15 @@ fn container(out: &mut Vec<u8>, series: &ContainerSeries, step_ms: u32) {
 const EMPTY: u8 = 0;
 const ALIKE: u8 = 1;
 const DIFFERENCES: u8 = 2;
+const ZEROS: u8 = 3;
 
 /// The first difference is from `from`.
 fn column(out: &mut Vec<u8>, values: impl Iterator<Item = u64> + Clone, from: u64) {
     let Some(first) = values.clone().next() else { return out.push(EMPTY) };
     let alike = values.clone().all(|value| value == first);
+    if alike && first == 0 {
+        return out.push(ZEROS);
+    }
     out.push(if alike { ALIKE } else { DIFFERENCES });
     let mut before = from;
     for value in values.take(if alike { 1 } else { usize::MAX }) {
@@ -233,7 +237,7 @@ impl<'a> Bytes<'a> {
         let mut values = Vec::new();
         let mut before = from;
         let read = match kind {
-            EMPTY => 0,
+            EMPTY | ZEROS => 0,
             ALIKE => 1,
             DIFFERENCES => rows,
             _ => return None,
@@ -244,8 +248,8 @@ impl<'a> Bytes<'a> {
             before = before.wrapping_add(difference);
             values.push(before);
         }
-        if kind == ALIKE {
-            values.resize(rows.max(1), before);
+        if kind == ALIKE || kind == ZEROS {
+            values.resize(rows.max(1), if kind == ZEROS { 0 } else { before });
         }
         Some(values)
     }

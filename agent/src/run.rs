@@ -84,7 +84,10 @@ impl Agent {
     pub async fn open(args: Args) -> Result<Self, StartError> {
         let tree = CgroupTree::open(&args.cgroup_root)
             .ok_or_else(|| StartError::NoCgroups(args.cgroup_root.clone()))?;
-        let limits = Limits { total_bytes: args.buffer_bytes, ..Limits::default() };
+        // The oldest segment goes when there is too much: a small part of it all.
+        let limits = Limits::default();
+        let segment_bytes = limits.segment_bytes.min(args.buffer_bytes / 16);
+        let limits = Limits { segment_bytes, total_bytes: args.buffer_bytes, ..limits };
         let buffer = Buffer::open(FolderDisk::open(&args.buffer)?, limits)?;
         let listener = match args.listen {
             None => None,

@@ -1,6 +1,7 @@
 //! Training on the node's own hours: a slice a second, within the controller's budget, and none while the node waits.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use kubeopt_model::Resource;
 use kubeopt_outlook::{Descent, Load, LocalPlan, LocalTrainer, NodeLoads, Slice};
@@ -53,7 +54,7 @@ impl Training {
         if shared.clock.now().unix_ms > running.plan.deadline_unix_ms {
             return skip(shared, running.plan.round_id, &"its deadline has passed");
         }
-        if !shared.clock.is_driven() && node_waits() {
+        if node_waits(&shared.args.cgroup_root) {
             self.running = Some(running);
             return;
         }
@@ -131,8 +132,11 @@ fn cpu_ms() -> u64 {
 }
 
 /// Does some task of the node wait for CPU much of the time? Not where the kernel does not tell.
-fn node_waits() -> bool {
-    let text = std::fs::read_to_string("/proc/pressure/cpu").unwrap_or_default();
+fn node_waits(cgroup_root: &Path) -> bool {
+    // The root of version 2 tells of the whole node, and so does this.
+    let text = std::fs::read_to_string(cgroup_root.join("cpu.pressure"))
+        .or_else(|_| std::fs::read_to_string("/proc/pressure/cpu"))
+        .unwrap_or_default();
     let average = text.split_whitespace().find_map(|word| word.strip_prefix("avg10="));
     average.and_then(|value| value.parse::<f32>().ok()).is_some_and(|average| average > PRESSURE_MAX)
 }

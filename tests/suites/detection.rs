@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 use std::fs::{create_dir_all, write};
 use std::path::Path;
+use std::process::Command;
 
 use kubeopt_tests::OrFail;
 use serde_json::Value;
 
 use crate::backtest::{backtest_of as backtest, is_refused, text};
+use crate::program::binary;
 
 /// Samples of a labelled series, five minutes apart.
 const SAMPLES: i64 = 2000;
@@ -140,6 +142,60 @@ fn a_corpus_that_is_wrong_is_refused_with_what_to_do() {
             "{content}: {error}"
         );
     }
+}
+
+/// Every option that says nothing to a kind of trial.
+#[test]
+fn options_that_say_nothing_to_a_trial_are_refused_by_name() {
+    let folder = tempfile::tempdir().or_fail("make a folder");
+    write(folder.path().join("short.csv"), memory(8)).or_fail("write the series");
+    let of_sizing: [&[&str]; 3] =
+        [&["--compare", "kubeopt"], &["--economy"], &["--reliability-plot", "r.svg"]];
+    let of_cluster: [&[&str]; 4] = [
+        &["--namespace", "shop"],
+        &["--all-namespaces"],
+        &["--history", "28d"],
+        &["--prometheus-token-file", "token"],
+    ];
+    let (model, split): (&[&str], &[&str]) = (&["--model", "m.weights"], &["--split", "tune"]);
+    let cases: [(&str, Vec<&[&str]>); 3] = [
+        ("sizing", [&[model], &of_cluster[..]].concat()),
+        ("forecast", [&of_sizing[..], &[split], &of_cluster[..]].concat()),
+        ("anomaly", [&of_sizing[..], &[model], &of_cluster[..]].concat()),
+    ];
+    for (what, options) in cases {
+        for option in options {
+            let args = [&[what, "--traces", "short.csv"], option].concat();
+            let beside = if of_cluster.contains(&option) { "beside --traces" } else { what };
+            let output = backtest(folder.path(), &args);
+            is_refused(&args, &output, &format!("{} says nothing", option[0]));
+            assert!(text(&output.stderr).contains(beside), "{args:?}: {}", text(&output.stderr));
+        }
+    }
+    assert!(!folder.path().join("r.svg").exists());
+}
+
+/// A file of usage is no cluster: what selects containers says nothing to it.
+#[test]
+fn a_training_on_a_file_refuses_what_selects_of_a_cluster() {
+    let folder = tempfile::tempdir().or_fail("make a folder");
+    write(folder.path().join("short.csv"), memory(8)).or_fail("write the series");
+    let options: [&[&str]; 4] = [
+        &["--namespace", "shop"],
+        &["--all-namespaces"],
+        &["--history", "28d"],
+        &["--prometheus-token-file", "token"],
+    ];
+    for option in options {
+        let mut command = Command::new(binary());
+        command.args(["forecast", "train", "--traces", "short.csv"]).args(option);
+        let output = command.current_dir(folder.path()).env("NO_COLOR", "1").output().or_fail("run kubeopt");
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{option:?}: {error}");
+        assert!(error.contains("cannot be used with") && error.contains(option[0]), "{option:?}: {error}");
+        assert!(error.contains("--traces") && error.contains("--help"), "{option:?}: {error}");
+    }
+    assert!(!folder.path().join("outlook.weights").exists());
 }
 
 #[test]

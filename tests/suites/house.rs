@@ -84,7 +84,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["kubeopt-server"]),
     ("octocrab", &["kubeopt-forge"]),
     ("prost", &["kubeopt-proto"]),
-    ("tonic", &["kubeopt-proto", "kubeopt-agents"]),
+    ("tonic", &["kubeopt-proto", "kubeopt-agents", "kubeopt-agent"]),
     ("gitlab", &["kubeopt-forge"]),
     ("clap", &["kubeopt", "kubeopt-player"]),
 ];
@@ -252,6 +252,7 @@ fn folders_of_the_runtime_know_each_other_in_one_direction() {
         ("talking", &["codes", "edges", "located", "orders", "proposing", "publishing", "seen"]),
         ("watching", &["edges", "located", "policy_files", "proposing", "publishing", "seen", "talking"]),
         ("offline", &["codes", "proposing", "tracing"]),
+        ("models", &["codes", "edges", "forecast", "own_fault", "terminal_line"]),
     ];
     let mut wrong = Vec::new();
     for (folder, known) in folders {

@@ -124,4 +124,24 @@ mod tests {
             assert!(matches!(error, RunError::Line(_)), "{wrong}");
         }
     }
+
+    #[test]
+    fn a_trace_is_played_or_refused_with_its_line() {
+        use clap::{CommandFactory, Parser};
+        Args::command().debug_assert();
+        let folder = tempfile::tempdir().unwrap();
+        let (trace, root) = (folder.path().join("trace.csv"), folder.path().join("tree"));
+        let words = ["kubeopt-player", "--for", "0", "--root", root.to_str().unwrap(), "--trace"];
+        let args = Args::parse_from(words.into_iter().chain([trace.to_str().unwrap()]));
+        assert!(matches!(run(&args), Err(RunError::Read { .. })));
+        let (pod, id) = synthetic::ids(1, 1);
+        let head = "time_s,pod_uid,container_id,cpu_millicores,memory_bytes";
+        std::fs::write(&trace, format!("{head}\n0,{pod},{id},x,1\n")).unwrap();
+        let error = run(&args).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "line 2: `cpu_millicores` is not a whole number");
+        std::fs::write(&trace, format!("{head}\n0,{pod},{id},100,1\n")).unwrap();
+        run(&args).unwrap();
+        assert!(root.join("cgroup.controllers").exists());
+    }
 }

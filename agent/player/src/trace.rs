@@ -6,7 +6,7 @@
 //! | `pod_uid`, `container_id` | as in cgroup paths: a UUID, 64 hexadecimal digits |
 //! | `cpu_millicores` | CPU that is wanted from then on |
 //! | `memory_bytes` | working set from then on |
-//! | `peak_millicores`, `peak_ms` | optional: more CPU for a short time, a quarter of the way to the next row |
+//! | `peak_millicores`, `peak_ms` | optional: more CPU for a short time, a quarter of the way to the next row, and cut off there |
 //! | `quota_millicores`, `limit_bytes` | optional: limits, taken from a container's first row |
 //!
 //! An empty field of an optional column means none. No quoting: no field needs it.

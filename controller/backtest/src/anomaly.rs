@@ -10,6 +10,7 @@ mod plot;
 mod score;
 #[cfg(test)]
 mod stored_tests;
+mod swings;
 #[cfg(test)]
 mod tests;
 mod wording;

@@ -1,5 +1,7 @@
 //! The detectors of one container, fed with its points in their order.
 
+use std::iter::Peekable;
+
 use kubeopt_model::finding::{Evidence, Kind};
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{Amount, ContainerId, Finding, Resource, Resources, WorkloadKind};
@@ -29,6 +31,13 @@ const DRIFT: Patience = Patience { open_after_s: 0, resolve_after_s: DAY_S };
 /// Of what is requested, or of the floor where nothing is, by so much the floor rises in a day while a leak goes on; noise
 /// moves it by less.
 const RISE_MIN: f64 = 0.02;
+
+/// In an hour with a restart, a fall of memory by this share is where it was; where memory does not fall, another pod is the
+/// highest, and its memory goes on.
+const FALL_MIN: f64 = 0.1;
+
+/// A step that begins within the hour may show the memory of before the restart still: the fall comes up to so much later.
+const FALL_LATE_S: i64 = 600;
 
 /// No time that is left is told as more.
 const CENTURY_S: f64 = 3.2e9;
@@ -93,6 +102,8 @@ pub struct Detectors {
     day: i64,
     /// Memory as it was last seen.
     latest: f64,
+    /// The latest hour with a restart.
+    restart: i64,
 }
 
 impl Detectors {
@@ -110,6 +121,7 @@ impl Detectors {
             floors: [None; 3],
             day: i64::MIN,
             latest: 0.0,
+            restart: i64::MIN,
         }
     }
 
@@ -123,8 +135,17 @@ impl Detectors {
         for (at, value) in &points.cpu {
             self.feed_cpu(*at, *value, signs);
         }
+        let mut restarts = points.restarts.iter().copied().peekable();
         for (at, value) in &points.memory {
+            self.pass_restarts(&mut restarts, *at);
             self.feed_memory(*at, *value, signs);
+        }
+    }
+
+    /// Takes the restarts of the hours that have begun.
+    fn pass_restarts(&mut self, restarts: &mut Peekable<impl Iterator<Item = i64>>, at: i64) {
+        while let Some(hour) = restarts.next_if(|hour| *hour <= at) {
+            self.restart = hour;
         }
     }
 
@@ -145,7 +166,9 @@ impl Detectors {
         for (at, value) in points.cpu.iter().filter(|point| !is_old(point)) {
             self.feed_cpu(*at, *value, signs);
         }
+        let mut restarts = points.restarts.iter().copied().filter(|hour| *hour >= from_unix_s).peekable();
         for (at, value) in points.memory.iter().filter(|point| !is_old(point)) {
+            self.pass_restarts(&mut restarts, *at);
             self.feed_memory(*at, *value, signs);
         }
     }
@@ -184,7 +207,11 @@ impl Detectors {
                 limit_bytes: limit,
                 request_bytes: self.sizes.request(Resource::Memory),
             };
+            let fell = value < (1.0 - FALL_MIN) * self.latest;
             let (detector, watch) = &mut self.leak;
+            if fell && (0..HOUR_S + FALL_LATE_S).contains(&at.saturating_sub(self.restart)) {
+                detector.restarted(at);
+            }
             let found = detector.push(&sample);
             watch.look(at, found.map(|found| (found.severity(), found)));
             let (detector, watch) = &mut self.drift[1];

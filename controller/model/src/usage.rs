@@ -267,6 +267,8 @@ pub struct ContainerPoints {
     pub cpu: Vec<(i64, f64)>,
     /// (start of the step in seconds since the epoch, highest of the pods of the step in bytes), oldest first.
     pub memory: Vec<(i64, f64)>,
+    /// The hours in which a pod's container restarted, by their starts in seconds since the epoch, oldest first.
+    pub restarts: Vec<i64>,
 }
 
 /// The highest samples of one pod of a DaemonSet over a window.

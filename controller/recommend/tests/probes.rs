@@ -103,6 +103,7 @@ fn container(cpu: Shape<'_>, memory_mebi: Shape<'_>, days: i64) -> Evidence {
         container: id,
         cpu: steps().map(|at| (at, mean(&cpu(at)))).collect(),
         memory: steps().map(|at| (at, highest(&memory(at)))).collect(),
+        restarts: vec![],
     });
     evidence.fleet = fleet_of([(&usage, pods as u32)]);
     evidence.usage = Some(usage);

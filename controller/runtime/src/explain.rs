@@ -15,7 +15,6 @@ use serde::Serialize;
 
 use crate::codes;
 use crate::edges::Edges;
-use crate::located::Sites;
 use crate::outlook::{Outlook, outlooks};
 use crate::proposing::{Left, Weighed};
 
@@ -109,7 +108,8 @@ pub struct Explained {
 /// When there is no such workload, or history cannot be read.
 pub async fn explain(edges: &Edges, selector: &Selector, now: Timestamp) -> Result<Explained, Problem> {
     let mut seen = edges.observe(now).await;
-    edges.find(&mut seen, &Sites::default(), now).await;
+    let sites = edges.sites_to_find(&seen).await;
+    edges.find(&mut seen, &sites, now).await;
     let workload = seen
         .clusters
         .values()

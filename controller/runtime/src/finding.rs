@@ -104,6 +104,11 @@ struct Looked {
 }
 
 impl Edges {
+    /// The sites by whose policy files findings are told; none without a forge, where there is no repository to read.
+    pub(crate) async fn sites_to_find(&self, seen: &Seen) -> Sites {
+        if self.forges.is_empty() { Sites::default() } else { self.sites(seen).await }
+    }
+
     /// Looks for what is unusual in the usage of all that was seen, and settles it with what was known. A cluster whose usage
     /// is incomplete is not looked at: nothing opens there, and nothing is over.
     pub async fn find(&self, seen: &mut Seen, sites: &Sites, now: Timestamp) {
@@ -251,3 +256,6 @@ fn together(mut all: EffectivePolicy, other: EffectivePolicy) -> EffectivePolicy
     all.notifications = all.notifications.and(&other.notifications);
     all
 }
+
+#[cfg(test)]
+mod tests;

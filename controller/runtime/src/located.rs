@@ -1,13 +1,14 @@
 //! The stage *sites*: every workload's source, every source's repository, every repository's trace.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kubeopt_gitops::resolve_sources;
 use kubeopt_model::{ClusterFacts, Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
 use crate::edges::Edges;
 use crate::panics::caught_waiting;
+use crate::policy_files::BranchFiles;
 use crate::seen::Seen;
 use crate::tracing::{RepositoryTrace, Tools, TraceKey, objects_of, trace_repository};
 
@@ -25,6 +26,8 @@ pub struct Sites {
     pub notes: Vec<String>,
     /// The objects of each cluster that releases name.
     pub objects: Vec<ClusterFacts>,
+    /// The policy files of the traces, once somebody asked: many stages of a pass do.
+    pub(crate) policy_files: OnceLock<Arc<BranchFiles>>,
 }
 
 impl Sites {

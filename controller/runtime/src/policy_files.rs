@@ -2,6 +2,7 @@
 //! the base branch only.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kubeopt_api::Layer;
 use kubeopt_api::policy::{ClusterPolicies, OPERATOR_LAYER, POLICY_FILE_NAME, not_allowed, policy_paths};
@@ -15,31 +16,25 @@ use crate::located::Sites;
 pub struct PolicyFiles {
     operator: Option<PolicyFile>,
     clusters: BTreeMap<ClusterName, ClusterPolicies>,
-    read: BTreeMap<(RepositoryId, String), ReadFiles>,
+    read: Arc<BranchFiles>,
 }
+
+/// What was read, by repository and base branch.
+pub(crate) type BranchFiles = BTreeMap<(RepositoryId, String), ReadFiles>;
 
 /// The policy files of one branch; an error is everything that is wrong with a file.
 type ReadFiles = BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>;
 
 impl PolicyFiles {
-    /// Reads the policy files of every traced branch; `clusters` are the policies that stand in clusters.
+    /// Reads the policy files of every traced branch, once for the same sites; `clusters` are the policies that stand in clusters.
     pub fn read(
         operator: Option<&PolicyFile>,
         clusters: &BTreeMap<ClusterName, ClusterPolicies>,
         sites: &Sites,
     ) -> Self {
         let (operator, clusters) = (operator.cloned(), clusters.clone());
-        let mut files = Self { operator, clusters, read: BTreeMap::new() };
-        for trace in sites.traces.values().flatten() {
-            let snapshot = &trace.snapshot;
-            let found = snapshot
-                .paths()
-                .filter(|path| path.file_name() == POLICY_FILE_NAME)
-                .map(|path| (path.clone(), parse(path, snapshot.read(path).ok().flatten())))
-                .collect();
-            files.read.insert((snapshot.repository.clone(), snapshot.branch.clone()), found);
-        }
-        files
+        let read = sites.policy_files.get_or_init(|| Arc::new(of_traces(sites)));
+        Self { operator, clusters, read: Arc::clone(read) }
     }
 
     /// The layers that speak of a path for workloads of a cluster, the farthest first: the configuration, the cluster's
@@ -97,6 +92,17 @@ impl PolicyFiles {
         let operator = self.operator.iter();
         operator.map(|file| Layer { name: OPERATOR_LAYER.to_owned(), file: file.clone() }).collect()
     }
+}
+
+fn of_traces(sites: &Sites) -> BranchFiles {
+    let traces = sites.traces.values().flatten();
+    let of_trace = traces.map(|trace| {
+        let snapshot = &trace.snapshot;
+        let paths = snapshot.paths().filter(|path| path.file_name() == POLICY_FILE_NAME);
+        let found = paths.map(|path| (path.clone(), parse(path, snapshot.read(path).ok().flatten())));
+        ((snapshot.repository.clone(), snapshot.branch.clone()), found.collect())
+    });
+    of_trace.collect()
 }
 
 fn parse(path: &RepoPath, bytes: Option<Vec<u8>>) -> Result<PolicyFile, Vec<Problem>> {

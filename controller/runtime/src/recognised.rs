@@ -37,6 +37,7 @@ impl Edges {
             if let Some(problem) = self.recognise_one(&repository, now).await {
                 let own = sites.traces.iter_mut().filter(|((id, _), _)| *id == repository);
                 own.for_each(|(_, trace)| *trace = Err(problem.clone()));
+                sites.policy_files.take();
             }
         }
     }

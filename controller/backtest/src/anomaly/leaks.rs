@@ -8,6 +8,7 @@ use kubeopt_model::trace::UsageTrace;
 use kubeopt_signal::{LeakDetector, MemorySample};
 use serde::Serialize;
 
+use super::swings::Swings;
 use crate::figures::interval;
 use crate::split::Part;
 
@@ -25,8 +26,15 @@ const COVERED_MIN: f64 = 0.85;
 const GAP_S: i64 = 2 * HOUR_S;
 
 /// The columns of [`Decade::cells`].
-pub const HEADERS_LEAKS: [&str; 6] =
-    ["rate", "leaks", "found within 24 h", "share, 95 % interval", "of them within 12 h", "within 6 h"];
+pub const HEADERS_LEAKS: [&str; 7] = [
+    "rate",
+    "leaks",
+    "found within 24 h",
+    "share, 95 % interval",
+    "of them within 12 h",
+    "within 6 h",
+    "below own swings",
+];
 
 /// The columns of [`AtThreshold::cells`].
 pub const HEADERS_THRESHOLDS: [&str; 3] = ["weight of evidence", "leaks found", "weeks flagged"];
@@ -50,6 +58,8 @@ pub struct Decade {
     pub found_in_12_hours: u64,
     /// And within 6.
     pub found_in_6_hours: u64,
+    /// Leaks that grow less in a day than the floor of the same memory did in one day of a hundred before.
+    pub below_own_swings: u64,
     /// By series: leaks that were found within 24 hours, and all.
     #[serde(skip)]
     by_series: Vec<(u64, u64)>,
@@ -146,7 +156,11 @@ impl LeakTrials {
         let own = recorded.tried(LeakDetector::EVIDENCE_MIN);
         self.clean_weeks += own.weeks;
         self.flagged_weeks += own.flagged;
-        own.leaks.iter().for_each(|leak| self.count(leak));
+        let swings = Swings::of(recorded.samples.iter().map(|sample| (sample.at_unix_s, sample.bytes)));
+        for leak in &own.leaks {
+            let steep = swings.steep_before(leak.begin_unix_s);
+            self.count(leak, steep.is_some_and(|steep| leak.mb_per_hour * 24e6 < steep));
+        }
         for at in &mut self.thresholds {
             let whole = recorded.tried(at.evidence);
             at.clean_weeks += whole.weeks;
@@ -156,7 +170,7 @@ impl LeakTrials {
         }
     }
 
-    fn count(&mut self, leak: &Leak) {
+    fn count(&mut self, leak: &Leak, below_own_swings: bool) {
         let rate = self.rates.iter_mut().rev().find(|rate| leak.mb_per_hour >= rate.from_mb_per_hour);
         let Some(rate) = rate else { return };
         let within = |hours: i64| u64::from(leak.found_s.is_some_and(|after| after < hours * HOUR_S));
@@ -164,6 +178,7 @@ impl LeakTrials {
         rate.found += u64::from(leak.found_s.is_some());
         rate.found_in_12_hours += within(12);
         rate.found_in_6_hours += within(6);
+        rate.below_own_swings += u64::from(below_own_swings);
         if let Some((found, leaks)) = rate.by_series.last_mut() {
             *found += u64::from(leak.found_s.is_some());
             *leaks += 1;
@@ -205,6 +220,7 @@ impl LeakTrials {
 /// One leak that was put in.
 struct Leak {
     mb_per_hour: f64,
+    begin_unix_s: i64,
     /// Seconds from its beginning; none where it was not found within a day.
     found_s: Option<i64>,
 }
@@ -300,7 +316,7 @@ impl<'t> Recorded<'t> {
             // What was told of hours that ended before the leak began is no find.
             told && sample.at_unix_s.div_euclid(HOUR_S) > begin.div_euclid(HOUR_S)
         });
-        Some(Leak { mb_per_hour, found_s: found.map(|sample| sample.at_unix_s - begin) })
+        Some(Leak { mb_per_hour, begin_unix_s: begin, found_s: found.map(|sample| sample.at_unix_s - begin) })
     }
 }
 
@@ -316,7 +332,7 @@ impl Decade {
     }
 
     /// Under [`HEADERS_LEAKS`].
-    pub fn cells(&self) -> [String; 6] {
+    pub fn cells(&self) -> [String; 7] {
         let (low, high) = self.interval();
         let share = format!("{:.1} % [{:.1}, {:.1}]", 100.0 * self.share_found(), 100.0 * low, 100.0 * high);
         [
@@ -326,6 +342,7 @@ impl Decade {
             share,
             self.found_in_12_hours.to_string(),
             self.found_in_6_hours.to_string(),
+            format!("{:.1} %", 100.0 * self.below_own_swings as f64 / self.leaks.max(1) as f64),
         ]
     }
 }

@@ -31,6 +31,7 @@ fn points(days: i64, cpu: impl Fn(i64) -> f64, memory: impl Fn(i64) -> f64) -> C
         container: container("cache"),
         cpu: steps.clone().map(|step| (at(step), cpu(step))).collect(),
         memory: steps.map(|step| (at(step), memory(step))).collect(),
+        restarts: vec![],
     }
 }
 
@@ -73,9 +74,68 @@ fn a_leak_is_found_with_its_rate_its_beginning_and_the_time_that_is_left() {
     assert_eq!(leak.severity, Severity::Medium);
 }
 
+/// From the fifth day on, 6 MiB an hour, and a kill every 40 hours; the last life is a day old.
+fn restarting() -> ContainerPoints {
+    let (begins, life) = (4 * 288, 40 * 12);
+    let of_life = |step: i64| (step - begins).rem_euclid(life);
+    let grown = |step: i64| if step < begins { 0.0 } else { of_life(step) as f64 / 2.0 };
+    let all = points(DAYS, |_| 200.0, |step| (300.0 + 4.0 * noise(step) + grown(step)) * MIB);
+    let killed = (begins + life..DAYS * 288).step_by(life as usize);
+    ContainerPoints { restarts: killed.map(|step| START + step * 300).collect(), ..all }
+}
+
+#[test]
+fn a_leak_that_restarts_cut_is_found_in_the_life_that_runs() {
+    let points = restarting();
+    assert_eq!(points.restarts.len(), 5);
+    let leaks = |points: &ContainerPoints| {
+        let found = found(points);
+        found.into_iter().filter(|one| one.kind() == Kind::Leak).collect::<Vec<_>>()
+    };
+    let found = leaks(&points);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let begun = points.restarts[4];
+    assert!((found[0].since_unix_s - begun).abs() < 6 * HOUR_S, "{} {begun}", found[0].since_unix_s);
+}
+
+#[test]
+fn where_another_pod_restarts_the_leak_of_the_highest_is_the_same() {
+    let leaking = leaking();
+    let hours = (START..START + DAYS * DAY_S).step_by(HOUR_S as usize);
+    let beside = ContainerPoints { restarts: hours.collect(), ..leaking.clone() };
+    assert_eq!(found(&beside), found(&leaking));
+}
+
+#[test]
+fn what_grows_after_each_rollout_up_to_what_it_needs_is_no_leak() {
+    // A new pod every two or three days fills its caches for ten hours. Nothing counts as a restart, or each of them does.
+    let rollouts = [3, 5, 8, 11, 13].map(|day| day * 288 + 60);
+    let age = |step: i64| rollouts.iter().rev().find(|at| **at <= step).map_or(9999, |at| step - at);
+    let cache = |step: i64| 200.0 * (1.0 - (-age(step) as f64 / 40.0).exp());
+    let without = points(DAYS, |_| 200.0, |step| (200.0 + 4.0 * noise(step) + cache(step)) * MIB);
+    let hours = rollouts.map(|step| (START + step * 300).div_euclid(HOUR_S) * HOUR_S);
+    let with = ContainerPoints { restarts: hours.to_vec(), ..without.clone() };
+    for points in [without, with] {
+        let mut detectors = Detectors::new(sizes());
+        for (at, value) in &points.memory {
+            let restarts = points.restarts.iter().copied().filter(|hour| hour == at).collect();
+            let part =
+                ContainerPoints { cpu: vec![], memory: vec![(*at, *value)], restarts, ..points.clone() };
+            detectors.feed(&part, &Signs::default());
+            let open = detectors.clone().open(&points.container, *at);
+            assert!(
+                open.iter().all(|one| one.kind() != Kind::Leak),
+                "step {} {}",
+                (at - START) / 300,
+                points.restarts.len()
+            );
+        }
+    }
+}
+
 #[test]
 fn it_does_not_matter_in_how_many_parts_points_come() {
-    let whole = leaking();
+    let whole = restarting();
     let mut by_hour = Detectors::new(sizes());
     for hour in 0..DAYS * 24 {
         let within = |points: &[(i64, f64)]| {
@@ -86,6 +146,7 @@ fn it_does_not_matter_in_how_many_parts_points_come() {
             container: whole.container.clone(),
             cpu: within(&whole.cpu),
             memory: within(&whole.memory),
+            restarts: whole.restarts.iter().copied().filter(|at| *at == START + hour * 3600).collect(),
         };
         by_hour.feed(&part, &Signs::default());
     }
@@ -188,7 +249,7 @@ fn broken_series_are_survived_and_nothing_is_made_of_them() {
     ];
     for (name, memory) in cases {
         let cpu = memory.iter().map(|(at, value)| (*at, value / 1e7)).collect();
-        let points = ContainerPoints { container: container("cache"), cpu, memory };
+        let points = ContainerPoints { container: container("cache"), cpu, memory, restarts: vec![] };
         assert_eq!(found(&points), [], "{name}");
     }
 }
@@ -212,7 +273,7 @@ proptest! {
         ]), 0..600)
     ) {
         let series: Vec<(i64, f64)> = values.into_iter().map(|(at, value)| (START + at, value)).collect();
-        let points = ContainerPoints { container: container("cache"), cpu: series.clone(), memory: series };
+        let points = ContainerPoints { container: container("cache"), cpu: series.clone(), memory: series, restarts: vec![START, START + 7200] };
         let mut detectors = Detectors::new(sizes());
         detectors.feed(&points, &Signs { throttled_ratio: Some(f64::NAN), ..Signs::default() });
         for finding in detectors.open(&points.container, START + 5_000_000) {
@@ -258,6 +319,7 @@ fn shortage_of_the_hours_before_midnight_is_found_after_it() {
         container: points.container.clone(),
         cpu: late(&points.cpu),
         memory: late(&points.memory),
+        restarts: vec![],
     };
     let before = detectors.clone().open(&points.container, midnight + 1200);
     assert_eq!(before, []);

@@ -21,7 +21,7 @@ use super::rollup::{Rollup, Slice, series_id};
 use super::shelf::{Folder, Memory, Shelf};
 use super::store::UsageStore;
 use super::summary::Summary;
-use super::{DAY_S, points};
+use super::{DAY_S, HOUR_S, points};
 use crate::error::HistoryError;
 
 /// Problems that are kept until somebody asks.
@@ -283,7 +283,8 @@ fn add_points(
 ) -> Result<BTreeMap<ContainerId, ContainerPoints>, HistoryError> {
     let mut series: HashMap<u64, Vec<(i64, f64)>> = HashMap::new();
     let ids = |container: &ContainerId| {
-        [series_id(container, Signal::CpuMillicores), series_id(container, Signal::MemoryBytes)]
+        [Signal::CpuMillicores, Signal::MemoryBytes, Signal::Restarts]
+            .map(|signal| series_id(container, signal))
     };
     let wanted: HashSet<u64> = ledger.containers.iter().flat_map(ids).collect();
     let counts = |hour: i64| ledger.hours.contains_key(&hour);
@@ -293,7 +294,7 @@ fn add_points(
         }
     })?;
     for container in ledger.containers {
-        let [cpu, memory] = ids(&container).map(|id| {
+        let [cpu, memory, restarts] = ids(&container).map(|id| {
             let mut points = series.remove(&id).unwrap_or_default();
             // Slices of one day stand in its file as they came.
             points.sort_unstable_by_key(|(at, _)| *at);
@@ -303,9 +304,12 @@ fn add_points(
             container: container.clone(),
             cpu: Vec::new(),
             memory: Vec::new(),
+            restarts: Vec::new(),
         });
         all.cpu.extend(cpu);
         all.memory.extend(memory);
+        let restarted = restarts.into_iter().filter(|(_, count)| *count > 0.0);
+        all.restarts.extend(restarted.map(|(at, _)| at.div_euclid(HOUR_S) * HOUR_S));
     }
     Ok(found)
 }

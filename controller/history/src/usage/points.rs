@@ -2,7 +2,8 @@
 //!
 //! `points`: series, hour, m00, m05, ... m55. One row per series and hour, all pods together; an empty step is NaN. Of
 //! CPU, a point is the mean over the pods that have a sample in the step: each pod of the step weighs the same, so that a
-//! pod speaks for the time that it lives. Of memory it is the highest of the pods. Values are rounded to 12 binary digits
+//! pod speaks for the time that it lives. Of memory and of restarts, which are counted by the hour and stand in its first
+//! step, it is the highest of the pods. Values are rounded to 12 binary digits
 //! ([`POINT_ERROR`]), which halves the file; exact maxima stand in the hours (see `frame`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,7 +30,7 @@ const ROUNDED_BITS: u32 = 11;
 /// What the pods of a series did in an hour.
 #[derive(Debug, Clone, Copy)]
 struct Steps {
-    /// Sums of CPU, maxima of memory.
+    /// Sums of CPU, maxima of memory and of restarts.
     values: [f32; STEPS],
     /// Pods that had a sample.
     pods: [u16; STEPS],

@@ -102,7 +102,7 @@ impl Rollup {
 
     fn end_hour(&mut self, signal: Signal, ended: Option<(PodHour, PodSteps)>) {
         let Some((row, steps)) = ended else { return };
-        if matches!(signal, Signal::CpuMillicores | Signal::MemoryBytes) {
+        if matches!(signal, Signal::CpuMillicores | Signal::MemoryBytes | Signal::Restarts) {
             self.points.add(row.series, signal, row.hour, &steps);
         }
         self.pods.push(row);

@@ -54,7 +54,7 @@ pub trait UsageStore: Send + Sync {
 
     /// 5-minute points over a window, sorted by container: of all containers that have any, or of those that are named.
     /// Points reach back [`Retention::points_days`](super::Retention) before the newest day that is stored. CPU is the mean over the pods of a step in
-    /// millicores, memory the highest of them in bytes, both within [`POINT_ERROR`](super::POINT_ERROR).
+    /// millicores, memory the highest of them in bytes, both within [`POINT_ERROR`](super::POINT_ERROR). Restarts are those of days that have points.
     ///
     /// 14 days of one container are 130 KB here: ask for some hundreds at a time.
     ///

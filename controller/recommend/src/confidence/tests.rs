@@ -259,8 +259,12 @@ fn a_rule_that_looks_at_points_is_judged_where_points_reach_back_far_enough() {
     let mut evidence = evidence(&case, &[(50.0, 300.0); 40]);
     let points = |value: f64| (26 * 288..40 * 288).map(|step| (step * 300, value)).collect();
     let container = evidence.id();
-    evidence.points =
-        Some(ContainerPoints { container, cpu: points(110.0), memory: points(300.0 * MIB as f64) });
+    evidence.points = Some(ContainerPoints {
+        container,
+        cpu: points(110.0),
+        memory: points(300.0 * MIB as f64),
+        restarts: vec![],
+    });
     let found = past_days(&evidence, &case.policy, &|_| None);
     assert_eq!((count(&found.cpu), count(&found.memory)), ((7, 7), (7, 7)));
     evidence.points = None;

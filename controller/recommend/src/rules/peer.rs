@@ -56,7 +56,12 @@ mod tests {
         let at = |step: i64| 27 * DAY + step * 300;
         let points = |unit: f64| (0..288).map(|step| (at(step), (step + 1) as f64 * unit)).collect();
         let container = evidence.id();
-        evidence.points = Some(ContainerPoints { container, cpu: points(1.0), memory: points(MIB as f64) });
+        evidence.points = Some(ContainerPoints {
+            container,
+            cpu: points(1.0),
+            memory: points(MIB as f64),
+            restarts: vec![],
+        });
         evidence
     }
 

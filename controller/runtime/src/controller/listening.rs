@@ -82,7 +82,7 @@ impl Listening {
         let spool = agents.spool.clone();
         let opened = Arc::new(opened);
         let listening =
-            tokio::spawn(listen(opened.agents.clone(), agents, cluster, leadership, is_over.clone()));
+            tokio::spawn(listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone()));
         let telling = tokio::spawn(tell(Arc::clone(&opened), Arc::clone(metrics), spool, is_over));
         Ok(Self { opened, over, tasks: vec![listening, telling] })
     }
@@ -107,7 +107,7 @@ async fn bound(address: SocketAddr) -> Result<TcpListener, Problem> {
 }
 
 async fn listen(
-    agents: Agents,
+    opened: Arc<Opened>,
     config: AgentsConfig,
     cluster: Cluster,
     leadership: Option<Arc<Leadership>>,
@@ -118,7 +118,7 @@ async fn listen(
             () = leads(leadership.as_deref()) => {}
             () = stopped(over.clone()) => return,
         }
-        if let Err(problem) = serve(&agents, &config, &cluster, (leadership.as_deref(), &over)).await {
+        if let Err(problem) = serve(&opened, &config, &cluster, (leadership.as_deref(), &over)).await {
             tracing::error!(code = problem.code, help = problem.help, "{}", problem.text);
             tokio::select! {
                 () = tokio::time::sleep(AGAIN_AFTER) => {}
@@ -133,7 +133,7 @@ async fn listen(
 
 /// Serves until this process does not lead any more, or it is over.
 async fn serve(
-    agents: &Agents,
+    opened: &Opened,
     config: &AgentsConfig,
     cluster: &Cluster,
     (leadership, over): (Option<&Leadership>, &watch::Receiver<bool>),
@@ -146,7 +146,8 @@ async fn serve(
             () = stopped(over.clone()) => {}
         }
     };
-    agents.serve(listener, doors(config, cluster), end).await.map_err(|error| error.problem())
+    let doors = doors(config, cluster, opened.models.clone());
+    opened.agents.serve(listener, doors, end).await.map_err(|error| error.problem())
 }
 
 async fn leads(leadership: Option<&Leadership>) {

@@ -42,6 +42,18 @@ pub(crate) struct Kept {
     failed: HashMap<ContainerId, Sizes>,
 }
 
+impl Kept {
+    /// Keeps what was fed, and of what failed that it did.
+    fn take(&mut self, fed: Vec<Days>) {
+        for Days { container, sizes, detectors, .. } in fed {
+            match detectors.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                Some(detectors) => drop(self.detectors.insert(container, detectors)),
+                None => drop(self.failed.insert(container, sizes)),
+            }
+        }
+    }
+}
+
 /// What the last hours showed beside points, by container.
 #[derive(Default)]
 struct Beside {
@@ -60,11 +72,16 @@ struct Days {
 
 impl Days {
     fn feed(&self) -> Option<Problem> {
+        self.feed_by(&|detectors, points| detectors.feed(points, &Signs::default()))
+    }
+
+    /// Once kubeopt stumbled, what the detectors hold may be anything: there are none any more.
+    fn feed_by(&self, feed: &dyn Fn(&mut Detectors, &ContainerPoints)) -> Option<Problem> {
         let points = self.points.as_ref()?;
         let mut kept = self.detectors.lock().unwrap_or_else(PoisonError::into_inner);
         let mut detectors = kept.take()?;
         let fed = caught(&|| of(&self.container), move || {
-            detectors.feed(points, &Signs::default());
+            feed(&mut detectors, points);
             detectors
         });
         fed.map(|detectors| *kept = Some(detectors)).err()
@@ -91,6 +108,25 @@ impl Today<'_> {
         found.extend(self.kills.and_then(|kills| killed(kills, now_unix_s - KILLS_S)));
         (found, growth)
     }
+}
+
+/// Looks at each; a fault in one of them costs that container alone.
+fn look_at(
+    today: &[Today<'_>],
+    look: &(dyn Fn(&Today<'_>) -> (Vec<Finding>, Option<Growth>) + Sync),
+) -> Looked {
+    let seen = side_by_side(today, &|one| caught(&|| of(one.container), || look(one)));
+    let mut looked = Looked::default();
+    for (one, seen) in today.iter().zip(seen) {
+        match seen {
+            Ok((found, growth)) => {
+                looked.grows.insert(one.container.clone(), growth);
+                looked.found.extend(found);
+            }
+            Err(fault) => looked.problems.push(fault),
+        }
+    }
+    looked
 }
 
 fn of(container: &ContainerId) -> String {
@@ -137,19 +173,7 @@ impl Edges {
                 kills: beside.kills.get(container).map(Vec::as_slice),
             })
             .collect();
-        // A fault in one of them costs that container alone.
-        let seen = side_by_side(&today, &|one| caught(&|| of(one.container), || one.look(midnight, now_s)));
-        let mut looked = Looked::default();
-        for (one, seen) in today.iter().zip(seen) {
-            match seen {
-                Ok((found, growth)) => {
-                    looked.grows.insert(one.container.clone(), growth);
-                    looked.found.extend(found);
-                }
-                Err(fault) => looked.problems.push(fault),
-            }
-        }
-        Ok(looked)
+        Ok(look_at(&today, &|one| one.look(midnight, now_s)))
     }
 
     /// The detectors of all containers, fed with the days that are over, and what kubeopt stumbled over. Those that are known
@@ -190,12 +214,7 @@ impl Edges {
             new.iter_mut().for_each(|one| one.points = points.remove(&one.container));
             problems.extend(side_by_side(&new, &Days::feed).into_iter().flatten());
         }
-        for Days { container, sizes, detectors, .. } in new {
-            match detectors.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                Some(detectors) => drop(kept.detectors.insert(container, detectors)),
-                None => drop(kept.failed.insert(container, sizes)),
-            }
-        }
+        kept.take(new);
         Ok((kept, problems))
     }
 
@@ -269,3 +288,6 @@ fn within(outer: Window, windows: Vec<Window>) -> Vec<Window> {
     });
     cut.filter(|window| window.from_unix_s < window.to_unix_s).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,6 @@ use kubeopt_model::{Finding, Problem, Timestamp};
 use serde::Serialize;
 
 use crate::edges::Edges;
-use crate::located::Sites;
 
 /// What the columns of the table are called.
 pub const HEADERS: [&str; 7] = ["SEVERITY", "KIND", "CONTAINER", "SINCE", "ETA", "STATE", "FINDING"];
@@ -112,8 +111,7 @@ pub async fn get_findings(
     if seen.clusters.is_empty() && !seen.problems.is_empty() {
         return Err(seen.problems.remove(0));
     }
-    // Without a forge there is no policy file in a repository to read.
-    let sites = if edges.forges.is_empty() { Sites::default() } else { edges.sites(&seen).await };
+    let sites = edges.sites_to_find(&seen).await;
     edges.find(&mut seen, &sites, now).await;
     let findings = &seen.findings;
     let mut over: Vec<Finding> = Vec::new();

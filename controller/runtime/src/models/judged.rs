@@ -19,6 +19,10 @@ pub(super) const DAYS_TESTED: usize = 7;
 /// Days of loads without which a test tells nothing: a week of four containers.
 pub(super) const WINDOWS_MIN: usize = 50;
 
+/// Loads without which a day tells nothing of a version that is in use: there it is the same loads that both versions are
+/// judged by, look after look.
+pub(super) const LOADS_MIN: usize = 8;
+
 /// Loads up to an hour.
 #[derive(Debug, Clone)]
 pub(super) struct OwnHistory {
@@ -47,10 +51,10 @@ impl OwnHistory {
         days_before(&self.loads, self.end_hour, days).len()
     }
 
-    /// How a network does on the last days; none where there are too few of them, or it says what is no number.
-    pub(super) fn score(&self, network: &Network, days: usize) -> Option<Score> {
+    /// How a network does on the last days; none where there are fewer than `least` days of loads, or it says what is no number.
+    pub(super) fn score(&self, network: &Network, days: usize, least: usize) -> Option<Score> {
         let days = days_before(&self.loads, self.end_hour, days);
-        if days.len() < WINDOWS_MIN {
+        if days.len() < least {
             return None;
         }
         let judged = judge(network, &days)?;

@@ -12,7 +12,7 @@ use kubeopt_model::{Problem, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::judged::{DAYS_TESTED, OwnHistory, Until, WINDOWS_MIN};
+use super::judged::{DAYS_TESTED, LOADS_MIN, OwnHistory, Until, WINDOWS_MIN};
 use super::service::floats;
 use super::{Change, Models, State, unix_ms};
 use crate::own_fault;
@@ -137,7 +137,7 @@ impl Models {
         let base = self.base(state).await?;
         let mut federation = state.federation.clone();
         let outcome = in_background(move || {
-            let mut score = |network: &Network| own.score(network, DAYS_TESTED);
+            let mut score = |network: &Network| own.score(network, DAYS_TESTED, WINDOWS_MIN);
             let done = base.map_or(Err(FederationError::OtherBase { base: 0 }), |base| {
                 federation.validate(unix_ms(now), &base, &mut score)
             });
@@ -233,7 +233,7 @@ impl Models {
         }
         let own = OwnHistory::read(&self.stores, Until::Hour, now).await?;
         let scores = in_background(move || {
-            let mut of = networks.iter().map(|network| own.score(network, 1));
+            let mut of = networks.iter().map(|network| own.score(network, 1, LOADS_MIN));
             Some([of.next()??, of.next()??])
         });
         Ok(scores.await?.map(|scores| (newest.number, scores)))

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use kubeopt_api::config::TrainingConfig;
 use kubeopt_federation::{Answer, Event, Refusal, RoundState, Upload};
 use kubeopt_history::UploadRecord;
 use kubeopt_model::{Problem, Timestamp};
 
 use super::{Change, Known, Models, State, TRIES, busy, unix_ms};
 
-/// How often a node asks, in seconds; nodes are spread over half of it by their names.
+/// How often a node asks, in seconds; nodes are spread over half of it by their names. Where rounds are short it is an eighth
+/// of one, so that nodes hear of it in time.
 const POLL_S: u32 = 300;
+const POLL_LEAST_S: u32 = 10;
 
 /// A replica that does not lead is asked again soon.
 const POLL_AGAIN_S: u32 = 30;
@@ -108,7 +111,7 @@ impl Models {
         schema_sha256: &[u8],
         now: Timestamp,
     ) -> Result<Given, Problem> {
-        let next_poll_s = poll_s(node);
+        let next_poll_s = self.poll_s(node);
         let nothing = Given { model: None, plan: None, next_poll_s };
         // An agent of another version keeps the model that it understands, and trains nothing.
         if !schema_sha256.is_empty() && schema_sha256 != kubeopt_forecast::schema_hash() {
@@ -174,11 +177,11 @@ impl Models {
             match answer {
                 Answer::Again => {
                     self.metrics.models().count_upload("again");
-                    return Ok(taken(node));
+                    return Ok(self.taken(node));
                 }
                 Answer::Refused(why) => {
                     self.refused(revision, state, event.into_iter().collect(), now).await?;
-                    return Ok(refused(node, why));
+                    return Ok(self.refusal(node, why));
                 }
                 Answer::Accepted => {
                     // What was sent lies in a row of its own: the state stays small.
@@ -196,12 +199,29 @@ impl Models {
                         ..Change::default()
                     };
                     if self.commit(revision, state, change, now).await? {
-                        return Ok(taken(node));
+                        return Ok(self.taken(node));
                     }
                 }
             }
         }
         Err(busy())
+    }
+
+    fn taken(&self, node: &str) -> Taken {
+        Taken { accepted: true, reason: String::new(), next_poll_s: self.poll_s(node) }
+    }
+
+    fn refusal(&self, node: &str, why: Refusal) -> Taken {
+        Taken { accepted: false, reason: why.reason().to_owned(), next_poll_s: self.poll_s(node) }
+    }
+
+    /// From three quarters to five quarters of the usual time, by the name.
+    fn poll_s(&self, node: &str) -> u32 {
+        let of_round =
+            |training: &TrainingConfig| u32::try_from(training.deadline_seconds / 8).unwrap_or(POLL_S);
+        let usual = self.training.as_ref().map_or(POLL_S, of_round).clamp(POLL_LEAST_S, POLL_S);
+        let spread = kubeopt_lstm::digest(node.as_bytes())[0];
+        usual * 3 / 4 + u32::from(spread) * (usual / 2) / 256
     }
 
     /// The first refusals of a round are written to the audit. All are counted: here, and with the next change in the state.
@@ -229,20 +249,6 @@ impl Learned {
     fn round_of(&self, state: &State) -> u64 {
         state.federation.round().map_or(self.round, |round| round.id)
     }
-}
-
-fn taken(node: &str) -> Taken {
-    Taken { accepted: true, reason: String::new(), next_poll_s: poll_s(node) }
-}
-
-fn refused(node: &str, why: Refusal) -> Taken {
-    Taken { accepted: false, reason: why.reason().to_owned(), next_poll_s: poll_s(node) }
-}
-
-/// From three quarters to five quarters of [`POLL_S`], by the name.
-fn poll_s(node: &str) -> u32 {
-    let spread = kubeopt_lstm::digest(node.as_bytes())[0];
-    POLL_S * 3 / 4 + u32::from(spread) * (POLL_S / 2) / 256
 }
 
 fn bytes(sha256: &str) -> Option<[u8; 32]> {

@@ -88,10 +88,10 @@ fn cluster() -> ClusterName {
     ClusterName::new("prod").unwrap()
 }
 
-/// Office hours of different heights, with some unrest, up to the end of the first day of the tests.
+/// Office hours of different heights, with some unrest, up to the end of the third day of the tests.
 async fn usage(containers: usize) -> MemoryUsage {
     let store = MemoryUsage::default();
-    let slice = Window { from_unix_s: DAY - DAYS * DAY_S, to_unix_s: DAY + DAY_S };
+    let slice = Window { from_unix_s: DAY - DAYS * DAY_S, to_unix_s: DAY + 3 * DAY_S };
     let mut rollup = store.begin(&cluster(), slice);
     for number in 0..containers {
         let workload = WorkloadId {
@@ -308,6 +308,44 @@ async fn a_version_that_a_person_takes_back_is_gone_at_the_next_question() {
     }
     models.tick(at(6 * HOUR_S)).await.unwrap();
     assert_eq!(list(journal.as_ref()).await.unwrap().rows[0].given_to, "no node");
+}
+
+/// A network like this one, with all parameters turned over, as its file.
+fn turned_over() -> Vec<u8> {
+    let mut network = kubeopt_forecast::Model::shipped().unwrap().network().clone();
+    network.parameters_mut().iter_mut().for_each(|own| *own = -*own);
+    Weights { network, schema: kubeopt_forecast::schema_hash() }.to_bytes()
+}
+
+#[tokio::test]
+async fn a_version_that_does_worse_for_a_day_is_taken_back() {
+    let controller = Controller::of(8).await;
+    let models = controller.started().await;
+    models.tick(at(0)).await.unwrap();
+    models.tick(at(2 * HOUR_S)).await.unwrap();
+    send(&models, 0..5, 2e-5, at(2 * HOUR_S + 60)).await;
+    models.tick(at(4 * HOUR_S)).await.unwrap();
+    // The test let it through, and on the days after it does badly.
+    let journal = controller.journal().await;
+    let kept = journal.models().await.unwrap();
+    let (mut detail, weights) = (kept.detail, turned_over());
+    let sha256 = hex::encode(digest(&weights));
+    detail["federation"]["versions"]["all"][1]["sha256"] = sha256.clone().into();
+    let weights = vec![WeightsRecord { sha256, at_unix_s: 0, weights }];
+    let change = ModelsChange { revision: kept.revision, detail, weights, ..ModelsChange::default() };
+    assert!(journal.change_models(&change).await.unwrap());
+    for hours in [10, 16, 22, 28] {
+        models.tick(at(hours * HOUR_S)).await.unwrap();
+        assert!(
+            (5..40).contains(&having(&models, 2, at(hours * HOUR_S)).await),
+            "nobody else gets it: {hours}"
+        );
+    }
+    assert!(controller.metrics.text().unwrap().contains("kubeopt_model_loss{state=\"newest\"}"));
+    models.tick(at(34 * HOUR_S)).await.unwrap();
+    assert_eq!(controller.audit("model-rolled-back").await, ["its nodes get version 1 again"]);
+    assert_eq!(having(&models, 1, at(34 * HOUR_S)).await, 200);
+    assert!(controller.counts("kubeopt_model_rollbacks_total 1"));
 }
 
 #[tokio::test]

@@ -1,17 +1,19 @@
 //! What is unusual in usage is found once, told once, kept over restarts, held against raises, silenced by policies, and over
 //! when it is mended.
 
+use async_trait::async_trait;
 use kubeopt_api::{Config, PolicyFile};
 use kubeopt_findings::Turn;
 use kubeopt_history::EventFilter;
 use kubeopt_model::finding::{Kind, Severity};
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
-use kubeopt_model::{Bytes, Finding, Timestamp};
+use kubeopt_model::{Bytes, ClusterFacts, Finding, Problem, Timestamp};
 use kubeopt_notify::{NoticeKind, NoticeState};
 use kubeopt_observe::{RecordedMetrics, STEP_S};
 use kubeopt_runtime::PassReport;
-use kubeopt_runtime::edges::Edges;
+use kubeopt_runtime::edges::{Edges, FactsSource};
+use kubeopt_runtime::explain::explain;
 use kubeopt_runtime::finding::get_findings;
 use kubeopt_runtime::noticing::{Standing, notices};
 
@@ -59,6 +61,16 @@ async fn world() -> World {
     let world = World::of(&[API, WEB, CACHE]).await;
     world.metrics["prod"].set(usage(i64::MAX));
     world
+}
+
+/// An API server that does not answer.
+struct Unreachable;
+
+#[async_trait]
+impl FactsSource for Unreachable {
+    async fn facts(&self) -> Result<ClusterFacts, Problem> {
+        Err(Problem::new("E-CLU-001", "the cluster does not answer", "look at its API server"))
+    }
 }
 
 fn turns(report: &PassReport) -> Vec<(Turn, Kind)> {
@@ -140,6 +152,21 @@ async fn a_leak_is_told_outside_the_forge_when_it_opens_and_when_it_is_over() {
     assert_eq!((over.len(), over[0].state, &over[0].key), (1, NoticeState::Resolved, &opened[0].key));
 }
 
+#[tokio::test]
+async fn what_was_found_in_a_cluster_is_over_where_it_is_not_configured_any_more_and_not_where_it_is_silent()
+{
+    let world = world().await;
+    let mut kubeopt = controller(&world).await;
+    world.pass(&kubeopt).await;
+    kubeopt.clusters[0].facts = Box::new(Unreachable);
+    let silent = world.pass(&kubeopt).await;
+    assert_eq!((turns(&silent), silent.seen.findings.open.len()), (vec![], 1));
+    kubeopt.clusters.clear();
+    let gone = world.pass(&kubeopt).await;
+    assert_eq!((turns(&gone), leak(&gone)), (vec![(Turn::Resolved, Kind::Leak)], None));
+    assert_eq!(turns(&world.pass(&kubeopt).await), []);
+}
+
 /// The cache asks for less than it uses: without the leak it would get more.
 async fn too_small() -> World {
     let world = world().await;
@@ -200,6 +227,8 @@ async fn what_a_repository_silences_is_shown_as_such_and_told_nowhere_else_until
     assert_eq!((why.reason.as_str(), why.by.as_str()), ("a | migration", "apps/api/.kubeopt.yaml:1"));
     assert!(world.the_open_one(&API).await.body.find("leak suspected").is_none());
     assert_eq!(table(&kubeopt, false, world.now()).await[0].1, "silenced");
+    let explained = explain(&kubeopt, &"payments/deploy/cache".parse().unwrap(), world.now()).await.unwrap();
+    assert_eq!(explained.findings[0].silenced, Some(why));
     world.advance(3 * HOUR_S);
     let report = world.pass(&kubeopt).await;
     assert_eq!(turns(&report), [(Turn::Opened, Kind::Leak)]);

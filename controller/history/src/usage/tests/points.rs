@@ -9,7 +9,7 @@ async fn points(store: &dyn UsageStore, window: Window) -> Vec<ContainerPoints> 
 }
 
 #[tokio::test]
-async fn points_are_the_mean_of_pods_for_cpu_and_the_highest_for_memory() {
+async fn points_are_the_mean_of_pods_for_cpu_the_highest_for_memory_and_hours_for_restarts() {
     stores(async |store| {
         let all = [
             flat("api", "a", Signal::CpuMillicores, window(0, 30), 100.0),
@@ -17,6 +17,8 @@ async fn points_are_the_mean_of_pods_for_cpu_and_the_highest_for_memory() {
             flat("api", "a", Signal::MemoryBytes, window(0, 30), 1e8),
             flat("api", "b", Signal::MemoryBytes, window(0, 6), 3e8),
             series("web", "w", Signal::CpuMillicores, vec![(900, 0.0), (HOUR_S, f64::NAN)]),
+            series("api", "a", Signal::Restarts, vec![(5 * HOUR_S, 1.0), (25 * HOUR_S, 2.0)]),
+            series("api", "b", Signal::Restarts, vec![(5 * HOUR_S, 3.0), (6 * HOUR_S, 0.0)]),
         ];
         append(store, window(0, 24), &all).await;
         append(store, window(24, 30), &all).await;
@@ -35,6 +37,11 @@ async fn points_are_the_mean_of_pods_for_cpu_and_the_highest_for_memory() {
             assert!(close(memory.1, if both { 3e8 } else { 1e8 }), "{n}: {memory:?}");
         }
         assert_eq!((web.cpu.as_slice(), web.memory.as_slice()), (&[(900, 0.0)][..], &[][..]));
+
+        assert_eq!(
+            (api.restarts.as_slice(), web.restarts.as_slice()),
+            (&[5 * HOUR_S, 25 * HOUR_S][..], &[][..])
+        );
 
         let part = Window { from_unix_s: 23 * HOUR_S + 600, to_unix_s: 24 * HOUR_S + 600 };
         let some = store.points(&cluster(), Some(&[container("api")]), part).await.unwrap();
