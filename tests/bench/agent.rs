@@ -4,6 +4,7 @@
 //! Eight hours pass in minutes: the clock of the agent is driven, and the tree that it reads is played. What it does is what it
 //! would do in eight hours of a real node: each read, each message over TLS, each forecast, a round of training.
 
+mod controller;
 mod crowd;
 mod drive;
 #[path = "../suites/agents/driver.rs"]
@@ -12,6 +13,7 @@ mod footprint;
 #[path = "../suites/agents/hours.rs"]
 mod hours;
 mod node_exporter;
+mod outage;
 mod program;
 mod server;
 mod table;
@@ -57,6 +59,10 @@ const HWM_MB_MAX: f64 = 10.0;
 const GROWTH_PERCENT_MAX: f64 = 3.0;
 const CPU_PERCENT_MAX: f64 = 1.0;
 const READ_MS_MAX: f64 = 5.0;
+const OUTAGE_HOURS: u64 = 24;
+/// 32 MiB.
+const DISK_MB_MAX: f64 = 33.554_432;
+const LAG_S_MAX: f64 = 10.0;
 
 /// Measures and prints.
 pub(crate) async fn run(plan: &Plan) {
@@ -66,6 +72,15 @@ pub(crate) async fn run(plan: &Plan) {
     bars.at_most("static release binary", size as f64 / 1e6, BINARY_MB_MAX, "MB");
     if plan.wants("footprint") {
         footprints(plan, &program, &mut bars).await;
+    }
+    if plan.wants("outage") {
+        outage(&program, &mut bars).await;
+    }
+    if plan.wants("crowd") {
+        crowd(plan, &mut bars).await;
+    }
+    if plan.wants("exporter") {
+        exporter(plan, &mut bars).await;
     }
     say(&bars.markdown());
 }
@@ -121,6 +136,52 @@ async fn footprint(plan: &Plan, program: &Path, containers: u64, bars: &mut Bars
     let stored = server.counts().stored;
     let behind = told.kept_seq.saturating_sub(told.acknowledged_seq);
     bars.told(&format!("batches stored, not yet acknowledged, {of}"), &format!("{stored}, {behind}"));
+}
+
+async fn outage(program: &Path, bars: &mut Bars) {
+    let of = format!("an outage of {OUTAGE_HOURS} h, {MEMORY_AT} containers");
+    let found = outage::measure(program, MEMORY_AT, OUTAGE_HOURS, hours_ago(OUTAGE_HOURS + 2)).await;
+    let none = |count: u64| count == 0 && found.readings > 0;
+    bars.told(&format!("readings, {of}"), &found.readings.to_string());
+    bars.holds(&format!("lost, {of}"), &found.lost.to_string(), "0", none(found.lost));
+    bars.holds(&format!("doubled, {of}"), &found.doubled.to_string(), "0", none(found.doubled));
+    bars.at_most(&format!("buffer on disk, {of}"), found.disk_bytes as f64 / 1e6, DISK_MB_MAX, "MB");
+    bars.at_most(&format!("VmHWM, {of}"), found.hwm_bytes as f64 / 1e6, HWM_MB_MAX, "MB");
+    bars.told(&format!("sent again in, {of}"), &format!("{:.0} s", found.replayed_in.as_secs_f64()));
+}
+
+async fn crowd(plan: &Plan, bars: &mut Bars) {
+    let found = controller::measure(plan.nodes, plan.minutes).await;
+    let of = format!("{} nodes", plan.nodes);
+    let seconds = |lags: &crowd::Lags, share: f64| lags.at(share).as_secs_f64();
+    bars.at_most(&format!("longest until stored, {of}"), seconds(&found.live, 1.0), LAG_S_MAX, "s");
+    bars.told(
+        &format!("until stored, median and 99 %, {} batches of {of}", found.live.batches()),
+        &format!("{:.2} s, {:.2} s", seconds(&found.live, 0.5), seconds(&found.live, 0.99)),
+    );
+    bars.told(
+        &format!("an hour of all {of} at once ({} batches)", found.replay.batches()),
+        &format!("{:.0} s", found.replay.took.as_secs_f64()),
+    );
+    let (now, most) = found.resident_bytes;
+    bars.told(&format!("controller's VmRSS and VmHWM, {of}"), &format!("{}, {}", megabytes(now), megabytes(most)));
+}
+
+async fn exporter(plan: &Plan, bars: &mut Bars) {
+    let folder = kubeopt_tests::folder("bench-exporter");
+    match node_exporter::measure(folder.path(), plan.hours).await {
+        Ok((version, footprint)) => {
+            let cpu = 100.0 * footprint.cpu_s / (plan.hours * 3600) as f64;
+            let said = format!(
+                "VmHWM {}, RssAnon {}, CPU {} %",
+                megabytes(footprint.hwm_bytes),
+                megabytes(footprint.anon_bytes),
+                short(cpu)
+            );
+            bars.told(&format!("node_exporter {version} of Debian, a scrape each 15 s for {} h", plan.hours), &said);
+        }
+        Err(why) => bars.told("node_exporter of Debian", &format!("absent: {why}")),
+    }
 }
 
 /// The beginning of an hour of the past.

@@ -1,6 +1,7 @@
 //! The suites: one binary, one module per subject.
 
 mod aftermath;
+mod agents;
 mod argocd;
 mod backtest;
 mod chart;

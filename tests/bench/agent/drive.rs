@@ -9,7 +9,7 @@ use kubeopt_tests::process::Launch;
 use kubeopt_tests::{OrFail, port};
 use tempfile::TempDir;
 
-use super::driver::Driven;
+use super::driver::{Driven, Told};
 use super::footprint::Footprint;
 use super::hours::remember;
 use super::server::Authorities;
@@ -40,34 +40,12 @@ pub(super) struct Rig {
     pub(super) player: Player,
     pub(super) agent: Driven,
     pub(super) began_unix_ms: u64,
+    /// No container is replaced, so that all can be counted.
+    pub(super) keeps_all: bool,
     replaced: u64,
     looks: Vec<(u64, u64)>,
     reads_us: Vec<u64>,
     folder: TempDir,
-}
-
-/// What the agent says of itself after a step.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Told {
-    pub(super) read_us: u64,
-    pub(super) steps: u64,
-    pub(super) kept_seq: u64,
-    pub(super) acknowledged_seq: u64,
-}
-
-impl Told {
-    fn read(line: &str) -> Self {
-        let number = |key: &str| {
-            let found = line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-            found.and_then(|text| text.parse().ok()).unwrap_or_default()
-        };
-        Self {
-            read_us: number("read_us"),
-            steps: number("steps"),
-            kept_seq: number("kept_seq"),
-            acknowledged_seq: number("acknowledged_seq"),
-        }
-    }
 }
 
 /// Where files are memory, as cgroups are; else wherever temporary files are.
@@ -96,7 +74,7 @@ impl Rig {
         let launch = launch(program, folder.path(), (authorities, controller)).args(more);
         let agent = Driven::start(launch, folder.path(), began_unix_ms).await;
         let (looks, reads_us) = (Vec::new(), Vec::new());
-        Self { player, agent, began_unix_ms, replaced: 0, looks, reads_us, folder }
+        Self { player, agent, began_unix_ms, keeps_all: false, replaced: 0, looks, reads_us, folder }
     }
 
     /// Containers and agent live so long, second by second.
@@ -105,12 +83,12 @@ impl Rig {
         let mut told = Told::default();
         while self.passed_ms() < end {
             let now = self.passed_ms() + SECOND_MS;
-            if now.is_multiple_of(REPLACE_EVERY_MS) {
+            if now.is_multiple_of(REPLACE_EVERY_MS) && !self.keeps_all {
                 self.replace_one();
             }
             self.player.advance(now).or_fail("play");
             let steps = told.steps;
-            told = Told::read(&self.agent.advance(self.began_unix_ms + now).await);
+            told = self.agent.advance(self.began_unix_ms + now).await;
             if told.steps > steps {
                 self.reads_us.push(told.read_us);
             }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use kubeopt_tests::process::{Launch, Process};
-use kubeopt_tests::OrFail;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
@@ -17,6 +16,30 @@ pub(crate) struct Driven {
     pub(crate) process: Process,
     clock: BufReader<UnixStream>,
     now_unix_ms: u64,
+}
+
+/// What the agent says of itself after a step.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    pub(crate) read_us: u64,
+    pub(crate) steps: u64,
+    pub(crate) kept_seq: u64,
+    pub(crate) acknowledged_seq: u64,
+}
+
+impl Told {
+    fn read(line: &str) -> Self {
+        let number = |key: &str| {
+            let found = line.split_whitespace().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+            found.and_then(|text| text.parse().ok()).unwrap_or_default()
+        };
+        Self {
+            read_us: number("read_us"),
+            steps: number("steps"),
+            kept_seq: number("kept_seq"),
+            acknowledged_seq: number("acknowledged_seq"),
+        }
+    }
 }
 
 impl Driven {
@@ -36,11 +59,11 @@ impl Driven {
         driven
     }
 
-    /// Lets the agent live until this moment; gives what it says of it.
-    pub(crate) async fn advance(&mut self, to_unix_ms: u64) -> String {
+    /// Lets the agent live until this moment.
+    pub(crate) async fn advance(&mut self, to_unix_ms: u64) -> Told {
         self.now_unix_ms = to_unix_ms;
         self.say(to_unix_ms).await;
-        self.hear().await
+        Told::read(&self.hear().await)
     }
 
     /// What time it is for the agent.

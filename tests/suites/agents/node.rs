@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use kubeopt_player::{Container, Layout, Player};
 use kubeopt_tests::process::Launch;
-use kubeopt_tests::{OrFail, port};
+use kubeopt_tests::{OrFail, port, wait};
 use tempfile::TempDir;
 
-use super::driver::Driven;
+use super::driver::{Driven, Told};
 use super::world::{Credentials, World, metrics};
 
 /// The agent looks at containers in trouble every second: so often the tree has to change.
@@ -50,6 +50,18 @@ impl Node {
         }
     }
 
+    /// Lets the agent live on, a second at each look, until the controller has all that it kept.
+    pub(super) async fn until_acknowledged(&mut self) -> Told {
+        let what = format!("all batches of {} to be acknowledged", self.name);
+        wait::until(&what, wait::RECONCILE, async || {
+            let next = self.agent.now_unix_ms() + TICK_MS;
+            self.player.advance(next - self.began_unix_ms).or_fail("play");
+            let told = self.agent.advance(next).await;
+            if told.kept_seq == told.acknowledged_seq { Ok(told) } else { Err(format!("{told:?}")) }
+        })
+        .await
+    }
+
     /// The agent is killed and starts again on what it left on disk; containers go on meanwhile.
     pub(super) async fn kill_and_restart(&mut self, after_ms: u64) {
         let now = self.agent.now_unix_ms() + after_ms;
@@ -90,7 +102,7 @@ fn launch(name: &str, folder: &TempDir, credentials: &Credentials, (controller, 
 }
 
 /// `kubeopt-agent` of the profile of the tests: it lies two folders above.
-fn agent_binary() -> PathBuf {
+pub(super) fn agent_binary() -> PathBuf {
     let own = std::env::current_exe().or_fail("find the own program");
     let folder = own.parent().and_then(Path::parent).expect("it lies in target/PROFILE/deps");
     let binary = folder.join("kubeopt-agent");

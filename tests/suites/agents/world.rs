@@ -99,15 +99,18 @@ impl World {
         placed
     }
 
-    /// Writes `kubeopt.yaml` with these keys beside what every controller needs; gives its name.
-    pub(super) fn configure(&self, more: &Value) -> PathBuf {
+    /// Writes `kubeopt.yaml` with a Prometheus and these keys beside what every controller needs; gives its name.
+    pub(super) fn configure(&self, prometheus: &str, more: &Value) -> PathBuf {
         let folder = self.folder.path();
         let serving = self.servers.server("kubeopt-agents", &["localhost", "127.0.0.1"]);
         let files = write(folder, "controller", &serving);
         let authority = folder.join("nodes-ca.pem");
         std::fs::write(&authority, self.nodes.pem()).or_fail("write the authority of the nodes");
         let mut config = json!({
-            "clusters": [{ "name": CLUSTER, "kubeconfig": { "file": self.kubeconfig } }],
+            "clusters": [{
+                "name": CLUSTER, "kubeconfig": { "file": self.kubeconfig },
+                "metrics": { "prometheus": { "url": prometheus } },
+            }],
             "forges": [{ "name": FORGE, "type": "local", "path": folder.join("forge") }],
             "bindings": [{
                 "clusters": [CLUSTER], "namespaces": [NAMESPACE], "forge": FORGE,
