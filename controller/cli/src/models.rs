@@ -32,7 +32,7 @@ enum What {
     Show {
         /// The version.
         #[arg(value_name = "VERSION")]
-        version: u64,
+        number: u64,
         /// Format.
         #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
         output: Output,
@@ -41,7 +41,7 @@ enum What {
     Rollback {
         /// The version.
         #[arg(value_name = "VERSION")]
-        version: u64,
+        number: u64,
         /// Why; stands in the audit.
         #[arg(long, value_name = "TEXT")]
         because: Option<String>,
@@ -60,12 +60,12 @@ pub(crate) async fn run(args: Models, common: Common) -> Outcome {
             let table = list(journal).await.map_err(|problem| vec![problem])?;
             if output == Output::Json { json(&table)? } else { rows(&table) }
         }
-        What::Show { version, output } => {
-            let detail = show(journal, version).await.map_err(|problem| vec![problem])?;
+        What::Show { number, output } => {
+            let detail = show(journal, number).await.map_err(|problem| vec![problem])?;
             if output == Output::Json { json(&detail)? } else { detail.text() }
         }
-        What::Rollback { version, because, output } => {
-            let done = roll_back(journal, version, because.as_deref(), Timestamp::now()).await;
+        What::Rollback { number, because, output } => {
+            let done = roll_back(journal, number, because.as_deref(), Timestamp::now()).await;
             let done = done.map_err(|problem| vec![problem])?;
             if output == Output::Json { json(&done)? } else { format!("{}\n", done.text()) }
         }
