@@ -92,8 +92,8 @@ enum What {
         /// Clients; a machine belongs to one of them by the hash of its name.
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(1..=100))]
         clients: u8,
-        /// Rounds; in each a client learns from 512 windows.
-        #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        /// Rounds; in each a client learns from 2,048 windows.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
         rounds: u16,
         /// Hostile clients: they send ten times the opposite of what they learned, claim counts that nobody has, or send what is
         /// no number.

@@ -17,15 +17,16 @@ use crate::codes;
 use crate::progress::Progress;
 use crate::side_by_side::side_by_side;
 
-/// Windows that a client learns from in a round; ten clients and 40 rounds are half of what the model that comes with kubeopt
-/// was trained by.
-const WINDOWS: usize = 512;
+/// Windows that a client learns from in a round: what a day's round has time for in a minute.
+const WINDOWS: usize = 2048;
 
-/// Windows of a client's batch: 16 steps a round.
-const LOCAL_BATCH: usize = 32;
+/// Windows of a client's batch: 128 steps a round. With 16 steps a round Adam has too little memory for the rare hours that
+/// the .99 quantile is about, and its loss stays a fifth above that of one place.
+const LOCAL_BATCH: usize = 16;
 
-/// How strongly clients are held to the base (FedProx).
-const PROX_MU: f32 = 0.01;
+/// How strongly clients are held to the base (FedProx). The loss is a mean over 26 targets: with 0.01 the pull is as strong
+/// as the gradient of the highest quantiles, and the loss 2 % higher.
+const PROX_MU: f32 = 3e-4;
 
 /// Longest way of an upload: ten steps of the highest rate in each parameter of the largest model that is common.
 const CLIP_MAX: f64 = 10.0;
