@@ -1,9 +1,11 @@
-//! A thousand agents on one server, over TLS, each with a minute of 20 containers: what comes through, how late, with how
-//! much memory. Figures, not a test: `cargo bench -p kubeopt-agents`, or with other numbers
+//! A thousand agents on one server, over TLS: what comes through, how late, with how much CPU and memory of the server, which
+//! is a process of its own. Figures, not a test: `cargo bench -p kubeopt-agents`, or with other numbers
 //! `cargo bench -p kubeopt-agents -- --agents 500 --containers 100 --minutes 5`.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -54,17 +56,19 @@ impl Certificates {
         Ok((params.signed_by(&key, &self.authority)?.pem(), key.serialize_pem()))
     }
 
-    fn files(&self, folder: &Path) -> Result<TlsFiles, Failure> {
-        let (certificate, key) = self.sign("kubeopt", vec!["localhost".to_owned()])?;
-        let files = TlsFiles {
+    fn paths(folder: &Path) -> TlsFiles {
+        TlsFiles {
             certificate: folder.join("tls.crt"),
             key: folder.join("tls.key"),
             client_ca: Some(folder.join("ca.crt")),
-        };
-        fs::write(&files.certificate, certificate)?;
-        fs::write(&files.key, key)?;
-        fs::write(folder.join("ca.crt"), self.authority.pem())?;
-        Ok(files)
+        }
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), Failure> {
+        let (certificate, key) = self.sign("kubeopt", vec!["localhost".to_owned()])?;
+        fs::write(folder.join("tls.crt"), certificate)?;
+        fs::write(folder.join("tls.key"), key)?;
+        Ok(fs::write(folder.join("ca.crt"), self.authority.pem())?)
     }
 }
 
@@ -137,36 +141,76 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A line of /proc/self/status, in MiB.
-fn memory_mib(name: &str) -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// A field of the server's /proc/PID/status, in MiB.
+fn memory_mib(process: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kib =
         line.and_then(|rest| rest.trim_start_matches(':').trim().split(' ').next()?.parse::<u64>().ok());
     kib.unwrap_or(0) / 1024
 }
 
+/// CPU that the server has used: the 14th and 15th field of /proc/PID/stat, in ticks of 10 ms.
+fn cpu(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = after.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok());
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
+/// The server, in a process of its own: its port goes out, and it ends when nothing comes in any more.
 #[allow(clippy::print_stdout)]
-#[tokio::main]
-async fn main() -> Result<(), Failure> {
-    let wanted = Arc::new(wanted());
-    let certificates = Certificates::new()?;
-    let folder = tempfile::tempdir()?;
+async fn serve(folder: &Path) -> Result<(), Failure> {
     let now: Clock = Arc::new(now_ms);
-    let spool = Spool::open(&folder.path().join("log"), SpoolLimits::default(), Arc::clone(&now))?;
-    let agents = Agents::new(spool, now);
+    let spool = Spool::open(&folder.join("log"), SpoolLimits::default(), Arc::clone(&now))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let port = listener.local_addr()?.port();
+    println!("{}", listener.local_addr()?.port());
     let doors = Doors {
-        tls: certificates.files(folder.path())?,
+        tls: Certificates::paths(folder),
         tokens: None,
         models: None,
         config: AgentConfig::default(),
     };
-    let server = agents.clone();
-    tokio::spawn(async move { server.serve(listener, doors, std::future::pending()).await });
+    let ended = async {
+        let nothing = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
+        drop(nothing.await);
+    };
+    Ok(Agents::new(spool, now).serve(listener, doors, ended).await?)
+}
 
-    let before = memory_mib("VmRSS");
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--serve") {
+        return serve(Path::new(arguments.get(at + 1).ok_or("--serve needs a folder")?)).await;
+    }
+    let folder = tempfile::tempdir()?;
+    let certificates = Certificates::new()?;
+    certificates.write(folder.path())?;
+    let mut server = Command::new(std::env::current_exe()?)
+        .arg("--serve")
+        .arg(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut port = String::new();
+    BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut port)?;
+    let measured = measure(wanted(), &certificates, port.trim(), server.id()).await;
+    drop(server.stdin.take());
+    server.wait()?;
+    measured?;
+    read_back(&folder.path().join("log"))
+}
+
+#[allow(clippy::print_stdout)]
+async fn measure(
+    wanted: Wanted,
+    certificates: &Certificates,
+    port: &str,
+    server: u32,
+) -> Result<(), Failure> {
+    let wanted = Arc::new(wanted);
+    let before = memory_mib(server, "VmRSS");
     let connecting = Instant::now();
     let mut channels = Vec::new();
     for number in 0..wanted.agents {
@@ -186,46 +230,63 @@ async fn main() -> Result<(), Failure> {
         .map(|channel| tokio::spawn(agent(channel, Arc::clone(&wanted), Arc::clone(&begin))))
         .collect();
     begin.wait().await;
-    let sending = Instant::now();
+    let (sending, idle) = (Instant::now(), cpu(server));
     let mut took = Vec::new();
     for agent in running {
         took.extend(agent.await??);
     }
-    let all = sending.elapsed();
+    let (all, used) = (sending.elapsed(), cpu(server) - idle);
     took.sort();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-
-    let reading = Instant::now();
-    let mut readings = 0;
-    for hour in agents.spool().hours() {
-        for part in agents.spool().read(hour.hour) {
-            readings += part?.readings.len();
-        }
-    }
-    let figures = agents.figures();
+    let real = Duration::from_secs(wanted.minutes * 60);
     println!(
-        "{} agents with {} containers, {} minutes each, all at once",
+        "{} agents with {} containers send {} minutes at once",
         wanted.agents, wanted.containers, wanted.minutes
     );
-    println!("connected with certificates in     {:>9.1?}", connected);
-    println!("batches stored                     {:>9}", figures.counts.stored);
-    println!("batches a second                   {:>9.0}", took.len() as f64 / all.as_secs_f64());
-    println!("real time of the same batches      {:>9} s", wanted.minutes * 60);
-    println!("they took                          {:>9.1?}", all);
-    println!("acknowledged after, median         {:>9.1?}", at(0.5));
-    println!("                    99th percentile{:>9.1?}", at(0.99));
-    println!("                    longest        {:>9.1?}", at(1.0));
-    println!("log on disk                        {:>9} KiB", figures.log_bytes / 1024);
+    println!("connected, with certificates   {connected:>10.1?}");
+    println!("batches acknowledged           {:>10}", took.len());
+    println!("they took                      {all:>10.1?}   in real time they take {real:.0?}");
+    println!("acknowledged after, median     {:>10.1?}", at(0.5));
+    println!("                99th percentile{:>10.1?}", at(0.99));
+    println!("                longest        {:>10.1?}", at(1.0));
     println!(
-        "  bytes of a container's minute    {:>9.0}",
-        figures.log_bytes as f64 / (took.len() * wanted.containers) as f64
+        "CPU of the server              {used:>10.1?}   {:.1} % of a core in real time",
+        100.0 * used.as_secs_f64() / real.as_secs_f64()
     );
-    println!("read back                          {:>9.1?} for {readings} readings", reading.elapsed());
     println!(
-        "memory before and after            {:>6} and {} MiB, at most {} (both ends in one process)",
-        before,
-        memory_mib("VmRSS"),
-        memory_mib("VmHWM")
+        "memory of the server           {:>6} MiB   before {before} MiB, at most {} MiB",
+        memory_mib(server, "VmRSS"),
+        memory_mib(server, "VmHWM")
     );
+    Ok(())
+}
+
+#[allow(clippy::print_stdout)]
+fn read_back(log: &Path) -> Result<(), Failure> {
+    let bytes: u64 =
+        fs::read_dir(log)?.map(|entry| Ok(entry?.metadata()?.len())).sum::<std::io::Result<u64>>()?;
+    let opening = Instant::now();
+    let spool = Spool::open(log, SpoolLimits::default(), Arc::new(now_ms))?;
+    let opened = opening.elapsed();
+    let reading = Instant::now();
+    let (mut parts, mut readings) = (0, 0);
+    for hour in spool.hours() {
+        for part in spool.read(hour.hour) {
+            let part = part?;
+            let begin_ms =
+                part.readings.first().map_or(0, |reading| reading.at_unix_ms - i64::from(reading.span_ms));
+            // A batch on the edge of two hours is read for both.
+            if (hour.hour.from_unix_s..hour.hour.to_unix_s).contains(&begin_ms.div_euclid(1000)) {
+                (parts, readings) = (parts + 1, readings + part.readings.len());
+            }
+        }
+    }
+    println!(
+        "log on disk                    {:>6} KiB   {} bytes for a minute of a container",
+        bytes / 1024,
+        bytes / parts.max(1)
+    );
+    println!("opened again in                {opened:>10.1?}");
+    println!("read back in                   {:>10.1?}   {readings} readings", reading.elapsed());
     Ok(())
 }

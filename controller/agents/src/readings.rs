@@ -16,8 +16,8 @@ pub(crate) fn parts(node: &str, batch: Batch) -> impl Iterator<Item = NodeSeries
             node: node.clone(),
             seen_unix_ms: (series.seen_unix_ms > 0).then(|| millis(series.seen_unix_ms)),
             oom_kills: series.oom_kills,
-            memory_limit: (series.memory_limit_bytes > 0).then(|| Bytes(series.memory_limit_bytes)),
-            cpu_quota: (series.cpu_quota_millicores > 0).then(|| MilliCores(series.cpu_quota_millicores)),
+            memory_limit: (series.memory_limit_bytes > 0).then_some(Bytes(series.memory_limit_bytes)),
+            cpu_quota: (series.cpu_quota_millicores > 0).then_some(MilliCores(series.cpu_quota_millicores)),
             id: CgroupId { pod_uid: series.pod_uid, container_id: series.container_id },
             readings,
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::Stream;
 use kubeopt_proto::{
-    Ack, Agent, AgentConfig, Batch, GradientUpload, ModelRequest, ModelResponse, RegisterRequest,
+    Ack, Agent, AgentConfig, Batch, GradientUpload, ModelRequest, ModelResponse, Refusal, RegisterRequest,
     RegisterResponse, UploadResponse, check_register, check_upload,
 };
 use tokio::sync::{mpsc, watch};
@@ -59,7 +59,7 @@ impl Service {
         away.status()
     }
 
-    fn refuse(&self, node: &str, refusal: &kubeopt_proto::Refusal) -> Status {
+    fn refuse(&self, node: &str, refusal: &Refusal) -> Status {
         self.spool.tally().turned_away(refusal.reason());
         tracing::warn!(node, %refusal, "what an agent said was refused");
         Status::invalid_argument(refusal.to_string())
@@ -74,12 +74,12 @@ impl Agent for Service {
     ) -> Result<Response<RegisterResponse>, Status> {
         let (metadata, extensions, asked) = request.into_parts();
         let node = self.node(&metadata, &extensions).await?;
-        let protocol = check_register(&asked).map_err(|refusal| match &refusal {
-            kubeopt_proto::Refusal::Protocol { .. } => {
-                self.spool.tally().turned_away(refusal.reason());
-                Status::failed_precondition(format!("{refusal}: install agents of the controller's version"))
+        let protocol = check_register(&asked).map_err(|refusal| {
+            let status = self.refuse(&node, &refusal);
+            if !matches!(refusal, Refusal::Protocol { .. }) {
+                return status;
             }
-            other => self.refuse(&node, other),
+            Status::failed_precondition(format!("{refusal}: install agents of the controller's version"))
         })?;
         if asked.node_name != *node {
             return Err(self.turn_away(TurnedAway::OtherNode, extensions.get(), Some(&node)));

@@ -141,17 +141,15 @@ impl NodeStream {
     }
 
     fn broken(&self, status: &Status) -> End {
-        match status.code() {
-            // What tonic says of a message that is too long, or cannot be decoded.
-            Code::OutOfRange => self.refuse("too_large", "a message has at most 4 MiB"),
-            Code::Internal | Code::InvalidArgument => {
-                self.refuse("undecodable", "a message cannot be decoded")
-            }
-            code => {
-                tracing::debug!(node = &*self.node, ?code, "a stream of an agent broke");
-                End::Quiet
-            }
+        // What tonic says of a message that is too long, or cannot be decoded.
+        if status.code() == Code::OutOfRange {
+            return self.refuse("too_large", "a message has at most 4 MiB");
         }
+        if matches!(status.code(), Code::Internal | Code::InvalidArgument) {
+            return self.refuse("undecodable", "a message cannot be decoded");
+        }
+        tracing::debug!(node = &*self.node, %status, "a stream of an agent broke");
+        End::Quiet
     }
 }
 

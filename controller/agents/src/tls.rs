@@ -108,3 +108,59 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let list: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     if list.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(list) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    fn write(files: &TlsFiles, at: SystemTime) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        fs::write(&files.certificate, params.self_signed(&key).expect("a certificate").pem())
+            .expect("a file");
+        fs::write(&files.key, key.serialize_pem()).expect("a file");
+        stamp(&files.certificate, at);
+    }
+
+    fn stamp(file: &Path, at: SystemTime) {
+        let file = fs::OpenOptions::new().write(true).open(file).expect("a file");
+        file.set_modified(at).expect("a time");
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let files = TlsFiles {
+            certificate: folder.path().join("tls.crt"),
+            key: folder.path().join("tls.key"),
+            client_ca: None,
+        };
+        let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let missing = Renewed::load(files.clone()).map(|_| ());
+        assert_eq!(missing.expect_err("no files").code(), "E-AGT-006");
+
+        write(&files, at(1));
+        let mut tls = Renewed::load(files.clone()).expect("a certificate");
+        let first = tls.current();
+        tls.renew();
+        assert!(Arc::ptr_eq(&first, &tls.current()), "nothing was written");
+        write(&files, at(2));
+        tls.renew();
+        let second = tls.current();
+        assert!(!Arc::ptr_eq(&first, &second));
+        fs::write(&files.certificate, "half a certif").expect("a file");
+        stamp(&files.certificate, at(3));
+        tls.renew();
+        assert!(Arc::ptr_eq(&second, &tls.current()), "what was goes on");
+
+        let without = TlsFiles { client_ca: Some(folder.path().join("ca.crt")), ..files };
+        write(&without, at(4));
+        fs::write(folder.path().join("ca.crt"), "").expect("a file");
+        let empty = Renewed::load(without).map(|_| ());
+        assert_eq!(empty.expect_err("no authority").code(), "E-AGT-007");
+    }
+}

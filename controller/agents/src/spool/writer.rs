@@ -194,10 +194,10 @@ impl Writer {
 
     fn failure(&self, error: &std::io::Error) -> SpoolError {
         let folder = self.shared.folder.display().to_string();
-        match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SpoolError::Full { folder },
-            _ => SpoolError::Write { folder, reason: error.to_string() },
+        if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            return SpoolError::Full { folder };
         }
+        SpoolError::Write { folder, reason: error.to_string() }
     }
 
     /// Removes files that are too old, and the oldest while all take too much.

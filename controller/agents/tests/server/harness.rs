@@ -20,26 +20,26 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status, Streaming};
 
 /// The begin of an hour, and the clock of a server.
-pub const HOUR_MS: i64 = 499_999 * 3_600_000;
-pub const ACCOUNT: &str = "system:serviceaccount:kubeopt-system:kubeopt-agent";
+pub(crate) const HOUR_MS: i64 = 499_999 * 3_600_000;
+pub(crate) const ACCOUNT: &str = "system:serviceaccount:kubeopt-system:kubeopt-agent";
 
 /// Who signs.
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
     }
 
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.0.pem()
     }
 
     /// A certificate and its key, in PEM.
-    pub fn sign(&self, common_name: &str, dns: &[&str]) -> (String, String) {
+    pub(crate) fn sign(&self, common_name: &str, dns: &[&str]) -> (String, String) {
         let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -51,7 +51,7 @@ impl Authority {
 }
 
 /// Knows tokens as `node@account/audience`.
-pub struct Api;
+pub(crate) struct Api;
 
 #[async_trait]
 impl TokenReviewer for Api {
@@ -71,15 +71,15 @@ impl TokenReviewer for Api {
 }
 
 /// The token of an agent on a node.
-pub fn token(node: &str) -> String {
+pub(crate) fn token(node: &str) -> String {
     format!("{node}@{ACCOUNT}/kubeopt-agents")
 }
 
 /// A server that runs.
-pub struct Server {
-    pub agents: Agents,
-    pub authority: Authority,
-    pub now_ms: Arc<AtomicI64>,
+pub(crate) struct Server {
+    pub(crate) agents: Agents,
+    pub(crate) authority: Authority,
+    pub(crate) now_ms: Arc<AtomicI64>,
     port: u16,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
@@ -87,11 +87,11 @@ pub struct Server {
 }
 
 impl Server {
-    pub async fn start(folder: &Path) -> Self {
+    pub(crate) async fn start(folder: &Path) -> Self {
         Self::start_with(folder, Arc::new(NoModels)).await
     }
 
-    pub async fn start_with(folder: &Path, models: Arc<dyn Models>) -> Self {
+    pub(crate) async fn start_with(folder: &Path, models: Arc<dyn Models>) -> Self {
         let certificates = tempfile::tempdir().expect("a folder");
         let file = |name: &str, text: &str| {
             let path = certificates.path().join(name);
@@ -129,7 +129,7 @@ impl Server {
     }
 
     /// A connection, with a certificate of one's own where one is shown.
-    pub async fn connect(
+    pub(crate) async fn connect(
         &self,
         identity: Option<(String, String)>,
     ) -> Result<Channel, tonic::transport::Error> {
@@ -144,18 +144,18 @@ impl Server {
     }
 
     /// An agent with its node's certificate.
-    pub async fn agent(&self, node: &str) -> AgentClient<Channel> {
+    pub(crate) async fn agent(&self, node: &str) -> AgentClient<Channel> {
         let identity = self.authority.sign(&format!("system:node:{node}"), &[]);
         AgentClient::new(self.connect(Some(identity)).await.expect("a connection"))
     }
 
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         self.served.await.expect("the server ends");
     }
 
     /// All that is stored: node and CPU of each reading.
-    pub fn stored(&self) -> Vec<(String, u64)> {
+    pub(crate) fn stored(&self) -> Vec<(String, u64)> {
         let spool = self.agents.spool();
         let mut all = Vec::new();
         for hour in spool.hours() {
@@ -171,7 +171,7 @@ impl Server {
     }
 }
 
-pub fn register(node: &str) -> RegisterRequest {
+pub(crate) fn register(node: &str) -> RegisterRequest {
     RegisterRequest {
         protocol_min: 1,
         protocol_max: 1,
@@ -184,7 +184,7 @@ pub fn register(node: &str) -> RegisterRequest {
 }
 
 /// With a token.
-pub fn bearing<T>(token: &str, message: T) -> Request<T> {
+pub(crate) fn bearing<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let header: MetadataValue<_> = format!("Bearer {token}").parse().expect("a header");
     request.metadata_mut().insert("authorization", header);
@@ -192,7 +192,7 @@ pub fn bearing<T>(token: &str, message: T) -> Request<T> {
 }
 
 /// One minute with one reading, whose CPU is the number.
-pub fn batch(seq: u64) -> Batch {
+pub(crate) fn batch(seq: u64) -> Batch {
     let series = ContainerSeries {
         pod_uid: "1858680e-b044-4fd5-9dd4-f137e30e2180".to_owned(),
         container_id: "c".repeat(64),
@@ -213,13 +213,13 @@ pub fn batch(seq: u64) -> Batch {
 }
 
 /// An open stream of an agent.
-pub struct Stream {
-    pub send: mpsc::Sender<Batch>,
-    pub acks: Streaming<Ack>,
+pub(crate) struct Stream {
+    pub(crate) send: mpsc::Sender<Batch>,
+    pub(crate) acks: Streaming<Ack>,
 }
 
 impl Stream {
-    pub async fn open(client: &mut AgentClient<Channel>) -> Self {
+    pub(crate) async fn open(client: &mut AgentClient<Channel>) -> Self {
         let (send, batches) = mpsc::channel(8);
         let batches = futures::stream::unfold(batches, |mut batches| async {
             batches.recv().await.map(|batch| (batch, batches))
@@ -228,13 +228,13 @@ impl Stream {
         Self { send, acks }
     }
 
-    pub async fn ack(&mut self) -> Result<u64, Status> {
+    pub(crate) async fn ack(&mut self) -> Result<u64, Status> {
         let ack = self.acks.message().await?;
         Ok(ack.ok_or_else(|| Status::unavailable("the stream ended"))?.acknowledged_seq)
     }
 
     /// Sends a batch and waits for its acknowledgement.
-    pub async fn put(&mut self, batch: Batch) -> Result<u64, Status> {
+    pub(crate) async fn put(&mut self, batch: Batch) -> Result<u64, Status> {
         // Where it cannot be sent, the acknowledgement says why.
         drop(self.send.send(batch).await);
         self.ack().await

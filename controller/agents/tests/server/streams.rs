@@ -1,9 +1,14 @@
 //! What is sent: stored once, refused, slowed down, and let go in order.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use kubeopt_proto::{Batch, CONTAINERS_MAX, ContainerSeries};
-use tonic::Code;
+use tonic::client::GrpcService as _;
+use tonic::{Code, Status};
 
 use crate::harness::{HOUR_MS, Server, Stream, batch, register};
 
@@ -109,6 +114,40 @@ async fn what_no_agent_sends_ends_the_stream_and_nothing_else() {
     }
     assert_eq!(beside.put(batch(1)).await.expect("the other node is not disturbed"), 1);
     drop((beside, good));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn of_a_message_of_a_gigabyte_only_the_begin_is_taken() {
+    const CHUNK: usize = 64 * 1024;
+    let here = tempfile::tempdir().expect("a folder");
+    let server = Server::start(here.path()).await;
+    let identity = server.authority.sign("system:node:node-1", &[]);
+    let mut channel = server.connect(Some(identity)).await.expect("a connection");
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    // Uncompressed, 1 GiB, and then nothing but zeros.
+    let begin = Bytes::from_static(&[0, 0x40, 0, 0, 0]);
+    let zeros = (0..(1 << 30) / CHUNK).map(move |_| {
+        count.fetch_add(CHUNK, Ordering::Relaxed);
+        Bytes::from_static(&[0; CHUNK])
+    });
+    let frames = std::iter::once(begin).chain(zeros).map(|bytes| Ok::<_, Status>(Frame::data(bytes)));
+    let request = http::Request::post("/kubeopt.agent.v1.Agent/SyncMetrics")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(tonic::body::Body::new(StreamBody::new(futures::stream::iter(frames))))
+        .expect("a request");
+    std::future::poll_fn(|cx| channel.poll_ready(cx)).await.expect("a connection");
+    let mut answer = channel.call(request).await.expect("an answer").into_body();
+    // The stream ends, with an answer or without: nobody waits for the rest of the gigabyte.
+    while let Some(Ok(_)) =
+        std::future::poll_fn(|cx| http_body::Body::poll_frame(std::pin::Pin::new(&mut answer), cx)).await
+    {
+    }
+    assert!(taken.load(Ordering::Relaxed) < 4 << 20, "{} bytes were taken", taken.load(Ordering::Relaxed));
+    assert_eq!(server.agents.figures().counts.turned_away.get("too_large"), Some(&1));
+    drop((answer, channel));
     server.stop().await;
 }
 

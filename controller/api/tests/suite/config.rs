@@ -470,7 +470,7 @@ fn git_over_ssh_needs_a_key_and_host_keys() {
 #[test]
 fn nodes_train_only_where_that_is_switched_on() {
     let training = |keys: &str| {
-        let agents = "certFile: /a, keyFile: /b, tokenAudience: kubeopt-agents";
+        let agents = "certFile: /a, keyFile: /b, clientCaFile: /c";
         let text = format!("clusters: [{{name: a}}]\nagents: {{{agents}, training: {{{keys}}}}}");
         read(&text).map(|config| config.agents.unwrap().training)
     };

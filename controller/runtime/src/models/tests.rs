@@ -401,3 +401,25 @@ async fn a_state_that_cannot_be_read_is_told_and_nothing_is_written_over_it() {
     assert_eq!(journal.models().await.unwrap().detail, detail);
     assert_eq!(list(journal.as_ref()).await.unwrap_err().code, "E-RUN-032");
 }
+
+#[tokio::test]
+async fn agents_are_answered_in_their_protocol() {
+    use kubeopt_agents::Models as _;
+    use kubeopt_proto::{GradientUpload, ModelRequest};
+
+    let controller = Controller::of(1).await;
+    let models = controller.started().await;
+    let given = models.update("node-1", ModelRequest::default()).await;
+    let model = given.model.unwrap();
+    assert_eq!((model.version, model.sha256.as_slice()), (1, &controller.own.sha256[..]));
+    assert_eq!(digest(&model.weights), controller.own.sha256);
+    assert!(given.plan.is_none() && given.next_poll_s > 0);
+    let of_another_version = ModelRequest { schema_sha256: vec![7; 32], ..ModelRequest::default() };
+    assert_eq!(models.update("node-1", of_another_version).await.model, None, "it keeps what it understands");
+
+    let short = models.upload("node-1", GradientUpload { nonce: vec![1; 3], ..Default::default() }).await;
+    assert!(!short.accepted && short.reason.contains("another length"), "{short:?}");
+    let sound = GradientUpload { nonce: vec![1; 16], base_sha256: model.sha256, ..Default::default() };
+    let late = models.upload("node-1", sound).await;
+    assert!(!late.accepted && late.reason.contains("no round is open"), "{late:?}");
+}

@@ -114,7 +114,7 @@ async fn without_a_price_or_usage_nothing_is_invented() {
 
     show_nodes(&world);
     let mut silent = world.controller("b").await;
-    silent.history = Box::new(kubeopt_history::MemoryUsage::default());
+    silent.history = std::sync::Arc::new(kubeopt_history::MemoryUsage::default());
     silent.clusters[0].metrics = None;
     let answer = costs(&mut silent, week(world.now()), &by, world.now()).await.unwrap();
     assert_eq!(answer.problems.len(), 1, "{:?}", answer.problems);
