@@ -86,8 +86,13 @@ pub(crate) async fn run(plan: &Plan) {
 }
 
 async fn footprints(plan: &Plan, program: &Path, bars: &mut Bars) {
-    say(&format!("{} hours of samples, TLS, forecasts and a round of training; one container is replaced every 10 minutes\n", plan.hours));
-    say("| containers | VmHWM | VmRSS half, end | RssAnon half, end | Pss | CPU of one core | of it training | one read, median and highest | took |");
+    say(&format!(
+        "{} hours of samples, TLS, forecasts and a round of training; one container is replaced every 10 minutes\n",
+        plan.hours
+    ));
+    say(
+        "| containers | VmHWM | VmRSS half, end | RssAnon half, end | Pss | CPU of one core | of it training | one read, median and highest | took |",
+    );
     say("|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     for containers in SIZES {
         footprint(plan, program, containers, bars).await;
@@ -99,7 +104,8 @@ async fn footprint(plan: &Plan, program: &Path, containers: u64, bars: &mut Bars
     let folder = kubeopt_tests::folder("bench-agent");
     let authorities = Authorities::make();
     let server = Server::start(folder.path(), &authorities, 0).await;
-    let mut rig = Rig::start(program, containers, (&authorities, server.port), hours_ago(plan.hours), &[]).await;
+    let mut rig =
+        Rig::start(program, containers, (&authorities, server.port), hours_ago(plan.hours), &[]).await;
     rig.live(plan.hours * HOUR_MS / 2).await;
     let half = rig.footprint();
     let told = rig.live(plan.hours * HOUR_MS / 2).await;
@@ -164,7 +170,10 @@ async fn crowd(plan: &Plan, bars: &mut Bars) {
         &format!("{:.0} s", found.replay.took.as_secs_f64()),
     );
     let (now, most) = found.resident_bytes;
-    bars.told(&format!("controller's VmRSS and VmHWM, {of}"), &format!("{}, {}", megabytes(now), megabytes(most)));
+    bars.told(
+        &format!("controller's VmRSS and VmHWM, {of}"),
+        &format!("{}, {}", megabytes(now), megabytes(most)),
+    );
 }
 
 async fn exporter(plan: &Plan, bars: &mut Bars) {
@@ -178,7 +187,10 @@ async fn exporter(plan: &Plan, bars: &mut Bars) {
                 megabytes(footprint.anon_bytes),
                 short(cpu)
             );
-            bars.told(&format!("node_exporter {version} of Debian, a scrape each 15 s for {} h", plan.hours), &said);
+            bars.told(
+                &format!("node_exporter {version} of Debian, a scrape each 15 s for {} h", plan.hours),
+                &said,
+            );
         }
         Err(why) => bars.told("node_exporter of Debian", &format!("absent: {why}")),
     }

@@ -57,7 +57,8 @@ impl Options {
         let mut arguments = arguments.filter(|argument| argument != "--bench");
         let command = arguments.next().ok_or("say what to run")?;
         // It needs no program beside itself.
-        let is_alone = command.starts_with("sizing") || ["forecast", "detectors", "agent"].contains(&command.as_str());
+        let is_alone =
+            command.starts_with("sizing") || ["forecast", "detectors", "agent"].contains(&command.as_str());
         let containers = if is_alone { 10_000 } else { 1000 };
         let mut load = Load { containers, days: 14, step_s: 60, rounds: 3, keep: None };
         let (mut repositories, mut program, mut charts) = (None, None, Vec::new());

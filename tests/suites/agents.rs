@@ -8,4 +8,5 @@ mod hours;
 mod node;
 mod path;
 mod real;
+mod training;
 mod world;

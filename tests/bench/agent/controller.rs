@@ -41,7 +41,12 @@ pub(super) async fn measure(nodes: usize, minutes: u64) -> Found {
     Found { live, replay, resident_bytes: controller.resident_bytes() }
 }
 
-fn configure(folder: &Path, authorities: &Authorities, kubeconfig: &Path, (agents, http): (u16, u16)) -> PathBuf {
+fn configure(
+    folder: &Path,
+    authorities: &Authorities,
+    kubeconfig: &Path,
+    (agents, http): (u16, u16),
+) -> PathBuf {
     let serving = authorities.servers.server("kubeopt-agents", &["localhost"]);
     let write = |name: &str, text: &str| {
         let path = folder.join(name);

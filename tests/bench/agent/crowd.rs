@@ -9,8 +9,8 @@ use kubeopt_proto::{Ack, AgentClient, Batch, CgroupMode, ContainerSeries, Regist
 use kubeopt_tests::OrFail;
 use kubeopt_tests::authority::Authority;
 use tokio::sync::mpsc;
-use tonic::Streaming;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
 /// Containers of a node: what a thousand nodes of a real cluster run on average.
@@ -138,7 +138,8 @@ impl Node {
         tls: ClientTlsConfig,
         containers: Arc<Vec<ContainerSeries>>,
     ) -> Self {
-        let endpoint = Channel::from_shared(format!("https://localhost:{port}")).or_fail("name the controller");
+        let endpoint =
+            Channel::from_shared(format!("https://localhost:{port}")).or_fail("name the controller");
         let endpoint = endpoint.tls_config(tls).or_fail("configure TLS");
         let mut client = AgentClient::new(endpoint.connect().await.or_fail("connect to the controller"));
         let boot_id = format!("{number:032x}");
@@ -193,7 +194,8 @@ fn of_node(series: &ContainerSeries, node: usize) -> ContainerSeries {
 
 /// A container that uses something in each step.
 fn series(number: usize) -> ContainerSeries {
-    let each = |value: u64| (0..u64::from(STEPS)).map(|step| value + step * 997 % 13_000).collect::<Vec<u64>>();
+    let each =
+        |value: u64| (0..u64::from(STEPS)).map(|step| value + step * 997 % 13_000).collect::<Vec<u64>>();
     let small = |value: u32| vec![value; STEPS as usize];
     let number = number as u64;
     ContainerSeries {

@@ -33,7 +33,10 @@ pub(super) async fn measure(folder: &Path, hours: u64) -> Result<(String, Footpr
 }
 
 fn installed() -> Option<PathBuf> {
-    ["/usr/bin", "/usr/local/bin"].map(|folder| Path::new(folder).join(PACKAGE)).into_iter().find(|at| at.is_file())
+    ["/usr/bin", "/usr/local/bin"]
+        .map(|folder| Path::new(folder).join(PACKAGE))
+        .into_iter()
+        .find(|at| at.is_file())
 }
 
 /// The package of this system's own archive, unpacked and not installed.

@@ -98,7 +98,8 @@ impl Server {
         let agents = Agents::new(spool, now);
         let weights = Network::shipped().or_fail("read the network that comes with kubeopt").weights();
         let sha256 = Sha256::digest(&weights).to_vec();
-        let trained = Arc::new(Trained { weights, sha256, uploads: AtomicU64::new(0), cpu_ms: AtomicU64::new(0) });
+        let trained =
+            Arc::new(Trained { weights, sha256, uploads: AtomicU64::new(0), cpu_ms: AtomicU64::new(0) });
         let listener = TcpListener::bind(("127.0.0.1", port)).await.or_fail("listen");
         let port = listener.local_addr().or_fail("listen").port();
         let models: Arc<dyn Models> = Arc::clone(&trained) as Arc<dyn Models>;

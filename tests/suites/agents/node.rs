@@ -8,10 +8,14 @@ use kubeopt_tests::{OrFail, port, wait};
 use tempfile::TempDir;
 
 use super::driver::{Driven, Told};
+use super::hours::remember;
 use super::world::{Credentials, World, metrics};
 
 /// The agent looks at containers in trouble every second: so often the tree has to change.
 const TICK_MS: u64 = 1000;
+
+/// What an agent of some weeks keeps of each container.
+const DAYS_BEFORE: i64 = 28;
 
 /// A node that has been running since a moment.
 pub(super) struct Node {
@@ -28,8 +32,23 @@ pub(super) struct Node {
 
 impl Node {
     /// Containers and the agent begin at this moment.
-    pub(super) async fn start(world: &World, name: &str, containers: Vec<Container>, began_unix_ms: u64) -> Self {
+    pub(super) async fn start(
+        world: &World,
+        name: &str,
+        containers: Vec<Container>,
+        began_unix_ms: u64,
+    ) -> Self {
+        Self::begin(world, name, containers, (began_unix_ms, 0)).await
+    }
+
+    async fn begin(
+        world: &World,
+        name: &str,
+        containers: Vec<Container>,
+        (began_unix_ms, days_before): (u64, i64),
+    ) -> Self {
         let folder = kubeopt_tests::folder(name);
+        remember(&folder.path().join("buffer"), &containers, days_before, began_unix_ms);
         let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
         let player = player.or_fail("make a cgroup tree");
         let credentials = world.credentials(name);
@@ -39,6 +58,23 @@ impl Node {
         let agent = Driven::start(launch, folder.path(), began_unix_ms).await;
         let name = name.to_owned();
         Self { name, player, agent, credentials, controller_port, http_port, began_unix_ms, folder }
+    }
+
+    /// As [`Node::start`], with four weeks of hours behind it.
+    pub(super) async fn start_with_past(
+        world: &World,
+        name: &str,
+        containers: Vec<Container>,
+        began_unix_ms: u64,
+    ) -> Self {
+        Self::begin(world, name, containers, (began_unix_ms, DAYS_BEFORE)).await
+    }
+
+    /// Both go on by so long at once: who looks every second sees all of it in one.
+    pub(super) async fn skip(&mut self, ms: u64) {
+        let next = self.agent.now_unix_ms() + ms;
+        self.player.advance(next - self.began_unix_ms).or_fail("play");
+        self.agent.advance(next).await;
     }
 
     /// Both live until this moment, second by second.
@@ -70,11 +106,6 @@ impl Node {
         let ports = (self.controller_port, self.http_port);
         let launch = launch(&self.name, &self.folder, &self.credentials, ports);
         self.agent = Driven::start(launch, self.folder.path(), now).await;
-    }
-
-    /// The folder of what the controller does not have yet.
-    pub(super) fn buffer(&self) -> PathBuf {
-        self.folder.path().join("buffer")
     }
 
     /// A sample of the agent's own `/metrics`.

@@ -3,6 +3,7 @@
 
 use kubeopt_forge::{HeadFilter, PullRequestQuery, StateFilter};
 use kubeopt_history::{ParquetUsage, UsageStore as _};
+use kubeopt_model::usage::HourSeries;
 use kubeopt_model::{ClusterName, ContainerUsage, Timestamp, Window};
 use kubeopt_player::{Container, Load, Point};
 use kubeopt_sample::{ContainerId, PodUid};
@@ -164,6 +165,7 @@ async fn assert_history_is_what_was_played(world: &World, began_s: i64) {
     for hour in 0..HOURS as i64 {
         let at = began_s + hour * HOUR_S;
         let find = |series: &kubeopt_model::usage::HourSeries| {
+        let find = |series: &HourSeries| {
             series.iter().find(|point| point.at_unix_s == at).expect("each hour is there")
         };
         let cpu = find(&usage.cpu_hours);

@@ -60,7 +60,7 @@ impl World {
         kwok.nodes(&kubernetes, 2, ("8", "32Gi")).await;
         chart::install(&kubernetes).await;
         kubernetes.namespace(NAMESPACE).await;
-        for (_, manifest) in manifests {
+        for (_, manifest) in manifests.iter().filter(|(path, _)| path.starts_with("apps/")) {
             kubernetes.apply(manifest).await;
         }
         let kubeconfig = kubernetes.service_account_kubeconfig(chart::NAMESPACE, chart::RELEASE).await;
