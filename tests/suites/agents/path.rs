@@ -164,7 +164,6 @@ async fn assert_history_is_what_was_played(world: &World, began_s: i64) {
     assert!((steps - 4..=steps).contains(&samples), "each step of each pod once: {samples} of {steps}");
     for hour in 0..HOURS as i64 {
         let at = began_s + hour * HOUR_S;
-        let find = |series: &kubeopt_model::usage::HourSeries| {
         let find = |series: &HourSeries| {
             series.iter().find(|point| point.at_unix_s == at).expect("each hour is there")
         };
