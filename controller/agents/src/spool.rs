@@ -13,6 +13,7 @@ pub(crate) mod writer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kubeopt_model::agents::NodeHour;
@@ -62,6 +63,21 @@ pub(crate) struct Stored {
     pub(crate) acknowledged_seq: u64,
     /// It was there before.
     pub(crate) is_double: bool,
+}
+
+/// The batches of one stream, in their order. Behind one that could not be stored none is: its number would say that all before
+/// it are on disk. Who sends begins again, from what is acknowledged.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Line(Arc<AtomicBool>);
+
+impl Line {
+    fn end(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The log. Copies are the same log.
@@ -128,11 +144,13 @@ impl Spool {
     /// Hands a batch to the writer, and the place where its fate will be told. Waits while the queue is full.
     pub(crate) async fn append(
         &self,
+        line: &Line,
         head: Head,
         body: Vec<u8>,
     ) -> Result<oneshot::Receiver<Result<Stored, SpoolError>>, SpoolError> {
         let (reply, stored) = oneshot::channel();
-        self.queue.send(Append { head, body, reply }).await.map_err(|_| SpoolError::Closed)?;
+        let append = Append { line: line.clone(), head, body, reply };
+        self.queue.send(append).await.map_err(|_| SpoolError::Closed)?;
         Ok(stored)
     }
 

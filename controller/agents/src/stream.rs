@@ -15,7 +15,7 @@ use crate::desk::Seat;
 use crate::error::SpoolError;
 use crate::readings;
 use crate::spool::frame::{Head, Kind};
-use crate::spool::{Clock, Spool, Stored};
+use crate::spool::{Clock, Line, Spool, Stored};
 
 /// Acknowledgements that wait to be read by the agent.
 pub(crate) const ACKS_MAX: usize = 16;
@@ -69,6 +69,7 @@ impl NodeStream {
         let over = tokio::time::sleep(STREAM_TIME + Duration::from_millis(spread));
         tokio::pin!(over);
         let mut boot_id = None;
+        let line = Line::default();
         loop {
             let next = tokio::select! {
                 biased;
@@ -99,7 +100,7 @@ impl NodeStream {
                 return self.refuse(refusal.reason(), &refusal.to_string());
             }
             let (head, body) = self.pack(batch, refused);
-            match self.spool.append(head, body).await {
+            match self.spool.append(&line, head, body).await {
                 Ok(fate) => place.send(fate),
                 Err(error) => return End::Told(Status::unavailable(error.to_string())),
             }

@@ -144,6 +144,65 @@ async fn what_could_not_be_synced_is_not_told_as_stored() {
 }
 
 #[tokio::test]
+async fn nothing_is_acknowledged_behind_a_batch_that_could_not_be_stored() {
+    let here = folder();
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = Box::new(SmallDisk(room.clone()));
+    let spool =
+        Spool::open_on(disk, here.path(), SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log");
+    let line = Line::default();
+    let put = async |line: &Line, seq: u64| {
+        let (head, body) = fixture::packed("a", &batch("boot", seq, HOUR), HOUR);
+        spool.append(line, head, body).await.expect("open").await.expect("told")
+    };
+    assert!(put(&line, 1).await.is_ok());
+    room.set(0, true);
+    assert!(put(&line, 2).await.is_err());
+    // There is room again when what the agent had sent in one go comes to the writer.
+    room.set(usize::MAX, true);
+    assert!(put(&line, 3).await.is_err(), "2 is not on disk");
+    assert_eq!(spool.mark("a", "boot").seq, 1);
+    // It connects again and begins behind what was acknowledged.
+    let again = Line::default();
+    for seq in 2..=3 {
+        assert!(put(&again, seq).await.is_ok_and(|stored| stored.acknowledged_seq == seq));
+    }
+    let all: Vec<_> = (1..=3).map(|seq| ("a".to_owned(), seq)).collect();
+    assert_eq!(contents(&spool), all);
+}
+
+#[tokio::test]
+async fn a_double_of_a_batch_that_could_not_be_stored_is_not_acknowledged() {
+    let here = folder();
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = SmallDisk(room.clone());
+    let clock = SetClock::at(HOUR).clock();
+    let spool = Spool::open(here.path(), SpoolLimits::default(), Arc::clone(&clock)).expect("a log");
+    let mut writer = Writer::new(Arc::clone(&spool.shared), Box::new(disk), SpoolLimits::default(), clock);
+    // The old stream of a node and its new one, in one group; the disk is full.
+    room.set(0, true);
+    let (lines, mut fates) = ([Line::default(), Line::default()], Vec::new());
+    let mut group = |seqs: &[(usize, u64)]| -> Vec<Append> {
+        let one = |(line, seq): &(usize, u64)| {
+            let (reply, fate) = oneshot::channel();
+            fates.push(fate);
+            let (head, body) = fixture::packed("a", &batch("boot", *seq, HOUR), HOUR);
+            Append { line: Line::clone(&lines[*line]), head, body, reply }
+        };
+        seqs.iter().map(one).collect()
+    };
+    writer.commit(group(&[(0, 1), (0, 2), (1, 1), (1, 2)]));
+    room.set(usize::MAX, true);
+    writer.commit(group(&[(1, 3)]));
+    for fate in fates {
+        assert!(fate.await.expect("told").is_err());
+    }
+    assert_eq!(spool.mark("a", "boot"), Mark::default());
+}
+
+#[tokio::test]
 async fn a_batch_that_two_files_hold_is_read_once() {
     // A sync failed, cutting failed too, and the process went on: the batch stands in the next file again.
     let here = folder();
@@ -190,7 +249,7 @@ async fn old_files_go_and_how_far_nodes_are_stays_known() {
         clock.set(later + minute * 60_000);
         let (mut head, body) = fixture::packed(node, &batch("boot", 5, later), later);
         head.arrived_ms = later;
-        assert!(spool.append(head, body).await.expect("open").await.expect("told").is_ok());
+        assert!(spool.append(&Line::default(), head, body).await.expect("open").await.expect("told").is_ok());
     }
     let read = contents(&spool);
     assert_eq!(read, [("b".to_owned(), 5), ("c".to_owned(), 5)], "two days are over");
