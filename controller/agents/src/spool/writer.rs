@@ -6,7 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::error::SpoolError;
 use crate::spool::disk::{Disk, LogFile};
@@ -22,12 +22,21 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How often old files are looked for.
 const TIDY_EVERY_MS: i64 = 60_000;
 
+/// Of all bytes that are kept, what one node may send within an hour: a day of 250 containers in a log of 1 GiB, and never less
+/// than of a smaller log.
+const NODE_SHARE: u64 = 16;
+const NODE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// What a frame takes besides its body, at most about.
+const HEAD_BYTES: u64 = 256;
+
 /// A batch on its way.
 pub(crate) struct Append {
     pub(crate) line: Line,
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
     pub(crate) reply: oneshot::Sender<Result<Stored, SpoolError>>,
+    /// Its place in memory: of its stream's, and of all.
+    pub(crate) _room: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
 }
 
 /// A group, by what becomes of each.
@@ -38,6 +47,15 @@ struct Sorted {
     doubles: Vec<Append>,
     /// Behind one that could not be stored.
     late: Vec<Append>,
+    /// Of nodes that sent too much.
+    over: Vec<Append>,
+}
+
+impl Append {
+    /// What it takes on disk, about.
+    fn bytes(&self) -> u64 {
+        self.body.len() as u64 + HEAD_BYTES
+    }
 }
 
 pub(crate) struct Writer {
@@ -79,11 +97,13 @@ impl Writer {
 
     pub(crate) fn commit(&mut self, group: Vec<Append>) {
         let now_ms = (self.now)();
-        if now_ms.saturating_sub(self.tidied_ms) >= TIDY_EVERY_MS || now_ms < self.tidied_ms {
-            self.tidied_ms = now_ms;
-            self.tidy(now_ms);
+        let Sorted { fresh, doubles, late, over } = self.sort(group);
+        self.tidy(now_ms, fresh.iter().map(Append::bytes).sum());
+        for append in over {
+            self.shared.tally.turned_away("node_share");
+            let node = append.head.node.clone();
+            self.refuse(vec![append], &SpoolError::Share { node });
         }
-        let Sorted { fresh, doubles, late } = self.sort(group);
         let behind = "a batch before it could not be written".to_owned();
         self.refuse(late, &SpoolError::Write { folder: self.folder(), reason: behind });
         if let Err(error) = self.store(&fresh, now_ms) {
@@ -113,6 +133,8 @@ impl Writer {
     fn sort(&self, group: Vec<Append>) -> Sorted {
         let ledger = self.shared.ledger();
         let mut reached: HashMap<(String, String), u64> = HashMap::new();
+        let mut coming: HashMap<String, u64> = HashMap::new();
+        let share = (self.limits.bytes_max / NODE_SHARE).max(NODE_BYTES_MIN);
         let mut gaps = 0;
         let mut sorted = Sorted::default();
         for append in group {
@@ -123,7 +145,15 @@ impl Writer {
                 sorted.doubles.push(append);
             } else if append.line.is_over() {
                 sorted.late.push(append);
+            } else if ledger.sent.of(&head.node, head.arrived_ms)
+                + coming.get(&head.node).copied().unwrap_or(0)
+                + append.bytes()
+                > share
+            {
+                append.line.end();
+                sorted.over.push(append);
             } else {
+                *coming.entry(head.node.clone()).or_default() += append.bytes();
                 gaps += u64::from(*known > 0) * (head.seq - *known - 1);
                 *known = head.seq;
                 sorted.fresh.push(append);
@@ -237,13 +267,20 @@ impl Writer {
         SpoolError::Write { folder, reason: error.to_string() }
     }
 
-    /// Removes files that are too old, and the oldest while all take too much.
-    fn tidy(&mut self, now_ms: i64) {
+    /// Removes files that are too old, and the oldest while all of them take too much with what comes.
+    fn tidy(&mut self, now_ms: i64, coming: u64) {
+        let is_due = now_ms.saturating_sub(self.tidied_ms) >= TIDY_EVERY_MS || now_ms < self.tidied_ms;
+        // What is old by a clock that jumped may be new.
+        let oldest_ms = if is_due && self.shared.steady.believes(now_ms) {
+            self.tidied_ms = now_ms;
+            now_ms.saturating_sub(self.limits.retention_ms)
+        } else {
+            i64::MIN
+        };
         let mut ledger = self.shared.ledger();
         // The last one holds how far each node is until the next one is begun.
         let last = ledger.files.last_key_value().map(|(number, _)| *number);
-        let oldest_ms = now_ms.saturating_sub(self.limits.retention_ms);
-        let mut bytes = ledger.bytes();
+        let mut bytes = ledger.bytes().saturating_add(coming);
         let mut gone = Vec::new();
         for (number, state) in &ledger.files {
             let too_much = bytes > self.limits.bytes_max;
@@ -261,7 +298,7 @@ impl Writer {
                 }
             }
         }
-        gone.iter().for_each(|number| drop(ledger.files.remove(number)));
+        gone.iter().for_each(|number| ledger.forget(*number));
     }
 
     fn file_bytes_max(&self) -> u64 {
