@@ -10,4 +10,5 @@ pub const CODES: &[(&str, &str)] = &[
     ("E-AGT-006", "The certificate or the key of the agents' server cannot be used."),
     ("E-AGT-007", "The certificates that agents are checked with cannot be used."),
     ("E-AGT-008", "The agents' server takes no connections any more."),
+    ("E-AGT-009", "A node sent more than its share of the log: the rest is taken later."),
 ];

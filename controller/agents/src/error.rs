@@ -40,6 +40,12 @@ pub enum SpoolError {
     /// The process is ending.
     #[error("the agents' log is closed")]
     Closed,
+    /// More than one node may send within an hour.
+    #[error("node {node} sent more than its share of the agents' log")]
+    Share {
+        /// The node.
+        node: String,
+    },
 }
 
 impl SpoolError {
@@ -55,6 +61,7 @@ impl SpoolError {
             Self::Write { .. } => "E-AGT-003",
             Self::Read { .. } => "E-AGT-004",
             Self::Closed => "E-AGT-005",
+            Self::Share { .. } => "E-AGT-009",
         }
     }
 
@@ -72,6 +79,9 @@ impl SpoolError {
                 "check the disk; hours that cannot be read are left to other sources of metrics"
             }
             Self::Closed => "nothing has to be done: agents connect again",
+            Self::Share { .. } => {
+                "the rest is taken in the next hours; where a node has very many containers, raise `agents.spoolMax`"
+            }
         };
         Problem::new(self.code(), self.to_string(), help)
     }
@@ -147,8 +157,9 @@ mod tests {
             AgentsError::ClientCa { file: text(), reason: text() },
             AgentsError::Serve { reason: text() },
         ];
-        let problems: Vec<Problem> =
-            spool.iter().map(SpoolError::problem).chain(server.iter().map(AgentsError::problem)).collect();
+        let share = SpoolError::Share { node: text() };
+        let problems = spool.iter().map(SpoolError::problem).chain(server.iter().map(AgentsError::problem));
+        let problems: Vec<Problem> = problems.chain([share.problem()]).collect();
         let codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
         assert_eq!(codes, CODES.iter().map(|(code, _)| *code).collect::<Vec<_>>());
         assert!(problems.iter().all(|problem| !problem.help.is_empty()));

@@ -8,22 +8,25 @@ pub(crate) mod frame;
 pub(crate) mod ledger;
 pub(crate) mod marks;
 mod read;
+mod steady;
 pub(crate) mod walk;
 pub(crate) mod writer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kubeopt_model::agents::NodeHour;
 use kubeopt_model::usage::Window;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::error::SpoolError;
 use crate::spool::disk::{Disk, RealDisk};
 use crate::spool::frame::Head;
 use crate::spool::ledger::{Ledger, Opened};
 use crate::spool::marks::Mark;
+use crate::spool::steady::Steady;
 use crate::spool::writer::{Append, Writer};
 use crate::tally::Tally;
 
@@ -34,8 +37,14 @@ pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Batches that may wait for the writer: two of each of a thousand nodes.
 const WAITING_MAX: usize = 2_048;
-/// A queue that is shorter than this share is worked off in one sync.
-const RELAXED_SHARE: usize = 4;
+/// What they may take in memory, and those of one stream, KiB: one message is at most 4 MiB.
+const WAITING_KIB_MAX: usize = 64 * 1024;
+const LINE_KIB_MAX: u32 = 8 * 1024;
+/// Shares of the queue, in thousands, up to which it is worked off in one sync.
+const FULL: usize = 1_000;
+const RELAXED: usize = FULL / 4;
+/// How old a batch may be at most: agents keep a day, and history is repaired for two.
+const AGE_MS_MAX: i64 = 48 * ledger::HOUR_MS;
 /// The longest that an agent is asked to wait, milliseconds: below the time between two of its batches.
 const BACKOFF_MS_MAX: usize = 10_000;
 
@@ -64,15 +73,43 @@ pub(crate) struct Stored {
     pub(crate) is_double: bool,
 }
 
+/// The batches of one stream, in their order. Behind one that could not be stored none is: its number would say that all before
+/// it are on disk. Who sends begins again, from what is acknowledged.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    over: Arc<AtomicBool>,
+    room: Arc<Semaphore>,
+}
+
+impl Line {
+    fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { over: Arc::default(), room: Arc::new(Semaphore::new(LINE_KIB_MAX as usize)) }
+    }
+}
+
 /// The log. Copies are the same log.
 #[derive(Clone)]
 pub struct Spool {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Append>,
+    /// KiB that may yet wait.
+    room: Arc<Semaphore>,
 }
 
 pub(crate) struct Shared {
     folder: PathBuf,
+    limits: SpoolLimits,
+    steady: Steady,
     ledger: Mutex<Ledger>,
     pub(crate) tally: Arc<Tally>,
 }
@@ -91,7 +128,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Open`] where the folder cannot be read or written.
     pub fn open(folder: &Path, limits: SpoolLimits, now: Clock) -> Result<Self, SpoolError> {
-        Self::open_on(Box::new(RealDisk), folder, limits, now)
+        Self::open_on(Box::new(RealDisk), folder, limits, now, steady::ticks())
     }
 
     pub(crate) fn open_on(
@@ -99,6 +136,7 @@ impl Spool {
         folder: &Path,
         limits: SpoolLimits,
         now: Clock,
+        ticks: Clock,
     ) -> Result<Self, SpoolError> {
         let failed = |error: std::io::Error| SpoolError::Open {
             folder: folder.display().to_string(),
@@ -116,32 +154,52 @@ impl Spool {
         }
         let tally = Arc::new(Tally::default());
         tally.opened(opened);
-        let shared = Arc::new(Shared { folder: folder.to_owned(), ledger: Mutex::new(ledger), tally });
+        let steady = Steady::new(ticks);
+        steady.believes(now());
+        let shared =
+            Arc::new(Shared { folder: folder.to_owned(), limits, steady, ledger: Mutex::new(ledger), tally });
         let (queue, batches) = mpsc::channel(WAITING_MAX);
         let writer = Writer::new(Arc::clone(&shared), disk, limits, now);
         let thread = std::thread::Builder::new().name("agents-log".to_owned());
         // It ends with the last copy of this value; what it has taken is written by then.
         thread.spawn(move || writer.run(batches)).map_err(failed)?;
-        Ok(Self { shared, queue })
+        Ok(Self { shared, queue, room: Arc::new(Semaphore::new(WAITING_KIB_MAX)) })
     }
 
-    /// Hands a batch to the writer, and the place where its fate will be told. Waits while the queue is full.
+    /// Hands a batch to the writer, and the place where its fate will be told. Waits while the queue is full,
+    /// or its stream has its share of it.
     pub(crate) async fn append(
         &self,
+        line: &Line,
         head: Head,
         body: Vec<u8>,
     ) -> Result<oneshot::Receiver<Result<Stored, SpoolError>>, SpoolError> {
+        let kib = u32::try_from(body.len().div_ceil(1024)).unwrap_or(u32::MAX).clamp(1, LINE_KIB_MAX);
+        let share = Arc::clone(&line.room).acquire_many_owned(kib).await.map_err(|_| SpoolError::Closed)?;
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| SpoolError::Closed)?;
         let (reply, stored) = oneshot::channel();
-        self.queue.send(Append { head, body, reply }).await.map_err(|_| SpoolError::Closed)?;
+        let append = Append { line: line.clone(), head, body, reply, _room: Some((share, room)) };
+        self.queue.send(append).await.map_err(|_| SpoolError::Closed)?;
         Ok(stored)
     }
 
     /// How long an agent should wait before it sends more, milliseconds.
     pub(crate) fn backoff_ms(&self) -> u32 {
         let waiting = WAITING_MAX - self.queue.capacity().min(WAITING_MAX);
-        let relaxed = WAITING_MAX / RELAXED_SHARE;
-        let over = waiting.saturating_sub(relaxed);
-        u32::try_from(over * BACKOFF_MS_MAX / (WAITING_MAX - relaxed)).unwrap_or(u32::MAX)
+        let kib = WAITING_KIB_MAX - self.room.available_permits().min(WAITING_KIB_MAX);
+        let over = (waiting * FULL / WAITING_MAX).max(kib * FULL / WAITING_KIB_MAX).saturating_sub(RELAXED);
+        u32::try_from(over * BACKOFF_MS_MAX / (FULL - RELAXED)).unwrap_or(u32::MAX)
+    }
+
+    /// How old a batch may be, milliseconds: what is older would be of hours that files were removed of.
+    pub(crate) fn age_ms_max(&self) -> i64 {
+        let kept_ms = self.shared.limits.retention_ms.saturating_sub(2 * ledger::HOUR_MS);
+        kept_ms.clamp(ledger::HOUR_MS, AGE_MS_MAX)
+    }
+
+    /// Whether the clock that tells this moment has gone on evenly since the log was opened.
+    pub(crate) fn believes(&self, now_ms: i64) -> bool {
+        self.shared.steady.believes(now_ms)
     }
 
     /// How far a buffer of a node is stored.

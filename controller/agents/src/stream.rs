@@ -15,7 +15,7 @@ use crate::desk::Seat;
 use crate::error::SpoolError;
 use crate::readings;
 use crate::spool::frame::{Head, Kind};
-use crate::spool::{Clock, Spool, Stored};
+use crate::spool::{Clock, Line, Spool, Stored};
 
 /// Acknowledgements that wait to be read by the agent.
 pub(crate) const ACKS_MAX: usize = 16;
@@ -25,9 +25,8 @@ const UNDER_WAY_MAX: usize = 16;
 const STREAM_TIME: Duration = Duration::from_secs(3_600);
 /// Streams that began together end within this time of each other, milliseconds.
 const STREAM_TIME_SPREAD_MS: u64 = 600_000;
-/// How far an agent's clock may be ahead, and how old a batch may be: agents keep a day, and history is repaired for two.
+/// How far an agent's clock may be ahead.
 const AHEAD_MS_MAX: i64 = 3_600_000;
-const AGE_MS_MAX: i64 = 48 * 3_600_000;
 
 /// What ends a stream.
 enum End {
@@ -69,6 +68,7 @@ impl NodeStream {
         let over = tokio::time::sleep(STREAM_TIME + Duration::from_millis(spread));
         tokio::pin!(over);
         let mut boot_id = None;
+        let line = Line::default();
         loop {
             let next = tokio::select! {
                 biased;
@@ -98,8 +98,15 @@ impl NodeStream {
             if let Some(refusal @ (Refusal::Sequence(_) | Refusal::Text("boot_id"))) = &refused {
                 return self.refuse(refusal.reason(), &refusal.to_string());
             }
-            let (head, body) = self.pack(batch, refused);
-            match self.spool.append(head, body).await {
+            let now_ms = (self.now)();
+            if !self.spool.believes(now_ms) {
+                self.spool.tally().turned_away("clock_jumped");
+                return End::Told(Status::unavailable(
+                    "the clock of the controller jumped: connect again later",
+                ));
+            }
+            let (head, body) = self.pack(batch, refused, now_ms);
+            match self.spool.append(&line, head, body).await {
                 Ok(fate) => place.send(fate),
                 Err(error) => return End::Told(Status::unavailable(error.to_string())),
             }
@@ -108,12 +115,11 @@ impl NodeStream {
 
     /// The batch as the log takes it. One that cannot be used counts as taken and is not kept: its agent would send it for
     /// ever.
-    fn pack(&self, batch: Batch, refused: Option<Refusal>) -> (Head, Vec<u8>) {
-        let now_ms = (self.now)();
+    fn pack(&self, batch: Batch, refused: Option<Refusal>, now_ms: i64) -> (Head, Vec<u8>) {
         let (from_ms, to_ms) = if refused.is_none() { readings::span(&batch) } else { (now_ms, now_ms) };
         let unusable = refused.as_ref().map(Refusal::reason).or_else(|| {
             let ahead = (to_ms > now_ms.saturating_add(AHEAD_MS_MAX)).then_some("ahead_of_time");
-            ahead.or((from_ms < now_ms.saturating_sub(AGE_MS_MAX)).then_some("too_old"))
+            ahead.or((from_ms < now_ms.saturating_sub(self.spool.age_ms_max())).then_some("too_old"))
         });
         let mut head = Head {
             kind: Kind::Batch,
@@ -176,8 +182,8 @@ async fn tell(
 }
 
 fn failure(error: &SpoolError) -> Status {
-    let code =
-        if matches!(error, SpoolError::Full { .. }) { Code::ResourceExhausted } else { Code::Unavailable };
+    let is_room = matches!(error, SpoolError::Full { .. } | SpoolError::Share { .. });
+    let code = if is_room { Code::ResourceExhausted } else { Code::Unavailable };
     Status::new(code, format!("{error}: {}", error.problem().help))
 }
 

@@ -83,9 +83,10 @@ pub(super) fn packed(node: &str, batch: &Batch, arrived_ms: i64) -> (Head, Vec<u
 /// Sends batches together and waits for the fate of each.
 pub(super) async fn send(spool: &Spool, node: &str, batches: &[Batch]) -> Vec<Result<Stored, SpoolError>> {
     let mut fates = Vec::new();
+    let line = Line::default();
     for batch in batches {
         let (head, body) = packed(node, batch, HOUR);
-        fates.push(spool.append(head, body).await.expect("the log is open"));
+        fates.push(spool.append(&line, head, body).await.expect("the log is open"));
     }
     let mut told = Vec::new();
     for fate in fates {

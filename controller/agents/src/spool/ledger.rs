@@ -1,6 +1,6 @@
 //! What lies in the log, without its content: which file has which hours, how far each node is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -32,6 +32,33 @@ pub(crate) struct LogState {
 pub(crate) struct Ledger {
     pub(crate) marks: Marks,
     pub(crate) files: BTreeMap<u32, LogState>,
+    /// What came in lately.
+    pub(crate) sent: Sent,
+    /// Begin of the newest hour that a removed file had something of: what is left of it, and of those before, is not whole.
+    gone_ms: Option<i64>,
+}
+
+/// Bytes by node, of those that came in within one hour of the clock.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    hour: i64,
+    bytes: HashMap<String, u64>,
+}
+
+impl Sent {
+    /// Of a node, in the hour of this moment.
+    pub(crate) fn of(&self, node: &str, at_ms: i64) -> u64 {
+        let is_now = self.hour == at_ms.div_euclid(HOUR_MS);
+        self.bytes.get(node).copied().filter(|_| is_now).unwrap_or(0)
+    }
+
+    fn note(&mut self, head: &Head, bytes: u64) {
+        let hour = head.arrived_ms.div_euclid(HOUR_MS);
+        if hour != self.hour {
+            (self.hour, self.bytes) = (hour, HashMap::new());
+        }
+        *self.bytes.entry(head.node.clone()).or_default() += bytes;
+    }
 }
 
 /// What opening found.
@@ -84,6 +111,11 @@ impl Ledger {
                     let end = walk.position();
                     if head.kind == Kind::Marks {
                         body.and_then(|body| self.marks.restore(&body));
+                        // What was stored before the first file is gone.
+                        if self.files.len() == 1 && at == 0 {
+                            let newest_ms = self.marks.newest_ms().map(|ms| ms.div_euclid(HOUR_MS) * HOUR_MS);
+                            self.gone_ms = self.gone_ms.max(newest_ms);
+                        }
                     } else {
                         self.note(number, &head, (at, end));
                     }
@@ -109,6 +141,7 @@ impl Ledger {
         let state = self.files.entry(file).or_default();
         state.bytes = state.bytes.max(extent.1);
         state.arrived_ms = state.arrived_ms.max(head.arrived_ms);
+        self.sent.note(head, extent.1.saturating_sub(extent.0));
         if !self.marks.note(head) {
             return false;
         }
@@ -121,11 +154,23 @@ impl Ledger {
         true
     }
 
-    /// The hours that there is something of, oldest first.
+    /// Takes out a file that was removed.
+    pub(crate) fn forget(&mut self, file: u32) {
+        let newest_ms =
+            self.files.remove(&file).and_then(|state| state.hours.last_key_value().map(|(hour, _)| *hour));
+        self.gone_ms = self.gone_ms.max(newest_ms);
+    }
+
+    /// All that was ever stored of the hour is there still.
+    pub(crate) fn is_whole(&self, hour_ms: i64) -> bool {
+        self.gone_ms.is_none_or(|gone| hour_ms > gone)
+    }
+
+    /// The hours that there is all of, oldest first.
     pub(crate) fn hours(&self) -> Vec<NodeHour> {
         let mut marks: BTreeMap<i64, u64> = BTreeMap::new();
         for (number, state) in &self.files {
-            for (hour, (_, end)) in &state.hours {
+            for (hour, (_, end)) in state.hours.iter().filter(|(hour, _)| self.is_whole(**hour)) {
                 // Files are numbered upwards and hold less than 4 GiB.
                 let mark = (u64::from(*number) << 32) | *end;
                 let known = marks.entry(*hour).or_default();

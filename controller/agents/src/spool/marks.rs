@@ -70,6 +70,11 @@ impl Marks {
         })
     }
 
+    /// The end of the newest reading of all that was stored.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        self.0.values().flat_map(BTreeMap::values).map(|mark| mark.newest_ms).max()
+    }
+
     /// As the body of a frame.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -1,7 +1,7 @@
 //! One hour of the log, a batch at a time.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{ErrorKind, Read as _};
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +28,8 @@ pub struct HourReader {
     /// The last number of each buffer: a write that failed half may have left a batch in two files.
     read: HashMap<(String, String), u64>,
     parts: VecDeque<NodeSeries>,
+    /// Why it cannot be read from the begin on.
+    refused: Option<SpoolError>,
 }
 
 impl HourReader {
@@ -39,6 +41,10 @@ impl HourReader {
             Some((path(&shared.folder, *number), *extent))
         });
         let files = files.collect();
+        let refused = (!ledger.is_whole(hour_ms)).then(|| SpoolError::Read {
+            file: shared.folder.display().to_string(),
+            reason: "files of this hour were removed".to_owned(),
+        });
         Self {
             hour_ms,
             tally: Arc::clone(&shared.tally),
@@ -46,18 +52,22 @@ impl HourReader {
             walk: None,
             read: HashMap::new(),
             parts: VecDeque::new(),
+            refused,
         }
     }
 
     /// Reads on until there are parts; false at the end.
     fn fill(&mut self) -> Result<bool, SpoolError> {
+        if let Some(error) = self.refused.take() {
+            self.files.clear();
+            return Err(error);
+        }
         while self.parts.is_empty() {
             let Some((path, walk)) = &mut self.walk else {
                 let Some((path, (from, to))) = self.files.pop_front() else { return Ok(false) };
                 match Walk::open(&path, from, to) {
                     Ok(walk) => self.walk = Some((path, walk)),
-                    // Its time was over meanwhile.
-                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    // Also where its time was over meanwhile: a part of an hour would stand for all of it.
                     Err(error) => return Err(SpoolError::read(&path, &error)),
                 }
                 continue;

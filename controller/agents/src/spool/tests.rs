@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use futures::FutureExt as _;
 use kubeopt_proto::Batch;
 use proptest::prelude::*;
 
@@ -12,6 +13,11 @@ use super::*;
 
 fn open(folder: &Path) -> Spool {
     Spool::open(folder, SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log")
+}
+
+/// With a clock that is set, and believed.
+fn open_at(folder: &Path, limits: SpoolLimits, clock: &SetClock) -> Result<Spool, SpoolError> {
+    Spool::open_on(Box::new(RealDisk), folder, limits, clock.clock(), clock.clock())
 }
 
 /// Two nodes with a minute each, three times.
@@ -100,8 +106,14 @@ async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
     let room = Room::default();
     room.set(usize::MAX, true);
     let disk = Box::new(SmallDisk(room.clone()));
-    let spool =
-        Spool::open_on(disk, here.path(), SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log");
+    let spool = Spool::open_on(
+        disk,
+        here.path(),
+        SpoolLimits::default(),
+        SetClock::at(HOUR).clock(),
+        SetClock::at(HOUR).clock(),
+    )
+    .expect("a log");
     assert!(send(&spool, "a", &batches()[..1]).await[0].is_ok());
     for left in [0, 1, 70, 150] {
         room.set(left, true);
@@ -128,8 +140,14 @@ async fn what_could_not_be_synced_is_not_told_as_stored() {
     let room = Room::default();
     room.set(usize::MAX, true);
     let disk = Box::new(SmallDisk(room.clone()));
-    let spool =
-        Spool::open_on(disk, here.path(), SpoolLimits::default(), SetClock::at(HOUR).clock()).expect("a log");
+    let spool = Spool::open_on(
+        disk,
+        here.path(),
+        SpoolLimits::default(),
+        SetClock::at(HOUR).clock(),
+        SetClock::at(HOUR).clock(),
+    )
+    .expect("a log");
     assert!(send(&spool, "a", &batches()[..1]).await[0].is_ok());
     room.set(usize::MAX, false);
     let told = send(&spool, "a", &batches()[1..2]).await;
@@ -141,6 +159,71 @@ async fn what_could_not_be_synced_is_not_told_as_stored() {
     assert_eq!(contents(&spool), all);
     drop(spool);
     assert_eq!(contents(&open(here.path())), all);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_behind_a_batch_that_could_not_be_stored() {
+    let here = folder();
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = Box::new(SmallDisk(room.clone()));
+    let spool = Spool::open_on(
+        disk,
+        here.path(),
+        SpoolLimits::default(),
+        SetClock::at(HOUR).clock(),
+        SetClock::at(HOUR).clock(),
+    )
+    .expect("a log");
+    let line = Line::default();
+    let put = async |line: &Line, seq: u64| {
+        let (head, body) = fixture::packed("a", &batch("boot", seq, HOUR), HOUR);
+        spool.append(line, head, body).await.expect("open").await.expect("told")
+    };
+    assert!(put(&line, 1).await.is_ok());
+    room.set(0, true);
+    assert!(put(&line, 2).await.is_err());
+    // There is room again when what the agent had sent in one go comes to the writer.
+    room.set(usize::MAX, true);
+    assert!(put(&line, 3).await.is_err(), "2 is not on disk");
+    assert_eq!(spool.mark("a", "boot").seq, 1);
+    // It connects again and begins behind what was acknowledged.
+    let again = Line::default();
+    for seq in 2..=3 {
+        assert!(put(&again, seq).await.is_ok_and(|stored| stored.acknowledged_seq == seq));
+    }
+    let all: Vec<_> = (1..=3).map(|seq| ("a".to_owned(), seq)).collect();
+    assert_eq!(contents(&spool), all);
+}
+
+#[tokio::test]
+async fn a_double_of_a_batch_that_could_not_be_stored_is_not_acknowledged() {
+    let here = folder();
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = SmallDisk(room.clone());
+    let clock = SetClock::at(HOUR).clock();
+    let spool = Spool::open(here.path(), SpoolLimits::default(), Arc::clone(&clock)).expect("a log");
+    let mut writer = Writer::new(Arc::clone(&spool.shared), Box::new(disk), SpoolLimits::default(), clock);
+    // The old stream of a node and its new one, in one group; the disk is full.
+    room.set(0, true);
+    let (lines, mut fates) = ([Line::default(), Line::default()], Vec::new());
+    let mut group = |seqs: &[(usize, u64)]| -> Vec<Append> {
+        let one = |(line, seq): &(usize, u64)| {
+            let (reply, fate) = oneshot::channel();
+            fates.push(fate);
+            let (head, body) = fixture::packed("a", &batch("boot", *seq, HOUR), HOUR);
+            Append { line: Line::clone(&lines[*line]), head, body, reply, _room: None }
+        };
+        seqs.iter().map(one).collect()
+    };
+    writer.commit(group(&[(0, 1), (0, 2), (1, 1), (1, 2)]));
+    room.set(usize::MAX, true);
+    writer.commit(group(&[(1, 3)]));
+    for fate in fates {
+        assert!(fate.await.expect("told").is_err());
+    }
+    assert_eq!(spool.mark("a", "boot"), Mark::default());
 }
 
 #[tokio::test]
@@ -182,7 +265,7 @@ async fn the_mark_of_an_hour_rises_when_more_of_it_comes() {
 async fn old_files_go_and_how_far_nodes_are_stays_known() {
     let here = folder();
     let clock = SetClock::at(HOUR);
-    let spool = Spool::open(here.path(), SpoolLimits::default(), clock.clock()).expect("a log");
+    let spool = open_at(here.path(), SpoolLimits::default(), &clock).expect("a log");
     send(&spool, "a", &[batch("boot", 1, HOUR)]).await;
     let later = HOUR + 49 * HOUR_MS;
     clock.set(later);
@@ -190,12 +273,12 @@ async fn old_files_go_and_how_far_nodes_are_stays_known() {
         clock.set(later + minute * 60_000);
         let (mut head, body) = fixture::packed(node, &batch("boot", 5, later), later);
         head.arrived_ms = later;
-        assert!(spool.append(head, body).await.expect("open").await.expect("told").is_ok());
+        assert!(spool.append(&Line::default(), head, body).await.expect("open").await.expect("told").is_ok());
     }
     let read = contents(&spool);
     assert_eq!(read, [("b".to_owned(), 5), ("c".to_owned(), 5)], "two days are over");
     drop(spool);
-    let spool = Spool::open(here.path(), SpoolLimits::default(), clock.clock()).expect("a log");
+    let spool = open_at(here.path(), SpoolLimits::default(), &clock).expect("a log");
     assert_eq!(spool.mark("a", "boot").seq, 1, "its file went, its mark did not");
     assert!(
         send(&spool, "a", &[batch("boot", 1, HOUR)]).await[0].as_ref().is_ok_and(|stored| stored.is_double)
@@ -207,17 +290,116 @@ async fn a_log_that_is_too_large_loses_its_oldest_first() {
     let here = folder();
     let clock = SetClock::at(HOUR);
     let limits = SpoolLimits { bytes_max: 4_000, ..SpoolLimits::default() };
-    let spool = Spool::open(here.path(), limits, clock.clock()).expect("a log");
+    let spool = open_at(here.path(), limits, &clock).expect("a log");
     for seq in 1..=60 {
         clock.set(HOUR + seq * 61_000);
-        send(&spool, "a", &[batch("boot", seq as u64, HOUR)]).await;
+        send(&spool, "a", &[batch("boot", seq as u64, HOUR + seq * HOUR_MS)]).await;
+        assert!(spool.size().1 <= 4_200, "{:?}", spool.size());
     }
     let left: Vec<u64> = contents(&spool).into_iter().map(|(_, seq)| seq).collect();
     assert!(left.len() > 5 && left.len() < 40, "{left:?}");
     assert_eq!(left.last(), Some(&60));
     assert!(left.windows(2).all(|pair| pair[1] == pair[0] + 1), "the newest stay, without holes: {left:?}");
-    assert!(spool.size().1 <= 4_000 + 1_500, "{:?}", spool.size());
     assert!(spool.tally().read().crowded_out_bytes > 0);
+}
+
+#[tokio::test]
+async fn an_hour_that_lost_a_file_is_not_told_again() {
+    let here = folder();
+    let clock = SetClock::at(HOUR);
+    let spool = open_at(here.path(), SpoolLimits::default(), &clock).expect("a log");
+    send(&spool, "a", &[batch("boot", 1, HOUR)]).await;
+    let later = HOUR + 49 * HOUR_MS;
+    for (seq, minute) in [(2, 0), (3, 2)] {
+        clock.set(later + minute * 60_000);
+        send(&spool, "a", &[batch("boot", seq, later)]).await;
+    }
+    // A node was away for two days, and tells of the hour whose other readings went.
+    send(&spool, "b", &[batch("boot", 1, HOUR + 60_000), batch("boot", 2, HOUR + HOUR_MS)]).await;
+    let told = |spool: &Spool| -> Vec<i64> {
+        spool.hours().iter().map(|known| known.hour.from_unix_s * 1000).collect()
+    };
+    assert_eq!(told(&spool), [HOUR + HOUR_MS, later]);
+    let gone = Window { from_unix_s: HOUR / 1000, to_unix_s: (HOUR + HOUR_MS) / 1000 };
+    let read: Vec<_> = spool.read(gone).collect();
+    assert!(matches!(read.as_slice(), [Err(SpoolError::Read { .. })]), "{read:?}");
+    drop(spool);
+    let again = open_at(here.path(), SpoolLimits::default(), &clock).expect("a log");
+    assert_eq!(told(&again), [HOUR + HOUR_MS, later], "opened again");
+}
+
+#[tokio::test]
+async fn an_hour_whose_file_goes_while_it_is_read_is_not_read_in_part() {
+    let here = folder();
+    let spool = open(here.path());
+    send(&spool, "a", &[batch("boot", 1, HOUR)]).await;
+    let reader = spool.read(spool.hours()[0].hour);
+    fs::remove_file(only_file(here.path())).expect("it is there");
+    assert!(reader.last().is_some_and(|part| part.is_err()));
+}
+
+#[tokio::test]
+async fn a_node_has_a_share_of_each_hour() {
+    let here = folder();
+    let clock = SetClock::at(HOUR);
+    let spool = open_at(here.path(), SpoolLimits::default(), &clock).expect("a log");
+    let put = async |node: &str, seq: u64, arrived_ms: i64| {
+        let (mut head, _) = fixture::packed(node, &batch("boot", seq, HOUR), arrived_ms);
+        head.kind = frame::Kind::Skipped;
+        spool.append(&Line::default(), head, vec![0; 4 << 20]).await.expect("open").await.expect("told")
+    };
+    let mut seq = 0;
+    // 1 GiB / 16 is 64 MiB.
+    let over = loop {
+        seq += 1;
+        if let Err(error) = put("a", seq, HOUR).await {
+            break error;
+        }
+    };
+    assert_eq!((over, seq), (SpoolError::Share { node: "a".to_owned() }, 16));
+    assert!(put("b", 1, HOUR).await.is_ok(), "others have their own");
+    assert!(put("a", seq, HOUR + HOUR_MS).await.is_ok(), "and so has the next hour");
+    assert_eq!(spool.tally().read().turned_away.get("node_share"), Some(&1));
+}
+
+#[tokio::test]
+async fn what_waits_is_bounded_in_bytes_for_a_stream_and_for_all() {
+    let here = folder();
+    let (queue, mut waiting) = mpsc::channel(WAITING_MAX);
+    // Nobody writes.
+    let spool = Spool { queue, ..open(here.path()) };
+    let put = |line: &Line, seq: u64| {
+        let (head, _) = fixture::packed("a", &batch("boot", seq, HOUR), HOUR);
+        spool.append(line, head, vec![0; 4 << 20]).now_or_never().is_some()
+    };
+    let line = Line::default();
+    assert!(put(&line, 1) && put(&line, 2) && !put(&line, 3), "two large messages of a stream");
+    assert_eq!(spool.backoff_ms(), 0);
+    for seq in 3..=16 {
+        assert!(put(&Line::default(), seq), "{seq}");
+    }
+    assert!(!put(&Line::default(), 17), "64 MiB of all");
+    assert_eq!(spool.backoff_ms() as usize, BACKOFF_MS_MAX);
+    drop(waiting.recv().await);
+    assert!(put(&line, 17), "one is written");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_removes_nothing() {
+    let here = folder();
+    let (clock, ticks) = (SetClock::at(HOUR), SetClock::at(0));
+    let disk = Box::new(RealDisk);
+    let limits = SpoolLimits::default();
+    let spool = Spool::open_on(disk, here.path(), limits, clock.clock(), ticks.clock()).expect("a log");
+    for (seq, jump) in [(1, 0), (2, 60 * HOUR_MS), (3, 60 * HOUR_MS), (4, 0)] {
+        let tick = seq as i64 * 61_000;
+        ticks.set(tick);
+        clock.set(HOUR + tick + jump);
+        assert_eq!(spool.believes(HOUR + tick + jump), jump == 0);
+        send(&spool, "a", &[batch("boot", seq, HOUR)]).await;
+    }
+    let all: Vec<_> = (1..=4).map(|seq| ("a".to_owned(), seq)).collect();
+    assert_eq!(contents(&spool), all);
 }
 
 proptest! {

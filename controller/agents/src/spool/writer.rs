@@ -6,13 +6,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::error::SpoolError;
 use crate::spool::disk::{Disk, LogFile};
 use crate::spool::frame::{self, Head, Kind};
 use crate::spool::ledger::{HOUR_MS, LogState, path};
-use crate::spool::{Clock, Shared, SpoolLimits, Stored};
+use crate::spool::{Clock, Line, Shared, SpoolLimits, Stored};
 
 /// Batches of one sync, and their bytes: a sync takes milliseconds, and nobody waits longer for a larger write.
 const GROUP_MAX: usize = 512;
@@ -22,11 +22,40 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How often old files are looked for.
 const TIDY_EVERY_MS: i64 = 60_000;
 
+/// Of all bytes that are kept, what one node may send within an hour: a day of 250 containers in a log of 1 GiB, and never less
+/// than of a smaller log.
+const NODE_SHARE: u64 = 16;
+const NODE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// What a frame takes besides its body, at most about.
+const HEAD_BYTES: u64 = 256;
+
 /// A batch on its way.
 pub(crate) struct Append {
+    pub(crate) line: Line,
     pub(crate) head: Head,
     pub(crate) body: Vec<u8>,
     pub(crate) reply: oneshot::Sender<Result<Stored, SpoolError>>,
+    /// Its place in memory: of its stream's, and of all.
+    pub(crate) _room: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+}
+
+/// A group, by what becomes of each.
+#[derive(Default)]
+struct Sorted {
+    fresh: Vec<Append>,
+    /// Stored already, or twice in the group.
+    doubles: Vec<Append>,
+    /// Behind one that could not be stored.
+    late: Vec<Append>,
+    /// Of nodes that sent too much.
+    over: Vec<Append>,
+}
+
+impl Append {
+    /// What it takes on disk, about.
+    fn bytes(&self) -> u64 {
+        self.body.len() as u64 + HEAD_BYTES
+    }
 }
 
 pub(crate) struct Writer {
@@ -66,48 +95,82 @@ impl Writer {
         }
     }
 
-    fn commit(&mut self, group: Vec<Append>) {
+    pub(crate) fn commit(&mut self, group: Vec<Append>) {
         let now_ms = (self.now)();
-        if now_ms.saturating_sub(self.tidied_ms) >= TIDY_EVERY_MS || now_ms < self.tidied_ms {
-            self.tidied_ms = now_ms;
-            self.tidy(now_ms);
+        let Sorted { fresh, doubles, late, over } = self.sort(group);
+        self.tidy(now_ms, fresh.iter().map(Append::bytes).sum());
+        for append in over {
+            self.shared.tally.turned_away("node_share");
+            let node = append.head.node.clone();
+            self.refuse(vec![append], &SpoolError::Share { node });
         }
-        let (fresh, doubles) = self.sort(group);
+        let behind = "a batch before it could not be written".to_owned();
+        self.refuse(late, &SpoolError::Write { folder: self.folder(), reason: behind });
         if let Err(error) = self.store(&fresh, now_ms) {
-            self.shared.tally.failed(fresh.len() as u64);
-            fresh.into_iter().for_each(|append| drop(append.reply.send(Err(error.clone()))));
-        } else {
-            fresh.into_iter().for_each(|append| self.tell(append, false));
+            self.refuse(fresh, &error);
+            // What another stream sent again is as little on disk as what it is the double of.
+            let (stored, unstored) = doubles.into_iter().partition(|append| self.is_stored(&append.head));
+            self.refuse(unstored, &error);
+            return self.tell(stored, true);
         }
-        doubles.into_iter().for_each(|append| self.tell(append, true));
+        self.tell(fresh, false);
+        self.tell(doubles, true);
     }
 
-    /// What is new, and what is stored already or stands twice in the group.
-    fn sort(&self, group: Vec<Append>) -> (Vec<Append>, Vec<Append>) {
+    fn is_stored(&self, head: &Head) -> bool {
+        let mark = self.shared.ledger().marks.of(&head.node, &head.boot_id);
+        mark.is_some_and(|mark| head.seq <= mark.seq)
+    }
+
+    fn refuse(&self, appends: Vec<Append>, error: &SpoolError) {
+        self.shared.tally.failed(appends.len() as u64);
+        for append in appends {
+            append.line.end();
+            drop(append.reply.send(Err(error.clone())));
+        }
+    }
+
+    fn sort(&self, group: Vec<Append>) -> Sorted {
         let ledger = self.shared.ledger();
         let mut reached: HashMap<(String, String), u64> = HashMap::new();
+        let mut coming: HashMap<String, u64> = HashMap::new();
+        let share = (self.limits.bytes_max / NODE_SHARE).max(NODE_BYTES_MIN);
         let mut gaps = 0;
-        let (fresh, doubles): (Vec<_>, Vec<_>) = group.into_iter().partition(|append| {
+        let mut sorted = Sorted::default();
+        for append in group {
             let head = &append.head;
             let stored = ledger.marks.of(&head.node, &head.boot_id).map_or(0, |mark| mark.seq);
             let known = reached.entry((head.node.clone(), head.boot_id.clone())).or_insert(stored);
-            let is_new = head.seq > *known;
-            if is_new {
+            if head.seq <= *known {
+                sorted.doubles.push(append);
+            } else if append.line.is_over() {
+                sorted.late.push(append);
+            } else if ledger.sent.of(&head.node, head.arrived_ms)
+                + coming.get(&head.node).copied().unwrap_or(0)
+                + append.bytes()
+                > share
+            {
+                append.line.end();
+                sorted.over.push(append);
+            } else {
+                *coming.entry(head.node.clone()).or_default() += append.bytes();
                 gaps += u64::from(*known > 0) * (head.seq - *known - 1);
                 *known = head.seq;
+                sorted.fresh.push(append);
             }
-            is_new
-        });
+        }
         drop(ledger);
-        self.shared.tally.sorted(gaps, doubles.len() as u64);
-        (fresh, doubles)
+        self.shared.tally.sorted(gaps, sorted.doubles.len() as u64);
+        sorted
     }
 
-    fn tell(&self, append: Append, is_double: bool) {
-        let head = append.head;
-        let mark = self.shared.ledger().marks.of(&head.node, &head.boot_id);
-        let acknowledged_seq = mark.map_or(0, |mark| mark.seq);
-        drop(append.reply.send(Ok(Stored { acknowledged_seq, is_double })));
+    fn tell(&self, appends: Vec<Append>, is_double: bool) {
+        for append in appends {
+            let head = append.head;
+            let mark = self.shared.ledger().marks.of(&head.node, &head.boot_id);
+            let acknowledged_seq = mark.map_or(0, |mark| mark.seq);
+            drop(append.reply.send(Ok(Stored { acknowledged_seq, is_double })));
+        }
     }
 
     /// Writes and syncs; all of it or nothing.
@@ -192,21 +255,32 @@ impl Writer {
         Ok(Current { number, file, bytes: bytes.len() as u64, hour: now_ms.div_euclid(HOUR_MS) })
     }
 
+    fn folder(&self) -> String {
+        self.shared.folder.display().to_string()
+    }
+
     fn failure(&self, error: &std::io::Error) -> SpoolError {
-        let folder = self.shared.folder.display().to_string();
+        let folder = self.folder();
         if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
             return SpoolError::Full { folder };
         }
         SpoolError::Write { folder, reason: error.to_string() }
     }
 
-    /// Removes files that are too old, and the oldest while all take too much.
-    fn tidy(&mut self, now_ms: i64) {
+    /// Removes files that are too old, and the oldest while all of them take too much with what comes.
+    fn tidy(&mut self, now_ms: i64, coming: u64) {
+        let is_due = now_ms.saturating_sub(self.tidied_ms) >= TIDY_EVERY_MS || now_ms < self.tidied_ms;
+        // What is old by a clock that jumped may be new.
+        let oldest_ms = if is_due && self.shared.steady.believes(now_ms) {
+            self.tidied_ms = now_ms;
+            now_ms.saturating_sub(self.limits.retention_ms)
+        } else {
+            i64::MIN
+        };
         let mut ledger = self.shared.ledger();
         // The last one holds how far each node is until the next one is begun.
         let last = ledger.files.last_key_value().map(|(number, _)| *number);
-        let oldest_ms = now_ms.saturating_sub(self.limits.retention_ms);
-        let mut bytes = ledger.bytes();
+        let mut bytes = ledger.bytes().saturating_add(coming);
         let mut gone = Vec::new();
         for (number, state) in &ledger.files {
             let too_much = bytes > self.limits.bytes_max;
@@ -224,7 +298,7 @@ impl Writer {
                 }
             }
         }
-        gone.iter().for_each(|number| drop(ledger.files.remove(number)));
+        gone.iter().for_each(|number| ledger.forget(*number));
     }
 
     fn file_bytes_max(&self) -> u64 {

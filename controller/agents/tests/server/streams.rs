@@ -83,6 +83,27 @@ async fn a_batch_that_cannot_be_used_does_not_stop_those_behind_it() {
 }
 
 #[tokio::test]
+async fn while_the_clock_has_jumped_nothing_is_taken_and_nothing_is_lost() {
+    let here = tempfile::tempdir().expect("a folder");
+    let server = Server::start(here.path()).await;
+    let mut agent = server.agent("node-1").await;
+    let mut stream = Stream::open(&mut agent).await;
+    assert_eq!(stream.put(batch(1)).await.expect("stored"), 1);
+    for jump in [-3_600_000, 48 * 3_600_000] {
+        server.now_ms.fetch_add(jump, Ordering::Relaxed);
+        let told = stream.put(batch(2)).await.expect_err("the clock jumped");
+        assert_eq!(told.code(), Code::Unavailable, "{told}");
+        server.now_ms.fetch_sub(jump, Ordering::Relaxed);
+        stream = Stream::open(&mut agent).await;
+    }
+    assert_eq!(stream.put(batch(2)).await.expect("stored"), 2);
+    assert_eq!(numbers(&server), [1, 2]);
+    assert_eq!(server.agents.figures().counts.turned_away.get("clock_jumped"), Some(&2));
+    drop((stream, agent));
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_no_agent_sends_ends_the_stream_and_nothing_else() {
     let here = tempfile::tempdir().expect("a folder");
     let server = Server::start(here.path()).await;
