@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,8 +20,8 @@ use crate::hours::HOURS_MAX;
 use crate::link::link;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::model::{ModelStore, replace};
-use crate::node::{KeptHours, Node};
+use crate::model::{ModelStore, replace_with};
+use crate::node::{Container, KeptHours, Node};
 use crate::pace::pace;
 use crate::tree::CgroupTree;
 
@@ -228,18 +229,19 @@ const RING_BYTES_MAX: usize = 16 + HOURS_MAX * 4;
 
 /// Keeps the hours of all containers over a restart.
 pub(crate) fn keep_hours(shared: &Shared, node: &Node) {
-    let mut bytes = Vec::new();
-    for container in node.containers() {
-        if container.hours.iter().any(|hours| !hours.ring().is_empty()) {
-            bytes.extend_from_slice(container.path().container_id.to_string().as_bytes());
+    let told = |container: &&Container| container.hours.iter().any(|hours| !hours.ring().is_empty());
+    let written = replace_with(&shared.args.buffer.join(HOURS_FILE), |file| {
+        for container in node.containers().iter().filter(told) {
+            file.write_all(container.path().container_id.to_string().as_bytes())?;
             for hours in &container.hours {
                 let ring = hours.ring().to_bytes();
-                bytes.extend_from_slice(&u32::try_from(ring.len()).unwrap_or(0).to_le_bytes());
-                bytes.extend_from_slice(&ring);
+                file.write_all(&u32::try_from(ring.len()).unwrap_or(0).to_le_bytes())?;
+                file.write_all(&ring)?;
             }
         }
-    }
-    if let Err(error) = replace(&shared.args.buffer.join(HOURS_FILE), &bytes) {
+        Ok(())
+    });
+    if let Err(error) = written {
         log::warn(format_args!("unable to keep hours over a restart: {}", log::chain(&error)));
     }
 }
