@@ -229,7 +229,7 @@ const RING_BYTES_MAX: usize = 16 + HOURS_MAX * 4;
 
 /// Keeps the hours of all containers over a restart.
 pub(crate) fn keep_hours(shared: &Shared, node: &Node) {
-    let told = |container: &&Container| container.hours.iter().any(|hours| !hours.ring().is_empty());
+    let told = |container: &&Box<Container>| container.hours.iter().any(|hours| !hours.ring().is_empty());
     let written = replace_with(&shared.args.buffer.join(HOURS_FILE), |file| {
         for container in node.containers().iter().filter(told) {
             file.write_all(container.path().container_id.to_string().as_bytes())?;
