@@ -12,6 +12,7 @@ mod driver;
 mod footprint;
 #[path = "../suites/agents/hours.rs"]
 mod hours;
+mod kernel;
 mod node_exporter;
 mod outage;
 mod program;
@@ -73,6 +74,9 @@ pub(crate) async fn run(plan: &Plan) {
     if plan.wants("footprint") {
         footprints(plan, &program, &mut bars).await;
     }
+    if plan.wants("kernel") {
+        kernel(&program, &mut bars).await;
+    }
     if plan.wants("outage") {
         outage(&program, &mut bars).await;
     }
@@ -132,16 +136,36 @@ async fn footprint(plan: &Plan, program: &Path, containers: u64, bars: &mut Bars
     if containers == MEMORY_AT {
         bars.at_most(&format!("VmHWM, {of}"), end.hwm_bytes as f64 / 1e6, HWM_MB_MAX, "MB");
     }
-    let growth = 100.0 * (second as f64 / first.max(1) as f64 - 1.0);
-    bars.at_most(&format!("RssAnon, second half above the first, {of}"), growth, GROWTH_PERCENT_MAX, "%");
+    if first > 0 {
+        let growth = 100.0 * (second as f64 / first as f64 - 1.0);
+        bars.at_most(&format!("RssAnon, second half above the first, {of}"), growth, GROWTH_PERCENT_MAX, "%");
+    }
     if containers == CPU_AT {
         bars.at_most(&format!("CPU of one core, {of}"), percent(end.cpu_s), CPU_PERCENT_MAX, "%");
-        bars.at_most(&format!("one read, median, {of}"), read_us as f64 / 1000.0, READ_MS_MAX, "ms");
+        bars.at_most(
+            &format!("one read of a played tree, median, {of}"),
+            read_us as f64 / 1000.0,
+            READ_MS_MAX,
+            "ms",
+        );
     }
     bars.holds(&format!("trainings sent, {of}"), &trainings.to_string(), "1", trainings == 1);
     let stored = server.counts().stored;
     let behind = told.kept_seq.saturating_sub(told.acknowledged_seq);
     bars.told(&format!("batches stored, not yet acknowledged, {of}"), &format!("{stored}, {behind}"));
+}
+
+async fn kernel(program: &Path, bars: &mut Bars) {
+    let what = format!("one read of real cgroups (version 1), median, {CPU_AT} containers");
+    match kernel::measure(program, CPU_AT).await {
+        Ok(((median_us, highest_us), footprint)) => {
+            bars.at_most(&what, median_us as f64 / 1000.0, READ_MS_MAX, "ms");
+            let highest =
+                format!("{} ms, {}", short(highest_us as f64 / 1000.0), megabytes(footprint.hwm_bytes));
+            bars.told(&format!("highest of these reads, and VmHWM, {CPU_AT} containers"), &highest);
+        }
+        Err(why) => bars.told(&what, &format!("absent: {why}")),
+    }
 }
 
 async fn outage(program: &Path, bars: &mut Bars) {

@@ -48,7 +48,7 @@ const USAGE: &str =
        bench forecast [--containers N] [--rounds N]
        bench monorepo [--applications N] [--charts N] [--program FILE]
        bench detectors [--rounds N]
-       bench agent [--hours N] [--nodes N] [--minutes N] [--part footprint|outage|crowd|exporter]";
+       bench agent [--hours N] [--nodes N] [--minutes N] [--part footprint|kernel|outage|crowd|exporter]";
 
 fn main() -> ExitCode {
     let options = match Options::read(std::env::args().skip(1)) {

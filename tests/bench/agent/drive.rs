@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::driver::{Driven, Told};
 use super::footprint::Footprint;
-use super::hours::remember;
+use super::hours::{at_rest, remember};
 use super::server::Authorities;
 
 pub(super) const SECOND_MS: u64 = 1000;
@@ -71,6 +71,7 @@ impl Rig {
         remember(&buffer, &containers, DAYS_BEFORE, began_unix_ms);
         let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
         let player = player.or_fail("make a cgroup tree");
+        at_rest(&folder.path().join("cgroup"));
         let launch = launch(program, folder.path(), (authorities, controller)).args(more);
         let agent = Driven::start(launch, folder.path(), began_unix_ms).await;
         let (looks, reads_us) = (Vec::new(), Vec::new());
@@ -149,7 +150,7 @@ impl Rig {
     }
 }
 
-fn median(mut values: Vec<u64>) -> u64 {
+pub(super) fn median(mut values: Vec<u64>) -> u64 {
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -41,3 +41,9 @@ fn past(level: f64, number: i64, hours: std::ops::Range<i64>) -> HourRing {
     }
     ring
 }
+
+/// Says in a played tree that nothing of the node waits: agents train only then, and else they ask the machine of the test.
+pub(crate) fn at_rest(root: &Path) {
+    let calm = "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+    std::fs::write(root.join("cpu.pressure"), calm).or_fail("write a file of a cgroup tree");
+}

@@ -8,7 +8,7 @@ use kubeopt_tests::{OrFail, port, wait};
 use tempfile::TempDir;
 
 use super::driver::{Driven, Told};
-use super::hours::remember;
+use super::hours::{at_rest, remember};
 use super::world::{Credentials, World, metrics};
 
 /// The agent looks at containers in trouble every second: so often the tree has to change.
@@ -51,6 +51,7 @@ impl Node {
         remember(&folder.path().join("buffer"), &containers, days_before, began_unix_ms);
         let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
         let player = player.or_fail("make a cgroup tree");
+        at_rest(&folder.path().join("cgroup"));
         let credentials = world.credentials(name);
         let http_port = port::free();
         let (controller_port, http) = (world.agents_port, http_port);
