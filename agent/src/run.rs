@@ -2,10 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
-use std::cell::RefCell;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use kubeopt_buffer::{Buffer, FolderDisk, Limits, OpenError};
@@ -23,8 +19,6 @@ use crate::log;
 use crate::metrics::Metrics;
 use crate::model::ModelStore;
 use crate::node::Node;
-use crate::model::{ModelStore, replace_with};
-use crate::node::{Container, KeptHours, Node};
 use crate::pace::pace;
 use crate::tree::CgroupTree;
 
@@ -261,54 +255,4 @@ fn allow_descriptors() {
         // Without it, files that cannot be opened are counted.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
-}
-
-/// The kept file: for each container its id, then two rings with their lengths.
-const HOURS_FILE: &str = "hours";
-
-/// Two rings of six weeks take 8 KB.
-const RING_BYTES_MAX: usize = 16 + HOURS_MAX * 4;
-
-/// Keeps the hours of all containers over a restart.
-pub(crate) fn keep_hours(shared: &Shared, node: &Node) {
-    let told = |container: &&Box<Container>| container.hours.iter().any(|hours| !hours.ring().is_empty());
-    let written = replace_with(&shared.args.buffer.join(HOURS_FILE), |file| {
-        for container in node.containers().iter().filter(told) {
-            file.write_all(container.path().container_id.to_string().as_bytes())?;
-            for hours in &container.hours {
-                let ring = hours.ring().to_bytes();
-                file.write_all(&u32::try_from(ring.len()).unwrap_or(0).to_le_bytes())?;
-                file.write_all(&ring)?;
-            }
-        }
-        Ok(())
-    });
-    if let Err(error) = written {
-        log::warn(format_args!("unable to keep hours over a restart: {}", log::chain(&error)));
-    }
-}
-
-fn kept_hours(folder: &Path) -> KeptHours {
-    const FILE_BYTES_MAX: u64 = (kubeopt_proto::CONTAINERS_MAX * 2 * (RING_BYTES_MAX + 64)) as u64;
-    let path = folder.join(HOURS_FILE);
-    let is_sound = fs::metadata(&path).is_ok_and(|of| of.is_file() && of.len() <= FILE_BYTES_MAX);
-    let bytes = if is_sound { fs::read(&path).unwrap_or_default() } else { Vec::new() };
-    let (mut kept, mut rest) = (KeptHours::new(), bytes.as_slice());
-    while let Some((id, rings)) = next_hours(&mut rest) {
-        kept.insert(id, rings);
-    }
-    kept
-}
-
-fn next_hours(rest: &mut &[u8]) -> Option<(ContainerId, [HourRing; 2])> {
-    let (id, after) = rest.split_first_chunk::<64>()?;
-    let id = ContainerId::parse(std::str::from_utf8(id).ok()?)?;
-    *rest = after;
-    let mut ring = || {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let (ring, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        *rest = after;
-        Some(HourRing::from_bytes(HOURS_MAX, ring).unwrap_or_else(|_| HourRing::new(HOURS_MAX)))
-    };
-    Some((id, [ring()?, ring()?]))
 }
