@@ -123,7 +123,7 @@ impl NodeAgents {
 
     /// Writes what is remembered, where something is new. Where that fails the next start reads some hours again.
     fn save(&self) {
-        let (Some(path), Some(bytes)) = (&self.kept, self.state().book.to_write()) else { return };
+        let (Some(path), Some(bytes)) = (&self.kept, self.state().book.unwritten()) else { return };
         let beside = path.with_extension("new");
         let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
         if let Err(error) = written {

@@ -24,7 +24,6 @@ const BEGAN_UNIX_MS: u64 = 1_763_596_800_000;
 const ROUNDS: u32 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "says why it is skipped")]
 async fn real_cgroups_are_told_as_the_kernel_counts_them() {
     let root = Path::new(CGROUP_ROOT);
     if let Some(why) = real::unavailable(root) {

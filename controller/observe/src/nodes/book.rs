@@ -70,7 +70,7 @@ impl Book {
     }
 
     /// The bytes of its file where something is not in it yet; none otherwise.
-    pub(super) fn to_write(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn unwritten(&mut self) -> Option<Vec<u8>> {
         if !std::mem::take(&mut self.is_new) {
             return None;
         }

@@ -32,9 +32,12 @@ fn at(unix_s: i64) -> Timestamp {
     Timestamp::from_second(unix_s).unwrap()
 }
 
-/// What a controller keeps: parts by hour, and how often each hour changed.
+/// Parts by hour, and how often each hour changed.
+type Hours = BTreeMap<i64, (u64, Vec<NodeSeries>)>;
+
+/// What a controller keeps.
 #[derive(Clone, Default)]
-struct Spool(Arc<Mutex<BTreeMap<i64, (u64, Vec<NodeSeries>)>>>);
+struct Spool(Arc<Mutex<Hours>>);
 
 impl Spool {
     fn put(&self, hour: Window, series: NodeSeries) {

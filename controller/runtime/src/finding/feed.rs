@@ -110,11 +110,11 @@ impl Today<'_> {
     }
 }
 
+/// What one look finds, and how fast memory grows.
+type Look<'a> = &'a (dyn Fn(&Today<'_>) -> (Vec<Finding>, Option<Growth>) + Sync);
+
 /// Looks at each; a fault in one of them costs that container alone.
-fn look_at(
-    today: &[Today<'_>],
-    look: &(dyn Fn(&Today<'_>) -> (Vec<Finding>, Option<Growth>) + Sync),
-) -> Looked {
+fn look_at(today: &[Today<'_>], look: Look<'_>) -> Looked {
     let seen = side_by_side(today, &|one| caught(&|| of(one.container), || look(one)));
     let mut looked = Looked::default();
     for (one, seen) in today.iter().zip(seen) {

@@ -18,9 +18,12 @@ use crate::world::World;
 
 const HOUR_S: i64 = 3600;
 
+/// Parts by hour, and how often each hour changed.
+type Hours = BTreeMap<i64, (u64, Vec<NodeSeries>)>;
+
 /// What the nodes of the three pods sent, hour by hour.
 #[derive(Clone, Default)]
-struct Nodes(Arc<Mutex<BTreeMap<i64, (u64, Vec<NodeSeries>)>>>);
+struct Nodes(Arc<Mutex<Hours>>);
 
 #[async_trait]
 impl NodeReader for Nodes {
