@@ -155,7 +155,7 @@ fn options_that_say_nothing_to_a_trial_are_refused_by_name() {
         &["--namespace", "shop"],
         &["--all-namespaces"],
         &["--history", "28d"],
-        &["--prometheus-token-file", "token"],
+        &["--prometheus-token-file", "token", "--prometheus", "http://127.0.0.1:9"],
     ];
     let (model, split): (&[&str], &[&str]) = (&["--model", "m.weights"], &["--split", "tune"]);
     let cases: [(&str, Vec<&[&str]>); 3] = [
@@ -184,7 +184,7 @@ fn a_training_on_a_file_refuses_what_selects_of_a_cluster() {
         &["--namespace", "shop"],
         &["--all-namespaces"],
         &["--history", "28d"],
-        &["--prometheus-token-file", "token"],
+        &["--prometheus-token-file", "token", "--prometheus", "http://127.0.0.1:9"],
     ];
     for option in options {
         let mut command = Command::new(binary());

@@ -19,6 +19,9 @@ const LATE_HOURS: usize = 6;
 /// Of the rise of the day so much goes on in its later half: caches that fill after a start rise by less and less.
 const LATER_MIN: f64 = 0.5;
 
+/// Of two in three pairs of hours the later is higher: what fell and climbs back to where it was is no leak.
+const TAU_MIN: f64 = 0.3;
+
 /// Hours with a sample that the day must have.
 const HOURS_MIN: usize = 20;
 
@@ -185,6 +188,7 @@ impl LeakDetector {
             && per_hour > 0.0
             && late
             && later >= LATER_MIN * per_hour
+            && tau(&floor).0 >= TAU_MIN
             && grown >= EFFECT_MIN * whole
             && grown > RECORD_RATIO * usual;
         if matters {
