@@ -82,7 +82,11 @@ impl Files {
                     reader.not_understood += u64::from(not_understood);
                 }
                 Read::Missing => counters.missing(*file),
-                Read::Gone => return Err(Gone),
+                Read::Gone => {
+                    // A runtime may make the same container again: then its files are others.
+                    self.handles.fill_with(|| Handle::Closed);
+                    return Err(Gone);
+                }
             }
         }
         Ok(())

@@ -9,9 +9,6 @@ use crate::model::Current;
 use crate::node::{Container, Node};
 use crate::run::Shared;
 
-/// A round begins so often, in microseconds.
-const EVERY_US: u64 = 300 * 1_000_000;
-
 /// Containers of a second: two forward passes each, so that no second is taken up.
 const PER_SECOND: usize = 8;
 
@@ -36,7 +33,8 @@ impl Foretelling {
             return;
         }
         let now_us = shared.clock.steady_us();
-        if self.begun_us.is_none_or(|begun| now_us.saturating_sub(begun) >= EVERY_US) {
+        let every_us = u64::from(shared.settings.forecast_every_s.get()) * 1_000_000;
+        if self.begun_us.is_none_or(|begun| now_us.saturating_sub(begun) >= every_us) {
             (self.begun_us, self.next) = (Some(now_us), Some(0));
         }
         let Some(from) = self.next else { return };

@@ -13,6 +13,7 @@ mod findings;
 mod foretelling;
 mod health;
 mod hours;
+mod kept;
 mod link;
 mod log;
 mod metrics;

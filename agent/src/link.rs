@@ -99,6 +99,9 @@ async fn session(shared: &Shared, to: &Controller) -> Result<Infallible, Session
     if !(PROTOCOL_MIN..=PROTOCOL_MAX).contains(&registered.protocol) {
         return Err(SessionError::Protocol(registered.protocol));
     }
+    if let Some(config) = &registered.config {
+        shared.settings.take(config);
+    }
     count(&shared.metrics.connections);
     shared.metrics.connected.set(1);
     shared.buffer.borrow_mut().continue_after(registered.acknowledged_seq);
@@ -229,7 +232,7 @@ async fn send(
     mut batches: mpsc::Sender<Batch>,
 ) -> Result<Infallible, SessionError> {
     let interval_us =
-        u64::from(shared.args.batch_steps * SECONDS_OF_STEP) * 1_000_000 / shared.args.replay_rate;
+        u64::from(shared.settings.batch_steps.get() * SECONDS_OF_STEP) * 1_000_000 / shared.args.replay_rate;
     let mut chunk = Chunk::default();
     let mut next_us = 0;
     let mut under_way: Vec<u64> = Vec::with_capacity(IN_FLIGHT_MAX);

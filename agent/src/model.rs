@@ -1,7 +1,6 @@
 //! The model that the controller gives: checked, kept in the buffer's folder, used from there after a restart.
 
 use std::fs;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use kubeopt_outlook::Model;
@@ -90,17 +89,7 @@ impl ModelStore {
 
 /// Puts a file where another was, at once.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    replace_with(path, |file| file.write_all(bytes))
-}
-
-/// The same, written bit by bit: what is large is never in memory as a whole.
-pub(crate) fn replace_with(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<fs::File>) -> std::io::Result<()>,
-) -> std::io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = BufWriter::new(fs::File::create(&new)?);
-    write(&mut file)?;
-    file.flush()?;
+    fs::write(&new, bytes)?;
     fs::rename(&new, path)
 }

@@ -77,6 +77,7 @@ pub(crate) struct Node {
     /// By id.
     containers: Vec<Box<Container>>,
     hot: HotSet<ContainerId>,
+    hot_max: usize,
     kept_hours: KeptHours,
     steps: u64,
     /// Seconds of a step.
@@ -101,10 +102,18 @@ impl Node {
             found: Vec::new(),
             containers: Vec::new(),
             hot: HotSet::new(hot_max),
+            hot_max,
             kept_hours,
             steps: 0,
             seconds,
             is_first_walk: true,
+        }
+    }
+
+    /// How many are read every second from now on.
+    pub(crate) fn set_hot_max(&mut self, hot_max: usize) {
+        if hot_max != self.hot_max {
+            (self.hot_max, self.hot) = (hot_max, HotSet::new(hot_max));
         }
     }
 

@@ -1,11 +1,12 @@
 //! The loop: seconds, steps, batches. Everything that is read is read from here.
 
 use crate::batch::Filling;
-use crate::clock::Ended;
 use crate::foretelling::Foretelling;
+use crate::kept::keep_hours;
+use crate::log;
 use crate::metrics::{add, count};
 use crate::node::{Node, Step};
-use crate::run::{SECONDS_OF_STEP, Shared, keep_hours};
+use crate::run::{SECONDS_OF_STEP, Shared};
 use crate::training::Training;
 
 const SECOND_US: u64 = 1_000_000;
@@ -14,11 +15,11 @@ const STEP_US: u64 = SECONDS_OF_STEP as u64 * SECOND_US;
 /// Walks come at least so often, in steps: a minute. Most come sooner, when a pod's folder changes.
 const WALK_STEPS: u64 = 6;
 
-/// Hours are kept on disk so often, in steps: every ten minutes.
-const KEEP_STEPS: u64 = 60;
+/// Hours are kept on disk so often, in steps: every hour, and at the end.
+const KEEP_STEPS: u64 = 360;
 
-/// Reads until the clock's driver goes; with the system's clock, for ever.
-pub(crate) async fn pace(shared: &Shared, mut node: Node) -> Ended {
+/// Reads until the agent is to end, or the clock's driver goes; then all that was seen is on disk.
+pub(crate) async fn pace(shared: &Shared, mut node: Node) {
     let mut filling = Filling::new(SECONDS_OF_STEP * 1000);
     let mut foretelling = Foretelling::default();
     let mut training = Training::default();
@@ -35,10 +36,16 @@ pub(crate) async fn pace(shared: &Shared, mut node: Node) -> Ended {
         if next < begin.steady_us {
             continue;
         }
-        if let Err(ended) = shared.clock.reach(next, || told(shared)).await {
+        let is_over = tokio::select! {
+            reached = shared.clock.reach(next, || told(shared)) => reached.err().map(|ended| ended.to_string()),
+            () = shared.stopping.notified() => Some("told to stop".to_owned()),
+        };
+        if let Some(why) = is_over {
+            log::info(format_args!("{why}"));
+            filling.close(node.take_series(), shared);
             keep_hours(shared, &node);
             shared.buffer.borrow_mut().sync(shared.clock.calm_unix_ms());
-            return ended;
+            return;
         }
         if within < SECONDS_OF_STEP {
             node.second(within, &shared.clock);
@@ -68,7 +75,8 @@ pub(crate) async fn pace(shared: &Shared, mut node: Node) -> Ended {
 
 fn step(shared: &Shared, node: &mut Node, filling: &mut Filling) {
     let at = shared.clock.now();
-    let full = filling.steps() >= shared.args.batch_steps;
+    node.set_hot_max(shared.settings.hot_max.get());
+    let full = filling.steps() >= shared.settings.batch_steps.get();
     let jumped = filling.is_jumped(at);
     if jumped {
         count(&shared.metrics.wall_clock_jumps);
@@ -84,7 +92,7 @@ fn step(shared: &Shared, node: &mut Node, filling: &mut Filling) {
     });
     add(&shared.metrics.findings, told);
     shared.metrics.last_step_steady_us.set(at.steady_us);
-    if filling.steps() >= shared.args.batch_steps {
+    if filling.steps() >= shared.settings.batch_steps.get() {
         filling.close(node.take_series(), shared);
     }
 }

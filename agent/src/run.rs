@@ -1,27 +1,24 @@
 //! What everything shares, and how it is put together.
 
-use std::cell::RefCell;
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use kubeopt_buffer::{Buffer, FolderDisk, Limits, OpenError};
-use kubeopt_outlook::HourRing;
-use kubeopt_proto::{GradientUpload, TrainPlan};
-use kubeopt_sample::{CgroupMode, ContainerId};
+use kubeopt_proto::{AgentConfig, GradientUpload, TrainPlan};
+use kubeopt_sample::CgroupMode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::args::{Args, HELP};
 use crate::clock::Clock;
-use crate::hours::HOURS_MAX;
+use crate::kept::kept_hours;
 use crate::link::link;
 use crate::log;
 use crate::metrics::Metrics;
-use crate::model::{ModelStore, replace_with};
-use crate::node::{Container, KeptHours, Node};
+use crate::model::ModelStore;
+use crate::node::Node;
 use crate::pace::pace;
 use crate::tree::CgroupTree;
 
@@ -64,9 +61,43 @@ pub(crate) struct Shared {
     pub(crate) model: RefCell<ModelStore>,
     /// What the controller wants trained, until it is begun.
     pub(crate) plan: RefCell<Option<TrainPlan>>,
+    /// The agent is to end.
+    pub(crate) stopping: Notify,
+    pub(crate) settings: Settings,
     /// What was trained, until it is sent.
     pub(crate) upload: RefCell<Option<GradientUpload>>,
     pub(crate) trained: Notify,
+}
+
+/// What the operator may set for all agents; arguments say what holds until then.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) hot_max: Cell<usize>,
+    pub(crate) batch_steps: Cell<u32>,
+    pub(crate) forecast_every_s: Cell<u32>,
+}
+
+impl Settings {
+    fn new(args: &Args) -> Self {
+        Self {
+            hot_max: Cell::new(args.hot_max),
+            batch_steps: Cell::new(args.batch_steps),
+            forecast_every_s: Cell::new(300),
+        }
+    }
+
+    /// Takes what the controller says, within what arguments may say; 0 leaves what is. Steps stay ten seconds.
+    pub(crate) fn take(&self, config: &AgentConfig) {
+        if config.hot_max > 0 {
+            self.hot_max.set(usize::try_from(config.hot_max).map_or(256, |most| most.min(256)));
+        }
+        if config.batch_steps > 0 {
+            self.batch_steps.set(config.batch_steps.min(60));
+        }
+        if config.forecast_every_s > 0 {
+            self.forecast_every_s.set(config.forecast_every_s.max(60));
+        }
+    }
 }
 
 /// An agent that is ready to run.
@@ -111,6 +142,8 @@ impl Agent {
             appended: Notify::new(),
             model: RefCell::new(model),
             plan: RefCell::new(None),
+            stopping: Notify::new(),
+            settings: Settings::new(&args),
             upload: RefCell::new(None),
             trained: Notify::new(),
             args,
@@ -139,12 +172,15 @@ impl Agent {
             }
         };
         tokio::select! {
-            ended = pace(&shared, node) => log::info(format_args!("{ended}")),
+            () = pace(&shared, node) => {}
             () = link => {}
             () = health => {}
-            () = stop => {}
+            () = async {
+                stop.await;
+                shared.stopping.notify_one();
+                std::future::pending().await
+            } => {}
         }
-        shared.buffer.borrow_mut().sync(shared.clock.calm_unix_ms());
     }
 }
 
@@ -219,54 +255,4 @@ fn allow_descriptors() {
         // Without it, files that cannot be opened are counted.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
     }
-}
-
-/// The kept file: for each container its id, then two rings with their lengths.
-const HOURS_FILE: &str = "hours";
-
-/// Two rings of six weeks take 8 KB.
-const RING_BYTES_MAX: usize = 16 + HOURS_MAX * 4;
-
-/// Keeps the hours of all containers over a restart.
-pub(crate) fn keep_hours(shared: &Shared, node: &Node) {
-    let told = |container: &&Box<Container>| container.hours.iter().any(|hours| !hours.ring().is_empty());
-    let written = replace_with(&shared.args.buffer.join(HOURS_FILE), |file| {
-        for container in node.containers().iter().filter(told) {
-            file.write_all(container.path().container_id.to_string().as_bytes())?;
-            for hours in &container.hours {
-                let ring = hours.ring().to_bytes();
-                file.write_all(&u32::try_from(ring.len()).unwrap_or(0).to_le_bytes())?;
-                file.write_all(&ring)?;
-            }
-        }
-        Ok(())
-    });
-    if let Err(error) = written {
-        log::warn(format_args!("unable to keep hours over a restart: {}", log::chain(&error)));
-    }
-}
-
-fn kept_hours(folder: &Path) -> KeptHours {
-    const FILE_BYTES_MAX: u64 = (kubeopt_proto::CONTAINERS_MAX * 2 * (RING_BYTES_MAX + 64)) as u64;
-    let path = folder.join(HOURS_FILE);
-    let is_sound = fs::metadata(&path).is_ok_and(|of| of.is_file() && of.len() <= FILE_BYTES_MAX);
-    let bytes = if is_sound { fs::read(&path).unwrap_or_default() } else { Vec::new() };
-    let (mut kept, mut rest) = (KeptHours::new(), bytes.as_slice());
-    while let Some((id, rings)) = next_hours(&mut rest) {
-        kept.insert(id, rings);
-    }
-    kept
-}
-
-fn next_hours(rest: &mut &[u8]) -> Option<(ContainerId, [HourRing; 2])> {
-    let (id, after) = rest.split_first_chunk::<64>()?;
-    let id = ContainerId::parse(std::str::from_utf8(id).ok()?)?;
-    *rest = after;
-    let mut ring = || {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let (ring, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-        *rest = after;
-        Some(HourRing::from_bytes(HOURS_MAX, ring).unwrap_or_else(|_| HourRing::new(HOURS_MAX)))
-    };
-    Some((id, [ring()?, ring()?]))
 }

@@ -72,6 +72,8 @@ pub struct Buffer<D> {
     pub(crate) counts: Counts,
     /// The last segment takes no more records.
     pub(crate) closed: bool,
+    /// The last append failed: whatever is acknowledged makes room at once.
+    pub(crate) is_full: bool,
     pub(crate) unsynced: bool,
     pub(crate) synced_ms: u64,
     pub(crate) cursor: Option<Cursor>,
@@ -115,6 +117,7 @@ impl<D: Disk> Buffer<D> {
     /// The record is too long, or the disk is full or fails; it is counted as dropped, and its number goes to the next.
     pub fn append(&mut self, now_ms: u64, payload: &[u8]) -> Result<u64, AppendError> {
         let kept = self.keep(now_ms, payload);
+        self.is_full = matches!(kept, Err(AppendError::Full(_)));
         if kept.is_err() {
             self.drop_records(1);
         }
@@ -328,6 +331,10 @@ impl<D: Disk> Buffer<D> {
         self.acknowledged = self.acknowledged.max(seq);
         while self.segments.len() > 1 && self.segments[1].first_seq <= self.acknowledged + 1 {
             self.remove_oldest(Removed::Acknowledged);
+        }
+        if self.is_full && self.acknowledged + 1 == self.next_seq {
+            self.remove_oldest(Removed::Acknowledged);
+            (self.cursor, self.unsynced, self.closed) = (None, false, false);
         }
         true
     }

@@ -61,6 +61,7 @@ impl<D: Disk> Buffer<D> {
             sent: known.map_or(0, |file| file.sent),
             counts: Counts { dropped: known.map_or(0, |file| file.dropped), ..counts },
             closed: false,
+            is_full: false,
             unsynced: false,
             synced_ms: 0,
             cursor: None,

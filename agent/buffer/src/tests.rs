@@ -217,6 +217,22 @@ fn a_full_disk_costs_the_samples_of_that_time_and_no_more() {
 }
 
 #[test]
+fn on_a_full_disk_what_is_acknowledged_makes_room() {
+    let disk = MemoryDisk::default();
+    let mut buffer = open(&disk, Limits::default());
+    fill(&mut buffer, 10);
+    disk.hold_at_most(Some(disk.bytes()));
+    assert!(buffer.append(0, &payload(11)).is_err());
+    assert_eq!(read_all(&mut buffer, 0).len(), 10);
+    assert!(buffer.acknowledged(9));
+    assert!(buffer.append(0, &payload(11)).is_err());
+    assert!(buffer.acknowledged(10));
+    fill(&mut buffer, 5);
+    assert_eq!(read_all(&mut buffer, 10), (11..=15).collect::<Vec<_>>());
+    assert_eq!(open(&disk, Limits::default()).next_seq(), 16);
+}
+
+#[test]
 fn a_full_disk_at_a_new_segment_leaves_no_half_of_one() {
     let disk = MemoryDisk::default();
     let limits = Limits { segment_bytes: 200, ..Limits::default() };

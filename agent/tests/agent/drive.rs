@@ -26,6 +26,7 @@ pub(crate) struct Drive {
     pub(crate) now_ms: u64,
     lines: Option<BufReader<UnixStream>>,
     agent: Option<JoinHandle<()>>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
     starts: usize,
     /// Where the agent serves health, once it is told to.
     pub(crate) address: Rc<Cell<Option<SocketAddr>>>,
@@ -56,7 +57,16 @@ impl Drive {
     pub(crate) fn with(layout: Layout, containers: Vec<Container>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let player = Player::new(&folder.path().join("cgroup"), layout, containers).unwrap();
-        Self { folder, player, now_ms: 0, lines: None, agent: None, starts: 0, address: Rc::default() }
+        Self {
+            folder,
+            player,
+            now_ms: 0,
+            lines: None,
+            agent: None,
+            stop: None,
+            starts: 0,
+            address: Rc::default(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -85,10 +95,19 @@ impl Drive {
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let args = Args::parse(arguments, |_| None).unwrap();
         let address = Rc::clone(&self.address);
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        self.stop = Some(stop);
         self.agent = Some(tokio::task::spawn_local(async move {
             let agent = Agent::open(args).await.unwrap();
             address.set(agent.address());
-            agent.run(std::future::pending()).await;
+            agent
+                .run(async {
+                    // Dropped without a word it is a crash, which the abort makes.
+                    if stopped.await.is_err() {
+                        std::future::pending().await
+                    }
+                })
+                .await;
         }));
         let stream = loop {
             match UnixStream::connect(&socket).await {
@@ -150,6 +169,15 @@ impl Drive {
                 return told;
             }
         }
+    }
+
+    /// Ends the agent as a node does that is drained.
+    pub(crate) async fn stop(&mut self) {
+        if let (Some(stop), Some(agent)) = (self.stop.take(), self.agent.take()) {
+            stop.send(()).unwrap();
+            agent.await.unwrap();
+        }
+        self.lines = None;
     }
 
     /// Kills the agent, as a crash would.

@@ -22,7 +22,9 @@ fn keep_hours(drive: &Drive) {
             let last = i64::try_from(BEGIN_MS / 3_600_000).unwrap();
             for hour in last - 42 * 24..last {
                 let wave = 1.0 + 0.5 * ((hour % 24) as f64 / 24.0 * std::f64::consts::TAU).sin();
-                ring.push(hour, level * wave, level * wave * 0.8);
+                // No day is quite like the one before, or there would be nothing to learn.
+                let other = 1.0 + (hour * 7919 % 13) as f64 / 50.0;
+                ring.push(hour, level * wave * other, level * wave * 0.8);
             }
             let ring = ring.to_bytes();
             bytes.extend_from_slice(&u32::try_from(ring.len()).unwrap().to_le_bytes());

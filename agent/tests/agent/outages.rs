@@ -165,3 +165,19 @@ fn a_full_disk_loses_the_batches_of_that_time_and_says_so() {
         assert!(unmounted);
     });
 }
+
+#[test]
+fn an_agent_that_is_told_to_stop_keeps_the_minute_that_it_is_in() {
+    on_one_thread(async {
+        let mut drive = Drive::new(Layout::SystemdV2, 2);
+        let controller = Controller::start(drive.path());
+        drive.start(None, &[]).await;
+        drive.steps(9).await;
+        drive.stop().await;
+        drive.start(Some(&controller), &[]).await;
+        drive.until(|told| told.acknowledged_seq >= 2).await;
+        let steps: Vec<u32> = controller.first_batches(2).iter().map(|batch| batch.steps).collect();
+        assert_eq!(steps, [6, 3]);
+        drive.kill().await;
+    });
+}

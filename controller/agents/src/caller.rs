@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use ring::digest;
+use tokio::sync::Semaphore;
 use tonic::{Code, Status};
 
 use crate::certificate::is_node_name;
@@ -17,6 +18,8 @@ const BELIEVED_MS: i64 = 60_000;
 const REFUSED_MS: i64 = 10_000;
 /// Tokens in memory: one for each node, and as many that were renewed.
 const TOKENS_MAX: usize = 20_000;
+/// Questions to the API server at a time: after a restart of the controller all agents call at once.
+const REVIEWS_MAX: usize = 16;
 /// Bytes of a token: those of Kubernetes take about 1,200.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
@@ -113,11 +116,13 @@ pub(crate) struct TokenDoor {
     now: Clock,
     /// By the token's SHA-256: tokens themselves are not kept.
     remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    turns: Semaphore,
 }
 
 impl TokenDoor {
     pub(crate) fn new(reviewer: Box<dyn TokenReviewer>, tokens: Tokens, now: Clock) -> Self {
-        Self { reviewer, tokens, now, remembered: Mutex::new(HashMap::new()) }
+        let turns = Semaphore::new(REVIEWS_MAX);
+        Self { reviewer, tokens, now, remembered: Mutex::new(HashMap::new()), turns }
     }
 
     /// The node of a token.
@@ -133,6 +138,7 @@ impl TokenDoor {
         {
             return said.clone();
         }
+        let turn = self.turns.acquire().await;
         let audiences = std::slice::from_ref(&self.tokens.audience);
         let said = match self.reviewer.review(token, audiences).await {
             Ok(reviewed) => self.judge(reviewed),
@@ -141,6 +147,7 @@ impl TokenDoor {
                 return Err(TurnedAway::NoReview);
             }
         };
+        drop(turn);
         let holds_ms = if said.is_ok() { BELIEVED_MS } else { REFUSED_MS };
         let mut remembered = self.lock();
         if remembered.len() >= TOKENS_MAX {

@@ -20,6 +20,7 @@ pub(crate) struct Driven {
 
 /// What the agent says of itself after a step.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(dead_code, reason = "the bench reads all of it")]
 pub(crate) struct Told {
     pub(crate) read_us: u64,
     pub(crate) steps: u64,

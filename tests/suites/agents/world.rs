@@ -28,7 +28,6 @@ const NAME: &str = "gitops";
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub(super) node: String,
-    pub(super) workload: String,
     pub(super) pod: String,
     pub(super) pod_uid: String,
     pub(super) container_id: String,
@@ -94,7 +93,7 @@ impl World {
             let container_id = format!("{digits}{digits}");
             self.kubernetes.name_containers(NAMESPACE, &name, |_| container_id.clone()).await;
             let node = pod.spec.and_then(|spec| spec.node_name).expect(named);
-            placed.push(Placed { node, workload: workload.to_owned(), pod: name, pod_uid, container_id });
+            placed.push(Placed { node, pod: name, pod_uid, container_id });
         }
         placed
     }
@@ -143,11 +142,6 @@ impl World {
     pub(super) fn controller(&self, name: &str, config: &Path) -> Process {
         let folder = self.folder.path();
         launch(name, folder).args(["run", "--log-format", "json", "--config"]).arg(config).spawn(folder)
-    }
-
-    /// What a command of kubeopt's own prints.
-    pub(super) async fn command(&self, config: &Path, args: &[&str]) -> String {
-        launch("command", self.folder.path()).args(args).arg("--config").arg(config).run().await
     }
 
     /// Samples of the controller's `/metrics`: name with labels to value.

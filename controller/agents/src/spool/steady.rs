@@ -75,7 +75,7 @@ mod tests {
         let tick = Arc::new(AtomicI64::new(0));
         let told = Arc::clone(&tick);
         let steady = Steady::new(Arc::new(move || told.load(Ordering::Relaxed)));
-        let mut believed = |tick_ms: i64, jump_ms: i64| {
+        let believed = |tick_ms: i64, jump_ms: i64| {
             tick.store(tick_ms, Ordering::Relaxed);
             steady.believes(1_000_000_000_000 + tick_ms + jump_ms)
         };

@@ -338,6 +338,16 @@ async fn an_hour_whose_file_goes_while_it_is_read_is_not_read_in_part() {
     assert!(reader.last().is_some_and(|part| part.is_err()));
 }
 
+#[test]
+fn what_is_older_than_what_is_kept_is_too_old() {
+    for (kept_hours, hours) in [(2, 1), (12, 10), (48, 46), (336, 48)] {
+        let here = folder();
+        let limits = SpoolLimits { retention_ms: kept_hours * HOUR_MS, ..SpoolLimits::default() };
+        let spool = open_at(here.path(), limits, &SetClock::at(HOUR)).expect("a log");
+        assert_eq!(spool.age_ms_max(), hours * HOUR_MS, "kept {kept_hours} hours");
+    }
+}
+
 #[tokio::test]
 async fn a_node_has_a_share_of_each_hour() {
     let here = folder();
