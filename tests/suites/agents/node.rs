@@ -14,6 +14,12 @@ use super::world::{Credentials, World, metrics};
 /// The agent looks at containers in trouble every second: so often the tree has to change.
 const TICK_MS: u64 = 1000;
 
+/// A step of the agent.
+const STEP_MS: u64 = 10_000;
+
+/// What was kept is sent so much faster than it came: an agent's own pace takes as long as the outage.
+const REPLAY_RATE: &str = "240";
+
 /// What an agent of some weeks keeps of each container.
 const DAYS_BEFORE: i64 = 28;
 
@@ -87,11 +93,11 @@ impl Node {
         }
     }
 
-    /// Lets the agent live on, a second at each look, until the controller has all that it kept.
+    /// Lets the agent live on, a step at each look, until the controller has all that it kept.
     pub(super) async fn until_acknowledged(&mut self) -> Told {
         let what = format!("all batches of {} to be acknowledged", self.name);
         wait::until(&what, wait::RECONCILE, async || {
-            let next = self.agent.now_unix_ms() + TICK_MS;
+            let next = self.agent.now_unix_ms() + STEP_MS;
             self.player.advance(next - self.began_unix_ms).or_fail("play");
             let told = self.agent.advance(next).await;
             if told.kept_seq == told.acknowledged_seq { Ok(told) } else { Err(format!("{told:?}")) }
@@ -118,7 +124,7 @@ impl Node {
 fn launch(name: &str, folder: &TempDir, credentials: &Credentials, (controller, http): (u16, u16)) -> Launch {
     Launch::new(name, agent_binary())
         .home(folder.path())
-        .args(["--node", name])
+        .args(["--node", name, "--replay-rate", REPLAY_RATE])
         .arg("--cgroup-root")
         .arg(folder.path().join("cgroup"))
         .arg("--buffer")
