@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use kubeopt_tests::kubernetes::Kubernetes;
 use kubeopt_tests::process::Launch;
-use kubeopt_tests::{OrFail, port};
+use kubeopt_tests::{OrFail, port, wait};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::crowd::{Crowd, Lags};
 use super::server::Authorities;
@@ -35,6 +36,12 @@ pub(super) async fn measure(nodes: usize, minutes: u64) -> Found {
         .arg(config)
         .spawn(folder.path());
     controller.until_healthy(&format!("http://127.0.0.1:{http}/readyz")).await;
+    // It answers to people before it listens to agents.
+    controller
+        .until("the controller to listen to agents", wait::START, async || {
+            TcpStream::connect(("127.0.0.1", agents)).await.map(drop).map_err(|error| error.to_string())
+        })
+        .await;
     let mut crowd = Crowd::connect(nodes, agents, &authorities.servers.pem(), &authorities.nodes).await;
     let live = crowd.live(minutes).await;
     let replay = crowd.replay(OUTAGE_MINUTES).await;

@@ -177,7 +177,11 @@ async fn client(world: &World, name: &str) -> AgentClient<Channel> {
     let endpoint = Channel::from_shared(format!("https://localhost:{}", world.agents_port))
         .or_fail("name the controller");
     let endpoint = endpoint.tls_config(tls).or_fail("configure TLS");
-    AgentClient::new(endpoint.connect().await.or_fail("connect to the controller"))
+    // The controller answers to people before it listens to agents.
+    let channel = wait::until("the controller to listen to agents", wait::START, async || {
+        endpoint.connect().await.map_err(|error| error.to_string())
+    });
+    AgentClient::new(channel.await)
 }
 
 fn upload(plan: &TrainPlan, delta: Vec<f32>, nonce: u8) -> GradientUpload {
