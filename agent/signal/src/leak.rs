@@ -19,8 +19,8 @@ const LATE_HOURS: usize = 6;
 /// Of the rise of the day so much goes on in its later half: caches that fill after a start rise by less and less.
 const LATER_MIN: f64 = 0.5;
 
-/// Of two in three pairs of hours the later is higher: what fell and climbs back to where it was is no leak.
-const TAU_MIN: f64 = 0.3;
+/// Of three in four pairs of hours the later is higher: what fell and climbs back to where it was is no leak.
+const TAU_MIN: f64 = 0.5;
 
 /// Hours with a sample that the day must have.
 const HOURS_MIN: usize = 20;
