@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use kubeopt_buffer::{Buffer, FolderDisk, Limits, OpenError};
-use kubeopt_proto::{AgentConfig, GradientUpload, TrainPlan};
+use kubeopt_proto::{AgentConfig, TrainPlan};
 use kubeopt_sample::CgroupMode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::args::{Args, HELP};
 use crate::clock::Clock;
 use crate::kept::kept_hours;
+use crate::learned::Learned;
 use crate::link::link;
 use crate::log;
 use crate::metrics::Metrics;
@@ -64,8 +65,8 @@ pub(crate) struct Shared {
     /// The agent is to end.
     pub(crate) stopping: Notify,
     pub(crate) settings: Settings,
-    /// What was trained, until it is sent.
-    pub(crate) upload: RefCell<Option<GradientUpload>>,
+    /// What was trained, until the controller has decided about it.
+    pub(crate) learned: RefCell<Option<Learned>>,
     pub(crate) trained: Notify,
 }
 
@@ -144,7 +145,7 @@ impl Agent {
             plan: RefCell::new(None),
             stopping: Notify::new(),
             settings: Settings::new(&args),
-            upload: RefCell::new(None),
+            learned: RefCell::new(None),
             trained: Notify::new(),
             args,
         };
