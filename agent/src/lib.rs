@@ -14,6 +14,7 @@ mod foretelling;
 mod health;
 mod hours;
 mod kept;
+mod learned;
 mod link;
 mod log;
 mod metrics;

@@ -88,7 +88,7 @@ impl Agent {
             plan: RefCell::new(None),
             stopping: Notify::new(),
             settings: Settings::new(&args),
-            upload: RefCell::new(None),
+            learned: RefCell::new(None),
             trained: Notify::new(),
             args,
         };

@@ -3,12 +3,13 @@
 use std::cell::{Cell, RefCell};
 
 use kubeopt_buffer::{Buffer, FolderDisk};
-use kubeopt_proto::{AgentConfig, GradientUpload, TrainPlan};
+use kubeopt_proto::{AgentConfig, TrainPlan};
 use kubeopt_sample::CgroupMode;
 use tokio::sync::Notify;
 
 use crate::args::Args;
 use crate::clock::Clock;
+use crate::learned::Learned;
 use crate::metrics::Metrics;
 use crate::model::ModelStore;
 
@@ -31,8 +32,8 @@ pub(crate) struct Shared {
     /// The agent is to end.
     pub(crate) stopping: Notify,
     pub(crate) settings: Settings,
-    /// What was trained, until it is sent.
-    pub(crate) upload: RefCell<Option<GradientUpload>>,
+    /// What was trained, until the controller has decided about it.
+    pub(crate) learned: RefCell<Option<Learned>>,
     pub(crate) trained: Notify,
 }
 

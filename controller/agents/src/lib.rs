@@ -24,7 +24,7 @@ pub use error::{AgentsError, SpoolError};
 pub use kubeopt_proto::{
     AgentConfig, GradientUpload, Model, ModelRequest, ModelResponse, TrainPlan, UploadResponse,
 };
-pub use models::{Models, NoModels};
+pub use models::{Models, NoModels, SendAgain};
 pub use serve::{Agents, Doors, Figures};
 pub use spool::{Clock, HourReader, Spool, SpoolLimits};
 pub use tally::Counts;

@@ -133,6 +133,7 @@ impl Agent for Service {
         let (metadata, extensions, upload) = request.into_parts();
         let node = self.node(&metadata, &extensions).await?;
         check_upload(&upload).map_err(|refusal| self.refuse(&node, &refusal))?;
-        Ok(Response::new(self.models.upload(&node, upload).await))
+        let answer = self.models.upload(&node, upload).await;
+        Ok(Response::new(answer.map_err(|again| Status::unavailable(again.to_string()))?))
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use kubeopt_agents::{
-    AgentConfig, Agents, Counts, Doors, GradientUpload, Model, ModelRequest, ModelResponse, Models, Spool,
-    SpoolLimits, TlsFiles, TrainPlan, UploadResponse,
+    AgentConfig, Agents, Counts, Doors, GradientUpload, Model, ModelRequest, ModelResponse, Models,
+    SendAgain, Spool, SpoolLimits, TlsFiles, TrainPlan, UploadResponse,
 };
 use kubeopt_forecast::Model as Network;
 use kubeopt_tests::OrFail;
@@ -81,10 +81,10 @@ impl Models for Trained {
         ModelResponse { model, plan: Some(plan), next_poll_s: POLL_S }
     }
 
-    async fn upload(&self, _node: &str, upload: GradientUpload) -> UploadResponse {
+    async fn upload(&self, _node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
         self.uploads.fetch_add(1, Ordering::Relaxed);
         self.cpu_ms.fetch_add(upload.train_cpu_ms.into(), Ordering::Relaxed);
-        UploadResponse { accepted: true, reason: String::new(), next_poll_s: POLL_S }
+        Ok(UploadResponse { accepted: true, reason: String::new(), next_poll_s: POLL_S })
     }
 }
 

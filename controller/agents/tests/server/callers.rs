@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kubeopt_agents::Models;
+use kubeopt_agents::{Models, SendAgain};
 use kubeopt_proto::{
     AgentClient, GradientUpload, Model, ModelRequest, ModelResponse, RegisterRequest, UploadResponse,
 };
@@ -131,9 +131,9 @@ impl Models for Registry {
         ModelResponse { model: Some(model), plan: None, next_poll_s: 60 }
     }
 
-    async fn upload(&self, node: &str, upload: GradientUpload) -> UploadResponse {
+    async fn upload(&self, node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
         self.0.lock().expect("not poisoned").push(format!("{node} learned of {} windows", upload.windows));
-        UploadResponse { accepted: true, ..UploadResponse::default() }
+        Ok(UploadResponse { accepted: true, ..UploadResponse::default() })
     }
 }
 

@@ -126,7 +126,7 @@ pub(crate) fn check_agents(
         spool: agents.spool.map_or_else(|| Path::new("/var/lib/kubeopt/agents").to_owned(), file),
         retention_seconds: agents.retention.map_or(DEFAULT_RETENTION_SECONDS, |at| at.value.0),
         spool_max: agents.spool_max.map_or(DEFAULT_SPOOL_MAX, |at| at.value.0),
-        training: training(agents.training),
+        training: training(agents.training, reading),
     })
 }
 
