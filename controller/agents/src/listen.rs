@@ -1,21 +1,26 @@
 //! Connections: accepted, limited, shaken hands with, and named by their certificate. Knows nothing of what is said.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use crate::certificate;
+use crate::share::{Share, Shares};
+use crate::tally::Tally;
 use crate::tls::Renewed;
 
 /// Connections at a time: a node has one, and the old one for a moment.
@@ -30,26 +35,79 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that have shaken hands and were not looked at yet.
 const READY_MAX: usize = 64;
 
+/// Who may connect, beside whoever shakes hands.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Connections of one address at a time.
+    pub per_address: usize,
+    /// How long a connection may last on which no call was let in.
+    pub silence: Duration,
+}
+
+impl Default for Bounds {
+    /// 256: agents behind one address, as behind a load balancer, in a cluster of that many nodes. 10 s: an agent calls at once.
+    fn default() -> Self {
+        Self { per_address: 256, silence: Duration::from_secs(10) }
+    }
+}
+
 /// Who is at the other end, as far as the connection tells.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) certificate: Certificate,
+    known: Arc<AtomicBool>,
 }
 
-/// What the client's certificate tells. It was signed by who may.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Peer {
+    /// A call was let in: the connection may last.
+    pub(crate) fn is_known(&self) {
+        self.known.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What the client's certificate tells. It was signed by who may, when hands were shaken.
+#[derive(Debug, Clone)]
 pub(crate) enum Certificate {
     None,
     NamesNoNode,
-    Node(Arc<str>),
+    Node {
+        name: Arc<str>,
+        /// The certificate, and those between it and its root.
+        chain: Arc<[CertificateDer<'static>]>,
+    },
 }
 
 /// A connection with its place among those that there may be.
 pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
-    _place: OwnedSemaphorePermit,
+    silence: Silence,
+    _place: Place,
+}
+
+/// Its place among all, and among those of its address.
+type Place = (OwnedSemaphorePermit, Share<IpAddr>);
+
+/// Ends a connection on which nobody has proved in time who he is.
+struct Silence {
+    over: Pin<Box<Sleep>>,
+    known: Arc<AtomicBool>,
+    is_counted: bool,
+    tally: Arc<Tally>,
+}
+
+impl Silence {
+    /// Fails when the time is over; to be asked whenever the connection is.
+    fn bear(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.known.load(Ordering::Relaxed) || self.over.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.is_counted, true) {
+            self.tally.turned_away("no_call_in_time");
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
 }
 
 impl Connected for Connection {
@@ -66,16 +124,19 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.silence.bear(cx)?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.silence.bear(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.silence.bear(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -95,27 +156,37 @@ impl Stream for Incoming {
     }
 }
 
+/// What the listener works with.
+pub(crate) struct Gate {
+    pub(crate) tls: Renewed,
+    pub(crate) bounds: Bounds,
+    /// The SPIFFE trust domain whose URIs name nodes; none where they name none.
+    pub(crate) trust_domain: Option<String>,
+    pub(crate) tally: Arc<Tally>,
+}
+
 /// Accepts until `ended` says so, or accepting fails for a minute on end: then the stream ends with the failure.
-pub(crate) fn incoming(listener: TcpListener, tls: Renewed, ended: watch::Receiver<bool>) -> Incoming {
+pub(crate) fn incoming(listener: TcpListener, gate: Gate, ended: watch::Receiver<bool>) -> Incoming {
     let (ready, connections) = mpsc::channel(READY_MAX);
-    tokio::spawn(accept_all(listener, tls, ended, ready));
+    tokio::spawn(accept_all(listener, gate, ended, ready));
     Incoming(connections)
 }
 
 async fn accept_all(
     listener: TcpListener,
-    mut tls: Renewed,
+    mut gate: Gate,
     mut ended: watch::Receiver<bool>,
     ready: mpsc::Sender<io::Result<Connection>>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let of_address = Shares::new(gate.bounds.per_address);
     let mut failures = 0;
     let mut renewal = tokio::time::interval(RENEW_EVERY);
     loop {
         let accepted = tokio::select! {
             _ = ended.wait_for(|ended| *ended) => return,
             _ = renewal.tick() => {
-                tls.renew();
+                gate.tls.renew();
                 continue;
             }
             accepted = accept(&listener, &room) => accepted,
@@ -123,9 +194,14 @@ async fn accept_all(
         match accepted {
             Ok((stream, address, place)) => {
                 failures = 0;
-                let (acceptor, ready) = (TlsAcceptor::from(tls.current()), ready.clone());
+                let Some(share) = of_address.take(address.ip().to_canonical()) else {
+                    gate.tally.turned_away("too_many_connections");
+                    continue;
+                };
+                let shaking = gate.shake_hands(stream, address, (place, share));
+                let ready = ready.clone();
                 tokio::spawn(async move {
-                    if let Some(connection) = shake_hands(acceptor, stream, address, place).await {
+                    if let Some(connection) = shaking.await {
                         // Nobody is left to serve it when this fails.
                         drop(ready.send(Ok(connection)).await);
                     }
@@ -154,27 +230,46 @@ async fn accept(
     Ok((stream, address, place))
 }
 
-async fn shake_hands(
+impl Gate {
+    /// Makes a connection of a stream, later.
+    fn shake_hands(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        place: Place,
+    ) -> impl Future<Output = Option<Connection>> + Send + use<> {
+        let acceptor = TlsAcceptor::from(self.tls.current());
+        let (trust_domain, tally, silence) =
+            (self.trust_domain.clone(), Arc::clone(&self.tally), self.bounds.silence);
+        async move {
+            let stream = shaken(acceptor, stream, address).await?;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let named = chain.first().map(|own| certificate::node(own, trust_domain.as_deref()));
+            let certificate = match named {
+                None => Certificate::None,
+                Some(None) => Certificate::NamesNoNode,
+                Some(Some(node)) => Certificate::Node { name: node.into(), chain: chain.into() },
+            };
+            let known = Arc::new(AtomicBool::new(false));
+            let over = Box::pin(tokio::time::sleep(silence));
+            let silence = Silence { over, known: Arc::clone(&known), is_counted: false, tally };
+            Some(Connection { stream, peer: Peer { address, certificate, known }, silence, _place: place })
+        }
+    }
+}
+
+async fn shaken(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     address: SocketAddr,
-    place: OwnedSemaphorePermit,
-) -> Option<Connection> {
+) -> Option<TlsStream<TcpStream>> {
     // Acknowledgements are small and waited for.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection of an agent ended early");
         return None;
     }
     match tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let certificate = match shown.map(certificate::node) {
-                None => Certificate::None,
-                Some(None) => Certificate::NamesNoNode,
-                Some(Some(node)) => Certificate::Node(node.into()),
-            };
-            Some(Connection { stream, peer: Peer { address, certificate }, _place: place })
-        }
+        Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             tracing::info!(%address, %error, "an agent's TLS handshake failed");
             None
@@ -183,5 +278,37 @@ async fn shake_hands(
             tracing::info!(%address, "an agent's TLS handshake took too long");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// What is said of a connection whose time is over.
+    async fn heard(known: bool, tally: &Arc<Tally>) -> io::Result<()> {
+        let over = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let mut silence = Silence {
+            over,
+            known: Arc::new(AtomicBool::new(known)),
+            is_counted: false,
+            tally: Arc::clone(tally),
+        };
+        silence.over.as_mut().await;
+        let first = poll_fn(|cx| Poll::Ready(silence.bear(cx))).await;
+        let second = poll_fn(|cx| Poll::Ready(silence.bear(cx))).await;
+        first.and(second)
+    }
+
+    #[tokio::test]
+    async fn a_connection_lasts_only_when_a_call_was_let_in_in_time() {
+        let tally = Arc::new(Tally::default());
+        assert!(heard(true, &tally).await.is_ok());
+        assert_eq!(tally.read().turned_away.get("no_call_in_time"), None);
+        let ended = heard(false, &tally).await.expect_err("nobody was let in");
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(tally.read().turned_away.get("no_call_in_time"), Some(&1));
     }
 }

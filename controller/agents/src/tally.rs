@@ -20,7 +20,7 @@ pub struct Counts {
     pub unwritten: u64,
     /// Batches that were taken and not kept, by reason.
     pub unusable: BTreeMap<&'static str, u64>,
-    /// Calls that were turned away, by reason.
+    /// Calls and connections that were turned away, by reason.
     pub turned_away: BTreeMap<&'static str, u64>,
     /// Bytes of the log that went before their time, since it was too large.
     pub crowded_out_bytes: u64,
@@ -69,8 +69,12 @@ impl Tally {
         *self.counts().unusable.entry(reason).or_default() += 1;
     }
 
-    pub(crate) fn turned_away(&self, reason: &'static str) {
-        *self.counts().turned_away.entry(reason).or_default() += 1;
+    /// Counts one; tells how many there were for this reason.
+    pub(crate) fn turned_away(&self, reason: &'static str) -> u64 {
+        let mut counts = self.counts();
+        let times = counts.turned_away.entry(reason).or_default();
+        *times += 1;
+        *times
     }
 
     pub(crate) fn removed(&self, before_its_time: bool, bytes: u64) {
