@@ -113,7 +113,7 @@ impl Admission {
         let peer = peer.ok_or_else(|| Status::internal("a call without a connection"))?;
         let away = |away: TurnedAway| turn_away(&self.tally, away, peer, None);
         let node = self.node(peer, &parts.headers).await.map_err(away)?;
-        peer.is_known();
+        peer.let_in();
         let place = match Call::of(parts.uri.path()) {
             Call::Question => Some(self.questions.enter(&node).await),
             Call::Upload => Some(self.uploads.enter(&node).await),

@@ -60,8 +60,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A call was let in: the connection may last.
-    pub(crate) fn is_known(&self) {
+    /// Notes that a call was let in: the connection may last.
+    pub(crate) fn let_in(&self) {
         self.known.store(true, Ordering::Relaxed);
     }
 }
