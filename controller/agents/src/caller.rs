@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use tonic::{Code, Status};
 use crate::certificate::is_node_name;
 use crate::share::Shares;
 use crate::spool::Clock;
+use crate::tally::is_logged;
 
 /// How long an answer of the API server holds: an agent that was removed may begin a call for so long. A stream that it has
 /// goes on until its time is over.
@@ -140,6 +142,8 @@ pub(crate) struct TokenDoor {
     remembered: Mutex<Remembered>,
     turns: Semaphore,
     asking: Shares<IpAddr>,
+    /// Questions that the API server did not answer.
+    unanswered: AtomicU64,
 }
 
 /// A SHA-256: tokens themselves are not kept.
@@ -200,6 +204,7 @@ impl TokenDoor {
             remembered: Mutex::default(),
             turns: Semaphore::new(REVIEWS_MAX),
             asking: Shares::new(REVIEWS_PER_ADDRESS_MAX),
+            unanswered: AtomicU64::new(0),
         }
     }
 
@@ -226,7 +231,9 @@ impl TokenDoor {
         let said = match self.reviewer.review(token, audiences).await {
             Ok(reviewed) => self.judge(reviewed),
             Err(error) => {
-                tracing::warn!(%error, "an agent's token was not reviewed");
+                if is_logged(self.unanswered.fetch_add(1, Ordering::Relaxed) + 1) {
+                    tracing::warn!(%error, "an agent's token was not reviewed");
+                }
                 return Err(TurnedAway::NoReview);
             }
         };

@@ -18,7 +18,7 @@ use crate::listen::{Certificate, Peer};
 use crate::service::Service;
 use crate::share::{Share, Shares};
 use crate::spool::Clock;
-use crate::tally::Tally;
+use crate::tally::{Tally, is_logged};
 use crate::tls::Authorities;
 
 /// Bytes of what says who an agent is, or which model it has: some digests and names.
@@ -29,8 +29,6 @@ const QUESTIONS_PER_NODE_MAX: usize = 4;
 /// Uploads at a time, each of at most one message: 48 MiB. Of one node: it trains one model.
 const UPLOADS_MAX: usize = 12;
 const UPLOADS_PER_NODE_MAX: usize = 1;
-/// Of those that are turned away for one reason, so many are logged, and then each hundredth.
-const LOGGED_FIRST: u64 = 100;
 
 /// The node that a call is of, as it was proved.
 #[derive(Debug, Clone)]
@@ -112,7 +110,9 @@ impl Admission {
         let peer = parts.extensions.get::<Peer>();
         let peer = peer.ok_or_else(|| Status::internal("a call without a connection"))?;
         let away = |away: TurnedAway| turn_away(&self.tally, away, peer, None);
+        let waiting = peer.wait();
         let node = self.node(peer, &parts.headers).await.map_err(away)?;
+        drop(waiting);
         peer.let_in();
         let place = match Call::of(parts.uri.path()) {
             Call::Question => Some(self.questions.enter(&node).await),
@@ -147,7 +147,7 @@ impl Admission {
 /// Counts and logs who is turned away; gives what he is told.
 pub(crate) fn turn_away(tally: &Tally, away: TurnedAway, peer: &Peer, node: Option<&str>) -> Status {
     let times = tally.turned_away(away.reason());
-    if times <= LOGGED_FIRST || times.is_multiple_of(LOGGED_FIRST) {
+    if is_logged(times) {
         let (address, node) = (peer.address, node.unwrap_or_default());
         tracing::warn!(%address, node, reason = away.reason(), times, "an agent was turned away");
     }

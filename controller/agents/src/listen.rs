@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use crate::certificate;
 use crate::share::{Share, Shares};
-use crate::tally::Tally;
+use crate::tally::{Tally, is_logged};
 use crate::tls::Renewed;
 
 /// Connections at a time: a node has one, and the old one for a moment.
@@ -56,13 +56,36 @@ impl Default for Bounds {
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) certificate: Certificate,
-    known: Arc<AtomicBool>,
+    standing: Arc<Standing>,
+}
+
+/// What came of the calls of a connection.
+#[derive(Debug, Default)]
+struct Standing {
+    known: AtomicBool,
+    /// Calls whose caller is being asked for.
+    waiting: AtomicUsize,
+}
+
+/// A call whose caller is being asked for, until it is dropped.
+pub(crate) struct Waiting(Arc<Standing>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Peer {
     /// Notes that a call was let in: the connection may last.
     pub(crate) fn let_in(&self) {
-        self.known.store(true, Ordering::Relaxed);
+        self.standing.known.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody is asked who calls: meanwhile the connection may last, since it does not wait for the caller.
+    pub(crate) fn wait(&self) -> Waiting {
+        self.standing.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(Arc::clone(&self.standing))
     }
 }
 
@@ -92,7 +115,8 @@ type Place = (OwnedSemaphorePermit, Share<IpAddr>);
 /// Ends a connection on which nobody has proved in time who he is.
 struct Silence {
     over: Pin<Box<Sleep>>,
-    known: Arc<AtomicBool>,
+    time: Duration,
+    standing: Arc<Standing>,
     is_counted: bool,
     tally: Arc<Tally>,
 }
@@ -100,7 +124,13 @@ struct Silence {
 impl Silence {
     /// Fails when the time is over; to be asked whenever the connection is.
     fn bear(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.known.load(Ordering::Relaxed) || self.over.as_mut().poll(cx).is_pending() {
+        if self.standing.known.load(Ordering::Relaxed) || self.over.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        if self.standing.waiting.load(Ordering::Relaxed) > 0 {
+            self.over.as_mut().reset(Instant::now() + self.time);
+            // Asked, so that it wakes who reads.
+            let _ = self.over.as_mut().poll(cx);
             return Ok(());
         }
         if !std::mem::replace(&mut self.is_counted, true) {
@@ -239,10 +269,10 @@ impl Gate {
         place: Place,
     ) -> impl Future<Output = Option<Connection>> + Send + use<> {
         let acceptor = TlsAcceptor::from(self.tls.current());
-        let (trust_domain, tally, silence) =
+        let (trust_domain, tally, time) =
             (self.trust_domain.clone(), Arc::clone(&self.tally), self.bounds.silence);
         async move {
-            let stream = shaken(acceptor, stream, address).await?;
+            let stream = shaken(acceptor, stream, address, &tally).await?;
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let named = chain.first().map(|own| certificate::node(own, trust_domain.as_deref()));
             let certificate = match named {
@@ -250,10 +280,10 @@ impl Gate {
                 Some(None) => Certificate::NamesNoNode,
                 Some(Some(node)) => Certificate::Node { name: node.into(), chain: chain.into() },
             };
-            let known = Arc::new(AtomicBool::new(false));
-            let over = Box::pin(tokio::time::sleep(silence));
-            let silence = Silence { over, known: Arc::clone(&known), is_counted: false, tally };
-            Some(Connection { stream, peer: Peer { address, certificate, known }, silence, _place: place })
+            let standing = Arc::new(Standing::default());
+            let over = Box::pin(tokio::time::sleep(time));
+            let silence = Silence { over, time, standing: Arc::clone(&standing), is_counted: false, tally };
+            Some(Connection { stream, peer: Peer { address, certificate, standing }, silence, _place: place })
         }
     }
 }
@@ -262,6 +292,7 @@ async fn shaken(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     address: SocketAddr,
+    tally: &Tally,
 ) -> Option<TlsStream<TcpStream>> {
     // Acknowledgements are small and waited for.
     if let Err(error) = stream.set_nodelay(true) {
@@ -271,11 +302,15 @@ async fn shaken(
     match tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
-            tracing::info!(%address, %error, "an agent's TLS handshake failed");
+            if is_logged(tally.turned_away("no_handshake")) {
+                tracing::info!(%address, %error, "an agent's TLS handshake failed");
+            }
             None
         }
         Err(_) => {
-            tracing::info!(%address, "an agent's TLS handshake took too long");
+            if is_logged(tally.turned_away("no_handshake")) {
+                tracing::info!(%address, "an agent's TLS handshake took too long");
+            }
             None
         }
     }
@@ -287,28 +322,43 @@ mod tests {
 
     use super::*;
 
+    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    fn connected() -> (Peer, Silence) {
+        let standing = Arc::new(Standing::default());
+        let peer = Peer { address: ADDRESS, certificate: Certificate::None, standing: Arc::clone(&standing) };
+        let (time, tally) = (Duration::ZERO, Arc::default());
+        let over = Box::pin(tokio::time::sleep(time));
+        (peer, Silence { over, time, standing, is_counted: false, tally })
+    }
+
     /// What is said of a connection whose time is over.
-    async fn heard(known: bool, tally: &Arc<Tally>) -> io::Result<()> {
-        let over = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let mut silence = Silence {
-            over,
-            known: Arc::new(AtomicBool::new(known)),
-            is_counted: false,
-            tally: Arc::clone(tally),
-        };
+    async fn heard(silence: &mut Silence) -> io::Result<()> {
         silence.over.as_mut().await;
-        let first = poll_fn(|cx| Poll::Ready(silence.bear(cx))).await;
-        let second = poll_fn(|cx| Poll::Ready(silence.bear(cx))).await;
-        first.and(second)
+        poll_fn(|cx| Poll::Ready(silence.bear(cx))).await
     }
 
     #[tokio::test]
     async fn a_connection_lasts_only_when_a_call_was_let_in_in_time() {
-        let tally = Arc::new(Tally::default());
-        assert!(heard(true, &tally).await.is_ok());
-        assert_eq!(tally.read().turned_away.get("no_call_in_time"), None);
-        let ended = heard(false, &tally).await.expect_err("nobody was let in");
-        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(tally.read().turned_away.get("no_call_in_time"), Some(&1));
+        let (peer, mut silence) = connected();
+        peer.let_in();
+        assert!(heard(&mut silence).await.is_ok());
+        let (_, mut silence) = connected();
+        for _ in 0..3 {
+            let ended = heard(&mut silence).await.expect_err("nobody was let in");
+            assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        }
+        assert_eq!(silence.tally.read().turned_away.get("no_call_in_time"), Some(&1));
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_end_while_it_is_asked_who_calls() {
+        let (peer, mut silence) = connected();
+        let waiting = (peer.wait(), peer.wait());
+        assert!(heard(&mut silence).await.is_ok());
+        drop(waiting.0);
+        assert!(heard(&mut silence).await.is_ok());
+        drop(waiting.1);
+        assert!(heard(&mut silence).await.is_err());
     }
 }

@@ -19,6 +19,7 @@ use crate::listen::Peer;
 use crate::models::Models;
 use crate::spool::{Clock, Spool};
 use crate::stream::{self, ACKS_MAX};
+use crate::tally::is_logged;
 
 /// Answers agents.
 pub(crate) struct Service {
@@ -38,8 +39,9 @@ fn node(extensions: &Extensions) -> Result<Arc<str>, Status> {
 
 impl Service {
     fn refuse(&self, node: &str, refusal: &Refusal) -> Status {
-        self.spool.tally().turned_away(refusal.reason());
-        tracing::warn!(node, %refusal, "what an agent said was refused");
+        if is_logged(self.spool.tally().turned_away(refusal.reason())) {
+            tracing::warn!(node, %refusal, "what an agent said was refused");
+        }
         Status::invalid_argument(refusal.to_string())
     }
 }

@@ -17,6 +17,7 @@ use crate::error::SpoolError;
 use crate::readings;
 use crate::spool::frame::{Head, Kind};
 use crate::spool::{Clock, Line, Spool, Stored};
+use crate::tally::is_logged;
 
 /// Acknowledgements that wait to be read by the agent.
 pub(crate) const ACKS_MAX: usize = 16;
@@ -139,15 +140,17 @@ impl NodeStream {
         let Some(reason) = unusable else {
             return (head, compress(&batch.encode_to_vec()));
         };
-        self.spool.tally().unusable(reason);
-        tracing::warn!(node = &*self.node, seq = batch.seq, reason, "a batch of an agent is not kept");
+        if is_logged(self.spool.tally().unusable(reason)) {
+            tracing::warn!(node = &*self.node, seq = batch.seq, reason, "a batch of an agent is not kept");
+        }
         (head.kind, head.from_ms, head.to_ms) = (Kind::Skipped, i64::MIN, i64::MIN);
         (head, Vec::new())
     }
 
     fn refuse(&self, reason: &'static str, text: &str) -> End {
-        self.spool.tally().turned_away(reason);
-        tracing::warn!(node = &*self.node, reason, "a stream of an agent was ended");
+        if is_logged(self.spool.tally().turned_away(reason)) {
+            tracing::warn!(node = &*self.node, reason, "a stream of an agent was ended");
+        }
         End::Told(Status::invalid_argument(text))
     }
 
