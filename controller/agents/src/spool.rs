@@ -31,6 +31,7 @@ use crate::spool::writer::{Append, Writer};
 use crate::tally::Tally;
 
 pub use read::HourReader;
+pub(crate) use steady::ticks;
 
 /// Tells the time in milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -128,7 +129,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Open`] where the folder cannot be read or written.
     pub fn open(folder: &Path, limits: SpoolLimits, now: Clock) -> Result<Self, SpoolError> {
-        Self::open_on(Box::new(RealDisk), folder, limits, now, steady::ticks())
+        Self::open_on(Box::new(RealDisk), folder, limits, now, ticks())
     }
 
     pub(crate) fn open_on(
@@ -212,7 +213,7 @@ impl Spool {
         self.shared.ledger().marks.nodes().map(|(node, mark)| (node.to_owned(), mark)).collect()
     }
 
-    pub(crate) fn tally(&self) -> &Tally {
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
         &self.shared.tally
     }
 
