@@ -333,8 +333,13 @@ async fn an_hour_whose_file_goes_while_it_is_read_is_not_read_in_part() {
     let here = folder();
     let spool = open(here.path());
     send(&spool, "a", &[batch("boot", 1, HOUR)]).await;
-    let reader = spool.read(spool.hours()[0].hour);
-    fs::remove_file(only_file(here.path())).expect("it is there");
+    let hour = spool.hours()[0].hour;
+    let file = only_file(here.path());
+    let cut = fs::OpenOptions::new().write(true).open(&file).expect("it is there");
+    cut.set_len(cut.metadata().expect("it is open").len() - 1).expect("a shorter file");
+    assert!(spool.read(hour).last().is_some_and(|part| part.is_err()), "nor where its end is gone");
+    let reader = spool.read(hour);
+    fs::remove_file(file).expect("it is there");
     assert!(reader.last().is_some_and(|part| part.is_err()));
 }
 
