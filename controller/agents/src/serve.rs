@@ -87,9 +87,10 @@ impl Agents {
         &self.spool
     }
 
-    /// How each node's agent is doing, by name.
+    /// How each node's agent is doing, by name: of nodes that are connected, and of those that
+    /// registered or sent something lately.
     pub fn standing(&self) -> Vec<NodeStanding> {
-        self.desk.standing(self.spool.nodes())
+        self.desk.standing(self.spool.nodes(), (self.now)(), self.spool.retention_ms())
     }
 
     /// For metrics.

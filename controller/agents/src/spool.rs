@@ -192,6 +192,11 @@ impl Spool {
         u32::try_from(over * BACKOFF_MS_MAX / (FULL - RELAXED)).unwrap_or(u32::MAX)
     }
 
+    /// How long what came in is kept, milliseconds.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        self.shared.limits.retention_ms
+    }
+
     /// How old a batch may be, milliseconds: what is older would be of hours that files were removed of.
     pub(crate) fn age_ms_max(&self) -> i64 {
         let kept_ms = self.shared.limits.retention_ms.saturating_sub(2 * ledger::HOUR_MS);
