@@ -26,12 +26,8 @@ pub use error::{AgentsError, SpoolError};
 pub use kubeopt_proto::{
     AgentConfig, GradientUpload, Model, ModelRequest, ModelResponse, TrainPlan, UploadResponse,
 };
-<<<<<<< HEAD
-pub use models::{Models, NoModels, SendAgain};
-=======
 pub use listen::Bounds;
-pub use models::{Models, NoModels};
->>>>>>> na
+pub use models::{Models, NoModels, SendAgain};
 pub use serve::{Agents, Doors, Figures};
 pub use spool::{Clock, HourReader, Spool, SpoolLimits};
 pub use tally::Counts;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::StreamBody;
-use kubeopt_agents::{Bounds, Models, NoModels};
+use kubeopt_agents::{Bounds, Models, NoModels, SendAgain};
 use kubeopt_proto::{AgentClient, GradientUpload, ModelRequest, ModelResponse, UploadResponse};
 use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinSet;
@@ -62,8 +62,8 @@ impl Models for Taking {
         ModelResponse::default()
     }
 
-    async fn upload(&self, _node: &str, _upload: GradientUpload) -> UploadResponse {
-        UploadResponse { accepted: true, ..UploadResponse::default() }
+    async fn upload(&self, _node: &str, _upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
+        Ok(UploadResponse { accepted: true, ..UploadResponse::default() })
     }
 }
 
