@@ -134,7 +134,7 @@ impl NodeStream {
         let Some(reason) = unusable else {
             return (head, compress(&batch.encode_to_vec()));
         };
-        self.spool.tally().unusable(reason);
+        self.spool.tally().unusable(reason, 1);
         tracing::warn!(node = &*self.node, seq = batch.seq, reason, "a batch of an agent is not kept");
         (head.kind, head.from_ms, head.to_ms) = (Kind::Skipped, i64::MIN, i64::MIN);
         (head, Vec::new())

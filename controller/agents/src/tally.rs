@@ -65,8 +65,10 @@ impl Tally {
         self.counts().unwritten += batches;
     }
 
-    pub(crate) fn unusable(&self, reason: &'static str) {
-        *self.counts().unusable.entry(reason).or_default() += 1;
+    pub(crate) fn unusable(&self, reason: &'static str, batches: u64) {
+        if batches > 0 {
+            *self.counts().unusable.entry(reason).or_default() += batches;
+        }
     }
 
     pub(crate) fn turned_away(&self, reason: &'static str) {
