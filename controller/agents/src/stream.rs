@@ -140,7 +140,7 @@ impl NodeStream {
         let Some(reason) = unusable else {
             return (head, compress(&batch.encode_to_vec()));
         };
-        if is_logged(self.spool.tally().unusable(reason)) {
+        if is_logged(self.spool.tally().unusable(reason, 1)) {
             tracing::warn!(node = &*self.node, seq = batch.seq, reason, "a batch of an agent is not kept");
         }
         (head.kind, head.from_ms, head.to_ms) = (Kind::Skipped, i64::MIN, i64::MIN);

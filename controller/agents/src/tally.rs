@@ -73,14 +73,17 @@ impl Tally {
         self.counts().unwritten += batches;
     }
 
-    /// Counts one; tells how many there were for this reason.
-    pub(crate) fn unusable(&self, reason: &'static str) -> u64 {
-        count(&mut self.counts().unusable, reason)
+    /// Counts so many; tells how many there were for this reason.
+    pub(crate) fn unusable(&self, reason: &'static str, batches: u64) -> u64 {
+        if batches == 0 {
+            return 0;
+        }
+        count(&mut self.counts().unusable, reason, batches)
     }
 
     /// Counts one; tells how many there were for this reason.
     pub(crate) fn turned_away(&self, reason: &'static str) -> u64 {
-        count(&mut self.counts().turned_away, reason)
+        count(&mut self.counts().turned_away, reason, 1)
     }
 
     pub(crate) fn removed(&self, before_its_time: bool, bytes: u64) {
@@ -94,10 +97,10 @@ impl Tally {
     }
 }
 
-fn count(by_reason: &mut BTreeMap<&'static str, u64>, reason: &'static str) -> u64 {
-    let times = by_reason.entry(reason).or_default();
-    *times += 1;
-    *times
+fn count(by_reason: &mut BTreeMap<&'static str, u64>, reason: &'static str, times: u64) -> u64 {
+    let all = by_reason.entry(reason).or_default();
+    *all += times;
+    *all
 }
 
 #[cfg(test)]

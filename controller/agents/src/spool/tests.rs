@@ -320,6 +320,8 @@ async fn an_hour_that_lost_a_file_is_not_told_again() {
         spool.hours().iter().map(|known| known.hour.from_unix_s * 1000).collect()
     };
     assert_eq!(told(&spool), [HOUR + HOUR_MS, later]);
+    assert_eq!(spool.tally().read().unusable, [("hour_gone", 1)].into(), "it is acknowledged and not kept");
+    assert_eq!(spool.mark("b", "boot").seq, 2);
     let gone = Window { from_unix_s: HOUR / 1000, to_unix_s: (HOUR + HOUR_MS) / 1000 };
     let read: Vec<_> = spool.read(gone).collect();
     assert!(matches!(read.as_slice(), [Err(SpoolError::Read { .. })]), "{read:?}");

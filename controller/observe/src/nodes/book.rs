@@ -157,13 +157,13 @@ impl Book {
         self.note_change(before != (self.pods.len(), self.stored.len()));
     }
 
-    /// Whose a cgroup is that this node tells of.
+    /// Whose a cgroup is, by its [plain](plain_id) id, that this node tells of.
     pub(super) fn resolve(&self, node: &str, id: &CgroupId) -> Resolved<'_> {
-        let Some(pod) = self.pods.get(&plain(&id.pod_uid)) else { return Resolved::Nobody };
+        let Some(pod) = self.pods.get(&id.pod_uid) else { return Resolved::Nobody };
         if pod.node != node {
             return Resolved::OtherNode;
         }
-        match pod.containers.get(&id.container_id.to_ascii_lowercase()) {
+        match pod.containers.get(&id.container_id) {
             Some(container) => Resolved::Known(pod, &container.name),
             None => Resolved::Nobody,
         }
@@ -171,9 +171,8 @@ impl Book {
 
     /// Notes when an agent saw a container first, and says whether it is one that took the place of another.
     pub(super) fn sight(&mut self, id: &CgroupId, seen_unix_ms: Option<i64>) -> bool {
-        let Some(pod) = self.pods.get_mut(&plain(&id.pod_uid)) else { return false };
-        let own = id.container_id.to_ascii_lowercase();
-        let Some(container) = pod.containers.get_mut(&own) else { return false };
+        let Some(pod) = self.pods.get_mut(&id.pod_uid) else { return false };
+        let Some(container) = pod.containers.get_mut(&id.container_id) else { return false };
         let seen = seen_unix_ms.unwrap_or(0);
         let first = container.seen_unix_ms.map_or(seen, |known| known.min(seen));
         self.changes += u64::from(container.seen_unix_ms != Some(first));
@@ -182,13 +181,12 @@ impl Book {
         let is_before = |other: &KnownContainer| {
             other.name == name && other.seen_unix_ms.is_some_and(|other| other < first)
         };
-        pod.containers.iter().any(|(id, other)| *id != own && is_before(other))
+        pod.containers.iter().any(|(other_id, other)| *other_id != id.container_id && is_before(other))
     }
 
     /// Notes an id that nobody owns, read of this hour from a node.
     pub(super) fn miss(&mut self, node: &str, id: &CgroupId, hour: i64) {
-        let id = CgroupId { pod_uid: plain(&id.pod_uid), container_id: id.container_id.to_ascii_lowercase() };
-        self.waiting.note(node, id, hour);
+        self.waiting.note(node, id.clone(), hour);
     }
 
     /// Ids that nobody owns so far.
@@ -206,6 +204,11 @@ impl Book {
         let is_news = self.stored.insert(hour, mark) != Some(mark);
         self.note_change(is_news);
     }
+}
+
+/// An id as it is compared: there is one for all ways to write it.
+pub(super) fn plain_id(id: &CgroupId) -> CgroupId {
+    CgroupId { pod_uid: plain(&id.pod_uid), container_id: id.container_id.to_ascii_lowercase() }
 }
 
 /// A UID as it is compared: the drivers of cgroups write its dashes as underscores or leave them out.

@@ -9,7 +9,7 @@ use kubeopt_model::agents::{CgroupId, NodeReading, NodeSeries};
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{Bytes, ContainerId, ContainerName, WorkloadId};
 
-use super::book::{Book, Resolved};
+use super::book::{Book, Resolved, plain_id};
 use super::slots::Slots;
 use super::waiting;
 use crate::intake::told_apart;
@@ -146,7 +146,7 @@ impl<'o> HourGather<'o> {
             return;
         }
         let node = self.node(&series.node);
-        let place = self.place_of(node, &series.id, series.seen_unix_ms, book);
+        let place = self.place_of(node, &plain_id(&series.id), series.seen_unix_ms, book);
         for (reading, span) in series.readings.iter().zip(spans) {
             let Some((from_ms, to_ms)) = span else { continue };
             self.nodes[node].heard.add(from_ms, to_ms);

@@ -91,6 +91,8 @@ async fn ids_that_are_made_up_take_no_memory() {
     (0..3000).for_each(|n| spool.put(hour(0), series(made_up(n), readings(hour(0), 0..10, |_| 1))));
     let other = series_of("n2", made_up(9), readings(hour(0), 0..10, |_| 1));
     spool.put(hour(0), other);
+    let spelled = |uid: &str| CgroupId { pod_uid: uid.to_owned(), container_id: "C".repeat(64) };
+    spool.put(hour(0), series_of("n2", spelled("-9"), readings(hour(0), 10..20, |_| 1)));
     let (report, by_signal) = read_kept(&source, &owners).await;
     assert_eq!((report.unowned_series, source.unresolved()), (1001, 1001), "a thousand of n1, and one of n2");
     assert_eq!(by_signal[&Signal::CpuMillicores].len(), 2);
