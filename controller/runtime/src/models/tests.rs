@@ -127,7 +127,7 @@ fn learned(plan: &Plan, node: u8, step: f32) -> Learned {
     Learned {
         round: plan.round,
         base_sha256: plan.base_sha256,
-        nonce: [node; 16],
+        nonce: std::array::from_fn(|place| if place == 0 { plan.round as u8 } else { node }),
         delta: (0..count).flat_map(|place| moved(place).to_le_bytes()).collect(),
         windows: 40,
         loss_before: 0.4,
@@ -213,7 +213,7 @@ async fn of_ten_daily_rounds_those_begin_whose_base_all_nodes_have() {
             let rejected = controller.audit("round-rejected").await;
             assert_eq!(having(&models, newest, now).await, 200, "hour {hour}: {rejected:?}");
             // There and back: small losses must not add up.
-            send(&models, 0..6, if newest % 2 == 1 { 2e-5 } else { -2e-5 }, now).await;
+            send(&models, 0..6, if newest % 2 == 1 { 2e-6 } else { -2e-6 }, now).await;
             newest += 1;
         }
     }
