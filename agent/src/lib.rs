@@ -24,6 +24,7 @@ mod pace;
 mod packed;
 mod run;
 mod series;
+mod shared;
 mod training;
 mod tree;
 

@@ -19,7 +19,7 @@ use crate::learned::Learned;
 use crate::log;
 use crate::metrics::{add, count};
 use crate::packed::unpack;
-use crate::run::{SECONDS_OF_STEP, Shared};
+use crate::shared::{SECONDS_OF_STEP, Shared};
 
 /// Batches that are sent and not acknowledged, at most: what the controller must hold of a node.
 const IN_FLIGHT_MAX: usize = 8;

@@ -11,7 +11,7 @@ use crate::learned::Learned;
 use crate::log;
 use crate::metrics::{add, count};
 use crate::node::Node;
-use crate::run::Shared;
+use crate::shared::Shared;
 
 /// Above this share of time in which some task of the node waited for CPU, in hundredths over ten seconds, none is trained.
 const PRESSURE_MAX: f32 = 20.0;

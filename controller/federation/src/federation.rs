@@ -21,8 +21,12 @@ const PARTICIPANTS_MAX: usize = 256;
 /// How far an upload may go beside what was usual.
 const CLIP_TIMES: f64 = 1.5;
 
-/// Norms of the last accepted uploads that say what is usual.
-const NORMS_KEPT: usize = 64;
+/// Accepted rounds whose middle norms say what is usual. One number a round: a round with many uploads says no more than one
+/// with few, so that who would bend it needs more than half of the nodes, in most of these rounds.
+const NORMS_KEPT: usize = 5;
+
+/// An upload may go this part of `clip_max` whatever was usual: rounds that moved nothing do not keep all later ones where they are.
+const CLIP_LEAST: f64 = 0.02;
 
 /// Reports of rounds that are kept.
 const REPORTS_KEPT: usize = 20;
@@ -91,7 +95,7 @@ pub struct Federation {
     last_round: u64,
     /// Longest way of any upload, whatever was usual.
     clip_max: f64,
-    /// How far the uploads of accepted rounds went, as they counted.
+    /// The middle of how far uploads went, as they counted, of each of the last accepted rounds.
     norms: VecDeque<f64>,
     /// Nonces of rounds that are over.
     known: VecDeque<(u64, String, [u8; 16])>,
@@ -174,7 +178,7 @@ impl Federation {
             base: self.versions.head().number,
             opened_unix_ms: now_unix_ms,
             deadline_unix_ms,
-            clip_norm: usual.min(self.clip_max),
+            clip_norm: usual.clamp(CLIP_LEAST * self.clip_max, self.clip_max),
             parameters,
             participants: Vec::new(),
             state: RoundState::Open,
@@ -312,9 +316,10 @@ impl Federation {
         let weights = self.candidate(round, candidate, base, score);
         let (weights, verdict) = match weights {
             Ok((weights, version)) => {
-                for own in &round.participants {
-                    self.norms.push_back(own.norm.min(round.clip_norm));
-                }
+                let own = round.participants.iter().map(|own| own.norm.min(round.clip_norm));
+                let mut norms: Vec<f64> = own.collect();
+                norms.sort_unstable_by(f64::total_cmp);
+                self.norms.push_back(middle(&norms));
                 self.norms.drain(..self.norms.len().saturating_sub(NORMS_KEPT));
                 (Some(weights), Ok(self.versions.push(Version { made_unix_ms: now_unix_ms, ..version })))
             }

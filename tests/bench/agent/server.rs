@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use kubeopt_agents::{
-    AgentConfig, Agents, Counts, Doors, GradientUpload, Model, ModelRequest, ModelResponse, Models,
+    AgentConfig, Agents, Bounds, Counts, Doors, GradientUpload, Model, ModelRequest, ModelResponse, Models,
     SendAgain, Spool, SpoolLimits, TlsFiles, TrainPlan, UploadResponse,
 };
 use kubeopt_forecast::Model as Network;
@@ -103,7 +103,14 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.or_fail("listen");
         let port = listener.local_addr().or_fail("listen").port();
         let models: Arc<dyn Models> = Arc::clone(&trained) as Arc<dyn Models>;
-        let doors = Doors { tls, tokens: None, models: Some(models), config: AgentConfig::default() };
+        let doors = Doors {
+            tls,
+            tokens: None,
+            models: Some(models),
+            config: AgentConfig::default(),
+            trust_domain: None,
+            bounds: Bounds::default(),
+        };
         let (end, ended) = oneshot::channel::<()>();
         let server = agents.clone();
         let serving = tokio::spawn(async move {

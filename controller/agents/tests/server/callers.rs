@@ -1,5 +1,6 @@
 //! Who is taken, and for which node.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -99,6 +100,25 @@ async fn certificates_of_others_and_plain_text_do_not_connect() {
         assert!(AgentClient::new(channel).register(register("node-1")).await.is_err());
     }
     assert_eq!(server.agents.standing(), []);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_over_opens_nothing_more_on_the_connection_that_it_opened() {
+    let here = tempfile::tempdir().expect("a folder");
+    let server = Server::start(here.path()).await;
+    let identity = server.authority.sign_until(3000, "system:node:node-1", &[]);
+    let channel = server.connect(Some(identity)).await.expect("a connection");
+    let mut agent = AgentClient::new(channel);
+    assert!(agent.register(register("node-1")).await.is_ok());
+    // 1,031 years of 365.2425 days after 1970.
+    server.now_ms.store(1_031 * 31_556_952_000, Ordering::Relaxed);
+    let refused = agent.register(register("node-1")).await.expect_err("it is over");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let refused = agent.sync_metrics(futures::stream::empty()).await.expect_err("it is over");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(server.turned_away("certificate_over"), 2);
+    drop(agent);
     server.stop().await;
 }
 

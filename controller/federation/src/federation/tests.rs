@@ -304,3 +304,33 @@ fn a_round_that_makes_it_worse_or_whose_base_was_taken_back_is_rejected() {
     assert_eq!(verdict.report.rejected, Some(Rejection::BaseRolledBack));
     assert_eq!(federation.versions().head().number, 1);
 }
+
+#[test]
+fn what_is_usual_is_one_number_a_round_and_never_becomes_nothing() {
+    let mut federation = federation(&base());
+    let mut head = base();
+    let mut round = |id: u64, lengths: &[f32]| {
+        federation.open(id * 100, id * 100 + 10, SHAPE.parameters()).unwrap();
+        let clip_norm = federation.round().unwrap().clip_norm;
+        for (node, length) in lengths.iter().enumerate() {
+            let each = length / (SHAPE.parameters() as f32).sqrt();
+            let sent = upload(node, id, &head, vec![each; SHAPE.parameters()]);
+            assert_eq!(federation.upload(id * 100, sent).0, Answer::Accepted);
+        }
+        federation.close().unwrap();
+        federation.put_together(&head).unwrap();
+        let is_as_good = &mut |_: &Network| Some(Score { pinball: 1.0, coverage: 0.9 });
+        head = federation.validate(id * 100 + 20, &head, is_as_good).unwrap().weights.unwrap();
+        clip_norm
+    };
+    // A third of a large round goes as far as it may, and sends last.
+    let crowd: Vec<f32> = (0..100).map(|node| if node < 67 { 0.4 } else { 3.0 }).collect();
+    assert_eq!(round(1, &crowd), 3.0);
+    for id in 2..9 {
+        let clip = round(id, &[0.0; 10]);
+        assert!(if id == 2 { (clip - 0.6).abs() < 1e-3 } else { clip >= 0.06 }, "{id} {clip}");
+    }
+    assert_eq!(round(9, &[0.4; 10]), 0.06, "rounds that moved nothing leave room");
+    let widened: Vec<f64> = (10..16).map(|id| round(id, &[0.4; 10])).collect();
+    assert!(widened[5] > 0.06, "and it widens again: {widened:?}");
+}
