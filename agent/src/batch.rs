@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::log;
 use crate::metrics::count;
 use crate::packed::pack;
-use crate::run::Shared;
+use crate::shared::Shared;
 
 /// Rows of one batch: 250 containers of six steps. A row takes 130 bytes at worst, and 25 mostly.
 const ROWS_MAX: usize = 1500;

@@ -7,7 +7,7 @@ use kubeopt_proto::{LoadKind, NodeForecast};
 use crate::metrics::{Metrics, count};
 use crate::model::Current;
 use crate::node::{Container, Node};
-use crate::run::Shared;
+use crate::shared::Shared;
 
 /// Containers of a second: two forward passes each, so that no second is taken up.
 const PER_SECOND: usize = 8;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::metrics::BufferFigures;
-use crate::run::{SECONDS_OF_STEP, Shared};
+use crate::shared::{SECONDS_OF_STEP, Shared};
 
 /// Connections at once: a kubelet's probes and a scraper.
 const CONNECTIONS_MAX: usize = 8;

@@ -11,7 +11,7 @@ use kubeopt_sample::ContainerId;
 use crate::hours::HOURS_MAX;
 use crate::log;
 use crate::node::{KeptHours, Node};
-use crate::run::Shared;
+use crate::shared::Shared;
 
 const FILE: &str = "hours";
 

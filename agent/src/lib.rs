@@ -14,6 +14,7 @@ mod foretelling;
 mod health;
 mod hours;
 mod kept;
+mod learned;
 mod link;
 mod log;
 mod metrics;
@@ -23,6 +24,7 @@ mod pace;
 mod packed;
 mod run;
 mod series;
+mod shared;
 mod training;
 mod tree;
 

@@ -15,10 +15,11 @@ use tonic::{Request, Status};
 
 use crate::args::Controller;
 use crate::connection::{ConnectError, Connection};
+use crate::learned::Learned;
 use crate::log;
 use crate::metrics::{add, count};
 use crate::packed::unpack;
-use crate::run::{SECONDS_OF_STEP, Shared};
+use crate::shared::{SECONDS_OF_STEP, Shared};
 
 /// Batches that are sent and not acknowledged, at most: what the controller must hold of a node.
 const IN_FLIGHT_MAX: usize = 8;
@@ -275,7 +276,7 @@ async fn send(
     }
 }
 
-/// Asks for models and plans, and uploads what was trained.
+/// Asks for models and plans, and sends what was learned until the controller has decided about it.
 async fn models(shared: &Shared, to: &Controller, client: Client) -> Result<Infallible, SessionError> {
     let mut client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
     loop {
@@ -296,22 +297,60 @@ async fn models(shared: &Shared, to: &Controller, client: Client) -> Result<Infa
             Err(SessionError::Status(status)) if is_no_fault(&status) => *POLL_S.start() * 10,
             Err(error) => return Err(error),
         };
-        let poll = shared.clock.rest(poll_s.clamp(*POLL_S.start(), *POLL_S.end()) * 1000);
-        tokio::select! {
-            () = poll => {}
-            () = shared.trained.notified() => {}
+        // What an earlier connection could not send goes at once.
+        if shared.learned.borrow().is_none() {
+            let poll = shared.clock.rest(poll_s.clamp(*POLL_S.start(), *POLL_S.end()) * 1000);
+            tokio::select! {
+                () = poll => {}
+                () = shared.trained.notified() => {}
+            }
         }
-        let upload = shared.upload.borrow_mut().take();
-        if let Some(upload) = upload {
-            let round = upload.round_id;
-            let answer = within(client.upload_gradients(request(to, upload)?)).await?;
-            let said = if answer.accepted { "taken".to_owned() } else { log::plain(&answer.reason) };
-            log::info(format_args!("what was learned in round {round}: {said}"));
-            add(&shared.metrics.trainings, u64::from(answer.accepted));
-            add(&shared.metrics.trainings_skipped, u64::from(!answer.accepted));
+        let learned = shared.learned.borrow().clone();
+        if let Some(learned) = learned {
+            upload(shared, to, &mut client, learned).await?;
             shared.clock.rest(*POLL_S.start() * 1000).await;
         }
     }
+}
+
+/// Sends what was learned. Without an answer that decides it stays where it is.
+async fn upload(
+    shared: &Shared,
+    to: &Controller,
+    client: &mut Client,
+    learned: Learned,
+) -> Result<(), SessionError> {
+    let (round, nonce) = (learned.upload.round_id, learned.upload.nonce.clone());
+    let answer = if shared.clock.now().unix_ms > learned.deadline_unix_ms {
+        Err("its deadline has passed".to_owned())
+    } else {
+        match within(client.upload_gradients(request(to, learned.upload)?)).await {
+            Ok(answer) if answer.accepted => Ok(()),
+            Ok(answer) => Err(answer.reason),
+            Err(SessionError::Status(status)) if is_final(&status) => Err(status.message().to_owned()),
+            Err(error) => {
+                let why = log::chain(&error);
+                log::warn(format_args!("what was learned in round {round} is sent again: {why}"));
+                return Ok(());
+            }
+        }
+    };
+    let mut kept = shared.learned.borrow_mut();
+    *kept = kept.take().filter(|newer| newer.upload.nonce != nonce);
+    add(&shared.metrics.trainings, u64::from(answer.is_ok()));
+    add(&shared.metrics.trainings_skipped, u64::from(answer.is_err()));
+    let said = answer.map_or_else(|reason| log::plain(&reason), |()| "taken".to_owned());
+    log::info(format_args!("what was learned in round {round}: {said}"));
+    Ok(())
+}
+
+/// Sending the same again would be answered the same.
+fn is_final(status: &Status) -> bool {
+    is_no_fault(status)
+        || matches!(
+            status.code(),
+            tonic::Code::InvalidArgument | tonic::Code::OutOfRange | tonic::Code::PermissionDenied
+        )
 }
 
 fn is_no_fault(status: &Status) -> bool {

@@ -6,7 +6,7 @@ use crate::kept::keep_hours;
 use crate::log;
 use crate::metrics::{add, count};
 use crate::node::{Node, Step};
-use crate::run::{SECONDS_OF_STEP, Shared};
+use crate::shared::{SECONDS_OF_STEP, Shared};
 use crate::training::Training;
 
 const SECOND_US: u64 = 1_000_000;

@@ -1,12 +1,10 @@
-//! What everything shares, and how it is put together.
+//! How an agent is put together.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use kubeopt_buffer::{Buffer, FolderDisk, Limits, OpenError};
-use kubeopt_proto::{AgentConfig, GradientUpload, TrainPlan};
-use kubeopt_sample::CgroupMode;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -20,10 +18,8 @@ use crate::metrics::Metrics;
 use crate::model::ModelStore;
 use crate::node::Node;
 use crate::pace::pace;
+use crate::shared::{SECONDS_OF_STEP, Settings, Shared};
 use crate::tree::CgroupTree;
-
-/// Seconds from one sample of a container to the next.
-pub(crate) const SECONDS_OF_STEP: u32 = 10;
 
 /// Files that an agent keeps open, at most: 2,000 containers with eleven files each, and connections.
 const DESCRIPTORS_MAX: u64 = 24_000;
@@ -46,58 +42,6 @@ pub enum StartError {
     /// No signals.
     #[error("failed to watch for signals")]
     Signals(#[source] std::io::Error),
-}
-
-/// What all parts use; everything runs on one thread.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) args: Args,
-    pub(crate) clock: Clock,
-    pub(crate) mode: CgroupMode,
-    pub(crate) buffer: RefCell<Buffer<FolderDisk>>,
-    pub(crate) metrics: Metrics,
-    /// A batch was appended.
-    pub(crate) appended: Notify,
-    pub(crate) model: RefCell<ModelStore>,
-    /// What the controller wants trained, until it is begun.
-    pub(crate) plan: RefCell<Option<TrainPlan>>,
-    /// The agent is to end.
-    pub(crate) stopping: Notify,
-    pub(crate) settings: Settings,
-    /// What was trained, until it is sent.
-    pub(crate) upload: RefCell<Option<GradientUpload>>,
-    pub(crate) trained: Notify,
-}
-
-/// What the operator may set for all agents; arguments say what holds until then.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) hot_max: Cell<usize>,
-    pub(crate) batch_steps: Cell<u32>,
-    pub(crate) forecast_every_s: Cell<u32>,
-}
-
-impl Settings {
-    fn new(args: &Args) -> Self {
-        Self {
-            hot_max: Cell::new(args.hot_max),
-            batch_steps: Cell::new(args.batch_steps),
-            forecast_every_s: Cell::new(300),
-        }
-    }
-
-    /// Takes what the controller says, within what arguments may say; 0 leaves what is. Steps stay ten seconds.
-    pub(crate) fn take(&self, config: &AgentConfig) {
-        if config.hot_max > 0 {
-            self.hot_max.set(usize::try_from(config.hot_max).map_or(256, |most| most.min(256)));
-        }
-        if config.batch_steps > 0 {
-            self.batch_steps.set(config.batch_steps.min(60));
-        }
-        if config.forecast_every_s > 0 {
-            self.forecast_every_s.set(config.forecast_every_s.max(60));
-        }
-    }
 }
 
 /// An agent that is ready to run.
@@ -144,7 +88,7 @@ impl Agent {
             plan: RefCell::new(None),
             stopping: Notify::new(),
             settings: Settings::new(&args),
-            upload: RefCell::new(None),
+            learned: RefCell::new(None),
             trained: Notify::new(),
             args,
         };

@@ -7,10 +7,11 @@ use kubeopt_model::Resource;
 use kubeopt_outlook::{Descent, Load, LocalPlan, LocalTrainer, NodeLoads, Slice};
 use kubeopt_proto::{GradientUpload, TrainPlan};
 
+use crate::learned::Learned;
 use crate::log;
 use crate::metrics::{add, count};
 use crate::node::Node;
-use crate::run::Shared;
+use crate::shared::Shared;
 
 /// Above this share of time in which some task of the node waited for CPU, in hundredths over ten seconds, none is trained.
 const PRESSURE_MAX: f32 = 20.0;
@@ -19,7 +20,10 @@ const PRESSURE_MAX: f32 = 20.0;
 #[derive(Debug, Default)]
 pub(crate) struct Training {
     running: Option<Running>,
-    last_round: u64,
+    /// The round and the model that CPU time was spent on last: the same again would teach nothing.
+    begun: Option<(u64, Vec<u8>)>,
+    /// The round of which it was told last why it cannot begin; it may with a later answer of the controller.
+    told: u64,
 }
 
 #[derive(Debug)]
@@ -80,7 +84,8 @@ impl Training {
                     loss_after: update.loss_after,
                     train_cpu_ms: u32::try_from(running.spent_ms).unwrap_or(u32::MAX),
                 };
-                *shared.upload.borrow_mut() = Some(upload);
+                let deadline_unix_ms = running.plan.deadline_unix_ms;
+                *shared.learned.borrow_mut() = Some(Learned { upload, deadline_unix_ms });
                 shared.trained.notify_one();
             }
             Err(error) => skip(shared, running.plan.round_id, &error),
@@ -88,36 +93,47 @@ impl Training {
     }
 
     fn begin(&mut self, shared: &Shared, node: &Node, plan: TrainPlan) {
-        if plan.round_id == self.last_round || self.running.is_some() {
+        let round = plan.round_id;
+        let begun = self.begun.as_ref();
+        if begun.is_some_and(|(own, base)| *own == round && *base == plan.base_sha256)
+            || self.running.is_some()
+        {
             return;
         }
-        self.last_round = plan.round_id;
-        let store = shared.model.borrow();
-        let Some(base) = store.current.as_ref().filter(|current| plan.base_sha256 == current.sha256) else {
-            return skip(shared, plan.round_id, &"it is for another model than this node has");
-        };
-        let mut seed = [0; 8];
-        if getrandom::fill(&mut seed).is_err() {
-            return skip(shared, plan.round_id, &"there are no random numbers");
-        }
-        let local = LocalPlan {
-            epochs: plan.local_epochs,
-            batch: plan.batch as usize,
-            rate: plan.learning_rate,
-            prox_mu: plan.prox_mu,
-            clip_norm: plan.clip_norm,
-            min_windows: plan.min_windows as usize,
-            // The budget of CPU time bounds it.
-            max_windows: usize::MAX,
-            max_cpu_ms: plan.max_cpu_ms.into(),
-            descent: Descent::Adam,
-            seed: u64::from_le_bytes(seed),
-        };
-        match LocalTrainer::new(base.model.network().clone(), local, node) {
-            Ok(trainer) => self.running = Some(Running { trainer, plan, spent_ms: 0 }),
-            Err(error) => skip(shared, plan.round_id, &error),
+        match trainer(shared, node, &plan) {
+            Ok(trainer) => {
+                self.begun = Some((round, plan.base_sha256.clone()));
+                self.running = Some(Running { trainer, plan, spent_ms: 0 });
+            }
+            Err(why) if self.told != round => {
+                self.told = round;
+                skip(shared, round, &why);
+            }
+            Err(_) => {}
         }
     }
+}
+
+fn trainer(shared: &Shared, node: &Node, plan: &TrainPlan) -> Result<LocalTrainer, String> {
+    let store = shared.model.borrow();
+    let base = store.current.as_ref().filter(|current| plan.base_sha256 == current.sha256);
+    let base = base.ok_or("it is for another model than this node has")?;
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).map_err(|_| "there are no random numbers")?;
+    let local = LocalPlan {
+        epochs: plan.local_epochs,
+        batch: plan.batch as usize,
+        rate: plan.learning_rate,
+        prox_mu: plan.prox_mu,
+        clip_norm: plan.clip_norm,
+        min_windows: plan.min_windows as usize,
+        // The budget of CPU time bounds it.
+        max_windows: usize::MAX,
+        max_cpu_ms: plan.max_cpu_ms.into(),
+        descent: Descent::Adam,
+        seed: u64::from_le_bytes(seed),
+    };
+    LocalTrainer::new(base.model.network().clone(), local, node).map_err(|error| error.to_string())
 }
 
 fn skip(shared: &Shared, round: u64, why: &dyn std::fmt::Display) {

@@ -1,5 +1,7 @@
 //! The chart: what Helm makes of it, what it allows kubeopt, and what the API server says to both.
 
+mod agents;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -51,7 +53,7 @@ agent:
   bufferSize: 128Mi
   forecast: false
   training: false
-  networkPolicy: {enabled: true}
+  networkPolicy: {enabled: true, dns: [{ipBlock: {cidr: 10.0.0.10/32}}]}
   resources: {requests: {cpu: 20m}}
   priorityClassName: system-node-critical
   tolerations: [{key: infra, operator: Exists}]
@@ -69,11 +71,17 @@ pub(crate) fn rendered(values: &str) -> String {
 }
 
 fn try_render(values: &str) -> Result<String, String> {
+    render_for(values, &[])
+}
+
+/// With more arguments of `helm template`.
+fn render_for(values: &str, more: &[&str]) -> Result<String, String> {
     let folder = tempfile::tempdir().or_fail("make a folder for Helm");
     let file = folder.path().join("values.yaml");
     std::fs::write(&file, values).or_fail("write values");
     let values = file.display().to_string();
-    helm(folder.path(), &["template", RELEASE, &chart(), "--namespace", NAMESPACE, "--values", &values])
+    let all = ["template", RELEASE, &chart(), "--namespace", NAMESPACE, "--values", &values];
+    helm(folder.path(), &[&all[..], more].concat())
 }
 
 fn helm(home: &Path, args: &[&str]) -> Result<String, String> {
@@ -258,89 +266,6 @@ fn chart_hands_on_which_repositories_of_charts_may_be_asked() {
 }
 
 #[test]
-fn agents_run_on_all_nodes_with_as_little_as_they_need() {
-    if !servers_enabled() {
-        return;
-    }
-    let documents = documents(&rendered(AGENTS));
-    let set = of_kind(&documents, "DaemonSet");
-    let pod = &set["spec"]["template"]["spec"];
-    let [container] = pod["containers"].as_array().map(Vec::as_slice).expect("containers") else {
-        panic!("one container: {pod}")
-    };
-    assert_eq!(pod["automountServiceAccountToken"], false);
-    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
-    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
-    assert_eq!(pod["tolerations"], json!([{"operator": "Exists"}]));
-    assert_eq!(
-        container["securityContext"],
-        json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
-    );
-    for shared in ["hostPID", "hostNetwork", "hostIPC"] {
-        assert!(pod[shared].is_null(), "{shared}");
-    }
-    // The node comes in as one folder, read-only; the key of the controller's certificate does not come in.
-    let volumes = pod["volumes"].as_array().expect("volumes");
-    let host: Vec<&Value> = volumes.iter().filter(|volume| !volume["hostPath"].is_null()).collect();
-    assert_eq!(host.len(), 1);
-    assert_eq!(host[0]["hostPath"]["path"], "/sys/fs/cgroup");
-    let mounts = container["volumeMounts"].as_array().expect("mounts");
-    let written: Vec<_> =
-        mounts.iter().filter(|mount| mount["readOnly"] != true).map(|mount| &mount["name"]).collect();
-    assert_eq!(written, ["buffer"]);
-    let secret = volumes.iter().find(|volume| !volume["secret"].is_null()).expect("a Secret");
-    assert_eq!(secret["secret"]["items"], json!([{"key": "ca.crt", "path": "ca.crt"}]));
-    // Nothing binds a role to its account, and its token is for kubeopt only.
-    let account = pod["serviceAccountName"].as_str().expect("an account of its own");
-    for binding in documents.iter().filter(|document| document["subjects"].is_array()) {
-        assert!(
-            binding["subjects"]
-                .as_array()
-                .expect("subjects")
-                .iter()
-                .all(|subject| subject["name"] != account)
-        );
-    }
-    let token = volumes.iter().find(|volume| !volume["projected"].is_null()).expect("a token");
-    let audience = &token["projected"]["sources"][0]["serviceAccountToken"]["audience"];
-    let listening: Value = {
-        let text =
-            of_kind(&documents, "ConfigMap")["data"]["kubeopt.yaml"].as_str().expect("it holds the file");
-        serde_yaml::from_str(text).or_fail("read kubeopt.yaml")
-    };
-    assert_eq!(&listening["agents"]["tokenAudience"], audience);
-    assert_eq!(listening["agents"]["serviceAccount"], format!("{NAMESPACE}/{account}"));
-}
-
-#[test]
-fn agents_are_not_taken_for_kubeopt_and_find_it() {
-    if !servers_enabled() {
-        return;
-    }
-    let values =
-        "agent: {enabled: true, port: 9443, tls: {issuerRef: {name: internal, kind: ClusterIssuer}}}";
-    let documents = documents(&rendered(values));
-    let agent_labels = &of_kind(&documents, "DaemonSet")["spec"]["template"]["metadata"]["labels"];
-    let services = documents.iter().filter(|document| document["kind"] == "Service");
-    let mut found = 0;
-    for service in services {
-        let selector = service["spec"]["selector"].as_object().expect("a selector");
-        assert!(!selector.iter().all(|(key, value)| &agent_labels[key] == value), "{service} selects agents");
-        found += 1;
-    }
-    assert_eq!(found, 2);
-    let host = format!("{RELEASE}-agents.{NAMESPACE}.svc");
-    let arguments =
-        of_kind(&documents, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]["args"].to_string();
-    assert!(arguments.contains(&format!("--controller=https://{host}:9443")), "{arguments}");
-    let certificate = of_kind(&documents, "Certificate");
-    assert_eq!(certificate["spec"]["dnsNames"], json!([host]));
-    let mounted = of_kind(&documents, "Deployment")["spec"]["template"]["spec"]["volumes"].to_string();
-    let secret = certificate["spec"]["secretName"].as_str().expect("a Secret");
-    assert!(mounted.contains(secret), "{mounted}");
-}
-
-#[test]
 fn chart_turns_away_values_that_it_does_not_know() {
     if !servers_enabled() {
         return;
@@ -355,6 +280,7 @@ fn chart_turns_away_values_that_it_does_not_know() {
         ("agent: {enabled: true}", "agent.tls.secretName"),
         ("agent: {bufferSize: lots}", "bufferSize"),
         ("agent: {hostPID: true}", "hostPID"),
+        ("agent: {networkPolicy: {dns: []}}", "dns"),
     ];
     for (values, key) in cases {
         let error = try_render(values).expect_err(values);
@@ -477,40 +403,28 @@ async fn api_server_takes_the_pod_where_the_restricted_standard_is_enforced() {
     assert_eq!(container["args"], json!(["run", "--config", "/etc/kubeopt/kubeopt.yaml"]));
 
     let pods: Api<Pod> = Api::namespaced(kubernetes.client().await, NAMESPACE);
-    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
     let mut pod = template.clone();
     pod["metadata"]["name"] = json!("kubeopt-0");
     let restricted: Pod = serde_json::from_value(pod.clone()).or_fail("read the pod");
-    pods.create(&dry_run, &restricted).await.or_fail("create the pod of the chart");
-
     pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = json!(true);
     let lax: Pod = serde_json::from_value(pod).or_fail("read the pod");
-    let refused = pods.create(&dry_run, &lax).await.expect_err("the standard is enforced");
-    assert!(refused.to_string().contains("PodSecurity"), "{refused}");
+    let refused = until_refused(&pods, &lax).await;
+    assert!(refused.contains("PodSecurity"), "{refused}");
+    // The standard is enforced by now.
+    pods.create(&dry_run(), &restricted).await.or_fail("create the pod of the chart");
 }
 
-#[tokio::test]
-async fn the_nodes_folder_is_all_that_keeps_agents_from_the_restricted_standard() {
-    if !servers_enabled() {
-        return;
-    }
-    let kubernetes = Kubernetes::start_api_only().await;
-    install_with(&kubernetes, AGENTS).await;
-    let documents = documents(&rendered(AGENTS));
-    let mut pod = of_kind(&documents, "DaemonSet")["spec"]["template"].clone();
-    pod["metadata"]["name"] = json!("kubeopt-agent-0");
-    let pod: Pod = serde_json::from_value(pod).or_fail("read the pod");
-    let pods: Api<Pod> = Api::namespaced(kubernetes.client().await, NAMESPACE);
-    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
-    let refused = pods.create(&dry_run, &pod).await.expect_err("the standard is enforced").to_string();
-    assert!(refused.contains("hostPath"), "{refused}");
-    for other in ["allowPrivilegeEscalation", "runAsNonRoot", "seccompProfile", "capabilities", "hostPort"] {
-        assert!(!refused.contains(other), "{refused}");
-    }
-    // What NOTES.txt says.
-    let label = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "privileged"}}});
-    kubernetes.patch(("v1", "Namespace"), ("", NAMESPACE), &label).await;
-    pods.create(&dry_run, &pod).await.or_fail("create the pod of an agent");
+fn dry_run() -> PostParams {
+    PostParams { dry_run: true, ..PostParams::default() }
+}
+
+/// Why the API server refuses a pod. Admission sees labels of a namespace a moment after they were written.
+async fn until_refused(pods: &Api<Pod>, pod: &Pod) -> String {
+    wait::until("the pod to be refused", wait::RECONCILE, async || match pods.create(&dry_run(), pod).await {
+        Ok(_) => Err("it was taken".to_owned()),
+        Err(refused) => Ok(refused.to_string()),
+    })
+    .await
 }
 
 /// Applies the chart with its default values, into a namespace that enforces the restricted standard.

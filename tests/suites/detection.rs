@@ -243,5 +243,9 @@ fn forecasts_are_told_as_methods_with_figures_and_drawn() {
     }
     assert!(methods.iter().all(|method| method["coverage"].as_array().is_some_and(|all| all.len() == 5)));
     let plot = std::fs::read_to_string(folder.path().join("p.svg")).or_fail("read the plot");
-    assert!(plot.contains("Held against nominal") && plot.contains("own-line"), "{plot}");
+    assert!(plot.contains("Held, less nominal") && plot.contains("own-line"), "{plot}");
+    assert!(
+        plot.contains(">kubeopt, CPU seen</text>") && plot.contains(">baseline, CPU seen</text>"),
+        "{plot}"
+    );
 }

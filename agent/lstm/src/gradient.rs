@@ -2,9 +2,10 @@
 
 use ndarray::Axis;
 
+use crate::batch::Batch;
 use crate::error::LstmError;
 use crate::loss::into_gradient;
-use crate::network::{Batch, Network, matrix, matrix_mut, multiply_add, same_length};
+use crate::network::{Network, matrix, matrix_mut, multiply_add, same_length};
 use crate::shape::Shape;
 use crate::tape::Tape;
 

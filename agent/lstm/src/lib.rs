@@ -19,6 +19,7 @@
 
 mod activation;
 mod adam;
+mod batch;
 mod error;
 mod gradient;
 mod loss;
@@ -29,10 +30,11 @@ mod tape;
 mod weights;
 
 pub use adam::{Adam, Step};
+pub use batch::Batch;
 pub use error::LstmError;
 pub use gradient::Gradient;
 pub use loss::pinball;
-pub use network::{Batch, Network};
+pub use network::Network;
 pub use onnx::onnx;
 pub use shape::{QUANTILES, Shape};
 pub use tape::Tape;

@@ -4,6 +4,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::activation::{sigmoid, tanh};
+use crate::batch::Batch;
 use crate::error::LstmError;
 use crate::loss::quantiles_of;
 use crate::shape::Shape;
@@ -11,19 +12,6 @@ use crate::tape::Tape;
 
 /// Forget gates begin open: what was seen is kept until training says otherwise (Jozefowicz et al., ICML 2015).
 const FORGET_BIAS: f32 = 1.0;
-
-/// Windows that are run at once, step by step.
-#[derive(Debug, Clone, Copy)]
-pub struct Batch<'a> {
-    /// Steps of each window.
-    pub steps: usize,
-    /// Windows.
-    pub size: usize,
-    /// `[steps, size, features]`, the oldest step first.
-    pub inputs: &'a [f32],
-    /// `[size, statics]`
-    pub statics: &'a [f32],
-}
 
 /// One layer of LSTM and a head.
 #[derive(Debug, Clone, PartialEq)]

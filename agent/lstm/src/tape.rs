@@ -1,7 +1,7 @@
 //! What a run of a network leaves behind: every gate and state, which the way back needs. Kept between runs, so that nothing
 //! is allocated in a loop of batches of one size.
 
-use crate::network::Batch;
+use crate::batch::Batch;
 use crate::shape::Shape;
 
 /// Buffers of a run; with 168 steps of 64 windows and 48 cells about 15 MB.

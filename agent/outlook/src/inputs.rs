@@ -8,6 +8,7 @@ use crate::error::OutlookError;
 use crate::hours::{DAY, WEEK};
 use crate::load::Load;
 use crate::numbers::{quantile, quantiles};
+use crate::shape::{FEATURES, HISTORY_MIN, HORIZON, STATICS, STEP_HOURS};
 use crate::similar::Alike;
 use kubeopt_model::Resource;
 
@@ -19,22 +20,6 @@ scale: centre c = median of x over 168 h; spread s = mean |x(t) - x(t - 24 h)| o
 270 statics, differences within -20 and 60: for 24 hours z of x a day ago; of the median, the highest of 7 same hours; of the 0.9 quantile of 28 same hours; of x a week ago; of the highest of 4 same hours of the week; of the .9 quantile of 21 same hours, the nearer ones and days of the same kind (workday or weekend) counting more; of the .5, of the .9 and of the .95 quantile of the hours up to 5 around in 14 days, counted alike; z of quantiles .5 .9 .95 .99 1 of 28 d and of 7 d, .5 .9 1 of 24 h; quantiles .1 .5 .9 .95 .99 of x(t) - x(t - 24 h) over 21 d and .1 .9 .99 over 7 d, over s; z of the last hour, of the highest of the last 3; ln(s / (mean + floor)), asinh(mean / floor) / 10, 1 if memory; sin, cos of the origin's hour and day.
 26 targets: z of x of each of the next 24 hours; of the highest of the next 24 h; of the highest of the next 7 d.
 quantiles .1 .5 .9 .95 .99";
-
-/// Hours of a step.
-const STEP_HOURS: usize = 3;
-/// Steps of a window.
-pub const STEPS: usize = WEEK / STEP_HOURS;
-/// Numbers of a step.
-pub const FEATURES: usize = 3 * STEP_HOURS + 4;
-/// Numbers beside the window.
-pub const STATICS: usize = 10 * DAY + 13 + 8 + 2 + 3 + 4;
-/// Hours that are forecast one by one.
-pub const HORIZON: usize = DAY;
-/// Hours of the horizon, then the two peaks.
-pub const TARGETS: usize = HORIZON + 2;
-
-/// Hours before the origin without which there is no window: a week, and the day before it for its differences.
-pub const HISTORY_MIN: usize = WEEK + DAY;
 
 /// Hours that statics look back over.
 const LOOK_BACK: usize = 28 * DAY;
@@ -242,6 +227,7 @@ impl Statics<'_> {
 mod tests {
     use super::*;
     use crate::load::tests::{load, lots};
+    use crate::shape::{STEPS, TARGETS};
 
     fn inputs(load: &Load, origin: usize) -> Result<(Vec<f32>, Vec<f32>, Scale), OutlookError> {
         let (mut window, mut statics) = (vec![0.0; STEPS * FEATURES], vec![0.0; STATICS]);

@@ -5,10 +5,11 @@ use kubeopt_lstm::{Gradient, Network, QUANTILES, Tape, pinball};
 
 use crate::error::OutlookError;
 use crate::hours::DAY;
-use crate::inputs::{HISTORY_MIN, TARGETS, write_targets};
+use crate::inputs::write_targets;
 use crate::load::Load;
 use crate::lot::Lot;
 use crate::model::Filled;
+use crate::shape::{HISTORY_MIN, TARGETS};
 
 /// A window is drawn as often as its loads' losses weigh in scores: by its spread over what is typical of the load, held
 /// within these.

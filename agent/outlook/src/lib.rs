@@ -15,20 +15,19 @@ mod model;
 mod numbers;
 mod offsets;
 mod ring;
+mod shape;
 mod similar;
 
 pub use error::OutlookError;
 pub use hours::{DAY, HOUR_S, WEEK};
-pub use inputs::{
-    FEATURES, HISTORY_MIN, HORIZON, SCHEMA, STATICS, STEPS, Scale, TARGETS, peak, schema_hash, write_inputs,
-    write_targets,
-};
+pub use inputs::{SCHEMA, Scale, peak, schema_hash, write_inputs, write_targets};
 pub use lessons::{Desk, Lesson, Lessons, Pick, picks, weight};
 pub use load::Load;
 pub use local::{Descent, LocalPlan, LocalTrainer, LocalUpdate, NodeLoads, Slice};
 pub use lot::Lot;
-pub use model::{DayAhead, Filled, Foretold, Model, Quantiles, Scratch, weights};
+pub use model::{Filled, Foretold, Model, Scratch, weights};
 pub use numbers::{of_sorted, quantile, quantiles};
 pub use offsets::{ABOVE_MAX, Offsets, SPANS, in_order, span};
 pub use ring::HourRing;
+pub use shape::{DayAhead, FEATURES, HISTORY_MIN, HORIZON, Quantiles, STATICS, STEPS, TARGETS};
 pub use similar::Alike;

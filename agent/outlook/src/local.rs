@@ -10,10 +10,10 @@ use kubeopt_lstm::{Adam, Gradient, Network, QUANTILES, Step};
 
 use crate::error::OutlookError;
 use crate::hours::DAY;
-use crate::inputs::HISTORY_MIN;
 use crate::lessons::{Desk, Lesson, Lessons, Pick, picks, weight};
 use crate::load::Load;
 use crate::lot::Lot;
+use crate::shape::HISTORY_MIN;
 
 /// Windows whose gates are in memory at once.
 const CHUNK: usize = 8;
@@ -356,8 +356,8 @@ mod tests {
     use kubeopt_lstm::Shape;
 
     use super::*;
-    use crate::inputs::{FEATURES, STATICS, TARGETS};
     use crate::load::tests::{load, lots};
+    use crate::shape::{FEATURES, STATICS, TARGETS};
 
     fn loads() -> Vec<Load> {
         let one = |name: u64| {

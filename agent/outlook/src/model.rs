@@ -1,17 +1,12 @@
 //! A network with the offsets that calibrate it, asked about loads: many at once, or one at a time in buffers that are kept.
 
-use kubeopt_lstm::{Batch, LstmError, Network, QUANTILES, Tape, Weights};
+use kubeopt_lstm::{Batch, LstmError, Network, Tape, Weights};
 
 use crate::error::OutlookError;
-use crate::inputs::{FEATURES, HORIZON, STATICS, STEPS, Scale, TARGETS, schema_hash, write_inputs};
+use crate::inputs::{Scale, schema_hash, write_inputs};
 use crate::load::Load;
 use crate::offsets::{Offsets, in_order};
-
-/// The quantiles .1 .5 .9 .95 .99 of one value to come.
-pub type Quantiles = [f32; QUANTILES.len()];
-
-/// Hour by hour the quantiles of the next day.
-pub type DayAhead = [Quantiles; HORIZON];
+use crate::shape::{DayAhead, FEATURES, HORIZON, Quantiles, STATICS, STEPS, TARGETS};
 
 /// Windows that are run at once: more do not run faster, and cost room.
 const BATCH: usize = 64;
@@ -202,8 +197,8 @@ mod tests {
 
     use super::*;
     use crate::hours::DAY;
-    use crate::inputs::HISTORY_MIN;
     use crate::load::tests::load;
+    use crate::shape::HISTORY_MIN;
 
     fn model() -> Model {
         let shape = Shape { features: FEATURES, statics: STATICS, hidden: 6, targets: TARGETS };

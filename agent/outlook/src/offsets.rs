@@ -5,8 +5,7 @@ use kubeopt_lstm::QUANTILES;
 use kubeopt_model::Resource;
 use serde::{Deserialize, Serialize};
 
-use crate::inputs::HORIZON;
-use crate::model::Quantiles;
+use crate::shape::{HORIZON, Quantiles};
 
 /// Hours at which a span of the horizon begins: the near end is easier.
 pub const SPANS: [usize; 3] = [0, 6, 12];

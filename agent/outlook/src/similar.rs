@@ -7,9 +7,8 @@
 use kubeopt_lstm::QUANTILES;
 
 use crate::hours::DAY;
-use crate::inputs::HORIZON;
-use crate::model::{DayAhead, Quantiles};
 use crate::offsets::in_order;
+use crate::shape::{DayAhead, HORIZON, Quantiles};
 
 /// Which hours are alike, and how much each counts.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,7 @@
 //! What a container used, counted as the kernel counts: this is the truth that a reader is compared with.
 
-use crate::load::{Block, Container};
+use crate::block::Block;
+use crate::load::Container;
 
 /// The scheduler's period, and the step of all that is simulated, in milliseconds.
 pub const PERIOD_MS: u64 = 100;

@@ -16,7 +16,9 @@
 
 mod account;
 pub mod args;
+mod block;
 mod load;
+mod pattern;
 mod play;
 pub mod real;
 pub mod run;
@@ -25,6 +27,7 @@ pub mod trace;
 mod tree;
 
 pub use account::{Account, CACHE_BYTES, PERIOD_MS};
-pub use load::{Block, Burst, Container, Load, Point};
+pub use block::{Block, Burst};
+pub use load::{Container, Load, Point};
 pub use play::{PlayError, Player};
 pub use tree::Layout;

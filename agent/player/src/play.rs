@@ -8,7 +8,8 @@ use kubeopt_sample::ContainerId;
 use thiserror::Error;
 
 use crate::account::{Account, PERIOD_MS};
-use crate::load::{Block, Container};
+use crate::block::Block;
+use crate::load::Container;
 use crate::tree::{Entry, Layout};
 
 /// A file or folder could not be made, written or removed.

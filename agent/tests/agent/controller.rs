@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) batches: Vec<Batch>,
     pub(crate) registered: Vec<RegisterRequest>,
     pub(crate) uploads: Vec<GradientUpload>,
+    /// What it answers uploads with instead of taking them.
+    pub(crate) upload_fault: Option<tonic::Code>,
     pub(crate) tokens: Vec<String>,
     pub(crate) peers: Vec<usize>,
     pub(crate) answers: Answers,
@@ -126,7 +128,11 @@ impl Agent for Service {
     ) -> Result<Response<UploadResponse>, Status> {
         let upload = request.into_inner();
         check_upload(&upload).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        self.0.lock().unwrap().uploads.push(upload);
+        let mut state = self.0.lock().unwrap();
+        state.uploads.push(upload);
+        if let Some(code) = state.upload_fault {
+            return Err(Status::new(code, "as the test wants it"));
+        }
         Ok(Response::new(UploadResponse { accepted: true, ..UploadResponse::default() }))
     }
 }
@@ -188,6 +194,7 @@ impl Controller {
             batches: Vec::new(),
             registered: Vec::new(),
             uploads: Vec::new(),
+            upload_fault: None,
             tokens: Vec::new(),
             peers: Vec::new(),
             answers: Answers::Each,

@@ -65,27 +65,32 @@ fn kept_hours_and_a_model_make_forecasts_once_an_hour() {
     });
 }
 
+/// A node with six weeks of hours, and a controller with a model and a round of training on it.
+fn training_drive() -> (Drive, Controller) {
+    let drive = Drive::new(Layout::SystemdV2, 3);
+    let controller = Controller::start(drive.path());
+    let model = small_model(1);
+    controller.state.lock().unwrap().plan = Some(TrainPlan {
+        round_id: 5,
+        base_sha256: model.sha256.clone(),
+        local_epochs: 1,
+        batch: 16,
+        learning_rate: 0.01,
+        prox_mu: 0.01,
+        clip_norm: 1.0,
+        min_windows: 5,
+        deadline_unix_ms: BEGIN_MS + 86_400_000,
+        max_cpu_ms: 60_000,
+    });
+    controller.state.lock().unwrap().model = Some(model);
+    keep_hours(&drive);
+    (drive, controller)
+}
+
 #[test]
 fn a_round_is_trained_when_the_node_is_idle_and_uploaded_once() {
     on_one_thread(async {
-        let mut drive = Drive::new(Layout::SystemdV2, 3);
-        let controller = Controller::start(drive.path());
-        let model = small_model(1);
-        let plan = TrainPlan {
-            round_id: 5,
-            base_sha256: model.sha256.clone(),
-            local_epochs: 1,
-            batch: 16,
-            learning_rate: 0.01,
-            prox_mu: 0.01,
-            clip_norm: 1.0,
-            min_windows: 5,
-            deadline_unix_ms: BEGIN_MS + 86_400_000,
-            max_cpu_ms: 60_000,
-        };
-        controller.state.lock().unwrap().model = Some(model);
-        controller.state.lock().unwrap().plan = Some(plan);
-        keep_hours(&drive);
+        let (mut drive, controller) = training_drive();
         pressure(&drive.cgroup(), "87.00");
         drive.start(Some(&controller), &[]).await;
         drive.until(|_| controller.state.lock().unwrap().models_asked > 0).await;
@@ -102,6 +107,64 @@ fn a_round_is_trained_when_the_node_is_idle_and_uploaded_once() {
         let norm: f32 =
             upload.delta.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap()).powi(2)).sum();
         assert!(norm > 0.0 && norm.sqrt() <= 1.001, "{norm}");
+    });
+}
+
+#[test]
+fn what_was_learned_is_sent_until_the_controller_has_decided() {
+    on_one_thread(async {
+        let (mut drive, mut controller) = training_drive();
+        pressure(&drive.cgroup(), "1.00");
+        controller.state.lock().unwrap().upload_fault = Some(tonic::Code::Unavailable);
+        drive.start(Some(&controller), &[]).await;
+        let sent = |controller: &Controller| controller.state.lock().unwrap().uploads.len();
+        while sent(&controller) < 2 {
+            drive.steps(6).await;
+        }
+        // Over another connection too.
+        controller.switch_off();
+        drive.steps(6).await;
+        let before = sent(&controller);
+        controller.switch_on();
+        while sent(&controller) < before + 1 {
+            drive.steps(6).await;
+        }
+        controller.state.lock().unwrap().upload_fault = None;
+        let undecided = sent(&controller);
+        while sent(&controller) < undecided + 1 {
+            drive.steps(6).await;
+        }
+        drive.steps(120).await;
+        let state = controller.state.lock().unwrap();
+        assert_eq!(state.uploads.len(), undecided + 1, "it was taken");
+        assert!(state.uploads.iter().all(|upload| upload == &state.uploads[0]), "each time the same");
+    });
+}
+
+#[test]
+fn what_was_refused_for_good_is_not_sent_again_and_another_base_is_another_try() {
+    on_one_thread(async {
+        let (mut drive, controller) = training_drive();
+        pressure(&drive.cgroup(), "1.00");
+        controller.state.lock().unwrap().upload_fault = Some(tonic::Code::InvalidArgument);
+        drive.start(Some(&controller), &[]).await;
+        drive.until(|_| !controller.state.lock().unwrap().uploads.is_empty()).await;
+        drive.steps(120).await;
+        assert_eq!(controller.state.lock().unwrap().uploads.len(), 1);
+        let other = small_model(2);
+        {
+            let mut state = controller.state.lock().unwrap();
+            state.plan.as_mut().unwrap().base_sha256 = other.sha256.clone();
+            state.upload_fault = None;
+        }
+        // The round has another base, and the model comes later than the plan.
+        drive.steps(60).await;
+        assert_eq!(controller.state.lock().unwrap().uploads.len(), 1);
+        controller.state.lock().unwrap().model = Some(other.clone());
+        while controller.state.lock().unwrap().uploads.len() < 2 {
+            drive.steps(6).await;
+        }
+        assert_eq!(controller.state.lock().unwrap().uploads[1].base_sha256, other.sha256);
     });
 }
 

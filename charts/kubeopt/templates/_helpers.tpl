@@ -36,11 +36,28 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* kubeopt.yaml: `config`, and with agents where they are listened to. What `config.agents` says goes before. */}}
+{{/* The name of the cluster that kubeopt runs in, as `config.clusters` has it: the one without a kubeconfig. */}}
+{{- define "kubeopt.ownCluster" -}}
+{{- $own := "" }}
+{{- range .Values.config.clusters }}
+{{- if not (or $own .kubeconfig) }}{{ $own = .name }}{{ end }}
+{{- end }}
+{{- $own }}
+{{- end }}
+
+{{/*
+kubeopt.yaml: `config`, and with agents where they are listened to. What `config.agents` says goes before. Agents run in the
+cluster of the chart, whose API server knows their tokens; it need not be the first of `config.clusters`.
+*/}}
 {{- define "kubeopt.config" -}}
 {{- $config := deepCopy .Values.config }}
 {{- if .Values.agent.enabled }}
+{{- $own := (($config.agents | default dict).cluster | default (include "kubeopt.ownCluster" .)) }}
+{{- if not $own }}
+{{- fail "agent.enabled: each entry of config.clusters has a kubeconfig; add one without, such as {name: in-cluster}, for the cluster that agents run in" }}
+{{- end }}
 {{- $agents := dict
+  "cluster" $own
   "listen" (printf "0.0.0.0:%v" .Values.agent.port)
   "certFile" "/etc/kubeopt/agents/tls.crt"
   "keyFile" "/etc/kubeopt/agents/tls.key"

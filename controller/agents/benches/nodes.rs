@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use kubeopt_agents::{Agents, Clock, Doors, Spool, SpoolLimits, TlsFiles};
+use kubeopt_agents::{Agents, Bounds, Clock, Doors, Spool, SpoolLimits, TlsFiles};
 use kubeopt_proto::{AgentClient, AgentConfig, Batch, ContainerSeries};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::net::TcpListener;
@@ -170,6 +170,9 @@ async fn serve(folder: &Path) -> Result<(), Failure> {
         tokens: None,
         models: None,
         config: AgentConfig::default(),
+        trust_domain: None,
+        // All of them are here.
+        bounds: Bounds { per_address: usize::MAX, ..Bounds::default() },
     };
     let ended = async {
         let nothing = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));

@@ -1,5 +1,5 @@
 //! Which node a certificate is for: `system:node:NAME` as its common name, as kubelets have it, or the URI
-//! `spiffe://DOMAIN/kubeopt-agent/NAME`. The chain was checked before; this only reads names.
+//! `spiffe://DOMAIN/kubeopt-agent/NAME` of one trust domain. The chain was checked before; this only reads names.
 
 use rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
@@ -17,10 +17,12 @@ const OBJECT_ID: u8 = 0x06;
 const UTF8: u8 = 0x0c;
 const PRINTABLE: u8 = 0x13;
 
-/// The node that a certificate names; none where it names none, or several.
-pub(crate) fn node(certificate: &CertificateDer<'_>) -> Option<String> {
+/// The node that a certificate names; none where it names none, or several. Without a trust domain no URI names one: who
+/// signs may sign for many domains.
+pub(crate) fn node(certificate: &CertificateDer<'_>, trust_domain: Option<&str>) -> Option<String> {
     let parsed = EndEntityCert::try_from(certificate).ok()?;
-    let mut names: Vec<&str> = parsed.valid_uri_names().filter_map(of_uri).collect();
+    let uris = parsed.valid_uri_names();
+    let mut names: Vec<&str> = uris.filter_map(|uri| of_uri(uri, trust_domain?)).collect();
     names
         .extend(common_names(parsed.subject()).into_iter().filter_map(|name| name.strip_prefix(NODE_PREFIX)));
     names.dedup();
@@ -36,10 +38,10 @@ pub(crate) fn is_node_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= kubeopt_proto::NODE_NAME_BYTES_MAX && name.bytes().all(fine)
 }
 
-fn of_uri(uri: &str) -> Option<&str> {
+fn of_uri<'a>(uri: &'a str, trust_domain: &str) -> Option<&'a str> {
     let (domain, path) = uri.strip_prefix("spiffe://")?.split_once('/')?;
     let name = path.strip_prefix(AGENT_PATH)?;
-    (!domain.is_empty() && !name.contains('/')).then_some(name)
+    (domain == trust_domain && !name.contains('/')).then_some(name)
 }
 
 /// The common names of a subject: a list of sets of pairs of a kind and a text. The tag around the list may be missing, as webpki leaves it out.
@@ -108,15 +110,24 @@ mod tests {
             ),
             (Some("system:node:a"), &["spiffe://cluster.local/kubeopt-agent/a"], Some("a")),
             (Some("system:node:a"), &["spiffe://cluster.local/kubeopt-agent/b"], None),
-            (None, &["spiffe://x/kubeopt-agent/a", "spiffe://x/kubeopt-agent/b"], None),
-            (None, &["spiffe://x/kubeopt-agent/a/b"], None),
+            (
+                None,
+                &["spiffe://cluster.local/kubeopt-agent/a", "spiffe://cluster.local/kubeopt-agent/b"],
+                None,
+            ),
+            (None, &["spiffe://cluster.local/kubeopt-agent/a/b"], None),
+            (None, &["spiffe://other/kubeopt-agent/a"], None),
+            (Some("system:node:a"), &["spiffe://other/kubeopt-agent/b"], Some("a")),
             (Some("node-1"), &[], None),
             (Some("system:node:"), &[], None),
             (Some("system:node:a b"), &["https://x/kubeopt-agent/a"], None),
             (None, &[], None),
         ] {
-            assert_eq!(node(&certificate(name, uris)).as_deref(), node_name, "{name:?} {uris:?}");
+            let made = certificate(name, uris);
+            assert_eq!(node(&made, Some("cluster.local")).as_deref(), node_name, "{name:?} {uris:?}");
         }
+        let by_uri = certificate(None, &["spiffe://cluster.local/kubeopt-agent/a"]);
+        assert_eq!(node(&by_uri, None), None, "no trust domain is configured");
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use kubeopt_model::agents::NodeStanding;
 use tokio::sync::watch;
@@ -18,6 +19,8 @@ pub(crate) struct Desk(Mutex<HashMap<String, Node>>);
 #[derive(Debug, Default)]
 struct Node {
     version: Option<String>,
+    /// When it registered last.
+    met: Option<Instant>,
     /// Told when another stream of the node begins.
     seated: Option<watch::Sender<bool>>,
     /// Which stream is the last one.
@@ -44,8 +47,9 @@ impl Desk {
         if nodes.len() >= NODES_MAX {
             nodes.retain(|_, node| node.seated.is_some());
         }
-        nodes.entry(node.to_owned()).or_default().version =
-            Some(version).filter(|version| !version.is_empty());
+        let entry = nodes.entry(node.to_owned()).or_default();
+        entry.version = Some(version).filter(|version| !version.is_empty());
+        entry.met = Some(Instant::now());
     }
 
     /// Gives a stream its node's place; the one before is told to go.
@@ -65,18 +69,31 @@ impl Desk {
         self.nodes().values().filter(|node| node.seated.is_some()).count()
     }
 
-    /// How each node is doing, by name: those that sent something or are here.
-    pub(crate) fn standing(&self, stored: Vec<(String, Mark)>) -> Vec<NodeStanding> {
+    /// How each node is doing, by name: those that are here, and those that registered or sent something within so many
+    /// milliseconds. Nodes come and go, and how far they were is known for long.
+    pub(crate) fn standing(
+        &self,
+        stored: Vec<(String, Mark)>,
+        now_ms: i64,
+        within_ms: i64,
+    ) -> Vec<NodeStanding> {
         let nodes = self.nodes();
-        let mut all: HashMap<String, Option<Mark>> =
-            stored.into_iter().map(|(node, mark)| (node, Some(mark))).collect();
-        for node in nodes.keys() {
+        let is_here = |node: &str| nodes.get(node).is_some_and(|node| node.seated.is_some());
+        let is_recent = |met: &Instant| met.elapsed().as_millis() <= u128::from(within_ms.unsigned_abs());
+        let is_met = |node: &str| nodes.get(node).and_then(|node| node.met.as_ref()).is_some_and(is_recent);
+        let counts = |node: &str| is_here(node) || is_met(node);
+        let mut all: HashMap<String, Option<Mark>> = stored
+            .into_iter()
+            .filter(|(node, mark)| mark.arrived_ms >= now_ms.saturating_sub(within_ms) || counts(node))
+            .map(|(node, mark)| (node, Some(mark)))
+            .collect();
+        for node in nodes.keys().filter(|node| counts(node)) {
             all.entry(node.clone()).or_default();
         }
         let mut standing: Vec<NodeStanding> = all
             .into_iter()
             .map(|(node, mark)| NodeStanding {
-                connected: nodes.get(&node).is_some_and(|node| node.seated.is_some()),
+                connected: is_here(&node),
                 version: nodes.get(&node).and_then(|node| node.version.clone()),
                 newest_unix_ms: mark.map(|mark| mark.newest_ms).filter(|newest| *newest > 0),
                 dropped_batches: mark.map_or(0, |mark| mark.dropped),
@@ -100,6 +117,21 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_that_is_gone_does_not_count_for_ever() {
+        let desk = Arc::new(Desk::default());
+        desk.registered("met", "1.0".to_owned());
+        let _seats = ["here", "new"].map(|node| desk.sit(node));
+        let mark = |arrived_ms| Mark { arrived_ms, newest_ms: arrived_ms, dropped: 1, ..Mark::default() };
+        let stored = [("here", 5), ("gone", 99), ("asleep", 100)];
+        let stored = stored.map(|(node, arrived_ms)| (node.to_owned(), mark(arrived_ms)));
+        let standing = desk.standing(stored.to_vec(), 60_100, 60_000);
+        let told: Vec<_> =
+            standing.iter().map(|one| (one.node.as_str(), one.connected, one.newest_unix_ms)).collect();
+        let asleep = ("asleep", false, Some(100));
+        assert_eq!(told, [asleep, ("here", true, Some(5)), ("met", false, None), ("new", true, None)]);
+    }
 
     #[test]
     fn a_new_stream_of_a_node_ends_the_one_before() {

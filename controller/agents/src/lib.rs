@@ -14,9 +14,11 @@ pub mod tls;
 
 mod certificate;
 mod desk;
+mod door;
 mod listen;
 mod readings;
 mod service;
+mod share;
 mod stream;
 
 pub use caller::{ReviewError, Reviewed, TokenReviewer, Tokens};
@@ -24,7 +26,8 @@ pub use error::{AgentsError, SpoolError};
 pub use kubeopt_proto::{
     AgentConfig, GradientUpload, Model, ModelRequest, ModelResponse, TrainPlan, UploadResponse,
 };
-pub use models::{Models, NoModels};
+pub use listen::Bounds;
+pub use models::{Models, NoModels, SendAgain};
 pub use serve::{Agents, Doors, Figures};
 pub use spool::{Clock, HourReader, Spool, SpoolLimits};
 pub use tally::Counts;

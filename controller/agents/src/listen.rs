@@ -1,21 +1,26 @@
 //! Connections: accepted, limited, shaken hands with, and named by their certificate. Knows nothing of what is said.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
+use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
 use crate::certificate;
+use crate::share::{Share, Shares};
+use crate::tally::{Tally, is_logged};
 use crate::tls::Renewed;
 
 /// Connections at a time: a node has one, and the old one for a moment.
@@ -30,26 +35,109 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Connections that have shaken hands and were not looked at yet.
 const READY_MAX: usize = 64;
 
+/// Who may connect, beside whoever shakes hands.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Connections of one address at a time.
+    pub per_address: usize,
+    /// How long a connection may last on which no call was let in.
+    pub silence: Duration,
+}
+
+impl Default for Bounds {
+    /// 256: agents behind one address, as behind a load balancer, in a cluster of that many nodes. 10 s: an agent calls at once.
+    fn default() -> Self {
+        Self { per_address: 256, silence: Duration::from_secs(10) }
+    }
+}
+
 /// Who is at the other end, as far as the connection tells.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     pub(crate) certificate: Certificate,
+    standing: Arc<Standing>,
 }
 
-/// What the client's certificate tells. It was signed by who may.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What came of the calls of a connection.
+#[derive(Debug, Default)]
+struct Standing {
+    known: AtomicBool,
+    /// Calls whose caller is being asked for.
+    waiting: AtomicUsize,
+}
+
+/// A call whose caller is being asked for, until it is dropped.
+pub(crate) struct Waiting(Arc<Standing>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Peer {
+    /// Notes that a call was let in: the connection may last.
+    pub(crate) fn let_in(&self) {
+        self.standing.known.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody is asked who calls: meanwhile the connection may last, since it does not wait for the caller.
+    pub(crate) fn wait(&self) -> Waiting {
+        self.standing.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(Arc::clone(&self.standing))
+    }
+}
+
+/// What the client's certificate tells. It was signed by who may, when hands were shaken.
+#[derive(Debug, Clone)]
 pub(crate) enum Certificate {
     None,
     NamesNoNode,
-    Node(Arc<str>),
+    Node {
+        name: Arc<str>,
+        /// The certificate, and those between it and its root.
+        chain: Arc<[CertificateDer<'static>]>,
+    },
 }
 
 /// A connection with its place among those that there may be.
 pub(crate) struct Connection {
     stream: TlsStream<TcpStream>,
     peer: Peer,
-    _place: OwnedSemaphorePermit,
+    silence: Silence,
+    _place: Place,
+}
+
+/// Its place among all, and among those of its address.
+type Place = (OwnedSemaphorePermit, Share<IpAddr>);
+
+/// Ends a connection on which nobody has proved in time who he is.
+struct Silence {
+    over: Pin<Box<Sleep>>,
+    time: Duration,
+    standing: Arc<Standing>,
+    is_counted: bool,
+    tally: Arc<Tally>,
+}
+
+impl Silence {
+    /// Fails when the time is over; to be asked whenever the connection is.
+    fn bear(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.standing.known.load(Ordering::Relaxed) || self.over.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        if self.standing.waiting.load(Ordering::Relaxed) > 0 {
+            self.over.as_mut().reset(Instant::now() + self.time);
+            // Asked, so that it wakes who reads.
+            let _ = self.over.as_mut().poll(cx);
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.is_counted, true) {
+            self.tally.turned_away("no_call_in_time");
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
 }
 
 impl Connected for Connection {
@@ -66,16 +154,19 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.silence.bear(cx)?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.silence.bear(cx)?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.silence.bear(cx)?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -95,27 +186,37 @@ impl Stream for Incoming {
     }
 }
 
+/// What the listener works with.
+pub(crate) struct Gate {
+    pub(crate) tls: Renewed,
+    pub(crate) bounds: Bounds,
+    /// The SPIFFE trust domain whose URIs name nodes; none where they name none.
+    pub(crate) trust_domain: Option<String>,
+    pub(crate) tally: Arc<Tally>,
+}
+
 /// Accepts until `ended` says so, or accepting fails for a minute on end: then the stream ends with the failure.
-pub(crate) fn incoming(listener: TcpListener, tls: Renewed, ended: watch::Receiver<bool>) -> Incoming {
+pub(crate) fn incoming(listener: TcpListener, gate: Gate, ended: watch::Receiver<bool>) -> Incoming {
     let (ready, connections) = mpsc::channel(READY_MAX);
-    tokio::spawn(accept_all(listener, tls, ended, ready));
+    tokio::spawn(accept_all(listener, gate, ended, ready));
     Incoming(connections)
 }
 
 async fn accept_all(
     listener: TcpListener,
-    mut tls: Renewed,
+    mut gate: Gate,
     mut ended: watch::Receiver<bool>,
     ready: mpsc::Sender<io::Result<Connection>>,
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let of_address = Shares::new(gate.bounds.per_address);
     let mut failures = 0;
     let mut renewal = tokio::time::interval(RENEW_EVERY);
     loop {
         let accepted = tokio::select! {
             _ = ended.wait_for(|ended| *ended) => return,
             _ = renewal.tick() => {
-                tls.renew();
+                gate.tls.renew();
                 continue;
             }
             accepted = accept(&listener, &room) => accepted,
@@ -123,9 +224,14 @@ async fn accept_all(
         match accepted {
             Ok((stream, address, place)) => {
                 failures = 0;
-                let (acceptor, ready) = (TlsAcceptor::from(tls.current()), ready.clone());
+                let Some(share) = of_address.take(address.ip().to_canonical()) else {
+                    gate.tally.turned_away("too_many_connections");
+                    continue;
+                };
+                let shaking = gate.shake_hands(stream, address, (place, share));
+                let ready = ready.clone();
                 tokio::spawn(async move {
-                    if let Some(connection) = shake_hands(acceptor, stream, address, place).await {
+                    if let Some(connection) = shaking.await {
                         // Nobody is left to serve it when this fails.
                         drop(ready.send(Ok(connection)).await);
                     }
@@ -154,34 +260,105 @@ async fn accept(
     Ok((stream, address, place))
 }
 
-async fn shake_hands(
+impl Gate {
+    /// Makes a connection of a stream, later.
+    fn shake_hands(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        place: Place,
+    ) -> impl Future<Output = Option<Connection>> + Send + use<> {
+        let acceptor = TlsAcceptor::from(self.tls.current());
+        let (trust_domain, tally, time) =
+            (self.trust_domain.clone(), Arc::clone(&self.tally), self.bounds.silence);
+        async move {
+            let stream = shaken(acceptor, stream, address, &tally).await?;
+            let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let named = chain.first().map(|own| certificate::node(own, trust_domain.as_deref()));
+            let certificate = match named {
+                None => Certificate::None,
+                Some(None) => Certificate::NamesNoNode,
+                Some(Some(node)) => Certificate::Node { name: node.into(), chain: chain.into() },
+            };
+            let standing = Arc::new(Standing::default());
+            let over = Box::pin(tokio::time::sleep(time));
+            let silence = Silence { over, time, standing: Arc::clone(&standing), is_counted: false, tally };
+            Some(Connection { stream, peer: Peer { address, certificate, standing }, silence, _place: place })
+        }
+    }
+}
+
+async fn shaken(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     address: SocketAddr,
-    place: OwnedSemaphorePermit,
-) -> Option<Connection> {
+    tally: &Tally,
+) -> Option<TlsStream<TcpStream>> {
     // Acknowledgements are small and waited for.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection of an agent ended early");
         return None;
     }
     match tokio::time::timeout(HANDSHAKE_TIME_MAX, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => {
-            let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-            let certificate = match shown.map(certificate::node) {
-                None => Certificate::None,
-                Some(None) => Certificate::NamesNoNode,
-                Some(Some(node)) => Certificate::Node(node.into()),
-            };
-            Some(Connection { stream, peer: Peer { address, certificate }, _place: place })
-        }
+        Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
-            tracing::info!(%address, %error, "an agent's TLS handshake failed");
+            if is_logged(tally.turned_away("no_handshake")) {
+                tracing::info!(%address, %error, "an agent's TLS handshake failed");
+            }
             None
         }
         Err(_) => {
-            tracing::info!(%address, "an agent's TLS handshake took too long");
+            if is_logged(tally.turned_away("no_handshake")) {
+                tracing::info!(%address, "an agent's TLS handshake took too long");
+            }
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+
+    fn connected() -> (Peer, Silence) {
+        let standing = Arc::new(Standing::default());
+        let peer = Peer { address: ADDRESS, certificate: Certificate::None, standing: Arc::clone(&standing) };
+        let (time, tally) = (Duration::ZERO, Arc::default());
+        let over = Box::pin(tokio::time::sleep(time));
+        (peer, Silence { over, time, standing, is_counted: false, tally })
+    }
+
+    /// What is said of a connection whose time is over.
+    async fn heard(silence: &mut Silence) -> io::Result<()> {
+        silence.over.as_mut().await;
+        poll_fn(|cx| Poll::Ready(silence.bear(cx))).await
+    }
+
+    #[tokio::test]
+    async fn a_connection_lasts_only_when_a_call_was_let_in_in_time() {
+        let (peer, mut silence) = connected();
+        peer.let_in();
+        assert!(heard(&mut silence).await.is_ok());
+        let (_, mut silence) = connected();
+        for _ in 0..3 {
+            let ended = heard(&mut silence).await.expect_err("nobody was let in");
+            assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        }
+        assert_eq!(silence.tally.read().turned_away.get("no_call_in_time"), Some(&1));
+    }
+
+    #[tokio::test]
+    async fn a_connection_does_not_end_while_it_is_asked_who_calls() {
+        let (peer, mut silence) = connected();
+        let waiting = (peer.wait(), peer.wait());
+        assert!(heard(&mut silence).await.is_ok());
+        drop(waiting.0);
+        assert!(heard(&mut silence).await.is_ok());
+        drop(waiting.1);
+        assert!(heard(&mut silence).await.is_err());
     }
 }

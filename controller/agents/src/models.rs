@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use kubeopt_proto::{GradientUpload, ModelRequest, ModelResponse, UploadResponse};
+use thiserror::Error;
 
 /// How long an agent waits until it asks again where nobody hands out models.
 const NO_MODELS_POLL_S: u32 = 3_600;
@@ -13,8 +14,16 @@ pub trait Models: Send + Sync {
     async fn update(&self, node: &str, asked: ModelRequest) -> ModelResponse;
 
     /// Takes what a node learned, or says why not. Its digests, nonce and length are well-formed; nothing else was checked.
-    async fn upload(&self, node: &str, upload: GradientUpload) -> UploadResponse;
+    ///
+    /// # Errors
+    /// [`SendAgain`] where nothing was decided.
+    async fn upload(&self, node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain>;
 }
+
+/// Nothing was decided about an upload: the node keeps it and sends it again.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}: send it again")]
+pub struct SendAgain(pub String);
 
 /// Nobody hands out models.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +35,11 @@ impl Models for NoModels {
         ModelResponse { next_poll_s: NO_MODELS_POLL_S, ..ModelResponse::default() }
     }
 
-    async fn upload(&self, _node: &str, _upload: GradientUpload) -> UploadResponse {
-        UploadResponse {
+    async fn upload(&self, _node: &str, _upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
+        Ok(UploadResponse {
             accepted: false,
             reason: "no round of training is open".to_owned(),
             next_poll_s: NO_MODELS_POLL_S,
-        }
+        })
     }
 }

@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubeopt_model::agents::NodeStanding;
-use kubeopt_proto::{AgentConfig, AgentServer, MESSAGE_BYTES_MAX};
+use kubeopt_proto::AgentConfig;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
 
 use crate::caller::{TokenDoor, TokenReviewer, Tokens};
 use crate::desk::Desk;
+use crate::door::{Admission, Door};
 use crate::error::AgentsError;
-use crate::listen::incoming;
+use crate::listen::{Bounds, Gate, incoming};
 use crate::models::{Models, NoModels};
 use crate::service::Service;
-use crate::spool::{Clock, Spool};
+use crate::spool::{Clock, Spool, ticks};
 use crate::tally::Counts;
 use crate::tls::{Renewed, TlsFiles};
 
@@ -52,6 +53,10 @@ pub struct Doors {
     pub models: Option<Arc<dyn Models>>,
     /// What the operator sets for all agents.
     pub config: AgentConfig,
+    /// The SPIFFE trust domain whose certificates name nodes by a URI; none believes no URI.
+    pub trust_domain: Option<String>,
+    /// Who may connect.
+    pub bounds: Bounds,
 }
 
 /// How the server and its log are doing.
@@ -82,9 +87,10 @@ impl Agents {
         &self.spool
     }
 
-    /// How each node's agent is doing, by name.
+    /// How each node's agent is doing, by name: of nodes that are connected, and of those that
+    /// registered or sent something lately.
     pub fn standing(&self) -> Vec<NodeStanding> {
-        self.desk.standing(self.spool.nodes())
+        self.desk.standing(self.spool.nodes(), (self.now)(), self.spool.retention_ms())
     }
 
     /// For metrics.
@@ -116,20 +122,19 @@ impl Agents {
     ) -> Result<(), AgentsError> {
         let tls = Renewed::load(doors.tls)?;
         let (end, ended) = watch::channel(false);
-        let tokens =
-            doors.tokens.map(|(tokens, reviewer)| TokenDoor::new(reviewer, tokens, Arc::clone(&self.now)));
+        let tally = Arc::clone(self.spool.tally());
+        let tokens = doors.tokens.map(|(tokens, reviewer)| TokenDoor::new(reviewer, tokens, ticks()));
+        let admission = Admission::new(tokens, tls.authorities(), Arc::clone(&self.now), Arc::clone(&tally));
         let service = Service {
             spool: self.spool.clone(),
-            tokens,
             models: doors.models.unwrap_or_else(|| Arc::new(NoModels)),
             config: doors.config,
             now: Arc::clone(&self.now),
             desk: Arc::clone(&self.desk),
             ended: ended.clone(),
         };
-        let service = AgentServer::new(service)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let door = Door::new(service, admission);
+        let gate = Gate { tls, bounds: doors.bounds, trust_domain: doors.trust_domain, tally };
         let mut over = ended.clone();
         let serving = Server::builder()
             .timeout(CALL_TIME_MAX)
@@ -139,7 +144,7 @@ impl Agents {
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIME_MAX))
-            .serve_with_incoming_shutdown(service, incoming(listener, tls, ended), async move {
+            .serve_with_incoming_shutdown(door, incoming(listener, gate, ended), async move {
                 drop(over.wait_for(|ended| *ended).await);
             });
         tokio::pin!(serving);

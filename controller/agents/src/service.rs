@@ -10,20 +10,20 @@ use kubeopt_proto::{
     RegisterResponse, UploadResponse, check_register, check_upload,
 };
 use tokio::sync::{mpsc, watch};
-use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
-use crate::caller::{TokenDoor, TurnedAway};
+use crate::caller::TurnedAway;
 use crate::desk::Desk;
-use crate::listen::{Certificate, Peer};
+use crate::door::{Caller, turn_away};
+use crate::listen::Peer;
 use crate::models::Models;
 use crate::spool::{Clock, Spool};
 use crate::stream::{self, ACKS_MAX};
+use crate::tally::is_logged;
 
 /// Answers agents.
 pub(crate) struct Service {
     pub(crate) spool: Spool,
-    pub(crate) tokens: Option<TokenDoor>,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) config: AgentConfig,
     pub(crate) now: Clock,
@@ -31,37 +31,17 @@ pub(crate) struct Service {
     pub(crate) ended: watch::Receiver<bool>,
 }
 
+/// The node that a call is of, as the door has it.
+fn node(extensions: &Extensions) -> Result<Arc<str>, Status> {
+    let caller = extensions.get::<Caller>();
+    caller.map(|Caller(node)| Arc::clone(node)).ok_or_else(|| Status::internal("a call without a caller"))
+}
+
 impl Service {
-    /// The node that a call is of.
-    async fn node(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Arc<str>, Status> {
-        let peer = extensions.get::<Peer>();
-        let said = match peer.map(|peer| &peer.certificate) {
-            Some(Certificate::Node(node)) => Ok(Arc::clone(node)),
-            Some(Certificate::NamesNoNode) => Err(TurnedAway::NoNodeInCertificate),
-            Some(Certificate::None) | None => self.of_token(metadata).await,
-        };
-        said.map_err(|away| self.turn_away(away, peer, None))
-    }
-
-    async fn of_token(&self, metadata: &MetadataMap) -> Result<Arc<str>, TurnedAway> {
-        let header = metadata.get("authorization").ok_or(TurnedAway::Nothing)?;
-        let door = self.tokens.as_ref().ok_or(TurnedAway::NoTokens)?;
-        let token =
-            header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or(TurnedAway::Token)?;
-        door.node(token.trim()).await
-    }
-
-    fn turn_away(&self, away: TurnedAway, peer: Option<&Peer>, node: Option<&str>) -> Status {
-        self.spool.tally().turned_away(away.reason());
-        let address = peer.map(|peer| peer.address.to_string()).unwrap_or_default();
-        let node = node.unwrap_or_default();
-        tracing::warn!(address, node, reason = away.reason(), "an agent was turned away");
-        away.status()
-    }
-
     fn refuse(&self, node: &str, refusal: &Refusal) -> Status {
-        self.spool.tally().turned_away(refusal.reason());
-        tracing::warn!(node, %refusal, "what an agent said was refused");
+        if is_logged(self.spool.tally().turned_away(refusal.reason())) {
+            tracing::warn!(node, %refusal, "what an agent said was refused");
+        }
         Status::invalid_argument(refusal.to_string())
     }
 }
@@ -72,8 +52,8 @@ impl Agent for Service {
         &self,
         request: Request<RegisterRequest>,
     ) -> Result<Response<RegisterResponse>, Status> {
-        let (metadata, extensions, asked) = request.into_parts();
-        let node = self.node(&metadata, &extensions).await?;
+        let (_, extensions, asked) = request.into_parts();
+        let node = node(&extensions)?;
         let protocol = check_register(&asked).map_err(|refusal| {
             let status = self.refuse(&node, &refusal);
             if !matches!(refusal, Refusal::Protocol { .. }) {
@@ -82,7 +62,12 @@ impl Agent for Service {
             Status::failed_precondition(format!("{refusal}: install agents of the controller's version"))
         })?;
         if asked.node_name != *node {
-            return Err(self.turn_away(TurnedAway::OtherNode, extensions.get(), Some(&node)));
+            let away = TurnedAway::OtherNode;
+            let peer = extensions.get::<Peer>();
+            return Err(peer.map_or_else(
+                || away.status(),
+                |peer| turn_away(self.spool.tally(), away, peer, Some(&node)),
+            ));
         }
         let mark = self.spool.mark(&node, &asked.boot_id);
         self.desk.registered(&node, asked.agent_version);
@@ -101,8 +86,8 @@ impl Agent for Service {
         &self,
         request: Request<Streaming<Batch>>,
     ) -> Result<Response<Self::SyncMetricsStream>, Status> {
-        let (metadata, extensions, batches) = request.into_parts();
-        let node = self.node(&metadata, &extensions).await?;
+        let (_, extensions, batches) = request.into_parts();
+        let node = node(&extensions)?;
         let (acks, told) = mpsc::channel(ACKS_MAX);
         let stream = stream::NodeStream {
             seat: self.desk.sit(&node),
@@ -121,8 +106,8 @@ impl Agent for Service {
         &self,
         request: Request<ModelRequest>,
     ) -> Result<Response<ModelResponse>, Status> {
-        let (metadata, extensions, asked) = request.into_parts();
-        let node = self.node(&metadata, &extensions).await?;
+        let (_, extensions, asked) = request.into_parts();
+        let node = node(&extensions)?;
         Ok(Response::new(self.models.update(&node, asked).await))
     }
 
@@ -130,9 +115,10 @@ impl Agent for Service {
         &self,
         request: Request<GradientUpload>,
     ) -> Result<Response<UploadResponse>, Status> {
-        let (metadata, extensions, upload) = request.into_parts();
-        let node = self.node(&metadata, &extensions).await?;
+        let (_, extensions, upload) = request.into_parts();
+        let node = node(&extensions)?;
         check_upload(&upload).map_err(|refusal| self.refuse(&node, &refusal))?;
-        Ok(Response::new(self.models.upload(&node, upload).await))
+        let answer = self.models.upload(&node, upload).await;
+        Ok(Response::new(answer.map_err(|again| Status::unavailable(again.to_string()))?))
     }
 }

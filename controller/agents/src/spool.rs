@@ -31,6 +31,7 @@ use crate::spool::writer::{Append, Writer};
 use crate::tally::Tally;
 
 pub use read::HourReader;
+pub(crate) use steady::ticks;
 
 /// Tells the time in milliseconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -128,7 +129,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Open`] where the folder cannot be read or written.
     pub fn open(folder: &Path, limits: SpoolLimits, now: Clock) -> Result<Self, SpoolError> {
-        Self::open_on(Box::new(RealDisk), folder, limits, now, steady::ticks())
+        Self::open_on(Box::new(RealDisk), folder, limits, now, ticks())
     }
 
     pub(crate) fn open_on(
@@ -191,6 +192,11 @@ impl Spool {
         u32::try_from(over * BACKOFF_MS_MAX / (FULL - RELAXED)).unwrap_or(u32::MAX)
     }
 
+    /// How long what came in is kept, milliseconds.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        self.shared.limits.retention_ms
+    }
+
     /// How old a batch may be, milliseconds: what is older would be of hours that files were removed of.
     pub(crate) fn age_ms_max(&self) -> i64 {
         let kept_ms = self.shared.limits.retention_ms.saturating_sub(2 * ledger::HOUR_MS);
@@ -212,7 +218,7 @@ impl Spool {
         self.shared.ledger().marks.nodes().map(|(node, mark)| (node.to_owned(), mark)).collect()
     }
 
-    pub(crate) fn tally(&self) -> &Tally {
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
         &self.shared.tally
     }
 

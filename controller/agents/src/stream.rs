@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use futures::{Stream, StreamExt as _};
 use kubeopt_proto::{Ack, Batch, Message as _, Refusal, check};
 use tokio::sync::{mpsc, oneshot, watch};
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 
 use crate::desk::Seat;
 use crate::error::SpoolError;
 use crate::readings;
 use crate::spool::frame::{Head, Kind};
 use crate::spool::{Clock, Line, Spool, Stored};
+use crate::tally::is_logged;
 
 /// Acknowledgements that wait to be read by the agent.
 pub(crate) const ACKS_MAX: usize = 16;
@@ -50,7 +52,7 @@ impl NodeStream {
     /// Takes batches until either side ends it.
     pub(crate) async fn run(
         mut self,
-        mut batches: Streaming<Batch>,
+        mut batches: impl Stream<Item = Result<Batch, Status>> + Unpin,
         acks: mpsc::Sender<Result<Ack, Status>>,
     ) {
         let (under_way, fates) = mpsc::channel(UNDER_WAY_MAX);
@@ -63,7 +65,11 @@ impl NodeStream {
         }
     }
 
-    async fn take(&mut self, batches: &mut Streaming<Batch>, under_way: mpsc::Sender<Fate>) -> End {
+    async fn take(
+        &mut self,
+        batches: &mut (impl Stream<Item = Result<Batch, Status>> + Unpin),
+        under_way: mpsc::Sender<Fate>,
+    ) -> End {
         let spread = u64::from(crc32fast::hash(self.node.as_bytes())) % STREAM_TIME_SPREAD_MS;
         let over = tokio::time::sleep(STREAM_TIME + Duration::from_millis(spread));
         tokio::pin!(over);
@@ -82,14 +88,14 @@ impl NodeStream {
                 // Who reads no acknowledgements is not listened to either.
                 next = async {
                     let place = under_way.reserve().await.ok()?;
-                    Some((place, batches.message().await))
+                    Some((place, batches.next().await))
                 } => next,
             };
             let (place, batch) = match next {
                 None => return End::Quiet,
-                Some((_, Ok(None))) => return End::Quiet,
-                Some((place, Ok(Some(batch)))) => (place, batch),
-                Some((_, Err(status))) => return self.broken(&status),
+                Some((_, None)) => return End::Quiet,
+                Some((place, Some(Ok(batch)))) => (place, batch),
+                Some((_, Some(Err(status)))) => return self.broken(&status),
             };
             if *boot_id.get_or_insert_with(|| batch.boot_id.clone()) != batch.boot_id {
                 return self.refuse("other_boot_id", "a stream is of one boot id");
@@ -134,15 +140,17 @@ impl NodeStream {
         let Some(reason) = unusable else {
             return (head, compress(&batch.encode_to_vec()));
         };
-        self.spool.tally().unusable(reason);
-        tracing::warn!(node = &*self.node, seq = batch.seq, reason, "a batch of an agent is not kept");
+        if is_logged(self.spool.tally().unusable(reason, 1)) {
+            tracing::warn!(node = &*self.node, seq = batch.seq, reason, "a batch of an agent is not kept");
+        }
         (head.kind, head.from_ms, head.to_ms) = (Kind::Skipped, i64::MIN, i64::MIN);
         (head, Vec::new())
     }
 
     fn refuse(&self, reason: &'static str, text: &str) -> End {
-        self.spool.tally().turned_away(reason);
-        tracing::warn!(node = &*self.node, reason, "a stream of an agent was ended");
+        if is_logged(self.spool.tally().turned_away(reason)) {
+            tracing::warn!(node = &*self.node, reason, "a stream of an agent was ended");
+        }
         End::Told(Status::invalid_argument(text))
     }
 
@@ -192,4 +200,58 @@ fn compress(bytes: &[u8]) -> Vec<u8> {
     // Writing to memory does not fail.
     let written = encoder.write_all(bytes).and_then(|()| encoder.finish());
     written.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::desk::Desk;
+    use crate::spool::SpoolLimits;
+
+    /// More than what may be under way without an acknowledgement being read.
+    const ALL: u64 = 500;
+
+    #[tokio::test]
+    async fn who_reads_no_acknowledgements_is_not_listened_to_and_loses_nothing() {
+        let here = tempfile::tempdir().expect("a folder");
+        let now: Clock = Arc::new(|| 1_000_000_000_000);
+        let spool = Spool::open(here.path(), SpoolLimits::default(), Arc::clone(&now)).expect("a log");
+        let asked = Arc::new(AtomicU64::new(0));
+        let listened = Arc::clone(&asked);
+        let batches = futures::stream::iter(1..=ALL).map(move |seq| {
+            listened.store(seq, Ordering::Relaxed);
+            Ok(Batch {
+                boot_id: "boot".to_owned(),
+                seq,
+                begin_unix_ms: 999_999_960_000,
+                step_ms: 10_000,
+                steps: 6,
+                ..Batch::default()
+            })
+        });
+        let (_end, ended) = watch::channel(false);
+        let seat = Arc::new(Desk::default()).sit("node-1");
+        let (acks, mut told) = mpsc::channel(ACKS_MAX);
+        let stream = NodeStream { node: "node-1".into(), seat, spool: spool.clone(), now, ended };
+        let running = tokio::spawn(stream.run(batches, acks));
+        // One acknowledgement is in the hand of who tells, and as many as may wait are in both queues.
+        let most = (ACKS_MAX + 1 + UNDER_WAY_MAX) as u64;
+        while spool.tally().read().stored < most {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), most);
+        let mut last = 0;
+        while let Some(ack) = told.recv().await {
+            let acknowledged = ack.expect("stored").acknowledged_seq;
+            assert!(acknowledged >= last, "acknowledgements only rise");
+            last = acknowledged;
+        }
+        running.await.expect("it ends");
+        assert_eq!((last, spool.tally().read().stored), (ALL, ALL));
+    }
 }

@@ -5,6 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::spool::ledger::Opened;
 
+/// Of what is refused for one reason, so many are logged, and then each hundredth: whoever wants to can be refused for ever.
+const LOGGED_FIRST: u64 = 100;
+
+/// Whether this one of its reason is logged.
+pub(crate) fn is_logged(times: u64) -> bool {
+    times <= LOGGED_FIRST || times.is_multiple_of(LOGGED_FIRST)
+}
+
 /// Counts since the process began.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -20,7 +28,7 @@ pub struct Counts {
     pub unwritten: u64,
     /// Batches that were taken and not kept, by reason.
     pub unusable: BTreeMap<&'static str, u64>,
-    /// Calls that were turned away, by reason.
+    /// Calls and connections that were turned away, by reason.
     pub turned_away: BTreeMap<&'static str, u64>,
     /// Bytes of the log that went before their time, since it was too large.
     pub crowded_out_bytes: u64,
@@ -65,12 +73,17 @@ impl Tally {
         self.counts().unwritten += batches;
     }
 
-    pub(crate) fn unusable(&self, reason: &'static str) {
-        *self.counts().unusable.entry(reason).or_default() += 1;
+    /// Counts so many; tells how many there were for this reason.
+    pub(crate) fn unusable(&self, reason: &'static str, batches: u64) -> u64 {
+        if batches == 0 {
+            return 0;
+        }
+        count(&mut self.counts().unusable, reason, batches)
     }
 
-    pub(crate) fn turned_away(&self, reason: &'static str) {
-        *self.counts().turned_away.entry(reason).or_default() += 1;
+    /// Counts one; tells how many there were for this reason.
+    pub(crate) fn turned_away(&self, reason: &'static str) -> u64 {
+        count(&mut self.counts().turned_away, reason, 1)
     }
 
     pub(crate) fn removed(&self, before_its_time: bool, bytes: u64) {
@@ -81,5 +94,24 @@ impl Tally {
 
     pub(crate) fn damaged(&self) {
         self.counts().damaged += 1;
+    }
+}
+
+fn count(by_reason: &mut BTreeMap<&'static str, u64>, reason: &'static str, times: u64) -> u64 {
+    let all = by_reason.entry(reason).or_default();
+    *all += times;
+    *all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_refused_for_ever_does_not_fill_the_log() {
+        let tally = Tally::default();
+        let logged = (0..10_000).filter(|_| is_logged(tally.turned_away("x"))).count();
+        assert_eq!(logged, 199);
+        assert_eq!(tally.read().turned_away.get("x"), Some(&10_000));
     }
 }

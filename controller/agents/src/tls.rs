@@ -4,13 +4,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, version};
+use tokio::sync::watch;
 
 use crate::error::AgentsError;
 
@@ -28,20 +31,46 @@ pub struct TlsFiles {
 /// A configuration that is made again when its files change.
 pub(crate) struct Renewed {
     files: TlsFiles,
-    current: Arc<ServerConfig>,
+    current: watch::Sender<Current>,
     /// When the files were written that it was made from, or tried last.
     written: Vec<Option<SystemTime>>,
+}
+
+#[derive(Clone)]
+struct Current {
+    server: Arc<ServerConfig>,
+    /// None where no certificate is asked for.
+    authorities: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// Whom certificates are believed from at the moment.
+#[derive(Clone)]
+pub(crate) struct Authorities(watch::Receiver<Current>);
+
+impl Authorities {
+    /// Whether a certificate, which is followed by those between it and its root, is still good: a handshake says so of one
+    /// moment, and a connection may last.
+    pub(crate) fn believe(&self, chain: &[CertificateDer<'_>], now_ms: i64) -> bool {
+        let Some((own, between)) = chain.split_first() else { return false };
+        let authorities = self.0.borrow().authorities.clone();
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(u64::try_from(now_ms).unwrap_or(0)));
+        authorities.is_some_and(|authorities| authorities.verify_client_cert(own, between, now).is_ok())
+    }
 }
 
 impl Renewed {
     pub(crate) fn load(files: TlsFiles) -> Result<Self, AgentsError> {
         let written = written(&files);
-        let current = Arc::new(config(&files)?);
+        let current = watch::Sender::new(config(&files)?);
         Ok(Self { files, current, written })
     }
 
     pub(crate) fn current(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.current)
+        Arc::clone(&self.current.borrow().server)
+    }
+
+    pub(crate) fn authorities(&self) -> Authorities {
+        Authorities(self.current.subscribe())
     }
 
     /// Looks at the files again. One that cannot be used leaves what was.
@@ -54,7 +83,7 @@ impl Renewed {
         match config(&self.files) {
             Ok(config) => {
                 tracing::info!("the certificate of the agents' server was renewed");
-                self.current = Arc::new(config);
+                self.current.send_replace(config);
             }
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "the agents' server goes on with the certificate it has");
@@ -69,7 +98,7 @@ fn written(files: &TlsFiles) -> Vec<Option<SystemTime>> {
     paths.map(|path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok()).collect()
 }
 
-fn config(files: &TlsFiles) -> Result<ServerConfig, AgentsError> {
+fn config(files: &TlsFiles) -> Result<Current, AgentsError> {
     let failed = |reason: String| AgentsError::Certificate {
         certificate: files.certificate.display().to_string(),
         key: files.key.display().to_string(),
@@ -80,27 +109,35 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, AgentsError> {
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&version::TLS13])
         .map_err(|error| failed(error.to_string()))?;
-    let builder = match &files.client_ca {
+    let authorities = files.client_ca.as_deref().map(|file| authorities(file, provider)).transpose()?;
+    let builder = match &authorities {
         None => builder.with_no_client_auth(),
-        Some(file) => {
-            let wrong = |reason: String| AgentsError::ClientCa { file: file.display().to_string(), reason };
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates(file).map_err(wrong)? {
-                roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
-            }
-            // An agent without a certificate may still show a token.
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .allow_unauthenticated()
-                .build()
-                .map_err(|error| wrong(error.to_string()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+        Some(authorities) => builder.with_client_cert_verifier(Arc::clone(authorities)),
     };
     let chain = certificates(&files.certificate).map_err(failed)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| failed(error.to_string()))?;
     let mut config = builder.with_single_cert(chain, key).map_err(|error| failed(error.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(config)
+    // An agent connects once an hour; a session that is taken up again would bring a certificate that was checked long ago.
+    config.send_tls13_tickets = 0;
+    Ok(Current { server: Arc::new(config), authorities })
+}
+
+/// Checks agents' certificates with those of a file.
+fn authorities(
+    file: &Path,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, AgentsError> {
+    let wrong = |reason: String| AgentsError::ClientCa { file: file.display().to_string(), reason };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file).map_err(wrong)? {
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    // An agent without a certificate may still show a token.
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build()
+        .map_err(|error| wrong(error.to_string()))
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -55,7 +55,7 @@ pub(crate) enum Command {
     Savings(crate::costs::Savings),
     /// Write the usage history to a file, or take one over.
     History(crate::history::History),
-    /// Show the versions of the network that node agents forecast with, or take one back.
+    /// Show the versions of the network that node agents forecast with, take one back, or begin a round of training.
     Models(crate::models::Models),
     /// Check policy files; show which policy holds for a path, and who set each key; offline.
     Policy(crate::policy::Policy),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args as Group, Subcommand};
 use kubeopt_model::Timestamp;
-use kubeopt_runtime::models::{HEADERS, ModelTable, list, roll_back, show};
+use kubeopt_runtime::models::{HEADERS, ModelTable, ask_round, list, roll_back, show};
 use kubeopt_runtime::wiring::{Options, open_journal, read_config};
 
 use crate::args::Output;
@@ -49,6 +49,15 @@ enum What {
         #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// Begin a round of training now instead of when the schedule says; the controller that runs opens it within seconds.
+    Train {
+        /// Why; stands in the audit.
+        #[arg(long, value_name = "TEXT")]
+        because: Option<String>,
+        /// Format.
+        #[arg(long, short = 'o', value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
 }
 
 pub(crate) async fn run(args: Models, common: Common) -> Outcome {
@@ -68,6 +77,12 @@ pub(crate) async fn run(args: Models, common: Common) -> Outcome {
             let done = roll_back(journal, number, because.as_deref(), Timestamp::now()).await;
             let done = done.map_err(|problem| vec![problem])?;
             if output == Output::Json { json(&done)? } else { format!("{}\n", done.text()) }
+        }
+        What::Train { because, output } => {
+            let training = config.agents.as_ref().and_then(|agents| agents.training.as_ref());
+            let asked = ask_round(journal, training, because.as_deref(), Timestamp::now()).await;
+            let asked = asked.map_err(|problem| vec![problem])?;
+            if output == Output::Json { json(&asked)? } else { format!("{}\n", asked.text()) }
         }
     };
     print(&text);

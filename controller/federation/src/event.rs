@@ -111,6 +111,6 @@ pub enum Rejection {
     },
     /// It could not be scored, or holds what is no number.
     NotScored,
-    /// Its base was taken back meanwhile.
+    /// Its base was taken back meanwhile, or another network took its place.
     BaseRolledBack,
 }

@@ -341,8 +341,7 @@ impl Federation {
         base: &Weights,
         score: &mut dyn FnMut(&Network) -> Option<Score>,
     ) -> Result<(Weights, Version), Rejection> {
-        let before = self.versions.all().iter().find(|own| own.number == round.base);
-        if before.is_none_or(|own| own.rollout == Rollout::RolledBack) {
+        if self.versions.head().number != round.base {
             return Err(Rejection::BaseRolledBack);
         }
         let network =

@@ -140,10 +140,19 @@ impl Versions {
         self.standing_ones().next().unwrap_or(&self.all[0])
     }
 
-    /// Versions that were accepted since the one of these weights; none where it is not among the last three.
+    /// The newest version, while only a part of the nodes is given it: what the next round would begin with is not known to be
+    /// good yet.
+    pub fn tried(&self) -> Option<&Version> {
+        self.standing_ones().next().filter(|own| matches!(own.rollout, Rollout::Canary { .. }))
+    }
+
+    /// Versions that were accepted since the one of these weights; none where it is not among the last three, or older than the
+    /// last one that was trained in one place, which is another network.
     pub fn staleness(&self, sha256: &[u8; 32]) -> Option<u32> {
         let sha256 = hex::encode(sha256);
-        let at = self.standing_ones().take(BASES).position(|own| own.sha256 == sha256)?;
+        let trained = self.standing_ones().position(|own| !matches!(own.why, Why::Round(_)));
+        let bases = trained.map_or(BASES, |at| BASES.min(at + 1));
+        let at = self.standing_ones().take(bases).position(|own| own.sha256 == sha256)?;
         u32::try_from(at).ok()
     }
 
@@ -269,10 +278,16 @@ impl Versions {
 
     /// Forgets the oldest beyond eight, never one that a node may have; gives the SHA-256 of weights that nobody needs any more.
     pub fn prune(&mut self) -> Vec<String> {
-        let served = self.all.iter().rposition(|own| own.rollout == Rollout::Full).unwrap_or(0);
-        let bases = self.all.len() - self.all.len().min(KEPT);
-        let left: Vec<String> = self.all.drain(..bases.min(served)).map(|own| own.sha256).collect();
-        left.into_iter().filter(|own| self.all.iter().all(|kept| kept.sha256 != *own)).collect()
+        let full = self.all.iter().rev().find(|own| own.rollout == Rollout::Full);
+        let full = full.map_or(self.all[0].number, |own| own.number);
+        let oldest = self.all[self.all.len().saturating_sub(KEPT)].number;
+        let is_kept = |own: &Version| {
+            own.number >= oldest || (own.number >= full && own.rollout != Rollout::RolledBack)
+        };
+        let (kept, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.all).into_iter().partition(is_kept);
+        self.all = kept;
+        let left = left.into_iter().map(|own| own.sha256);
+        left.filter(|own| self.all.iter().all(|kept| kept.sha256 != *own)).collect()
     }
 
     fn standing_ones(&self) -> impl Iterator<Item = &Version> {
@@ -374,6 +389,32 @@ mod tests {
         let gone = versions.prune();
         assert_eq!(gone, [1, 2, 3, 4].map(|number| hex::encode([number; 32])));
         assert_eq!((versions.all().len(), versions.all()[0].number), (8, 5));
+    }
+
+    #[test]
+    fn versions_that_were_taken_back_go_and_the_one_that_serves_all_stays() {
+        let mut versions = Versions::of([1; 32], Why::Shipped, 0);
+        let mut gone = Vec::new();
+        for number in 2..=30 {
+            assert_eq!(versions.tried(), None, "the next one may be made");
+            versions.push(version(number));
+            assert_eq!(versions.tried().map(|own| own.number), Some(u64::from(number)));
+            assert!(versions.roll_back(u64::from(number)).is_some());
+            gone.extend(versions.prune());
+        }
+        assert_eq!(gone, (2..=22).map(|number| hex::encode([number; 32])).collect::<Vec<_>>());
+        assert_eq!((versions.all().len(), having(&versions, 1), versions.next_number()), (9, 1000, 31));
+    }
+
+    #[test]
+    fn nothing_is_learned_from_what_was_before_a_network_that_was_trained_anew() {
+        let mut versions = versions();
+        versions.replace([9; 32], 5);
+        versions.push(version(4));
+        assert_eq!(
+            [4, 9, 2, 1].map(|number| versions.staleness(&[number; 32])),
+            [Some(0), Some(1), None, None]
+        );
     }
 
     #[test]

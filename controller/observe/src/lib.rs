@@ -32,7 +32,7 @@ mod tests;
 pub use aftermath::{SignsAsked, SignsRead};
 pub use error::ObserveError;
 pub use metrics_server::{MetricsServer, MomentReader};
-pub use nodes::{NodeAgents, NodeReader};
+pub use nodes::{NodeAgents, NodeCounts, NodeReader};
 pub use owners::PodOwners;
 pub use prometheus::{Prometheus, PrometheusOptions};
 pub use query::{LabelMatcher, Selector};

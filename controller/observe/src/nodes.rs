@@ -7,11 +7,13 @@
 
 mod book;
 mod gather;
+mod kept;
 mod slots;
+mod state;
+mod waiting;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use kubeopt_model::Timestamp;
@@ -19,8 +21,9 @@ use kubeopt_model::agents::{NodeHour, NodeSeries, NodeStanding};
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, Window};
 
-use self::book::Book;
-use self::gather::{HourGather, Told};
+use self::gather::{Gathered, HourGather, Told};
+use self::kept::Kept;
+use self::state::{State, locked};
 use crate::aftermath::{SignsAsked, SignsRead};
 use crate::error::ObserveError;
 use crate::owners::PodOwners;
@@ -36,11 +39,7 @@ const KNOWN_SHARE_MIN: f64 = 0.9;
 /// How far the clock of a node may be ahead of this one.
 const CLOCK_SKEW_S: i64 = 120;
 
-/// What is kept of agents may be of hours that lie so long before it came: they hold a day, and their batches are taken for two.
-const LATE_S: i64 = 3 * DAY_S;
-
-/// Largest file of what is remembered: [`book::Book`] holds no more.
-const FILE_BYTES_MAX: u64 = 400 << 20;
+pub use self::state::NodeCounts;
 
 /// Who keeps what node agents sent.
 #[async_trait]
@@ -68,29 +67,19 @@ pub struct NodeAgents {
     reader: Box<dyn NodeReader>,
     beside: Option<Box<dyn MetricsSource>>,
     /// Where it is remembered whose cgroups are; none remembers as long as the process lives.
-    kept: Option<PathBuf>,
+    kept: Option<Arc<Kept>>,
     retention_s: i64,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    book: Book,
-    /// When it was asked last what can be read.
-    now: Option<Timestamp>,
-    /// The marks of hours when they were read; they are not stored yet.
-    read: BTreeMap<i64, u64>,
-    /// Kills of hours that are not stored yet.
-    kills: BTreeMap<i64, Vec<OomKill>>,
+    state: Arc<Mutex<State>>,
 }
 
 impl NodeAgents {
     /// Alone, for a reader that keeps what came in for so many seconds. So long, and for what came late, it is remembered whose a
     /// cgroup was, in this file; the file is read now.
     pub fn new(reader: Box<dyn NodeReader>, retention_s: i64, kept: Option<PathBuf>) -> Self {
-        let book = kept.as_ref().map(remembered).unwrap_or_default();
-        let state = State { book, ..State::default() };
-        Self { reader, beside: None, kept, retention_s, state: Mutex::new(state) }
+        let kept = kept.map(|path| Arc::new(Kept::at(path)));
+        let book = kept.as_ref().map(|kept| kept.read()).unwrap_or_default();
+        let state = Arc::new(Mutex::new(State::with(book)));
+        Self { reader, beside: None, kept, retention_s, state }
     }
 
     /// Beside a source that has the past.
@@ -99,11 +88,25 @@ impl NodeAgents {
         Self { beside: Some(other), ..self }
     }
 
-    /// Learns whose the cgroups are that a cluster shows at this moment. Between passes too: a pod may come and go between two.
-    pub fn learn(&self, owners: &PodOwners, now: Timestamp) {
-        let mut state = self.state();
-        state.book.learn(owners, now.as_second());
-        state.book.forget_before(now.as_second() - self.retention_s - LATE_S);
+    /// Learns whose the cgroups are that a cluster shows at this moment, and writes it down. Between passes too: a pod may come
+    /// and go between two.
+    pub async fn learn(&self, owners: &PodOwners, now: Timestamp) {
+        self.state().learn(owners, now, self.retention_s);
+        self.save().await;
+    }
+
+    /// Writes down what is remembered, where something is new. Where that fails, the next time does.
+    pub async fn save(&self) {
+        let Some(kept) = self.kept.as_ref().filter(|_| !self.state().book.is_written()) else { return };
+        let (kept, state) = (Arc::clone(kept), Arc::clone(&self.state));
+        if let Err(stopped) = tokio::task::spawn_blocking(move || kept.save(&state)).await {
+            tracing::warn!("whose cgroups are was not written down: {stopped}");
+        }
+    }
+
+    /// What was read and could not be used, or not be read.
+    pub fn counts(&self) -> NodeCounts {
+        self.state().counts
     }
 
     /// Cgroups that were read and that no pod of the cluster has, sandboxes of pods among them.
@@ -116,31 +119,20 @@ impl NodeAgents {
         self.reader.standing()
     }
 
-    /// Nothing panics between lock and unlock that leaves half a change.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
-    /// Writes what is remembered, where something is new. Where that fails the next start reads some hours again.
-    fn save(&self) {
-        let (Some(path), Some(bytes)) = (&self.kept, self.state().book.unwritten()) else { return };
-        let beside = path.with_extension("new");
-        let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-        if let Err(error) = written {
-            tracing::warn!("unable to write {}: {error}", path.display());
-        }
-    }
-
-    /// The hours that changed since they were stored.
+    /// The hours that changed since they were stored, and that can be read.
     async fn changed(&self) -> Result<Vec<i64>, ObserveError> {
         let hours = self.reader.hours().await?;
-        let state = self.state();
-        let changed =
-            hours.into_iter().filter(|known| !state.book.is_stored(known.hour.from_unix_s, known.mark));
+        let mut state = self.state();
+        state.note_gone(&hours);
+        let changed = hours.into_iter().filter(|known| state.is_news(known));
         Ok(changed.map(|known| known.hour.from_unix_s).collect())
     }
 
-    /// Reads an hour, and hands on what is known well enough.
+    /// Reads an hour, and hands on what is known well enough; nothing where it cannot be read as a whole.
     async fn read_hour(
         &self,
         known: NodeHour,
@@ -148,13 +140,11 @@ impl NodeAgents {
         sink: Sink<'_>,
     ) -> Result<(SliceReport, Told), ObserveError> {
         let hour = known.hour.from_unix_s;
-        let mut gather = HourGather::new(hour, self.now().as_second() + CLOCK_SKEW_S);
+        let mut gather = HourGather::new(hour, self.now().as_second() + CLOCK_SKEW_S, owners);
         self.reader.read(known.hour, &mut |series| gather.add(series, &mut self.state().book)).await?;
         let known_min = if self.beside.is_some() { KNOWN_SHARE_MIN } else { 0.0 };
-        let (report, told, kills) = gather.finish(known_min, owners, sink);
-        let mut state = self.state();
-        state.read.insert(hour, known.mark);
-        state.kills.insert(hour, kills);
+        let Gathered { report, told, kills, of_others } = gather.finish(known_min, sink);
+        self.state().note_read(&known, kills, &of_others);
         Ok((report, told))
     }
 
@@ -168,10 +158,13 @@ impl NodeAgents {
 impl MetricsSource for NodeAgents {
     async fn reach(&self, now: Timestamp) -> Result<Reach, ObserveError> {
         self.state().now = Some(now);
-        self.save();
-        let changed = self.changed().await?;
+        self.save().await;
+        let mut changed = self.changed().await?;
+        if self.beside.is_some() {
+            changed.retain(|hour| hour + HOUR_S <= now.as_second());
+        }
+        self.state().promised.extend(&changed);
         let Some(beside) = &self.beside else { return Ok(Reach::Sampled(slices(changed))) };
-        let changed = changed.into_iter().filter(|hour| hour + HOUR_S <= now.as_second());
         match beside.reach(now).await? {
             Reach::Past => Ok(Reach::PastAndAgain(slices(changed))),
             sampled @ (Reach::Sampled(_) | Reach::PastAndAgain(_)) => Ok(sampled),
@@ -185,16 +178,22 @@ impl MetricsSource for NodeAgents {
         sink: Sink<'_>,
     ) -> Result<SliceReport, ObserveError> {
         let slice = checked(slice)?;
-        self.learn(owners, self.now());
+        let now = self.now();
+        self.state().learn(owners, now, self.retention_s);
         let mut report = SliceReport::default();
         let mut told = Told::default();
         let hours = self.reader.hours().await?;
         let within =
             |known: &NodeHour| (slice.from_unix_s..slice.to_unix_s).contains(&known.hour.from_unix_s);
+        self.state().note_gone(&hours);
         for known in hours.into_iter().filter(within) {
-            let (read, of_hour) = self.read_hour(known, owners, sink).await?;
-            report.absorb(&read);
-            told.absorb(of_hour);
+            match self.read_hour(known, owners, sink).await {
+                Ok((read, of_hour)) => {
+                    report.absorb(&read);
+                    told.absorb(of_hour);
+                }
+                Err(error) => self.state().note_unreadable(&known, &error, &mut report),
+            }
         }
         match &self.beside {
             Some(beside) => {
@@ -212,19 +211,10 @@ impl MetricsSource for NodeAgents {
     }
 
     fn stored(&self, slice: Window) {
-        let mut state = self.state();
-        let hours = || slice.from_unix_s..slice.to_unix_s;
-        let read: Vec<(i64, u64)> = state.read.range(hours()).map(|(hour, mark)| (*hour, *mark)).collect();
-        for (hour, mark) in read {
-            state.read.remove(&hour);
-            state.kills.remove(&hour);
-            state.book.store(hour, mark);
-        }
-        drop(state);
+        self.state().note_stored(slice);
         if let Some(beside) = &self.beside {
             beside.stored(slice);
         }
-        self.save();
     }
 
     async fn oom_kills(&self, window: Window, owners: &PodOwners) -> Result<Vec<OomKill>, ObserveError> {
@@ -314,30 +304,4 @@ fn slices(hours: impl IntoIterator<Item = i64>) -> Vec<Window> {
         }
     }
     slices
-}
-
-/// What a file remembers; one that cannot be used is told, and begun anew.
-fn remembered(path: &PathBuf) -> Book {
-    let read = || -> Result<Option<Book>, String> {
-        let length = match std::fs::metadata(path) {
-            Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
-        if length > FILE_BYTES_MAX {
-            return Err(format!("it is larger than {FILE_BYTES_MAX} bytes"));
-        }
-        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-        Book::read(&bytes).map(Some)
-    };
-    match read() {
-        Ok(book) => book.unwrap_or_default(),
-        Err(why) => {
-            tracing::warn!(
-                "{} cannot be used ({why}): pods that are gone are not recognised, and the hours of node agents are read again",
-                path.display()
-            );
-            Book::default()
-        }
-    }
 }

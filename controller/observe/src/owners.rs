@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use kubeopt_model::cluster::PodCgroups;
+use kubeopt_model::cluster::{Node, PodCgroups};
 use kubeopt_model::{ClusterFacts, ContainerId, ContainerRole, Namespace, WorkloadId, WorkloadKind};
 
 use crate::pod_names;
@@ -49,6 +49,8 @@ pub struct PodOwners {
     init: HashSet<ContainerId>,
     /// What nodes call the pods that exist and have run.
     cgroups: Vec<ShownCgroups>,
+    /// By the name of the node.
+    machines: HashMap<String, Machine>,
 }
 
 /// What its node calls a pod that exists.
@@ -56,7 +58,25 @@ pub struct PodOwners {
 pub(crate) struct ShownCgroups {
     pub(crate) namespace: Namespace,
     pub(crate) pod: String,
+    pub(crate) node: String,
     pub(crate) cgroups: PodCgroups,
+}
+
+/// All that a node has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Machine {
+    pub(crate) cpu_millicores: f64,
+    pub(crate) memory_bytes: u64,
+}
+
+impl Machine {
+    fn of(node: &Node) -> Self {
+        let capacity = &node.machine.capacity;
+        Self {
+            cpu_millicores: capacity.cpu.unwrap_or(node.allocatable_cpu).0 as f64,
+            memory_bytes: capacity.memory.unwrap_or(node.allocatable_memory).0,
+        }
+    }
 }
 
 impl PodOwners {
@@ -74,13 +94,15 @@ impl PodOwners {
         }
         for pod in &facts.pods {
             let owner = pod.workload.as_ref().map(|id| owners.shared(id));
-            if !pod.cgroups.containers.is_empty() {
+            if let (Some(node), false) = (&pod.node, pod.cgroups.containers.is_empty()) {
                 let (namespace, cgroups) = (pod.namespace.clone(), pod.cgroups.clone());
-                owners.cgroups.push(ShownCgroups { namespace, pod: pod.name.clone(), cgroups });
+                let (pod, node) = (pod.name.clone(), node.clone());
+                owners.cgroups.push(ShownCgroups { namespace, pod, node, cgroups });
             }
             let shown = ShownPod { owner, started_unix_s: pod.started_unix_s };
             owners.pods.entry(pod.namespace.to_string()).or_default().insert(pod.name.clone(), shown);
         }
+        owners.machines = facts.nodes.iter().map(|node| (node.name.clone(), Machine::of(node))).collect();
         owners
     }
 
@@ -119,6 +141,11 @@ impl PodOwners {
     /// What nodes call the pods that exist and have run.
     pub(crate) fn cgroups(&self) -> &[ShownCgroups] {
         &self.cgroups
+    }
+
+    /// What the node has; none where the cluster does not show it.
+    pub(crate) fn machine(&self, node: &str) -> Option<Machine> {
+        self.machines.get(node).copied()
     }
 
     fn shown(&self, namespace: &str, pod: &str) -> Option<&ShownPod> {

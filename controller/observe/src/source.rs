@@ -1,9 +1,9 @@
 //! The seam: what any source of usage can do. Prometheus is one; recorded usage is its twin without a server.
 
 use async_trait::async_trait;
-use kubeopt_model::Timestamp;
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, UsageSeries, Window};
+use kubeopt_model::{Problem, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::aftermath::{SignsAsked, SignsRead};
@@ -110,6 +110,12 @@ pub struct SliceReport {
     pub odd_series: u64,
     /// Series dropped: no known workload owns the pod.
     pub unowned_series: u64,
+    /// Hours that node agents told of and that cannot be read now.
+    pub unread_hours: u64,
+    /// Why the first of them is not.
+    pub unread: Option<Problem>,
+    /// Hours that stayed as they were in history, since there is more of them there; who stores the slice sets it.
+    pub kept_hours: u64,
     /// Why the slice is incomplete, if it is: nothing is lowered on it.
     pub partial: Option<String>,
     /// Set when no series came at all, with what that means.
@@ -127,6 +133,9 @@ impl SliceReport {
         self.misplaced_samples += other.misplaced_samples;
         self.odd_series += other.odd_series;
         self.unowned_series += other.unowned_series;
+        self.unread_hours += other.unread_hours;
+        self.unread = self.unread.take().or_else(|| other.unread.clone());
+        self.kept_hours += other.kept_hours;
         self.partial = self.partial.take().or_else(|| other.partial.clone());
         self.empty = if self.series == 0 { self.empty.or(other.empty) } else { None };
     }

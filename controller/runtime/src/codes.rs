@@ -105,6 +105,9 @@ pub const NO_SUCH_MODEL: &str = "E-RUN-031";
 /// The networks of node agents in the database cannot be used.
 pub const MODELS_KEPT: &str = "E-RUN-032";
 
+/// A round of training that was asked for cannot begin.
+pub const NO_ROUND: &str = "E-RUN-033";
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -180,6 +183,7 @@ pub const CODES: &[(&str, &str)] = &[
         "A repository is another one than before at the same name, and nothing is proposed there.",
     ),
     (NO_SUCH_MODEL, "There is no such version of the network of node agents, or it cannot be taken back."),
+    (NO_ROUND, "A round of training that was asked for cannot begin now."),
     (MODELS_KEPT, "The networks of node agents in the database cannot be used."),
     (NO_FOLDER, "A folder or file that the command was given cannot be used."),
     (NO_SUCH_STRATEGY, "A name is that of no sizing strategy."),

@@ -311,6 +311,7 @@ fn measure(metrics: &Metrics, report: &PassReport) {
     loads.for_each(|load| metrics.observe_network_weight(load.network_weight));
     for slice in report.seen.reports.values() {
         metrics.count_prometheus(slice.queries, slice.samples);
+        metrics.count_kept_hours(slice.kept_hours);
     }
     measure_findings(metrics, report);
     for problem in report.problems() {

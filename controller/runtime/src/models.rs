@@ -5,6 +5,7 @@
 //! One replica, the leader, changes anything. What the controller itself forecasts with is `forecast.model`, not this.
 
 mod agents;
+mod asked;
 mod judged;
 mod life;
 mod schedule;
@@ -23,7 +24,7 @@ use kubeopt_lstm::{Weights, digest};
 use kubeopt_model::{ClusterName, Problem, Timestamp};
 use kubeopt_server::Metrics;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 use crate::edges::{Edges, Permit};
 use crate::own_fault;
@@ -31,9 +32,10 @@ use crate::own_fault;
 #[cfg(test)]
 mod tests;
 
+pub use self::asked::{RoundAsked, TakenBack, ask_round, roll_back};
 pub use self::life::keep_going;
 pub use self::service::{Given, Learned, Plan, Taken};
-pub use self::shown::{HEADERS, ModelDetail, ModelRow, ModelTable, TakenBack, list, roll_back, show};
+pub use self::shown::{HEADERS, ModelDetail, ModelRow, ModelTable, list, show};
 
 /// Longest way of any upload from its base; what is usual bounds it further after the first rounds.
 pub(crate) const CLIP_MAX: f64 = 10.0;
@@ -56,6 +58,9 @@ pub(crate) struct State {
     scheduled_unix_s: i64,
     /// When live losses were looked at last, in seconds since the epoch.
     looked_unix_s: i64,
+    /// A person wants a round now.
+    #[serde(default)]
+    round_asked: bool,
 }
 
 /// The network that rounds begin with: of the configuration, or the one that comes with kubeopt.
@@ -117,6 +122,8 @@ pub struct Models {
     files: Lock<BTreeMap<String, Arc<Vec<u8>>>>,
     /// Refusals that were written to the audit since the round began.
     refusals: std::sync::atomic::AtomicU32,
+    /// A round has as many uploads as it waits for.
+    enough: Notify,
 }
 
 /// The state that was read last.
@@ -159,6 +166,7 @@ impl Models {
             turn: Mutex::default(),
             files: Lock::default(),
             refusals: std::sync::atomic::AtomicU32::new(0),
+            enough: Notify::new(),
         }
     }
 
@@ -205,6 +213,7 @@ impl Models {
             own_sha256: self.own.text(),
             scheduled_unix_s: now.as_second(),
             looked_unix_s: now.as_second(),
+            round_asked: false,
         };
         let lines = vec![told::added(1, &self.own.text(), now)];
         (state, Some(Change { weights: vec![self.own_record(now)], lines, ..Change::default() }))

@@ -96,7 +96,7 @@ impl Edges {
         };
         // A cluster that does not answer is told by the next pass.
         if let Ok(facts) = cluster.facts.facts().await {
-            agents.source.learn(&PodOwners::from_facts(&facts), now);
+            agents.source.learn(&PodOwners::from_facts(&facts), now).await;
         }
     }
 
@@ -162,6 +162,7 @@ impl Edges {
         }
         let report = reading.report;
         seen.problems.extend(self.history.take_problems());
+        seen.problems.extend(report.unread.clone());
         if let Some(problem) = shortcoming(&cluster.name, &report) {
             let why = report.partial.clone().unwrap_or_else(|| problem.text.clone());
             seen.partial.entry(cluster.name.clone()).or_insert(why);
@@ -187,7 +188,16 @@ impl Edges {
         let kills = metrics.oom_kills(slice, owners).await.map_err(|error| error.problem())?;
         let partial = read.partial.clone().or_else(|| doubted.map(|(text, _)| text.to_owned()));
         report.absorb(&read);
-        self.history.append(rollup, partial).await.map_err(|error| error.problem())?;
+        let kept = self.history.append(rollup, partial).await.map_err(|error| error.problem())?;
+        report.kept_hours += kept;
+        if kept > 0 {
+            tracing::warn!(
+                cluster = %cluster.name,
+                from = slice.from_unix_s,
+                hours = kept,
+                "what was read again of these hours is less than history has: they stay as they are"
+            );
+        }
         self.history.remember_oom_kills(&cluster.name, &kills).await.map_err(|error| error.problem())?;
         metrics.stored(slice);
         Ok(())

@@ -17,12 +17,19 @@ pub(crate) const METRICS: &[(&str, &str)] = &[
         "Age of the newest reading of the connected agent that is farthest behind; 0 without one",
     ),
     ("kubeopt_agents_batches_total", "Batches of node agents, by what became of them"),
-    ("kubeopt_agents_refused_total", "Calls and batches of node agents that were refused, by reason"),
+    (
+        "kubeopt_agents_refused_total",
+        "Calls, batches and containers of node agents that were refused, by reason",
+    ),
     (
         "kubeopt_agents_dropped_batches",
         "Batches that agents lost since their buffers were full, as they tell",
     ),
     ("kubeopt_agents_unresolved", "Cgroups that were read and that no pod has, sandboxes of pods among them"),
+    (
+        "kubeopt_agents_unread_hours_total",
+        "Hours of what agents sent that were not read into history, by reason",
+    ),
     ("kubeopt_agents_spool_bytes", "Bytes of what agents sent, on disk"),
     ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),
 ];
@@ -36,12 +43,14 @@ pub struct AgentFigures {
     pub lag_seconds: Option<u64>,
     /// Batches by what became of them: a closed set of words.
     pub batches: BTreeMap<&'static str, u64>,
-    /// Refused calls and batches by reason: a closed set of words.
+    /// Refused calls, batches and containers by reason: a closed set of words.
     pub refused: BTreeMap<&'static str, u64>,
     /// Batches that agents lost.
     pub dropped_batches: u64,
     /// Cgroups that no pod has.
     pub unresolved: u64,
+    /// Hours that were not read, by reason: a closed set of words.
+    pub unread_hours: BTreeMap<&'static str, u64>,
     /// Bytes on disk.
     pub spool_bytes: u64,
     /// Bytes that went before their time, by cause: a closed set of words.
@@ -72,6 +81,7 @@ pub(crate) struct AgentMetrics {
     refused: Family<RefusalLabels, Counter>,
     dropped_batches: Gauge,
     unresolved: Gauge,
+    unread_hours: Family<RefusalLabels, Counter>,
     spool_bytes: Gauge,
     spool_lost_bytes: Family<LossLabels, Counter>,
 }
@@ -90,6 +100,9 @@ impl AgentMetrics {
         for (reason, number) in &figures.refused {
             set_counter(&self.refused.get_or_create(&RefusalLabels { reason }), *number);
         }
+        for (reason, number) in &figures.unread_hours {
+            set_counter(&self.unread_hours.get_or_create(&RefusalLabels { reason }), *number);
+        }
         for (cause, number) in &figures.lost_bytes {
             set_counter(&self.spool_lost_bytes.get_or_create(&LossLabels { cause }), *number);
         }
@@ -103,6 +116,7 @@ impl AgentMetrics {
         registry.register("agents_refused", name("refused_total"), self.refused.clone());
         registry.register("agents_dropped_batches", name("dropped_batches"), self.dropped_batches.clone());
         registry.register("agents_unresolved", name("unresolved"), self.unresolved.clone());
+        registry.register("agents_unread_hours", name("unread_hours_total"), self.unread_hours.clone());
         registry.register("agents_spool_bytes", name("spool_bytes"), self.spool_bytes.clone());
         registry.register(
             "agents_spool_lost_bytes",

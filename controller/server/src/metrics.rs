@@ -28,6 +28,10 @@ pub const METRICS: &[(&str, &str)] = &[
         "Part of the network in the foretold peaks of proposals, by pass; 0 where it is of no use",
     ),
     ("kubeopt_forge_requests_total", "Requests to forges, by forge and class of answer"),
+    (
+        "kubeopt_history_kept_hours_total",
+        "Hours of history that stayed as they were, since what was read of them again was less",
+    ),
     ("kubeopt_last_pass_timestamp_seconds", "When the last pass ended, in seconds since the epoch"),
     (
         "kubeopt_model_loss",
@@ -219,6 +223,7 @@ pub struct Metrics {
     last_pass_timestamp_seconds: Gauge,
     prometheus_samples: Counter,
     prometheus_queries: Counter,
+    history_kept_hours: Counter,
     forge_requests: Family<ForgeLabels, Counter>,
     pull_requests: Family<PullRequestLabels, Gauge>,
     findings: Family<FindingLabels, Gauge>,
@@ -249,6 +254,7 @@ impl Metrics {
             last_pass_timestamp_seconds: Gauge::default(),
             prometheus_samples: Counter::default(),
             prometheus_queries: Counter::default(),
+            history_kept_hours: Counter::default(),
             forge_requests: Family::default(),
             pull_requests: Family::default(),
             findings: Family::default(),
@@ -294,6 +300,11 @@ impl Metrics {
     pub fn count_prometheus(&self, queries: u64, samples: u64) {
         self.prometheus_queries.inc_by(queries);
         self.prometheus_samples.inc_by(samples);
+    }
+
+    /// So many hours stayed as they were in history, since what was read of them again was less.
+    pub fn count_kept_hours(&self, hours: u64) {
+        self.history_kept_hours.inc_by(hours);
     }
 
     /// A forge was asked so many times; `forge` is its name in the configuration, `status` what it answered, if it did.
@@ -399,6 +410,11 @@ impl Metrics {
             self.prometheus_queries.clone(),
         );
         registry.register(
+            "history_kept_hours",
+            help("kubeopt_history_kept_hours_total"),
+            self.history_kept_hours.clone(),
+        );
+        registry.register(
             "forge_requests",
             help("kubeopt_forge_requests_total"),
             self.forge_requests.clone(),
@@ -428,6 +444,7 @@ mod tests {
         metrics.count_pass(PassResult::Done, 2.5, 1_700_000_000);
         metrics.count_recommendations(3);
         metrics.count_prometheus(6, 2_100_000);
+        metrics.count_kept_hours(2);
         metrics.set_pull_requests(PullRequestState::Open, 2);
         metrics.set_savings_dollars(SavingsBasis::Estimated, 110.5);
         metrics.set_findings("leak", "high", 2);
@@ -450,6 +467,7 @@ mod tests {
             batches: [("stored", 5)].into(),
             refused: [("other_node", 2)].into(),
             lost_bytes: [("full", 1)].into(),
+            unread_hours: [("gone", 3)].into(),
             ..AgentFigures::default()
         });
         let text = metrics.text().unwrap();
@@ -472,6 +490,8 @@ mod tests {
             "kubeopt_agents_connected 7",
             "kubeopt_agents_batches_total{result=\"stored\"} 5",
             "kubeopt_agents_refused_total{reason=\"other_node\"} 2",
+            "kubeopt_agents_unread_hours_total{reason=\"gone\"} 3",
+            "kubeopt_history_kept_hours_total 2",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",
             "kubeopt_passes_total{result=\"done\"} 1",

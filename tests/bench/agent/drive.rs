@@ -22,6 +22,7 @@ const SEED: u64 = 7;
 
 /// Days that the node has seen before: what it trains on and foretells from.
 const DAYS_BEFORE: i64 = 28;
+const DAY_HOURS: i64 = 24;
 
 /// A container of the node is replaced so often, so that what is kept of one that is gone would show.
 const REPLACE_EVERY_MS: u64 = 10 * 60 * SECOND_MS;
@@ -56,6 +57,17 @@ fn folder() -> TempDir {
     if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() }.or_fail("make a folder")
 }
 
+/// Days with a busy part, each a little different: something to learn from.
+fn busy_days(number: usize, resource: usize, hour: i64) -> [f64; 2] {
+    let level = [40.0 + 13.0 * number as f64, 6e7 + 1e6 * number as f64][resource];
+    let number = number as i64;
+    let busy = (hour + number).rem_euclid(DAY_HOURS) as f64 / DAY_HOURS as f64;
+    let wave = (busy * std::f64::consts::TAU).sin();
+    let noise = ((hour * 7919 + number * 104_729).rem_euclid(101) as f64 - 50.0) / 500.0;
+    let median = level * (1.0 + 0.4 * wave + noise);
+    [median * 1.3, median]
+}
+
 impl Rig {
     /// A node of so many containers, whose agent knows a controller at a port of loopback.
     pub(super) async fn start(
@@ -68,7 +80,8 @@ impl Rig {
         let folder = folder();
         let buffer = folder.path().join("buffer");
         let containers = synthetic::containers(containers, SEED);
-        remember(&buffer, &containers, DAYS_BEFORE, began_unix_ms);
+        let next = i64::try_from(began_unix_ms / HOUR_MS).or_fail("count hours");
+        remember(&buffer, &containers, next - DAYS_BEFORE * DAY_HOURS..next, &busy_days);
         let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
         let player = player.or_fail("make a cgroup tree");
         at_rest(&folder.path().join("cgroup"));

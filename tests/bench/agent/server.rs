@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use kubeopt_agents::{
-    AgentConfig, Agents, Counts, Doors, GradientUpload, Model, ModelRequest, ModelResponse, Models, Spool,
-    SpoolLimits, TlsFiles, TrainPlan, UploadResponse,
+    AgentConfig, Agents, Bounds, Counts, Doors, GradientUpload, Model, ModelRequest, ModelResponse, Models,
+    SendAgain, Spool, SpoolLimits, TlsFiles, TrainPlan, UploadResponse,
 };
 use kubeopt_forecast::Model as Network;
 use kubeopt_tests::OrFail;
@@ -81,10 +81,10 @@ impl Models for Trained {
         ModelResponse { model, plan: Some(plan), next_poll_s: POLL_S }
     }
 
-    async fn upload(&self, _node: &str, upload: GradientUpload) -> UploadResponse {
+    async fn upload(&self, _node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
         self.uploads.fetch_add(1, Ordering::Relaxed);
         self.cpu_ms.fetch_add(upload.train_cpu_ms.into(), Ordering::Relaxed);
-        UploadResponse { accepted: true, reason: String::new(), next_poll_s: POLL_S }
+        Ok(UploadResponse { accepted: true, reason: String::new(), next_poll_s: POLL_S })
     }
 }
 
@@ -103,7 +103,14 @@ impl Server {
         let listener = TcpListener::bind(("127.0.0.1", port)).await.or_fail("listen");
         let port = listener.local_addr().or_fail("listen").port();
         let models: Arc<dyn Models> = Arc::clone(&trained) as Arc<dyn Models>;
-        let doors = Doors { tls, tokens: None, models: Some(models), config: AgentConfig::default() };
+        let doors = Doors {
+            tls,
+            tokens: None,
+            models: Some(models),
+            config: AgentConfig::default(),
+            trust_domain: None,
+            bounds: Bounds::default(),
+        };
         let (end, ended) = oneshot::channel::<()>();
         let server = agents.clone();
         let serving = tokio::spawn(async move {

@@ -8,7 +8,7 @@ use kubeopt_tests::{OrFail, port, wait};
 use tempfile::TempDir;
 
 use super::driver::{Driven, Told};
-use super::hours::{at_rest, remember};
+use super::hours::{Seen, at_rest, remember};
 use super::world::{Credentials, World, metrics};
 
 /// The agent looks at containers in trouble every second: so often the tree has to change.
@@ -20,8 +20,7 @@ const STEP_MS: u64 = 10_000;
 /// What was kept is sent so much faster than it came: an agent's own pace takes as long as the outage.
 const REPLAY_RATE: &str = "240";
 
-/// What an agent of some weeks keeps of each container.
-const DAYS_BEFORE: i64 = 28;
+const HOUR_MS: u64 = 3_600_000;
 
 /// A node that has been running since a moment.
 pub(super) struct Node {
@@ -44,17 +43,15 @@ impl Node {
         containers: Vec<Container>,
         began_unix_ms: u64,
     ) -> Self {
-        Self::begin(world, name, containers, (began_unix_ms, 0)).await
+        Self::begin(world, name, containers, (began_unix_ms, kubeopt_tests::folder(name))).await
     }
 
     async fn begin(
         world: &World,
         name: &str,
         containers: Vec<Container>,
-        (began_unix_ms, days_before): (u64, i64),
+        (began_unix_ms, folder): (u64, TempDir),
     ) -> Self {
-        let folder = kubeopt_tests::folder(name);
-        remember(&folder.path().join("buffer"), &containers, days_before, began_unix_ms);
         let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
         let player = player.or_fail("make a cgroup tree");
         at_rest(&folder.path().join("cgroup"));
@@ -67,14 +64,18 @@ impl Node {
         Self { name, player, agent, credentials, controller_port, http_port, began_unix_ms, folder }
     }
 
-    /// As [`Node::start`], with four weeks of hours behind it.
+    /// As [`Node::start`], with hours behind it, the last of them just over: as many days, and what was seen.
     pub(super) async fn start_with_past(
         world: &World,
         name: &str,
         containers: Vec<Container>,
         began_unix_ms: u64,
+        (days, seen): (i64, Seen<'_>),
     ) -> Self {
-        Self::begin(world, name, containers, (began_unix_ms, DAYS_BEFORE)).await
+        let folder = kubeopt_tests::folder(name);
+        let next = i64::try_from(began_unix_ms / HOUR_MS).or_fail("count hours");
+        remember(&folder.path().join("buffer"), &containers, next - days * 24..next, seen);
+        Self::begin(world, name, containers, (began_unix_ms, folder)).await
     }
 
     /// Both go on by so long at once: who looks every second sees all of it in one.

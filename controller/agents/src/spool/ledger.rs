@@ -166,6 +166,11 @@ impl Ledger {
         self.gone_ms.is_none_or(|gone| hour_ms > gone)
     }
 
+    /// Whether a batch is of such hours only that it would never be read.
+    pub(crate) fn is_in_vain(&self, head: &Head) -> bool {
+        head.kind == Kind::Batch && hours(head).last().is_some_and(|hour| !self.is_whole(hour))
+    }
+
     /// The hours that there is all of, oldest first.
     pub(crate) fn hours(&self) -> Vec<NodeHour> {
         let mut marks: BTreeMap<i64, u64> = BTreeMap::new();

@@ -66,6 +66,7 @@ impl HourReader {
             let Some((path, walk)) = &mut self.walk else {
                 let Some((path, (from, to))) = self.files.pop_front() else { return Ok(false) };
                 match Walk::open(&path, from, to) {
+                    Ok(walk) if walk.is_cut() => return Err(SpoolError::read(&path, &cut_short())),
                     Ok(walk) => self.walk = Some((path, walk)),
                     // Also where its time was over meanwhile: a part of an hour would stand for all of it.
                     Err(error) => return Err(SpoolError::read(&path, &error)),
@@ -109,6 +110,10 @@ impl Iterator for HourReader {
             }
         }
     }
+}
+
+fn cut_short() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it is shorter than what was stored in it")
 }
 
 /// A batch from the body of its frame.

@@ -320,6 +320,8 @@ async fn an_hour_that_lost_a_file_is_not_told_again() {
         spool.hours().iter().map(|known| known.hour.from_unix_s * 1000).collect()
     };
     assert_eq!(told(&spool), [HOUR + HOUR_MS, later]);
+    assert_eq!(spool.tally().read().unusable, [("hour_gone", 1)].into(), "it is acknowledged and not kept");
+    assert_eq!(spool.mark("b", "boot").seq, 2);
     let gone = Window { from_unix_s: HOUR / 1000, to_unix_s: (HOUR + HOUR_MS) / 1000 };
     let read: Vec<_> = spool.read(gone).collect();
     assert!(matches!(read.as_slice(), [Err(SpoolError::Read { .. })]), "{read:?}");
@@ -333,8 +335,13 @@ async fn an_hour_whose_file_goes_while_it_is_read_is_not_read_in_part() {
     let here = folder();
     let spool = open(here.path());
     send(&spool, "a", &[batch("boot", 1, HOUR)]).await;
-    let reader = spool.read(spool.hours()[0].hour);
-    fs::remove_file(only_file(here.path())).expect("it is there");
+    let hour = spool.hours()[0].hour;
+    let file = only_file(here.path());
+    let cut = fs::OpenOptions::new().write(true).open(&file).expect("it is there");
+    cut.set_len(cut.metadata().expect("it is open").len() - 1).expect("a shorter file");
+    assert!(spool.read(hour).last().is_some_and(|part| part.is_err()), "nor where its end is gone");
+    let reader = spool.read(hour);
+    fs::remove_file(file).expect("it is there");
     assert!(reader.last().is_some_and(|part| part.is_err()));
 }
 
@@ -414,6 +421,48 @@ async fn a_clock_that_jumps_removes_nothing() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn an_hour_that_is_told_is_whole_however_the_log_is_filled(
+        steps in proptest::collection::vec((0_i64..90, 0_usize..3, 0_i64..46, prop::bool::weighted(0.05)), 1..120),
+        bytes_max in 2_000_u64..12_000,
+        retention_h in 2_i64..48,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let here = folder();
+            let limits = SpoolLimits { bytes_max, retention_ms: retention_h * HOUR_MS };
+            let clock = SetClock::at(HOUR);
+            let mut spool = open_at(here.path(), limits, &clock).expect("a log");
+            let (mut now, mut sent) = (HOUR, Vec::new());
+            for (seq, (minutes, node, age_h, opens)) in (1..).zip(steps) {
+                now += minutes * 60_000;
+                clock.set(now);
+                if opens {
+                    drop(spool);
+                    spool = open_at(here.path(), limits, &clock).expect("a log");
+                }
+                // One that was away for long, or that wants old hours to be read again.
+                let begin = (now - age_h * HOUR_MS).div_euclid(HOUR_MS) * HOUR_MS;
+                let node = ["a", "b", "c"][node];
+                let (mut head, body) = fixture::packed(node, &batch("boot", seq, begin), now);
+                head.arrived_ms = now;
+                let put = spool.append(&Line::default(), head, body).await.expect("open").await;
+                prop_assert!(put.expect("told").is_ok_and(|stored| !stored.is_double));
+                sent.push((begin, seq));
+            }
+            for told in spool.hours() {
+                let begin = told.hour.from_unix_s * 1000;
+                let parts = spool.read(told.hour).map(|part| part.expect("a readable log"));
+                let mut read: Vec<u64> =
+                    parts.map(|part| part.readings[0].cpu_used_us.expect("its number")).collect();
+                read.sort_unstable();
+                let all: Vec<u64> = sent.iter().filter(|(of, _)| *of == begin).map(|(_, seq)| *seq).collect();
+                prop_assert_eq!(read, all, "{}", (begin - HOUR) / HOUR_MS);
+            }
+            Ok(())
+        })?;
+    }
+
     #[test]
     fn a_flipped_bit_costs_one_batch_and_doubles_none(at in any::<prop::sample::Index>(), bit in 0..8) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -24,6 +24,7 @@ pub(crate) struct Walk {
     file: BufReader<File>,
     at: u64,
     end: u64,
+    is_cut: bool,
 }
 
 impl Walk {
@@ -32,7 +33,12 @@ impl Walk {
         let mut file = File::open(path)?;
         let end = to.min(file.metadata()?.len());
         file.seek(SeekFrom::Start(from))?;
-        Ok(Self { file: BufReader::with_capacity(BUFFER_BYTES, file), at: from, end })
+        Ok(Self { file: BufReader::with_capacity(BUFFER_BYTES, file), at: from, end, is_cut: end < to })
+    }
+
+    /// Whether the file ends before that part of it does.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The next frame or damage; none at the end. The body is read where `wanted` says so of the head.

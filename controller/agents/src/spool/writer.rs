@@ -49,9 +49,17 @@ struct Sorted {
     late: Vec<Append>,
     /// Of nodes that sent too much.
     over: Vec<Append>,
+    /// Of hours that lost files: nothing of them is kept.
+    in_vain: u64,
 }
 
 impl Append {
+    /// Only its number counts.
+    fn skip(&mut self) {
+        (self.head.kind, self.head.from_ms, self.head.to_ms) = (Kind::Skipped, i64::MIN, i64::MIN);
+        self.body = Vec::new();
+    }
+
     /// What it takes on disk, about.
     fn bytes(&self) -> u64 {
         self.body.len() as u64 + HEAD_BYTES
@@ -97,7 +105,7 @@ impl Writer {
 
     pub(crate) fn commit(&mut self, group: Vec<Append>) {
         let now_ms = (self.now)();
-        let Sorted { fresh, doubles, late, over } = self.sort(group);
+        let Sorted { fresh, doubles, late, over, in_vain } = self.sort(group);
         self.tidy(now_ms, fresh.iter().map(Append::bytes).sum());
         for append in over {
             self.shared.tally.turned_away("node_share");
@@ -113,6 +121,7 @@ impl Writer {
             self.refuse(unstored, &error);
             return self.tell(stored, true);
         }
+        self.shared.tally.unusable("hour_gone", in_vain);
         self.tell(fresh, false);
         self.tell(doubles, true);
     }
@@ -137,7 +146,7 @@ impl Writer {
         let share = (self.limits.bytes_max / NODE_SHARE).max(NODE_BYTES_MIN);
         let mut gaps = 0;
         let mut sorted = Sorted::default();
-        for append in group {
+        for mut append in group {
             let head = &append.head;
             let stored = ledger.marks.of(&head.node, &head.boot_id).map_or(0, |mark| mark.seq);
             let known = reached.entry((head.node.clone(), head.boot_id.clone())).or_insert(stored);
@@ -156,6 +165,10 @@ impl Writer {
                 *coming.entry(head.node.clone()).or_default() += append.bytes();
                 gaps += u64::from(*known > 0) * (head.seq - *known - 1);
                 *known = head.seq;
+                if ledger.is_in_vain(head) {
+                    append.skip();
+                    sorted.in_vain += 1;
+                }
                 sorted.fresh.push(append);
             }
         }

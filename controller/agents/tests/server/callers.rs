@@ -1,9 +1,10 @@
 //! Who is taken, and for which node.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kubeopt_agents::Models;
+use kubeopt_agents::{Models, SendAgain};
 use kubeopt_proto::{
     AgentClient, GradientUpload, Model, ModelRequest, ModelResponse, RegisterRequest, UploadResponse,
 };
@@ -103,6 +104,25 @@ async fn certificates_of_others_and_plain_text_do_not_connect() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_over_opens_nothing_more_on_the_connection_that_it_opened() {
+    let here = tempfile::tempdir().expect("a folder");
+    let server = Server::start(here.path()).await;
+    let identity = server.authority.sign_until(3000, "system:node:node-1", &[]);
+    let channel = server.connect(Some(identity)).await.expect("a connection");
+    let mut agent = AgentClient::new(channel);
+    assert!(agent.register(register("node-1")).await.is_ok());
+    // 1,031 years of 365.2425 days after 1970.
+    server.now_ms.store(1_031 * 31_556_952_000, Ordering::Relaxed);
+    let refused = agent.register(register("node-1")).await.expect_err("it is over");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let refused = agent.sync_metrics(futures::stream::empty()).await.expect_err("it is over");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(server.turned_away("certificate_over"), 2);
+    drop(agent);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn versions_are_agreed_on_before_anything_else() {
     let here = tempfile::tempdir().expect("a folder");
     let server = Server::start(here.path()).await;
@@ -131,9 +151,9 @@ impl Models for Registry {
         ModelResponse { model: Some(model), plan: None, next_poll_s: 60 }
     }
 
-    async fn upload(&self, node: &str, upload: GradientUpload) -> UploadResponse {
+    async fn upload(&self, node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
         self.0.lock().expect("not poisoned").push(format!("{node} learned of {} windows", upload.windows));
-        UploadResponse { accepted: true, ..UploadResponse::default() }
+        Ok(UploadResponse { accepted: true, ..UploadResponse::default() })
     }
 }
 

@@ -6,15 +6,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use kubeopt_agents::{
-    Agents, Clock, Doors, Models, NoModels, ReviewError, Reviewed, Spool, SpoolLimits, TlsFiles,
+    Agents, Bounds, Clock, Doors, Models, NoModels, ReviewError, Reviewed, Spool, SpoolLimits, TlsFiles,
     TokenReviewer, Tokens,
 };
 use kubeopt_proto::{Ack, AgentClient, AgentConfig, Batch, CgroupMode, ContainerSeries, RegisterRequest};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status, Streaming};
@@ -40,10 +45,16 @@ impl Authority {
 
     /// A certificate and its key, in PEM.
     pub(crate) fn sign(&self, common_name: &str, dns: &[&str]) -> (String, String) {
+        self.sign_until(4000, common_name, dns)
+    }
+
+    /// One that is good until a year begins.
+    pub(crate) fn sign_until(&self, year: i32, common_name: &str, dns: &[&str]) -> (String, String) {
         let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.distinguished_name.push(DnType::CommonName, common_name);
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         (certificate.pem(), key.serialize_pem())
@@ -55,12 +66,16 @@ pub(crate) struct Api;
 
 #[async_trait]
 impl TokenReviewer for Api {
-    async fn review(&self, token: &str, _audiences: &[String]) -> Result<Option<Reviewed>, ReviewError> {
+    async fn review(&self, token: &str, audiences: &[String]) -> Result<Option<Reviewed>, ReviewError> {
         let Some((node, (account, audience))) =
             token.split_once('@').and_then(|(node, rest)| Some((node, rest.split_once('/')?)))
         else {
             return Ok(None);
         };
+        // As an API server: a token for none of the audiences of the question is not good.
+        if !audiences.iter().any(|asked| asked == audience) {
+            return Ok(None);
+        }
         Ok(Some(Reviewed {
             audiences: vec![audience.to_owned()],
             account: account.to_owned(),
@@ -92,6 +107,10 @@ impl Server {
     }
 
     pub(crate) async fn start_with(folder: &Path, models: Arc<dyn Models>) -> Self {
+        Self::start_within(folder, models, Bounds::default()).await
+    }
+
+    pub(crate) async fn start_within(folder: &Path, models: Arc<dyn Models>, bounds: Bounds) -> Self {
         let certificates = tempfile::tempdir().expect("a folder");
         let file = |name: &str, text: &str| {
             let path = certificates.path().join(name);
@@ -116,6 +135,8 @@ impl Server {
             tokens: Some((tokens, Box::new(Api))),
             models: Some(models),
             config: AgentConfig { step_ms: 10_000, ..AgentConfig::default() },
+            trust_domain: None,
+            bounds,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -141,6 +162,32 @@ impl Server {
         }
         let endpoint = Endpoint::from_shared(format!("https://127.0.0.1:{}", self.port)).expect("an address");
         endpoint.tls_config(tls).expect("a configuration").connect().await
+    }
+
+    /// A connection to the server's port, with nothing said yet.
+    pub(crate) async fn socket(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection")
+    }
+
+    /// A connection that has shaken hands, and says nothing.
+    pub(crate) async fn tls(&self) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(self.authority.pem().as_bytes()).expect("PEM"))
+            .expect("a root");
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connecting = TlsConnector::from(Arc::new(config)).connect(name, self.socket().await);
+        connecting.await.expect("a connection")
+    }
+
+    /// How often something was refused for this reason.
+    pub(crate) fn turned_away(&self, reason: &str) -> u64 {
+        self.agents.figures().counts.turned_away.get(reason).copied().unwrap_or_default()
     }
 
     /// An agent with its node's certificate.

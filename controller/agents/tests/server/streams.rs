@@ -173,26 +173,6 @@ async fn of_a_message_of_a_gigabyte_only_the_begin_is_taken() {
 }
 
 #[tokio::test]
-async fn an_agent_that_reads_no_acknowledgements_loses_nothing() {
-    let here = tempfile::tempdir().expect("a folder");
-    let server = Server::start(here.path()).await;
-    let mut agent = server.agent("node-1").await;
-    let mut stream = Stream::open(&mut agent).await;
-    for seq in 1..=500 {
-        stream.send.send(batch(seq)).await.expect("it is taken in the end");
-    }
-    let mut last = 0;
-    while last < 500 {
-        let ack = stream.ack().await.expect("an acknowledgement");
-        assert!(ack >= last, "acknowledgements only rise");
-        last = ack;
-    }
-    assert_eq!(numbers(&server), (1..=500).collect::<Vec<u64>>());
-    drop((stream, agent));
-    server.stop().await;
-}
-
-#[tokio::test]
 async fn a_node_that_comes_back_takes_the_place_of_its_dead_stream() {
     let here = tempfile::tempdir().expect("a folder");
     let server = Server::start(here.path()).await;

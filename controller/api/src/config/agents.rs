@@ -8,7 +8,7 @@ use kubeopt_model::{Bytes, ClusterName, Namespace, ObjectName};
 use crate::config::scalars::{file, malformed, optional, required};
 use crate::config::training::{Training, TrainingConfig, training};
 use crate::config::types::ClusterConfig;
-use crate::text::values::{Memory, Span};
+use crate::text::values::{Count, Memory, Span};
 use crate::text::{At, Fault, Reading, section};
 
 /// All addresses of the pod: agents come from every node.
@@ -20,6 +20,12 @@ const DEFAULT_RETENTION_SECONDS: i64 = 48 * 3600;
 
 /// As the log of what agents sent has it; `agents` says why.
 const DEFAULT_SPOOL_MAX: Bytes = Bytes::mebi(1024);
+
+/// As the agents' server has it by itself.
+const DEFAULT_CONNECTIONS_PER_ADDRESS: u32 = 256;
+
+/// Longest trust domain, as SPIFFE has it.
+const DOMAIN_CHARS_MAX: usize = 255;
 
 /// Longest audience of a token.
 const AUDIENCE_CHARS_MAX: usize = 253;
@@ -35,6 +41,9 @@ section! {
         "keyFile" => key_file: String = null,
         /// Certificate authorities in PEM that agents' own certificates are checked with: such a certificate names its node.
         "clientCaFile" => client_ca_file: String = null,
+        /// The SPIFFE trust domain of agents' certificates: a URI `spiffe://DOMAIN/kubeopt-agent/NODE` names the node. Absent,
+        /// no URI names one.
+        "trustDomain" => trust_domain: String = null,
         /// Audience of the service-account tokens that agents may show; the cluster is asked whether a token is good and of
         /// which node. Absent, tokens are refused.
         "tokenAudience" => token_audience: String = null,
@@ -50,6 +59,8 @@ section! {
         "retention" => retention: Span<{ 2 * 3600 }, { 14 * 86_400 }> = "48h",
         /// Most bytes of that folder; when it is full the oldest hours go.
         "spoolMax" => spool_max: Memory = "1Gi",
+        /// Connections of one address at a time, up to 4096: more where many agents come through one load balancer.
+        "connectionsPerAddress" => connections_per_address: Count<1, 4_096> = 256,
         /// Training of the network of forecasts on nodes, in rounds. What comes of it is what node agents forecast with.
         "training" => training: Training = {},
     }
@@ -75,6 +86,8 @@ pub struct AgentsConfig {
     pub key_file: PathBuf,
     /// Certificate authorities of agents' certificates in PEM; none believes no certificate.
     pub client_ca_file: Option<PathBuf>,
+    /// The SPIFFE trust domain whose URIs name nodes in certificates; none believes no URI.
+    pub trust_domain: Option<String>,
     /// Which tokens are believed; none believes no token. One of the two is there.
     pub tokens: Option<AgentTokens>,
     /// The cluster whose nodes they are.
@@ -85,6 +98,8 @@ pub struct AgentsConfig {
     pub retention_seconds: i64,
     /// Most bytes of it.
     pub spool_max: Bytes,
+    /// Most connections of one address at a time.
+    pub connections_per_address: u32,
     /// How nodes train the network of forecasts; none where they do not.
     pub training: Option<TrainingConfig>,
 }
@@ -115,19 +130,33 @@ pub(crate) fn check_agents(
     };
     let tokens =
         optional(agents.token_audience, |at| check_tokens(at, agents.service_account, line, reading));
+    let trust_domain = optional(agents.trust_domain, |at| check_domain(at, reading));
     let cluster = cluster(agents.cluster, line, clusters, reading);
     Some(AgentsConfig {
         listen: listen?,
         cert_file: file(cert?),
         key_file: file(key?),
         client_ca_file: agents.client_ca_file.map(file),
+        trust_domain: trust_domain?,
         tokens: tokens?,
         cluster: cluster?,
         spool: agents.spool.map_or_else(|| Path::new("/var/lib/kubeopt/agents").to_owned(), file),
         retention_seconds: agents.retention.map_or(DEFAULT_RETENTION_SECONDS, |at| at.value.0),
         spool_max: agents.spool_max.map_or(DEFAULT_SPOOL_MAX, |at| at.value.0),
-        training: training(agents.training),
+        connections_per_address: agents
+            .connections_per_address
+            .map_or(DEFAULT_CONNECTIONS_PER_ADDRESS, |at| at.value.0),
+        training: training(agents.training, reading),
     })
+}
+
+/// A trust domain as SPIFFE has it; none after a problem was told.
+fn check_domain(at: At<String>, reading: &mut Reading<'_>) -> Option<String> {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
+    if (1..=DOMAIN_CHARS_MAX).contains(&at.value.len()) && at.value.bytes().all(fine) {
+        return Some(at.value);
+    }
+    malformed(&at, "agents.trustDomain", "a SPIFFE trust domain such as `prod.example`", reading)
 }
 
 /// Which tokens are believed; none after a problem was told.

@@ -475,13 +475,22 @@ fn nodes_train_only_where_that_is_switched_on() {
         read(&text).map(|config| config.agents.unwrap().training)
     };
     assert_eq!(training("schedule: 0 4 * * SUN").unwrap(), None);
-    let own = training("enabled: true, schedule: 0 4 * * SUN, nodesMin: 5, deadline: 30m, cpuMax: 5s");
+    let own =
+        training("enabled: true, schedule: 0 4 * * SUN, nodesMin: 5, nodesMax: 9, deadline: 30m, cpuMax: 5s");
     let own = own.unwrap().unwrap();
-    assert_eq!((own.schedule.as_str(), own.nodes_min), ("0 4 * * SUN", 5));
+    assert_eq!((own.schedule.as_str(), own.nodes_min, own.nodes_max), ("0 4 * * SUN", 5, 9));
     assert_eq!((own.deadline_seconds, own.cpu_max_seconds), (1800, 5));
     let default = training("enabled: true").unwrap().unwrap();
     assert_eq!((default.schedule.as_str(), default.nodes_min), ("0 2 * * *", 3));
-    for keys in ["schedule: 0 0 30 2 *", "nodesMin: 2", "deadline: 0s", "cpuMax: 1h", "epochs: 3"] {
+    for keys in [
+        "schedule: 0 0 30 2 *",
+        "nodesMin: 2",
+        "nodesMin: 9, nodesMax: 8",
+        "nodesMax: 257",
+        "deadline: 0s",
+        "cpuMax: 1h",
+        "epochs: 3",
+    ] {
         let problems = training(keys).unwrap_err();
         assert_eq!(problems.len(), 1, "{keys}: {problems:?}");
     }

@@ -198,11 +198,15 @@ fn node_agents_are_listened_to_over_tls_and_only_where_they_can_prove_their_node
     );
     assert_eq!((usual.listen.to_string().as_str(), usual.cluster.as_str()), ("0.0.0.0:8443", "a"));
     assert_eq!((usual.retention_seconds, usual.client_ca_file), (48 * 3600, None));
+    assert_eq!((usual.connections_per_address, usual.trust_domain), (256, None));
     let other = of(
         "certFile: /c, keyFile: /k, clientCaFile: /ca, cluster: b, retention: 5d, spool: /s, listen: \"[::1]:9\"",
     );
     assert_eq!((other.cluster.as_str(), other.tokens), ("b", None));
     assert_eq!((other.retention_seconds, other.spool.to_str()), (5 * 86_400, Some("/s")));
+    let crowd =
+        of("certFile: /c, keyFile: /k, clientCaFile: /ca, trustDomain: a.b, connectionsPerAddress: 9");
+    assert_eq!((crowd.connections_per_address, crowd.trust_domain.as_deref()), (9, Some("a.b")));
     refused(
         &[
             ("keyFile: /k, clientCaFile: x", "E-API-009", "over TLS only"),
@@ -217,6 +221,16 @@ fn node_agents_are_listened_to_over_tls_and_only_where_they_can_prove_their_node
             ),
             ("certFile: /c, keyFile: /k, clientCaFile: x, listen: 8443", "E-API-003", "0.0.0.0:8443"),
             ("certFile: /c, keyFile: /k, clientCaFile: x, cluster: c", "E-API-013", "clusters"),
+            (
+                "certFile: /c, keyFile: /k, clientCaFile: x, trustDomain: \"spiffe://a\"",
+                "E-API-003",
+                "prod.example",
+            ),
+            (
+                "certFile: /c, keyFile: /k, clientCaFile: x, connectionsPerAddress: 0",
+                "E-API-004",
+                "1 to 4096",
+            ),
             ("certFile: /c, keyFile: /k, clientCaFile: x, retention: 1h", "E-API-004", "2h"),
         ],
         around,

@@ -107,6 +107,33 @@ fn where_another_pod_restarts_the_leak_of_the_highest_is_the_same() {
 }
 
 #[test]
+fn what_grows_after_each_rollout_up_to_what_it_needs_is_no_leak() {
+    // A new pod every two or three days fills its caches for ten hours. Nothing counts as a restart, or each of them does.
+    let rollouts = [3, 5, 8, 11, 13].map(|day| day * 288 + 60);
+    let age = |step: i64| rollouts.iter().rev().find(|at| **at <= step).map_or(9999, |at| step - at);
+    let cache = |step: i64| 200.0 * (1.0 - (-age(step) as f64 / 40.0).exp());
+    let without = points(DAYS, |_| 200.0, |step| (200.0 + 4.0 * noise(step) + cache(step)) * MIB);
+    let hours = rollouts.map(|step| (START + step * 300).div_euclid(HOUR_S) * HOUR_S);
+    let with = ContainerPoints { restarts: hours.to_vec(), ..without.clone() };
+    for points in [without, with] {
+        let mut detectors = Detectors::new(sizes());
+        for (at, value) in &points.memory {
+            let restarts = points.restarts.iter().copied().filter(|hour| hour == at).collect();
+            let part =
+                ContainerPoints { cpu: vec![], memory: vec![(*at, *value)], restarts, ..points.clone() };
+            detectors.feed(&part, &Signs::default());
+            let open = detectors.clone().open(&points.container, *at);
+            assert!(
+                open.iter().all(|one| one.kind() != Kind::Leak),
+                "step {} {}",
+                (at - START) / 300,
+                points.restarts.len()
+            );
+        }
+    }
+}
+
+#[test]
 fn it_does_not_matter_in_how_many_parts_points_come() {
     let whole = restarting();
     let mut by_hour = Detectors::new(sizes());

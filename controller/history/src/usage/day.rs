@@ -48,6 +48,9 @@ pub(super) struct HourState {
     /// Where its rows are.
     #[serde(default)]
     pub(super) segment: u32,
+    /// Samples of all its series; 0 where it was stored before they were counted.
+    #[serde(default)]
+    pub(super) samples: u64,
 }
 
 /// The hours of a ledger, without the names, which make most of it.
@@ -113,13 +116,25 @@ impl Ledger {
         Ok(ledger.hours.into_iter().filter(|(_, state)| settled(state)).map(|(hour, _)| hour).collect())
     }
 
-    /// Takes over the hours of a slice that lie within the day, as the segment of a new write.
-    pub(super) fn replace(&mut self, day: i64, slice: &Slice) {
+    /// The hours of a slice that lie within the day and are to be taken over. One that is complete stays where the slice has
+    /// less of it: who tells of the past may have lost a part of it since.
+    pub(super) fn wanted(&self, day: i64, slice: &Slice) -> BTreeSet<i64> {
+        let is_fuller = |hour: &i64| {
+            let samples = slice.samples.get(hour).copied().unwrap_or(0);
+            self.hours.get(hour).is_some_and(|known| known.partial.is_none() && known.samples > samples)
+        };
+        hours_of(day, slice).filter(|hour| !is_fuller(hour)).collect()
+    }
+
+    /// Takes over these hours of a slice, as the segment of a new write.
+    pub(super) fn replace(&mut self, hours: &BTreeSet<i64>, slice: &Slice) {
         self.writes += u32::from(!self.hours.is_empty());
         let segment = self.writes;
-        for hour in hours_of(day, slice) {
-            let attempts = self.hours.get(&hour).map_or(0, |state| state.attempts) + 1;
-            self.hours.insert(hour, HourState { partial: slice.partial.clone(), attempts, segment });
+        for hour in hours {
+            let attempts = self.hours.get(hour).map_or(0, |state| state.attempts) + 1;
+            let samples = slice.samples.get(hour).copied().unwrap_or(0);
+            self.hours
+                .insert(*hour, HourState { partial: slice.partial.clone(), attempts, segment, samples });
         }
         self.containers.extend(slice.containers.iter().cloned());
     }
@@ -235,9 +250,9 @@ pub(super) fn hours_of(day: i64, slice: &Slice) -> impl Iterator<Item = i64> + u
     (from..to).step_by(HOUR_S as usize)
 }
 
-/// The tables of a slice as far as they lie within the day, and its points.
-pub(super) fn within_day(day: i64, slice: &Slice) -> Result<(Tables, DataFrame), HistoryError> {
-    let within: &dyn Fn(i64) -> bool = &|hour| (day..day + DAY_S).contains(&hour);
+/// The tables of some hours of a slice, and their points.
+pub(super) fn of_hours(hours: &BTreeSet<i64>, slice: &Slice) -> Result<(Tables, DataFrame), HistoryError> {
+    let within: &dyn Fn(i64) -> bool = &|hour| hours.contains(&hour);
     let tables =
         Tables { bins: frame::picked(&slice.bins, within)?, pods: frame::picked(&slice.pods, within)? };
     Ok((tables, frame::picked(&slice.points, within)?))

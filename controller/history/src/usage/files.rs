@@ -14,7 +14,7 @@ use polars::prelude::DataFrame;
 
 use self::names::{FileNames, day_of};
 use super::cover::joined;
-use super::day::{Ledger, Tables, hours_of, within_day};
+use super::day::{Ledger, Tables, hours_of, of_hours};
 use super::digest::Digest;
 use super::retention::Retention;
 use super::rollup::{Rollup, Slice, series_id};
@@ -70,16 +70,17 @@ impl<S> UsageFiles<S> {
 
 #[async_trait]
 impl<S: Shelf> UsageStore for UsageFiles<S> {
-    async fn append(&self, rollup: Rollup, partial: Option<String>) -> Result<(), HistoryError> {
+    async fn append(&self, rollup: Rollup, partial: Option<String>) -> Result<u64, HistoryError> {
         let _one_writer = self.writing.lock().await;
         let cluster = rollup.cluster().clone();
         let slice = Arc::new(computed(move || rollup.finish(partial)).await?);
+        let mut kept = 0;
         for day in self.days_of(slice.window) {
-            self.append_day(&cluster, day, &slice).await?;
+            kept += self.append_day(&cluster, day, &slice).await?;
             // Days come one after the other, so that no more than these are ever there.
             self.forget_points(&cluster, day - (self.retention.points_days + 1) * DAY_S).await?;
         }
-        Ok(())
+        Ok(kept)
     }
 
     async fn remember_oom_kills(&self, cluster: &ClusterName, kills: &[OomKill]) -> Result<(), HistoryError> {
@@ -184,24 +185,30 @@ impl<S: Shelf> UsageFiles<S> {
         (0..).map(move |n| first + n * DAY_S).take_while(move |day| *day <= last)
     }
 
-    /// Adds a slice to a day, as a segment of its own or with all others as one. The caller holds [`UsageFiles::writing`].
+    /// Adds a slice to a day, as a segment of its own or with all others as one; gives how many hours stay as they are. The
+    /// caller holds [`UsageFiles::writing`].
     async fn append_day(
         &self,
         cluster: &ClusterName,
         day: i64,
         slice: &Arc<Slice>,
-    ) -> Result<(), HistoryError> {
+    ) -> Result<u64, HistoryError> {
         let old = self.ledger(cluster, day).await?;
         let mut ledger = old.clone().unwrap_or_default();
-        ledger.replace(day, slice);
+        let hours = ledger.wanted(day, slice);
+        let kept = hours_of(day, slice).count() - hours.len();
+        if hours.is_empty() {
+            return Ok(kept as u64);
+        }
+        ledger.replace(&hours, slice);
         let known = match old {
             None => Some(Digest::default()),
-            Some(old) if hours_of(day, slice).any(|hour| old.hours.contains_key(&hour)) => None,
+            Some(old) if hours.iter().any(|hour| old.hours.contains_key(hour)) => None,
             Some(old) => self.digest(cluster, day, &old).await?,
         };
         let part = Arc::clone(slice);
         let (mut tables, mut points, digest) = computed(move || {
-            let (tables, points) = within_day(day, &part)?;
+            let (tables, points) = of_hours(&hours, &part)?;
             let joined = |known: Digest| Ok::<_, HistoryError>(known.joined(Digest::of(&tables, &|_| true)?));
             let digest = known.map(joined).transpose()?;
             Ok((tables, points, digest))
@@ -218,7 +225,8 @@ impl<S: Shelf> UsageFiles<S> {
             }
             ledger.put_all_in(ledger.writes);
         }
-        self.write_segment(&FileNames::of(cluster, day), ledger, tables, Some(points), digest).await
+        self.write_segment(&FileNames::of(cluster, day), ledger, tables, Some(points), digest).await?;
+        Ok(kept as u64)
     }
 
     /// Adds a day's digest to a summary, and says whether there was one.

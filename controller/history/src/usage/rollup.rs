@@ -1,6 +1,6 @@
 //! From the series of one slice to its three tables. Takes series while they arrive; holds neither them nor their samples.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_model::usage::{Signal, UsageSeries};
 use kubeopt_model::{ClusterName, ContainerId, Namespace, Window};
@@ -38,6 +38,8 @@ pub(super) struct Slice {
     pub(super) pods: DataFrame,
     pub(super) points: DataFrame,
     pub(super) containers: BTreeSet<ContainerId>,
+    /// Samples of all series, by hour.
+    pub(super) samples: BTreeMap<i64, u64>,
     pub(super) partial: Option<String>,
 }
 
@@ -114,12 +116,17 @@ impl Rollup {
             return Err(error);
         }
         self.merge()?;
+        let mut samples: BTreeMap<i64, u64> = BTreeMap::new();
+        for row in &self.pods {
+            *samples.entry(row.hour).or_default() += u64::from(row.samples);
+        }
         Ok(Slice {
             window: self.window,
             bins: frame::merged_bins(&self.bins)?,
             pods: frame::pods_table(&self.pods)?,
             points: self.points.into_table()?,
             containers: self.containers,
+            samples,
             partial,
         })
     }

@@ -20,12 +20,13 @@ pub trait UsageStore: Send + Sync {
     }
 
     /// Stores a slice, in the place of whatever was stored of its hours; doing it twice changes nothing. `partial` says
-    /// why the slice is incomplete, if it is.
+    /// why the slice is incomplete, if it is. A complete hour that has more samples than the slice has of it stays as it is;
+    /// gives how many do.
     ///
     /// # Errors
     /// [`HistoryError::Slice`] where the slice is empty or not on whole hours; [`HistoryError::File`],
     /// [`HistoryError::Compute`].
-    async fn append(&self, rollup: Rollup, partial: Option<String>) -> Result<(), HistoryError>;
+    async fn append(&self, rollup: Rollup, partial: Option<String>) -> Result<u64, HistoryError>;
 
     /// Stores OOM kills of hours that are stored; those that are known already change nothing.
     ///

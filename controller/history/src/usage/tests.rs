@@ -161,6 +161,51 @@ async fn reading_a_slice_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_hour_read_again_with_less_stays_as_it_is() {
+    stores(async |store| {
+        let pod =
+            |pod: &str, hours: Window, value: f64| flat("api", pod, Signal::CpuMillicores, hours, value);
+        let append = async |hours: Window, all: &[UsageSeries], partial: Option<&str>| {
+            let mut rollup = store.begin(&cluster(), hours);
+            all.iter().for_each(|series| rollup.add(series.clone()));
+            store.append(rollup, partial.map(str::to_owned)).await.unwrap()
+        };
+        let both = window(0, 2);
+        assert_eq!(append(both, &[pod("a", both, 1.0), pod("b", both, 1.0)], None).await, 0);
+        let before = usage(store, both).await;
+        let points = store.points(&cluster(), None, both).await.unwrap();
+        // A pod is not known any more, a part of the readings is gone, all of them are.
+        let part = pod("b", Window { from_unix_s: 0, to_unix_s: HOUR_S / 2 }, 7.0);
+        for less in [vec![pod("b", both, 7.0)], vec![pod("a", window(0, 1), 7.0), part], Vec::new()] {
+            assert_eq!(append(both, &less, None).await, 2);
+            assert_eq!(append(window(0, 1), &less, Some("the store warned")).await, 1);
+            assert_eq!(usage(store, both).await, before);
+        }
+        // An hour with less, one with as much and one that is new: each as it is.
+        let other = [pod("a", window(1, 2), 5.0), pod("b", window(1, 2), 5.0), pod("a", window(2, 3), 5.0)];
+        assert_eq!(append(window(0, 3), &other, None).await, 1);
+        let after = usage(store, window(0, 3)).await.remove(0);
+        let by_hour: Vec<f64> = after.cpu_hours.iter().map(|hour| hour.max).collect();
+        assert_eq!((by_hour, after.cpu.unwrap().sketch.count()), (vec![1.0, 5.0, 5.0], 60));
+        let first = |points: &[kubeopt_model::usage::ContainerPoints]| points[0].cpu[..12].to_vec();
+        let now = store.points(&cluster(), None, window(0, 3)).await.unwrap();
+        assert_eq!((first(&now), now[0].cpu.len()), (first(&points), 36));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_incomplete_hour_gives_way_to_a_complete_one_with_less() {
+    let store = MemoryUsage::default();
+    let hour = window(0, 1);
+    let pod = |pod: &str, value: f64| flat("api", pod, Signal::CpuMillicores, hour, value);
+    append_partial(&store, hour, &[pod("a", 1.0), pod("b", 1.0)], Some("a store was down")).await;
+    append(&store, hour, &[pod("a", 2.0)]).await;
+    let usage = usage(&store, hour).await.remove(0);
+    assert_eq!((usage.partial, usage.cpu.unwrap().max), (None, 2.0));
+}
+
+#[tokio::test]
 async fn asks_for_some_containers_of_part_of_a_window() {
     stores(async |store| {
         let day = window(0, 24);

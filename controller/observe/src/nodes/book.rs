@@ -2,25 +2,23 @@
 //!
 //! Names come from the cluster. What a node sends is looked up here and never added as a name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use kubeopt_model::agents::CgroupId;
 use kubeopt_model::{ContainerName, Namespace, WorkloadId};
 use serde::{Deserialize, Serialize};
 
+use super::waiting::Waiting;
 use crate::owners::{Owner, PodOwners};
 
 /// Of the file; another one is begun anew.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Pods that are remembered: 200 MB. A cluster of 10,000 pods that lives on Jobs sees as many in two days.
 const PODS_MAX: usize = 200_000;
 
 /// Containers of one pod that are remembered: a crash loop at its slowest restarts 12 times an hour.
 const CONTAINERS_MAX: usize = 1000;
-
-/// Ids without an owner that wait for one. A pod's sandbox has a cgroup of its own and never gets one.
-const UNKNOWN_MAX: usize = 100_000;
 
 const HOUR_S: i64 = 3600;
 
@@ -29,6 +27,8 @@ const HOUR_S: i64 = 3600;
 pub(super) struct KnownPod {
     pub(super) namespace: Namespace,
     pub(super) pod: String,
+    /// Where it ran: no other node can tell of it.
+    node: String,
     /// None where nobody owned it.
     pub(super) owner: Option<WorkloadId>,
     containers: BTreeMap<String, KnownContainer>,
@@ -51,11 +51,24 @@ pub(super) struct Book {
     pods: HashMap<String, KnownPod>,
     /// The mark at which each hour is stored.
     stored: BTreeMap<i64, u64>,
-    /// Ids that nobody owned when they were read, with the hours that they were read of.
     #[serde(skip)]
-    unknown: HashMap<CgroupId, BTreeSet<i64>>,
+    waiting: Waiting,
+    /// Changes since the process began, and how many of them are in the file.
     #[serde(skip)]
-    is_new: bool,
+    changes: u64,
+    #[serde(skip)]
+    written: u64,
+}
+
+/// Whose a cgroup is that a node tells of.
+#[derive(Debug)]
+pub(super) enum Resolved<'b> {
+    /// This container's, of a pod of that node.
+    Known(&'b KnownPod, &'b ContainerName),
+    /// A pod's that runs elsewhere.
+    OtherNode,
+    /// Of no pod that is known.
+    Nobody,
 }
 
 impl Book {
@@ -69,13 +82,27 @@ impl Book {
         }
     }
 
-    /// The bytes of its file where something is not in it yet; none otherwise.
-    pub(super) fn unwritten(&mut self) -> Option<Vec<u8>> {
-        if !std::mem::take(&mut self.is_new) {
+    /// Whether all of it is in its file.
+    pub(super) fn is_written(&self) -> bool {
+        self.changes == self.written
+    }
+
+    /// The bytes of its file, and up to which change they are; none where the file has all of it.
+    pub(super) fn unwritten(&mut self) -> Option<(u64, Vec<u8>)> {
+        if self.is_written() {
             return None;
         }
         self.version = VERSION;
-        serde_json::to_vec(self).ok()
+        Some((self.changes, serde_json::to_vec(self).ok()?))
+    }
+
+    /// Notes that the file has everything up to this change.
+    pub(super) fn note_written(&mut self, changes: u64) {
+        self.written = changes;
+    }
+
+    fn note_change(&mut self, is_one: bool) {
+        self.changes += u64::from(is_one);
     }
 
     /// Learns whose the cgroups are that the cluster shows. Hours with readings that have an owner only now are read again.
@@ -90,74 +117,81 @@ impl Book {
                 Owner::Named(_) | Owner::Ambiguous | Owner::Nobody | Owner::Unknown => None,
             };
             let known = self.pods.entry(uid.clone()).or_insert_with(|| {
-                self.is_new = true;
-                let (namespace, pod) = (shown.namespace.clone(), shown.pod.clone());
-                KnownPod { namespace, pod, owner: None, containers: BTreeMap::new(), last_unix_s: now_unix_s }
+                self.changes += 1;
+                KnownPod {
+                    namespace: shown.namespace.clone(),
+                    pod: shown.pod.clone(),
+                    node: shown.node.clone(),
+                    owner: None,
+                    containers: BTreeMap::new(),
+                    last_unix_s: now_unix_s,
+                }
             });
             known.last_unix_s = known.last_unix_s.max(now_unix_s);
             if owner.is_some() && known.owner != owner {
-                (known.owner, self.is_new) = (owner, true);
+                known.owner = owner;
+                self.changes += 1;
             }
             for (id, name) in &shown.cgroups.containers {
                 let id = id.to_ascii_lowercase();
                 if known.containers.contains_key(&id) || known.containers.len() >= CONTAINERS_MAX {
                     continue;
                 }
-                let waited =
-                    self.unknown.remove(&CgroupId { pod_uid: uid.clone(), container_id: id.clone() });
-                waited.into_iter().flatten().for_each(|hour| {
+                let cgroup = CgroupId { pod_uid: uid.clone(), container_id: id.clone() };
+                for hour in self.waiting.take(&known.node, &cgroup) {
                     self.stored.remove(&hour);
-                });
-                let name = name.clone();
-                known.containers.insert(id, KnownContainer { name, seen_unix_ms: None });
-                self.is_new = true;
+                }
+                known.containers.insert(id, KnownContainer { name: name.clone(), seen_unix_ms: None });
+                self.changes += 1;
             }
         }
     }
 
-    /// Forgets pods that the cluster has not shown since then, and hours before.
-    pub(super) fn forget_before(&mut self, unix_s: i64) {
+    /// Forgets pods that the cluster has not shown for so many seconds, and hours that are older.
+    pub(super) fn forget(&mut self, now_unix_s: i64, kept_s: i64) {
         let before = (self.pods.len(), self.stored.len());
-        self.pods.retain(|_, pod| pod.last_unix_s >= unix_s);
-        self.stored.retain(|hour, _| hour + HOUR_S > unix_s);
-        self.unknown.retain(|_, hours| hours.last().is_some_and(|hour| hour + HOUR_S > unix_s));
-        self.is_new |= before != (self.pods.len(), self.stored.len());
+        let oldest = now_unix_s - kept_s;
+        self.pods.retain(|_, pod| pod.last_unix_s >= oldest);
+        self.stored.retain(|hour, _| hour + HOUR_S > oldest);
+        self.waiting.forget(now_unix_s);
+        self.note_change(before != (self.pods.len(), self.stored.len()));
     }
 
-    /// Whose a cgroup is.
-    pub(super) fn resolve(&self, id: &CgroupId) -> Option<(&KnownPod, &ContainerName)> {
-        let pod = self.pods.get(&plain(&id.pod_uid))?;
-        let container = pod.containers.get(&id.container_id.to_ascii_lowercase())?;
-        Some((pod, &container.name))
+    /// Whose a cgroup is, by its [plain](plain_id) id, that this node tells of.
+    pub(super) fn resolve(&self, node: &str, id: &CgroupId) -> Resolved<'_> {
+        let Some(pod) = self.pods.get(&id.pod_uid) else { return Resolved::Nobody };
+        if pod.node != node {
+            return Resolved::OtherNode;
+        }
+        match pod.containers.get(&id.container_id) {
+            Some(container) => Resolved::Known(pod, &container.name),
+            None => Resolved::Nobody,
+        }
     }
 
     /// Notes when an agent saw a container first, and says whether it is one that took the place of another.
     pub(super) fn sight(&mut self, id: &CgroupId, seen_unix_ms: Option<i64>) -> bool {
-        let Some(pod) = self.pods.get_mut(&plain(&id.pod_uid)) else { return false };
-        let own = id.container_id.to_ascii_lowercase();
-        let Some(container) = pod.containers.get_mut(&own) else { return false };
+        let Some(pod) = self.pods.get_mut(&id.pod_uid) else { return false };
+        let Some(container) = pod.containers.get_mut(&id.container_id) else { return false };
         let seen = seen_unix_ms.unwrap_or(0);
         let first = container.seen_unix_ms.map_or(seen, |known| known.min(seen));
-        self.is_new |= container.seen_unix_ms != Some(first);
+        self.changes += u64::from(container.seen_unix_ms != Some(first));
         container.seen_unix_ms = Some(first);
         let name = container.name.clone();
         let is_before = |other: &KnownContainer| {
             other.name == name && other.seen_unix_ms.is_some_and(|other| other < first)
         };
-        pod.containers.iter().any(|(id, other)| *id != own && is_before(other))
+        pod.containers.iter().any(|(other_id, other)| *other_id != id.container_id && is_before(other))
     }
 
-    /// Notes an id that nobody owns, read of this hour.
-    pub(super) fn miss(&mut self, id: &CgroupId, hour: i64) {
-        let id = CgroupId { pod_uid: plain(&id.pod_uid), container_id: id.container_id.to_ascii_lowercase() };
-        if self.unknown.len() < UNKNOWN_MAX || self.unknown.contains_key(&id) {
-            self.unknown.entry(id).or_default().insert(hour);
-        }
+    /// Notes an id that nobody owns, read of this hour from a node.
+    pub(super) fn miss(&mut self, node: &str, id: &CgroupId, hour: i64) {
+        self.waiting.note(node, id.clone(), hour);
     }
 
     /// Ids that nobody owns so far.
     pub(super) fn missed(&self) -> usize {
-        self.unknown.len()
+        self.waiting.len()
     }
 
     /// Whether an hour is stored as it is at this mark.
@@ -167,8 +201,14 @@ impl Book {
 
     /// Notes that an hour is stored as it was at this mark.
     pub(super) fn store(&mut self, hour: i64, mark: u64) {
-        self.is_new |= self.stored.insert(hour, mark) != Some(mark);
+        let is_news = self.stored.insert(hour, mark) != Some(mark);
+        self.note_change(is_news);
     }
+}
+
+/// An id as it is compared: there is one for all ways to write it.
+pub(super) fn plain_id(id: &CgroupId) -> CgroupId {
+    CgroupId { pod_uid: plain(&id.pod_uid), container_id: id.container_id.to_ascii_lowercase() }
 }
 
 /// A UID as it is compared: the drivers of cgroups write its dashes as underscores or leave them out.

@@ -3,17 +3,18 @@
 //!
 //! Pure. It must not know where readings come from.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kubeopt_model::agents::{CgroupId, NodeReading, NodeSeries};
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{Bytes, ContainerId, ContainerName, WorkloadId};
 
-use super::book::Book;
+use super::book::{Book, Resolved, plain_id};
 use super::slots::Slots;
+use super::waiting;
 use crate::intake::told_apart;
 use crate::oom::Points;
-use crate::owners::{Owner, PodOwners};
+use crate::owners::{Machine, Owner, PodOwners};
 use crate::source::{STEP_S, Sink, SliceReport};
 
 /// Seconds of an hour.
@@ -25,9 +26,11 @@ const STEPS: usize = (HOUR_S / STEP_S) as usize;
 /// Longest time that one reading may speak for: a step. What was read after a longer pause says too little of when it was.
 const SPAN_MS_MAX: u32 = STEP_S as u32 * 1000;
 
-/// More than any machine has, so it is no measurement: 100,000 cores, 2^60 bytes.
-const CPU_MILLICORES_MAX: f64 = 1e8;
-const BYTES_MAX: u64 = 1 << 60;
+/// A node that the cluster does not show. More than any machine has is no measurement: 100,000 cores, 2^60 bytes.
+const UNSHOWN: Machine = Machine { cpu_millicores: 1e8, memory_bytes: 1 << 60 };
+
+/// So many times what a node has is no measurement either. Its clock may have been set right within a reading.
+const TOO_MUCH: u32 = 2;
 
 /// Kills and starts of one container that are kept of an hour: one in each step.
 const EVENTS_MAX: usize = STEPS;
@@ -82,57 +85,79 @@ pub(super) struct Told(HashMap<String, Vec<(i64, u16)>>);
 
 /// An hour on its way to history.
 #[derive(Debug)]
-pub(super) struct HourGather {
+pub(super) struct HourGather<'o> {
     hour: i64,
     /// The last instant that a reading may be of, in milliseconds since the epoch.
     horizon_ms: i64,
+    owners: &'o PodOwners,
     places: Vec<PlaceHour>,
     by_name: HashMap<Place, usize>,
-    /// Where each id goes; none where nobody owns it.
-    ids: HashMap<CgroupId, Option<usize>>,
-    nodes: HashMap<String, usize>,
-    heard: Vec<Slots>,
+    by_node: HashMap<String, usize>,
+    nodes: Vec<NodeHeard>,
     report: SliceReport,
 }
 
-impl HourGather {
+/// A node that told of the hour.
+#[derive(Debug)]
+struct NodeHeard {
+    name: String,
+    machine: Machine,
+    /// When it told of anything.
+    heard: Slots,
+    /// Where each of its ids goes.
+    ids: HashMap<CgroupId, usize>,
+    /// Ids of it that no pod has, and those of pods of other nodes.
+    nobodys: HashSet<CgroupId>,
+    others: HashSet<CgroupId>,
+}
+
+/// What an hour told.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) report: SliceReport,
+    pub(super) told: Told,
+    pub(super) kills: Vec<OomKill>,
+    /// Containers that a node told of and that run on another, by node.
+    pub(super) of_others: Vec<(String, u64)>,
+}
+
+impl<'o> HourGather<'o> {
     /// Of the hour that begins then.
-    pub(super) fn new(hour: i64, horizon_unix_s: i64) -> Self {
+    pub(super) fn new(hour: i64, horizon_unix_s: i64, owners: &'o PodOwners) -> Self {
         Self {
             hour,
             horizon_ms: horizon_unix_s.saturating_mul(1000),
+            owners,
             places: Vec::new(),
             by_name: HashMap::new(),
-            ids: HashMap::new(),
-            nodes: HashMap::new(),
-            heard: Vec::new(),
+            by_node: HashMap::new(),
+            nodes: Vec::new(),
             report: SliceReport::default(),
         }
     }
 
     /// Takes the readings of a part of the hour. Those that began in another hour are not of this one.
     pub(super) fn add(&mut self, series: NodeSeries, book: &mut Book) {
-        let node = *self.nodes.entry(series.node).or_insert_with(|| {
-            self.heard.push(Slots::default());
-            self.heard.len() - 1
-        });
-        let place = match self.ids.get(&series.id) {
-            Some(known) => *known,
-            None => self.place_of(&series.id, series.seen_unix_ms, book),
-        };
         let last_ms = series.readings.last().map(|reading| reading.at_unix_ms);
-        for reading in series.readings {
-            let Some((from_ms, to_ms)) = self.span(&reading) else { continue };
-            self.heard[node].add(from_ms, to_ms);
+        let kill = last_ms.filter(|at| series.oom_kills > 0 && *at <= self.horizon_ms);
+        let kill = kill.map(|at| at.div_euclid(1000)).filter(|at| self.is_within(*at));
+        let spans: Vec<_> = series.readings.iter().map(|reading| self.span(reading)).collect();
+        if kill.is_none() && spans.iter().all(Option::is_none) {
+            return;
+        }
+        let node = self.node(&series.node);
+        let place = self.place_of(node, &plain_id(&series.id), series.seen_unix_ms, book);
+        for (reading, span) in series.readings.iter().zip(spans) {
+            let Some((from_ms, to_ms)) = span else { continue };
+            self.nodes[node].heard.add(from_ms, to_ms);
             let Some(hour) = place.map(|at| &mut self.places[at]) else { continue };
             hour.read.add(from_ms, to_ms);
             if !hour.nodes.contains(&node) {
                 hour.nodes.push(node);
             }
-            self.report.unusable_samples += hour.take(from_ms, &reading);
+            self.report.unusable_samples += hour.take(from_ms, reading, self.nodes[node].machine);
         }
-        let kill = last_ms.filter(|_| series.oom_kills > 0).map(|at| at.div_euclid(1000));
-        if let (Some(place), Some(at)) = (place, kill.filter(|at| self.is_within(*at))) {
+        if let (Some(place), Some(at)) = (place, kill) {
             let kills = &mut self.places[place].kills;
             if kills.len() < EVENTS_MAX {
                 kills.push((at, series.memory_limit));
@@ -141,12 +166,8 @@ impl HourGather {
     }
 
     /// Hands on what the hour tells of each container of which enough is known: at least that share of the hour.
-    pub(super) fn finish(
-        mut self,
-        known_min: f64,
-        owners: &PodOwners,
-        sink: Sink<'_>,
-    ) -> (SliceReport, Told, Vec<OomKill>) {
+    pub(super) fn finish(mut self, known_min: f64, sink: Sink<'_>) -> Gathered {
+        let owners = self.owners;
         let mut told = Told::default();
         let mut kills = Vec::new();
         let mut places = std::mem::take(&mut self.places);
@@ -168,7 +189,7 @@ impl HourGather {
                 limit: *limit,
             }));
             let mut heard = Slots::default();
-            place.nodes.iter().for_each(|node| heard.join(&self.heard[*node]));
+            place.nodes.iter().for_each(|node| heard.join(&self.nodes[*node].heard));
             if place.read.known(&heard) < known_min {
                 continue;
             }
@@ -180,33 +201,68 @@ impl HourGather {
                 sink(UsageSeries { container: container.clone(), pod: pod.clone(), signal, points });
             }
         }
-        (self.report, told, kills)
+        let telling = self.nodes.into_iter().filter(|node| !node.others.is_empty());
+        let of_others = telling.map(|node| (node.name, node.others.len() as u64)).collect();
+        Gathered { report: self.report, told, kills, of_others }
     }
 
-    /// Where a cgroup that was not met before goes.
-    fn place_of(&mut self, id: &CgroupId, seen_unix_ms: Option<i64>, book: &mut Book) -> Option<usize> {
-        let replaces = book.sight(id, seen_unix_ms);
-        let found = book.resolve(id).map(|(pod, container)| {
-            let place = (pod.namespace.to_string(), pod.pod.clone(), container.clone());
-            *self.by_name.entry(place.clone()).or_insert_with(|| {
-                self.places.push(PlaceHour::new(place, pod.owner.clone()));
-                self.places.len() - 1
-            })
-        });
-        if found.is_none() {
-            book.miss(id, self.hour);
-            self.report.unowned_series += 1;
+    fn node(&mut self, name: &str) -> usize {
+        if let Some(known) = self.by_node.get(name) {
+            return *known;
         }
-        let start = seen_unix_ms.map(|ms| ms.div_euclid(1000));
-        if let (Some(at), Some(start)) = (found, start) {
+        self.nodes.push(NodeHeard {
+            name: name.to_owned(),
+            machine: self.owners.machine(name).unwrap_or(UNSHOWN),
+            heard: Slots::default(),
+            ids: HashMap::new(),
+            nobodys: HashSet::new(),
+            others: HashSet::new(),
+        });
+        self.by_node.insert(name.to_owned(), self.nodes.len() - 1);
+        self.nodes.len() - 1
+    }
+
+    /// Where a cgroup of a node goes; none where no pod of it has it. Of ids that are made up, few are remembered.
+    fn place_of(
+        &mut self,
+        node: usize,
+        id: &CgroupId,
+        seen_unix_ms: Option<i64>,
+        book: &mut Book,
+    ) -> Option<usize> {
+        let heard = &mut self.nodes[node];
+        if let Some(known) = heard.ids.get(id) {
+            return Some(*known);
+        }
+        let (pod, container) = match book.resolve(&heard.name, id) {
+            Resolved::Known(pod, container) => (pod, container),
+            Resolved::OtherNode => {
+                note_few(&mut heard.others, id);
+                return None;
+            }
+            Resolved::Nobody => {
+                if note_few(&mut heard.nobodys, id) {
+                    book.miss(&heard.name, id, self.hour);
+                    self.report.unowned_series += 1;
+                }
+                return None;
+            }
+        };
+        let place = (pod.namespace.to_string(), pod.pod.clone(), container.clone());
+        let at = *self.by_name.entry(place.clone()).or_insert_with(|| {
+            self.places.push(PlaceHour::new(place, pod.owner.clone()));
+            self.places.len() - 1
+        });
+        heard.ids.insert(id.clone(), at);
+        let replaces = book.sight(id, seen_unix_ms);
+        if let Some(start) = seen_unix_ms.map(|ms| ms.div_euclid(1000)) {
             let hour = &mut self.places[at];
             if hour.starts.len() < EVENTS_MAX {
                 hour.starts.push(start);
             }
             hour.restarts += u32::from(replaces && (self.hour..self.hour + HOUR_S).contains(&start));
         }
-        self.ids.insert(id.clone(), found);
-        found
+        Some(at)
     }
 
     /// The span of a reading, in milliseconds since the start of the hour; none where it is none of this hour or cannot be.
@@ -250,32 +306,37 @@ impl PlaceHour {
         }
     }
 
-    /// Takes a reading that began so long after the hour; gives how many of its values cannot be.
-    fn take(&mut self, from_ms: i64, reading: &NodeReading) -> u64 {
+    /// Takes a reading of a machine that began so long after the hour; gives how many of its values cannot be.
+    fn take(&mut self, from_ms: i64, reading: &NodeReading, machine: Machine) -> u64 {
         let mut unusable = 0;
+        let cpu_max = machine.cpu_millicores * f64::from(TOO_MUCH);
+        let bytes_max = machine.memory_bytes.saturating_mul(u64::from(TOO_MUCH));
         let Some(step) = self.steps.get_mut((from_ms / (STEP_S * 1000)) as usize) else { return 1 };
         let span_ms = u64::from(reading.span_ms);
         match (reading.cpu_used_us, reading.cpu_millicores()) {
-            (Some(used), Some(mean)) if mean <= CPU_MILLICORES_MAX => {
+            (Some(used), Some(mean)) if mean <= cpu_max => {
                 step.cpu_us += used;
                 step.cpu_ms += span_ms;
                 step.reading_max = Some(step.reading_max.map_or(mean, |max| max.max(mean)));
-                step.second_max = step.second_max.max(reading.cpu_peak_millicores);
+                match reading.cpu_peak_millicores {
+                    Some(peak) if f64::from(peak) > cpu_max => unusable += 1,
+                    peak => step.second_max = step.second_max.max(peak),
+                }
             }
             (Some(_), _) => unusable += 1,
             (None, _) => {}
         }
         match reading.working_set_bytes {
-            Some(bytes) if bytes <= BYTES_MAX => step.memory_max = step.memory_max.max(Some(bytes)),
+            Some(bytes) if bytes <= bytes_max => step.memory_max = step.memory_max.max(Some(bytes)),
             Some(_) => unusable += 1,
             None => {}
         }
         if let Some(cfs) = reading.cfs {
             self.throttled.part += u64::from(cfs.throttled.min(cfs.all));
             self.throttled.all += u64::from(cfs.all);
-            // Several processors may be held back at once, but not more than a machine has.
-            self.throttled_us =
-                self.throttled_us.saturating_add(cfs.throttled_us.min(span_ms * CPU_MILLICORES_MAX as u64));
+            // Several processors may be held back at once, but not more than the machine has.
+            let us_max = span_ms as f64 * machine.cpu_millicores;
+            self.throttled_us = self.throttled_us.saturating_add(cfs.throttled_us.min(us_max as u64));
         }
         for (share, waited) in [
             (&mut self.cpu_waited, reading.cpu_waited_us),
@@ -372,4 +433,9 @@ fn bit(signal: Signal) -> u16 {
         | Signal::ThrottledSeconds => signal,
     };
     1 << measured as u16
+}
+
+/// Whether it was not there; where there are many, none is.
+fn note_few(ids: &mut HashSet<CgroupId>, id: &CgroupId) -> bool {
+    ids.len() < waiting::OF_NODE_MAX && ids.insert(id.clone())
 }

@@ -1,6 +1,6 @@
 //! What node agents sent, as history gets it: joined to pods, alone and beside a server, again when it changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,6 +19,8 @@ use crate::owners::PodOwners;
 use crate::recorded::RecordedMetrics;
 use crate::source::{MetricsSource, Reach, STEP_S, SliceReport};
 
+mod doubted;
+
 /// 10:00 UTC.
 const TEN: i64 = 1_795_341_600;
 const HOUR_S: i64 = 3600;
@@ -35,11 +37,15 @@ fn at(unix_s: i64) -> Timestamp {
 /// Parts by hour, and how often each hour changed.
 type Hours = BTreeMap<i64, (u64, Vec<NodeSeries>)>;
 
-/// What a controller keeps.
+/// What a controller keeps, and the hours of it that its disk does not give.
 #[derive(Clone, Default)]
-struct Spool(Arc<Mutex<Hours>>);
+struct Spool(Arc<Mutex<Hours>>, Arc<Mutex<BTreeSet<i64>>>);
 
 impl Spool {
+    fn remove(&self, hour: Window) {
+        self.0.lock().unwrap().remove(&hour.from_unix_s);
+    }
+
     fn put(&self, hour: Window, series: NodeSeries) {
         let mut hours = self.0.lock().unwrap();
         let (mark, parts) = hours.entry(hour.from_unix_s).or_default();
@@ -70,7 +76,12 @@ impl NodeReader for Spool {
     ) -> Result<(), ObserveError> {
         let parts = self.0.lock().unwrap().get(&hour.from_unix_s).map(|(_, parts)| parts.clone());
         parts.into_iter().flatten().for_each(sink);
-        Ok(())
+        match self.1.lock().unwrap().contains(&hour.from_unix_s) {
+            true => {
+                Err(ObserveError::Agents { code: "E-X-1", text: "a bad disk".to_owned(), help: "mend it" })
+            }
+            false => Ok(()),
+        }
     }
 
     fn standing(&self) -> Vec<NodeStanding> {
@@ -95,19 +106,27 @@ fn readings(hour: Window, seconds: std::ops::Range<i64>, cpu: impl Fn(i64) -> u6
 }
 
 fn series(id: CgroupId, readings: Vec<NodeReading>) -> NodeSeries {
-    let node = "n1".to_owned();
+    series_of("n1", id, readings)
+}
+
+fn series_of(node: &str, id: CgroupId, readings: Vec<NodeReading>) -> NodeSeries {
+    let node = node.to_owned();
     NodeSeries { node, id, seen_unix_ms: None, oom_kills: 0, memory_limit: None, cpu_quota: None, readings }
 }
 
-/// A cluster with one pod of `deploy/api`, whose containers run under these ids.
+/// A cluster with one pod of `deploy/api` on a node, whose containers run under these ids.
 fn showing(pod: &str, containers: &[char]) -> PodOwners {
+    PodOwners::from_facts(&shown(pod, containers))
+}
+
+fn shown(pod: &str, containers: &[char]) -> ClusterFacts {
     let mut facts = ClusterFacts::empty(ClusterName::new("test").unwrap());
     let main = || ContainerName::new("main").unwrap();
     facts.pods.push(Pod {
         namespace: Namespace::new("shop").unwrap(),
         name: pod.to_owned(),
         workload: Some(id(WorkloadKind::Deployment, "api")),
-        node: None,
+        node: Some("n1".to_owned()),
         ready: true,
         started_unix_s: None,
         oom_kills: vec![],
@@ -118,7 +137,7 @@ fn showing(pod: &str, containers: &[char]) -> PodOwners {
             containers: containers.iter().map(|one| (one.to_string().repeat(64), main())).collect(),
         },
     });
-    PodOwners::from_facts(&facts)
+    facts
 }
 
 type BySignal = BTreeMap<Signal, Vec<(i64, f64)>>;
@@ -211,7 +230,7 @@ async fn a_pod_that_is_gone_is_recognised_over_a_restart_and_a_late_one_when_it_
     assert_eq!((report.unowned_series, first.unresolved()), (1, 1));
     assert_eq!(first.reach(now).await.unwrap(), Reach::Sampled(vec![]));
     // Its status comes late: the hour is read once more.
-    first.learn(&showing("api-2", &['b']), now);
+    first.learn(&showing("api-2", &['b']), now).await;
     assert_eq!(first.reach(now).await.unwrap(), Reach::Sampled(vec![hour(0)]));
     drop(first);
 
@@ -220,6 +239,7 @@ async fn a_pod_that_is_gone_is_recognised_over_a_restart_and_a_late_one_when_it_
     let (report, by_signal) = read(&again, hour(0), &PodOwners::default()).await;
     assert_eq!(report.unowned_series, 0);
     assert_eq!(by_signal[&Signal::CpuMillicores].len(), 24);
+    again.save().await;
     assert_eq!(source().reach(now).await.unwrap(), Reach::Sampled(vec![]), "that it is stored is known too");
 
     std::fs::write(&file, "{").unwrap();
@@ -230,8 +250,8 @@ async fn a_pod_that_is_gone_is_recognised_over_a_restart_and_a_late_one_when_it_
 async fn what_is_remembered_ends_with_the_retention() {
     let spool = Spool::default();
     let source = spool.source();
-    source.learn(&showing("api-1", &['a']), at(TEN));
-    source.learn(&PodOwners::default(), at(TEN + 6 * DAY_S));
+    source.learn(&showing("api-1", &['a']), at(TEN)).await;
+    source.learn(&PodOwners::default(), at(TEN + 6 * DAY_S)).await;
     let late = Window { from_unix_s: TEN + 6 * DAY_S, to_unix_s: TEN + 6 * DAY_S + HOUR_S };
     source.reach(at(late.to_unix_s)).await.unwrap();
     spool.put(late, series(cgroup("api-1", 'a'), readings(late, 0..600, |_| 100)));

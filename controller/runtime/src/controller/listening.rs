@@ -94,6 +94,7 @@ impl Listening {
         for task in self.tasks {
             let _ = task.await;
         }
+        self.opened.source.save().await;
         drop(self.opened);
     }
 }
@@ -187,7 +188,9 @@ async fn tell(opened: Arc<Opened>, metrics: Arc<Metrics>, folder: PathBuf, over:
 
 fn figures(agents: &Agents, source: &NodeAgents) -> AgentFigures {
     let Figures { connected, lag_ms, counts, log_files: _, log_bytes, waiting: _ } = agents.figures();
+    let read = source.counts();
     let mut refused = counts.turned_away;
+    *refused.entry("other_node").or_default() += read.other_node;
     for (reason, number) in counts.unusable {
         *refused.entry(reason).or_default() += number;
     }
@@ -204,6 +207,7 @@ fn figures(agents: &Agents, source: &NodeAgents) -> AgentFigures {
         refused,
         dropped_batches: agents.standing().iter().map(|node| node.dropped_batches).sum(),
         unresolved: source.unresolved() as u64,
+        unread_hours: [("gone", read.gone_hours), ("unreadable", read.unreadable_hours)].into(),
         spool_bytes: log_bytes,
         lost_bytes: [("full", counts.crowded_out_bytes), ("torn", counts.torn_bytes)].into(),
     }

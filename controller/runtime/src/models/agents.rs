@@ -1,10 +1,11 @@
 //! Models as the server of node agents asks for them.
 
 use async_trait::async_trait;
+use kubeopt_agents::SendAgain;
 use kubeopt_model::Timestamp;
 use kubeopt_proto::{GradientUpload, Model, ModelRequest, ModelResponse, TrainPlan, UploadResponse};
 
-use super::{Given, Learned, Models, Plan};
+use super::{Given, Learned, Models, Plan, Taken};
 
 /// After a fault of the controller's own a node asks again so many seconds later.
 const AFTER_FAULT_S: u32 = 60;
@@ -21,10 +22,10 @@ impl kubeopt_agents::Models for Models {
         }
     }
 
-    async fn upload(&self, node: &str, upload: GradientUpload) -> UploadResponse {
-        let refused = |reason: String| UploadResponse { accepted: false, reason, next_poll_s: AFTER_FAULT_S };
+    async fn upload(&self, node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
         let (Ok(base_sha256), Ok(nonce)) = (upload.base_sha256.try_into(), upload.nonce.try_into()) else {
-            return refused("the digest of the base or the nonce has another length".to_owned());
+            let reason = "the digest of the base or the nonce has another length".to_owned();
+            return Ok(UploadResponse { accepted: false, reason, next_poll_s: AFTER_FAULT_S });
         };
         let learned = Learned {
             round: upload.round_id,
@@ -36,14 +37,13 @@ impl kubeopt_agents::Models for Models {
             loss_after: upload.loss_after,
         };
         match self.take(node, learned, Timestamp::now()).await {
-            Ok(taken) => UploadResponse {
-                accepted: taken.accepted,
-                reason: taken.reason,
-                next_poll_s: taken.next_poll_s,
-            },
+            Ok(Some(Taken { accepted, reason, next_poll_s })) => {
+                Ok(UploadResponse { accepted, reason, next_poll_s })
+            }
+            Ok(None) => Err(SendAgain("this replica of the controller does not lead".to_owned())),
             Err(problem) => {
                 tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text);
-                refused(format!("the controller could not store it ({}): send it again", problem.code))
+                Err(SendAgain(format!("the controller could not store it ({})", problem.code)))
             }
         }
     }

@@ -17,8 +17,8 @@ use super::service::floats;
 use super::{Change, Models, State, unix_ms};
 use crate::own_fault;
 
-/// How often it is looked at what is due; a round lasts for minutes at least.
-const EVERY: Duration = Duration::from_secs(20);
+/// How often it is looked at what is due: what the command line asks for is seen so soon.
+const EVERY: Duration = Duration::from_secs(5);
 
 /// How often the live losses of the newest version and of the one before are compared.
 const LIVE_EVERY_S: i64 = 6 * 3600;
@@ -35,6 +35,7 @@ pub async fn keep_going(models: Arc<Models>, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
+            () = models.enough.notified() => {}
             // An error means that nobody can ask to stop any more, which is a stop.
             _ = stop.wait_for(|stop| *stop) => return,
         }
@@ -63,6 +64,7 @@ impl Models {
         let (revision, state) = self.state(now).await?;
         let mut state = State::clone(&state);
         let change = match state.federation.due(unix_ms(now)) {
+            Next::Wait { .. } if self.has_enough(&state) => Some(self.close(&mut state, now)?),
             Next::Wait { .. } => None,
             Next::Nothing => self.begin(&mut state, now).await?,
             Next::Close => Some(self.close(&mut state, now)?),
@@ -75,11 +77,21 @@ impl Models {
         Ok(true)
     }
 
-    /// Opens a round, where one is due.
+    /// Opens a round, where one is due or was asked for; not while a version is tried, which the next one would take the place of
+    /// before it was given to all.
     async fn begin(&self, state: &mut State, now: Timestamp) -> Result<Option<Change>, Problem> {
         let Some(training) = &self.training else { return Ok(None) };
         let since = Timestamp::from_second(state.scheduled_unix_s).unwrap_or(now);
-        let Some(due) = super::schedule::due(&training.schedule, since, now) else { return Ok(None) };
+        let due = super::schedule::due(&training.schedule, since, now);
+        let is_asked = std::mem::take(&mut state.round_asked);
+        if due.is_none() && !is_asked {
+            return Ok(None);
+        }
+        state.scheduled_unix_s = due.map_or(state.scheduled_unix_s, Timestamp::as_second);
+        if let Some(tried) = state.federation.versions().tried() {
+            let lines = vec![super::told::round_left_out(tried, now)];
+            return Ok(Some(Change { lines, ..Change::default() }));
+        }
         let deadline = now.as_second().saturating_add(training.deadline_seconds);
         let file = self.file(&state.federation.versions().head().sha256.clone()).await?;
         let head = Weights::from_bytes(&file, &kubeopt_forecast::schema_hash());
@@ -88,10 +100,16 @@ impl Models {
         let deadline_ms = u64::try_from(deadline).unwrap_or(0).saturating_mul(1000);
         let opened = state.federation.open(unix_ms(now), deadline_ms, parameters);
         let event = opened.map_err(|error| fault(&error))?;
-        state.scheduled_unix_s = due.as_second();
         self.refusals.store(0, Ordering::Relaxed);
         let round = self.open_record(state, now)?;
         Ok(Some(Change { round, events: vec![event], ..Change::default() }))
+    }
+
+    /// As many nodes have sent what they learned as a round waits for.
+    pub(super) fn has_enough(&self, state: &State) -> bool {
+        let most = self.training.as_ref().map(|training| training.nodes_max);
+        let have = state.federation.round().map(|round| round.participants.len());
+        have.zip(most).is_some_and(|(have, most)| u32::try_from(have).is_ok_and(|have| have >= most))
     }
 
     fn close(&self, state: &mut State, now: Timestamp) -> Result<Change, Problem> {

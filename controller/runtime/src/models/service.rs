@@ -15,9 +15,6 @@ use super::{Change, Known, Models, State, TRIES, busy, unix_ms};
 const POLL_S: u32 = 300;
 const POLL_LEAST_S: u32 = 10;
 
-/// A replica that does not lead is asked again soon.
-const POLL_AGAIN_S: u32 = 30;
-
 /// Refused uploads of one round that are written to the audit; all are counted.
 const REFUSALS_TOLD: u32 = 50;
 
@@ -143,15 +140,14 @@ impl Models {
         })
     }
 
-    /// Takes what a node learned, or says why not. What is accepted is in the database. Whether it speaks for the node has been
-    /// checked before.
+    /// Takes what a node learned, or says why not; none where this replica does not lead, and decides nothing. What is accepted
+    /// is in the database. Whether it speaks for the node has been checked before.
     ///
     /// # Errors
     /// Where the database cannot be read or written: the node sends it again.
-    pub async fn take(&self, node: &str, learned: Learned, now: Timestamp) -> Result<Taken, Problem> {
+    pub async fn take(&self, node: &str, learned: Learned, now: Timestamp) -> Result<Option<Taken>, Problem> {
         if !self.permit.may_write() {
-            let reason = "this replica of the controller does not lead: send it again".to_owned();
-            return Ok(Taken { accepted: false, reason, next_poll_s: POLL_AGAIN_S });
+            return Ok(None);
         }
         let delta = floats(&learned.delta);
         let _turn = self.turn.lock().await;
@@ -172,11 +168,11 @@ impl Models {
             match answer {
                 Answer::Again => {
                     self.metrics.models().count_upload("again");
-                    return Ok(self.taken(node));
+                    return Ok(Some(self.taken(node)));
                 }
                 Answer::Refused(why) => {
                     self.refused(revision, state, event.into_iter().collect(), now).await?;
-                    return Ok(self.refusal(node, why));
+                    return Ok(Some(self.refusal(node, why)));
                 }
                 Answer::Accepted => {
                     // What was sent lies in a row of its own: the state stays small.
@@ -193,8 +189,12 @@ impl Models {
                         events: event.into_iter().collect(),
                         ..Change::default()
                     };
+                    let has_enough = self.has_enough(&state);
                     if self.commit(revision, state, change, now).await? {
-                        return Ok(self.taken(node));
+                        if has_enough {
+                            self.enough.notify_one();
+                        }
+                        return Ok(Some(self.taken(node)));
                     }
                 }
             }

@@ -1,14 +1,12 @@
-//! `kubeopt models`: which versions there are, what one came from, and taking one back. Works on the journal alone, beside a
-//! controller that runs.
+//! `kubeopt models`: which versions there are, and what one came from. Works on the journal alone, beside a controller that runs.
 
 use kubeopt_federation::{Report, Rollout, Version, Versions, Why};
-use kubeopt_history::{Event, Journal, ModelsChange};
+use kubeopt_history::{Event, Journal};
 use kubeopt_model::{Problem, Timestamp};
 use serde::Serialize;
 
-use super::{State, TRIES, busy, told, unreadable};
+use super::{State, told, unreadable};
 use crate::codes;
-use crate::own_fault;
 
 /// What the columns of the table are called.
 pub const HEADERS: [&str; 8] = ["VERSION", "GIVEN TO", "MADE", "FROM", "OF", "LOSS", "HELD", "SHA-256"];
@@ -168,7 +166,10 @@ pub async fn list(journal: &dyn Journal) -> Result<ModelTable, Problem> {
         (None, Some(why)) => format!("round {} came to nothing: {}", report.round, told::rejection(why)),
         (None, None) => format!("round {} is over", report.round),
     });
-    Ok(ModelTable { rows, round: round.or(last) })
+    let asked = state
+        .round_asked
+        .then(|| "a round was asked for: it begins when the controller looks next".to_owned());
+    Ok(ModelTable { rows, round: round.or(asked).or(last) })
 }
 
 /// One version.
@@ -211,58 +212,6 @@ fn audit_line(event: &Event) -> String {
     format!("{} {text}", time(u64::try_from(event.at_unix_s).unwrap_or(0).saturating_mul(1000)))
 }
 
-/// A version that was taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TakenBack {
-    /// The version.
-    pub version: u64,
-    /// The one that its nodes get.
-    pub to: u64,
-}
-
-impl TakenBack {
-    /// As a sentence.
-    pub fn text(&self) -> String {
-        let Self { version, to } = self;
-        format!("version {version} is taken back: its nodes get version {to} when they ask next")
-    }
-}
-
-/// Takes a version back: its nodes get the one before it when they ask next.
-///
-/// # Errors
-/// Where the journal cannot be read or written, there is no such version, it was taken back already, or none stands before it.
-pub async fn roll_back(
-    journal: &dyn Journal,
-    number: u64,
-    because: Option<&str>,
-    now: Timestamp,
-) -> Result<TakenBack, Problem> {
-    for _ in 0..TRIES {
-        let (revision, mut state) = read(journal).await?;
-        let version = find(state.federation.versions(), number)?;
-        if !stands(version) {
-            return Err(refused(format!("version {number} was taken back already")));
-        }
-        let versions = state.federation.versions_mut();
-        let before = versions.all().iter().rev().find(|own| own.number < number && stands(own));
-        let to = before.map(|own| own.number);
-        let (Some(to), Some(event)) = (to, versions.roll_back(number)) else {
-            return Err(refused(format!("no other version stands before version {number}")));
-        };
-        let because = because.unwrap_or("asked for on the command line");
-        let mut events = vec![told::asked_back(number, because, now)];
-        events.extend(told::line(&event, now));
-        let detail = serde_json::to_value(&state).map_err(|error| own_fault(&error.to_string()))?;
-        let change = ModelsChange { revision, detail, events, ..ModelsChange::default() };
-        if journal.change_models(&change).await.map_err(|error| error.problem())? {
-            return Ok(TakenBack { version: number, to });
-        }
-    }
-    Err(busy())
-}
-
 /// Whether some node may have it.
 pub(super) fn stands(version: &Version) -> bool {
     match version.rollout {
@@ -271,7 +220,7 @@ pub(super) fn stands(version: &Version) -> bool {
     }
 }
 
-async fn read(journal: &dyn Journal) -> Result<(u64, State), Problem> {
+pub(super) async fn read(journal: &dyn Journal) -> Result<(u64, State), Problem> {
     let kept = journal.models().await.map_err(|error| error.problem())?;
     if kept.detail.is_null() {
         let text = "the database knows of no network of node agents";
@@ -282,15 +231,11 @@ async fn read(journal: &dyn Journal) -> Result<(u64, State), Problem> {
     Ok((kept.revision, state))
 }
 
-fn find(versions: &Versions, number: u64) -> Result<&Version, Problem> {
+pub(super) fn find(versions: &Versions, number: u64) -> Result<&Version, Problem> {
     versions.all().iter().find(|own| own.number == number).ok_or_else(|| {
         let text = format!("there is no version {number}, or it is no longer kept");
         Problem::new(codes::NO_SUCH_MODEL, text, "kubeopt models list shows the versions that there are")
     })
-}
-
-fn refused(text: String) -> Problem {
-    Problem::new(codes::NO_SUCH_MODEL, text, "kubeopt models list shows which version nodes are given")
 }
 
 fn time(unix_ms: u64) -> String {

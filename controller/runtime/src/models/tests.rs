@@ -17,6 +17,9 @@ const DAY_S: i64 = 86_400;
 /// The history of eight containers reaches so far back.
 const DAYS: i64 = 36;
 
+/// And so far beyond the beginning of the tests.
+const DAYS_TOLD: i64 = 11;
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(DAY + seconds).unwrap()
 }
@@ -65,6 +68,7 @@ impl Controller {
         let training = TrainingConfig {
             schedule: "0 2 * * *".to_owned(),
             nodes_min: 4,
+            nodes_max: 12,
             deadline_seconds: 2 * HOUR_S,
             cpu_max_seconds: 20,
         };
@@ -88,10 +92,10 @@ fn cluster() -> ClusterName {
     ClusterName::new("prod").unwrap()
 }
 
-/// Office hours of different heights, with some unrest, up to the end of the third day of the tests.
+/// Office hours of different heights, with some unrest, over all days of the tests.
 async fn usage(containers: usize) -> MemoryUsage {
     let store = MemoryUsage::default();
-    let slice = Window { from_unix_s: DAY - DAYS * DAY_S, to_unix_s: DAY + 3 * DAY_S };
+    let slice = Window { from_unix_s: DAY - DAYS * DAY_S, to_unix_s: DAY + DAYS_TOLD * DAY_S };
     let mut rollup = store.begin(&cluster(), slice);
     for number in 0..containers {
         let workload = WorkloadId {
@@ -123,7 +127,7 @@ fn learned(plan: &Plan, node: u8, step: f32) -> Learned {
     Learned {
         round: plan.round,
         base_sha256: plan.base_sha256,
-        nonce: [node; 16],
+        nonce: std::array::from_fn(|place| if place == 0 { plan.round as u8 } else { node }),
         delta: (0..count).flat_map(|place| moved(place).to_le_bytes()).collect(),
         windows: 40,
         loss_before: 0.4,
@@ -135,6 +139,11 @@ fn node(number: u8) -> String {
     format!("node-{number}")
 }
 
+/// What becomes of an upload, where this replica leads.
+async fn sent(models: &Models, name: &str, learned: Learned, now: Timestamp) -> Taken {
+    models.take(name, learned, now).await.unwrap().expect("it leads")
+}
+
 async fn plan(models: &Models, name: &str, now: Timestamp) -> Option<Plan> {
     models.given(name, &[], &kubeopt_forecast::schema_hash(), now).await.unwrap().plan
 }
@@ -143,7 +152,7 @@ async fn plan(models: &Models, name: &str, now: Timestamp) -> Option<Plan> {
 async fn send(models: &Models, nodes: std::ops::Range<u8>, step: f32, now: Timestamp) {
     for number in nodes {
         let plan = plan(models, &node(number), now).await.expect("a plan");
-        let taken = models.take(&node(number), learned(&plan, number, step), now).await.unwrap();
+        let taken = sent(models, &node(number), learned(&plan, number, step), now).await;
         assert!(taken.accepted, "{taken:?}");
     }
 }
@@ -190,6 +199,77 @@ async fn a_round_that_helps_becomes_a_version_that_some_nodes_have_and_then_all(
     assert!(shown.text().contains("its .9 quantile held") && shown.text().contains("0.3500 after"));
 }
 
+/// With the schedule as it comes, for ten days: every version is given to all nodes before the next round begins.
+#[tokio::test]
+async fn of_ten_daily_rounds_those_begin_whose_base_all_nodes_have() {
+    let controller = Controller::of(8).await;
+    let models = controller.started().await;
+    models.tick(at(0)).await.unwrap();
+    let mut newest = 1;
+    for hour in (2..=10 * 24).step_by(2) {
+        let now = at(hour * HOUR_S);
+        models.tick(now).await.unwrap();
+        if plan(&models, "node-1", now).await.is_some() {
+            let rejected = controller.audit("round-rejected").await;
+            assert_eq!(having(&models, newest, now).await, 200, "hour {hour}: {rejected:?}");
+            // There and back: small losses must not add up.
+            send(&models, 0..6, if newest % 2 == 1 { 2e-6 } else { -2e-6 }, now).await;
+            newest += 1;
+        }
+    }
+    assert_eq!(controller.audit("round-rejected").await, [""; 0]);
+    let accepted = controller.audit("round-accepted").await;
+    assert_eq!(accepted.len(), 4, "on the first day and on each third one after: {accepted:?}");
+    assert_eq!(controller.audit("round-left-out").await.len(), 6);
+    assert_eq!(controller.audit("model-rolled-back").await, [""; 0]);
+    assert_eq!(controller.audit("model-rolled-out").await.len(), 6, "half of the nodes, and all of them");
+    let table = list(models.stores.journal.as_ref()).await.unwrap();
+    let given: Vec<&str> = table.rows.iter().map(|row| row.given_to.as_str()).collect();
+    assert_eq!(given, ["10 % of the nodes", "all nodes", "all nodes", "all nodes", "all nodes"]);
+}
+
+#[tokio::test]
+async fn a_round_ends_early_with_as_many_nodes_as_it_waits_for() {
+    let controller = Controller::of(8).await;
+    let models = controller.started().await;
+    models.tick(at(0)).await.unwrap();
+    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let now = at(2 * HOUR_S + 60);
+    send(&models, 0..11, 2e-5, now).await;
+    models.tick(now).await.unwrap();
+    assert_eq!(controller.audit("round-closed").await, [""; 0]);
+    send(&models, 11..12, 2e-5, now).await;
+    models.enough.notified().await;
+    models.tick(now).await.unwrap();
+    assert_eq!(controller.audit("round-accepted").await, ["it became version 2"]);
+}
+
+#[tokio::test]
+async fn a_round_that_a_person_asks_for_begins_at_the_next_look() {
+    let controller = Controller::of(8).await;
+    let models = controller.started().await;
+    models.tick(at(0)).await.unwrap();
+    let journal = controller.journal().await;
+    let journal = journal.as_ref();
+    let problem = ask_round(journal, None, None, at(5)).await.unwrap_err();
+    assert!(problem.code == "E-RUN-033" && problem.text.contains("do not train"), "{problem}");
+    let training = models.training.as_ref();
+    let asked = ask_round(journal, training, Some("a try"), at(5)).await.unwrap();
+    assert_eq!(asked.base, 1);
+    let round = list(journal).await.unwrap().round.unwrap();
+    assert!(round.starts_with("a round was asked for"), "{round}");
+    models.tick(at(10)).await.unwrap();
+    assert_eq!(controller.audit("round-asked").await, ["a round is to begin now: a try"]);
+    let problem = ask_round(journal, training, None, at(15)).await.unwrap_err();
+    assert!(problem.text.contains("round 1 is not over yet") && !problem.help.is_empty(), "{problem}");
+    send(&models, 0..12, 2e-5, at(20)).await;
+    models.tick(at(30)).await.unwrap();
+    let problem = ask_round(journal, training, None, at(40)).await.unwrap_err();
+    assert!(problem.text.contains("version 2 is given to 10 % of the nodes so far"), "{problem}");
+    models.tick(at(50)).await.unwrap();
+    assert_eq!(controller.audit("round-opened").await.len(), 1, "what was asked for was done once");
+}
+
 #[tokio::test]
 async fn a_poisoned_round_is_refused_and_uploads_that_cannot_be_are_counted() {
     let controller = Controller::of(8).await;
@@ -209,7 +289,7 @@ async fn a_poisoned_round_is_refused_and_uploads_that_cannot_be_are_counted() {
         (Learned { round: 8, ..sound.clone() }, "unknown_round"),
         (Learned { windows: 0, ..sound.clone() }, "no_windows"),
     ] {
-        let taken = models.take("node-9", upload, now).await.unwrap();
+        let taken = sent(&models, "node-9", upload, now).await;
         assert!(!taken.accepted && !taken.reason.is_empty(), "{why}: {taken:?}");
         assert!(controller.counts(&format!("kubeopt_rounds_uploads_total{{result=\"{why}\"}} 1")), "{why}");
     }
@@ -220,7 +300,7 @@ async fn a_poisoned_round_is_refused_and_uploads_that_cannot_be_are_counted() {
     assert!(why[0].contains("its loss on the controller's history is"), "{why:?}");
     assert_eq!(having(&models, 1, at(4 * HOUR_S)).await, 200);
     assert!(controller.counts("kubeopt_rounds_total{result=\"rejected\"} 1"));
-    let late = models.take("node-9", sound, at(4 * HOUR_S)).await.unwrap();
+    let late = sent(&models, "node-9", sound, at(4 * HOUR_S)).await;
     assert!(late.reason.contains("no round is open"), "{late:?}");
 }
 
@@ -255,12 +335,12 @@ async fn what_is_sent_twice_counts_once_and_a_node_speaks_once_a_round() {
     let plan = plan(&models, "node-1", now).await.unwrap();
     let first = learned(&plan, 1, 1e-5);
     for _ in 0..2 {
-        assert!(models.take("node-1", first.clone(), now).await.unwrap().accepted);
+        assert!(sent(&models, "node-1", first.clone(), now).await.accepted);
     }
-    let other = models.take("node-1", Learned { nonce: [2; 16], ..first.clone() }, now).await.unwrap();
+    let other = sent(&models, "node-1", Learned { nonce: [2; 16], ..first.clone() }, now).await;
     assert!(other.reason.contains("another upload in this round"), "{other:?}");
     // The answer was lost with the process.
-    assert!(controller.started().await.take("node-1", first, now).await.unwrap().accepted);
+    assert!(sent(&controller.started().await, "node-1", first, now).await.accepted);
     assert_eq!(models.stores.journal.uploads(1).await.unwrap().len(), 1);
     assert_eq!(controller.audit("round-upload").await.len(), 1);
     models.tick(at(4 * HOUR_S)).await.unwrap();
@@ -366,7 +446,7 @@ async fn who_does_not_lead_hands_out_what_there_is_and_changes_nothing() {
         loss_after: 1.0,
     };
     let taken = waiting.take("node-1", sent, at(2 * HOUR_S)).await.unwrap();
-    assert!(!taken.accepted && taken.reason.contains("does not lead"), "{taken:?}");
+    assert_eq!(taken, None, "the node keeps it until somebody decides");
 }
 
 #[tokio::test]
@@ -417,9 +497,13 @@ async fn agents_are_answered_in_their_protocol() {
     let of_another_version = ModelRequest { schema_sha256: vec![7; 32], ..ModelRequest::default() };
     assert_eq!(models.update("node-1", of_another_version).await.model, None, "it keeps what it understands");
 
-    let short = models.upload("node-1", GradientUpload { nonce: vec![1; 3], ..Default::default() }).await;
+    let short = GradientUpload { nonce: vec![1; 3], ..Default::default() };
+    let short = models.upload("node-1", short).await.unwrap();
     assert!(!short.accepted && short.reason.contains("another length"), "{short:?}");
     let sound = GradientUpload { nonce: vec![1; 16], base_sha256: model.sha256, ..Default::default() };
-    let late = models.upload("node-1", sound).await;
+    let late = models.upload("node-1", sound.clone()).await.unwrap();
     assert!(!late.accepted && late.reason.contains("no round is open"), "{late:?}");
+    controller.leads.store(false, Ordering::Relaxed);
+    let undecided = models.upload("node-1", sound).await.unwrap_err();
+    assert!(undecided.to_string().contains("does not lead"), "{undecided}");
 }

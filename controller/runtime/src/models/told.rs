@@ -1,6 +1,6 @@
 //! What happened to models and rounds, as lines of the audit and as metrics.
 
-use kubeopt_federation::{Event, Federation, Rejection, Report, Rollout};
+use kubeopt_federation::{Event, Federation, Rejection, Report, Rollout, Version};
 use kubeopt_model::Timestamp;
 use kubeopt_server::Metrics;
 
@@ -34,6 +34,23 @@ pub(super) fn added(number: u64, sha256: &str, now: Timestamp) -> kubeopt_histor
 pub(super) fn asked_back(number: u64, because: &str, now: Timestamp) -> kubeopt_history::Event {
     let text = format!("version {number} is to be taken back: {because}");
     entry("model-rollback-asked", model_name(number), serde_json::json!({ "text": text }), now)
+}
+
+/// That a person wants a round.
+pub(super) fn round_asked(because: &str, now: Timestamp) -> kubeopt_history::Event {
+    let text = format!("a round is to begin now: {because}");
+    entry("round-asked", "training".to_owned(), serde_json::json!({ "text": text }), now)
+}
+
+/// That a round which was due is left out.
+pub(super) fn round_left_out(tried: &Version, now: Timestamp) -> kubeopt_history::Event {
+    let text = format!("no round begins: {}", still_tried(tried));
+    entry("round-left-out", model_name(tried.number), serde_json::json!({ "text": text }), now)
+}
+
+/// Why no round begins now.
+pub(super) fn still_tried(tried: &Version) -> String {
+    format!("version {} is given to {} so far", tried.number, rollout(tried.rollout))
 }
 
 fn entry(kind: &str, subject: String, detail: serde_json::Value, now: Timestamp) -> kubeopt_history::Event {
@@ -90,7 +107,7 @@ pub(super) fn rejection(why: &Rejection) -> String {
             "it could not be tested: fewer than {} days of loads in the controller's own history, or what it says is no number",
             super::judged::WINDOWS_MIN
         ),
-        Rejection::BaseRolledBack => "its base was taken back meanwhile".to_owned(),
+        Rejection::BaseRolledBack => "its base was taken back or replaced meanwhile".to_owned(),
     }
 }
 
@@ -136,9 +153,9 @@ pub(super) fn count(metrics: &Metrics, event: &Event) {
 
 /// Where versions and the round stand.
 pub(super) fn measure(metrics: &Metrics, federation: &Federation) {
-    let all = || federation.versions().all().iter().rev();
-    let full = all().find(|own| own.rollout == Rollout::Full).map_or(0, |own| own.number);
-    let tried = all().find(|own| matches!(own.rollout, Rollout::Canary { .. })).map_or(0, |own| own.number);
+    let versions = federation.versions();
+    let full = versions.all().iter().rev().find(|own| own.rollout == Rollout::Full);
+    let [full, tried] = [full, versions.tried()].map(|own| own.map_or(0, |own| own.number));
     metrics.models().set_versions(full, tried);
     if let Some(round) = federation.round() {
         let nodes = round.participants.len();

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kubeopt_agents::{
-    AgentConfig, Agents, Clock, Doors, ReviewError, Reviewed, Spool, SpoolError, SpoolLimits, TlsFiles,
-    TokenReviewer, Tokens,
+    AgentConfig, Agents, Bounds, Clock, Doors, ReviewError, Reviewed, Spool, SpoolError, SpoolLimits,
+    TlsFiles, TokenReviewer, Tokens,
 };
 use kubeopt_api::config::AgentsConfig;
 use kubeopt_cluster::{Cluster, ReviewedToken};
@@ -86,6 +86,11 @@ pub(crate) fn doors(config: &AgentsConfig, cluster: &Cluster, models: Option<Arc
         tokens,
         models: models.map(|models| models as Arc<dyn kubeopt_agents::Models>),
         config: AgentConfig::default(),
+        trust_domain: config.trust_domain.clone(),
+        bounds: Bounds {
+            per_address: usize::try_from(config.connections_per_address).unwrap_or(usize::MAX),
+            ..Bounds::default()
+        },
     }
 }
 

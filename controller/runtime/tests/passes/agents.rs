@@ -1,6 +1,7 @@
 //! Clusters whose nodes tell what they saw: what reaches history and pull requests of it, beside a server that scrapes.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -56,6 +57,13 @@ impl Nodes {
         }
     }
 
+    /// What is left of an hour.
+    fn leave(&self, from: i64, left: Vec<NodeSeries>) {
+        let mut hours = self.0.lock().unwrap();
+        let mark = hours.remove(&from).map_or(0, |(mark, _)| mark);
+        hours.insert(from, (mark + 1, left));
+    }
+
     fn put(&self, from: i64, series: NodeSeries) {
         let mut hours = self.0.lock().unwrap();
         let (mark, parts) = hours.entry(from).or_default();
@@ -109,6 +117,11 @@ fn listen(world: &World, nodes: &Nodes, scraped: RecordedMetrics) {
     let beside: Box<dyn MetricsSource> = Box::new(scraped);
     let agents = NodeAgents::new(Box::new(nodes.clone()), 2 * DAY_S, None);
     world.metrics["prod"].set(agents.beside(beside));
+}
+
+/// Listens alone, and remembers in a file whose cgroups are.
+fn listen_alone(world: &World, nodes: &Nodes, file: &Path) {
+    world.metrics["prod"].set(NodeAgents::new(Box::new(nodes.clone()), 2 * DAY_S, Some(file.to_owned())));
 }
 
 async fn kept(world: &World, kubeopt: &Edges, seconds: i64) -> ContainerUsage {
@@ -168,4 +181,63 @@ async fn a_kill_that_a_node_and_a_server_tell_is_one() {
     let at: Vec<i64> = usage.oom_kills.iter().map(|kill| kill.at_unix_s).collect();
     assert_eq!(at, [NOW_S - 30 * HOUR_S, from + 1210]);
     assert_eq!(usage.oom_kills[1].limit, Some(Bytes::mebi(300)));
+}
+
+#[tokio::test]
+async fn an_hour_of_which_nodes_tell_less_than_before_stays_as_it_is() {
+    let (world, nodes) = told().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pods.json");
+    listen_alone(&world, &nodes, &file);
+    let hours: Vec<i64> = (1..=20).map(|hour| NOW_S - hour * HOUR_S).collect();
+    hours.iter().for_each(|from| nodes.tell(*from));
+    let kubeopt = controller(&world).await;
+    world.pass(&kubeopt).await;
+    let before = kept(&world, &kubeopt, DAY_S).await;
+    assert_eq!(before.cpu.as_ref().unwrap().sketch.count(), 20 * 12 * 3);
+    let few = |from: i64, count: i64| (0..count).map(|n| reading(from + n * 10)).collect::<Vec<_>>();
+    let cluster = SHOP.id().cluster;
+    // An old hour that one agent sends again after its other files are gone.
+    nodes.leave(hours[19], vec![series(0, few(hours[19], 360))]);
+    let again = world.pass(&kubeopt).await;
+    assert_eq!(again.seen.reports[&cluster].kept_hours, 1);
+    assert_eq!(kept(&world, &kubeopt, DAY_S).await, before);
+    // A node that filled the log sends one batch of each hour.
+    hours.iter().for_each(|from| nodes.leave(*from, vec![series(2, few(*from, 6))]));
+    let again = world.pass(&kubeopt).await;
+    assert_eq!(again.seen.reports[&cluster].kept_hours, 20);
+    assert_eq!(kept(&world, &kubeopt, DAY_S).await, before);
+    // An hour that is told and of which nothing is left.
+    nodes.leave(hours[3], Vec::new());
+    world.pass(&kubeopt).await;
+    assert_eq!(kept(&world, &kubeopt, DAY_S).await, before);
+    // More of an hour is taken.
+    let third = |pod: i64| series(pod, (0..360).map(|n| reading(hours[0] + n * 10)).collect());
+    nodes.leave(hours[0], (0..REPLICAS).map(third).collect());
+    assert_eq!(world.pass(&kubeopt).await.seen.reports[&cluster].kept_hours, 0);
+    assert_eq!(kept(&world, &kubeopt, DAY_S).await, before);
+}
+
+#[tokio::test]
+async fn where_it_is_forgotten_which_pods_are_gone_history_is_not() {
+    let (world, nodes) = told().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pods.json");
+    listen_alone(&world, &nodes, &file);
+    let hours: Vec<i64> = (1..=5).map(|hour| NOW_S - hour * HOUR_S).collect();
+    hours.iter().for_each(|from| nodes.tell(*from));
+    let kubeopt = controller(&world).await;
+    world.pass(&kubeopt).await;
+    let before = kept(&world, &kubeopt, DAY_S).await;
+    // The next pass writes down what this one learned.
+    world.pass(&kubeopt).await;
+    // Two of the three pods are gone, and with the file all that knew of them.
+    for facts in world.shown.lock().unwrap().values_mut() {
+        facts.pods.truncate(1);
+    }
+    std::fs::remove_file(&file).unwrap();
+    listen_alone(&world, &nodes, &file);
+    let again = world.pass(&kubeopt).await;
+    assert_eq!(again.seen.reports[&SHOP.id().cluster].kept_hours, 5);
+    assert_eq!(kept(&world, &kubeopt, DAY_S).await, before);
 }

@@ -96,7 +96,7 @@ pub(crate) struct Kept(Arc<MemoryUsage>);
 
 #[async_trait]
 impl UsageStore for Kept {
-    async fn append(&self, rollup: Rollup, partial: Option<String>) -> Result<(), HistoryError> {
+    async fn append(&self, rollup: Rollup, partial: Option<String>) -> Result<u64, HistoryError> {
         self.0.append(rollup, partial).await
     }
 
