@@ -27,6 +27,10 @@ const WINDOWS_MAX: usize = 4096;
 /// Longest gradient, as where a network is trained from the beginning.
 const CLIP: f32 = 1.0;
 
+/// Steps over which the rate rises: the optimiser begins anew in each round, and its first means are noise. At most a quarter of
+/// all, so that a node with few windows moves too.
+const WARM_STEPS: usize = 20;
+
 /// What a plan from elsewhere may ask for.
 const EPOCHS_MAX: u32 = 3;
 const BATCH_MAX: usize = 256;
@@ -265,10 +269,11 @@ impl LocalTrainer {
         let pull = self.plan.prox_mu * known;
         let own = self.network.parameters().iter().zip(self.base.parameters());
         self.gradient.sum.iter_mut().zip(own).for_each(|(sum, (own, base))| *sum += pull * (own - base));
+        let warm = self.warm();
         let parameters = self.network.parameters_mut();
         match self.plan.descent {
             Descent::Adam => {
-                let step = Step { rate: self.plan.rate, decay: 0.0, clip: CLIP };
+                let step = Step { rate: self.plan.rate * warm, decay: 0.0, clip: CLIP };
                 self.adam.step(parameters, &self.gradient.sum, self.gradient.known, step)?;
             }
             Descent::Plain => {
@@ -277,6 +282,13 @@ impl LocalTrainer {
             }
         }
         Ok(())
+    }
+
+    /// The part of the rate that the step has whose batch was drawn last.
+    fn warm(&self) -> f32 {
+        let all = (self.windows * self.plan.epochs as usize).div_ceil(self.plan.batch);
+        let steps = (all / 4).clamp(1, WARM_STEPS);
+        (self.learned.div_ceil(self.plan.batch) as f32 / steps as f32).min(1.0)
     }
 
     fn update(&self) -> LocalUpdate {

@@ -1,4 +1,8 @@
 //! From what single nodes moved to what all of them move: clipping, weights, and means that a few cannot bend.
+//!
+//! Properties wanted: (A) what comes of it lies, number by number, between what honest nodes sent, as long as fewer than a fifth
+//! of all are hostile; (B) who goes another way than most has no part in it at all; (C) one full step on equal data is the
+//! step of one place.
 
 use kubeopt_lstm::LstmError;
 
@@ -10,6 +14,10 @@ const TRIMMED_FROM: usize = 5;
 
 /// Part that is cut off at each end of a coordinate (Yin et al., ICML 2018): as many may be hostile.
 const TRIMMED: f64 = 0.2;
+
+/// Beyond so many times the middle distance from the middle of all an upload is left out. Uploads of honest nodes lie within 1.2
+/// times, one that is turned round and as long as it may be at 1.6 times or more.
+const FAR: f64 = 1.4;
 
 /// A node counts no more than so many times the median: counts are what nodes say of themselves.
 const WINDOWS_CAP: f64 = 3.0;
@@ -28,7 +36,8 @@ pub struct Contribution<'a> {
 /// How contributions are put together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// Of 3 and 4 the median of each coordinate; from 5 on the mean without a fifth at each end, weighted.
+    /// Of 3 and 4 the median of each coordinate. From 5 on who lies far from the others is left out; then the mean without a
+    /// fifth of all at each end, weighted.
     Robust,
     /// The mean weighted by what nodes say they learned from, as McMahan et al. (AISTATS 2017) have it. For comparison in benches
     /// and tests only: one hostile node decides it.
@@ -50,27 +59,49 @@ pub fn aggregate(rule: Rule, all: &[Contribution<'_>]) -> Result<Option<Vec<f32>
             return Err(LstmError::NotFinite { what: "an upload" });
         }
     }
-    let weights = match rule {
-        Rule::Robust => weights(all),
-        Rule::Average => all.iter().map(|own| own.windows as f64).collect(),
-    };
-    let each: fn(&mut Column) -> f64 = match (rule, all.len()) {
-        (Rule::Average, _) => |column| mean(column),
+    let moved = match (rule, all.len()) {
+        (Rule::Average, _) => {
+            let weights: Vec<f64> = all.iter().map(|own| own.windows as f64).collect();
+            by_column(all, &weights, |column| mean(column))
+        }
         (Rule::Robust, ..PARTICIPANTS_MIN) => return Ok(None),
-        (Rule::Robust, ..TRIMMED_FROM) => median,
-        (Rule::Robust, _) => trimmed,
+        (Rule::Robust, ..TRIMMED_FROM) => by_column(all, &weights(all), median),
+        (Rule::Robust, count) => {
+            let near = near(all);
+            let cut = (count as f64 * TRIMMED).floor() as usize;
+            by_column(&near, &weights(&near), |column| trimmed(column, cut))
+        }
     };
-    let mut column = Column::with_capacity(all.len());
-    let moved = (0..first.delta.len()).map(|at| {
-        column.clear();
-        column.extend(all.iter().zip(&weights).map(|(own, weight)| (own.delta[at], *weight)));
-        each(&mut column) as f32
-    });
-    Ok(Some(moved.collect()))
+    Ok(Some(moved))
 }
 
 /// What each brings to one number, and how much it weighs.
 type Column = Vec<(f32, f64)>;
+
+fn by_column(all: &[Contribution<'_>], weights: &[f64], each: impl Fn(&mut Column) -> f64) -> Vec<f32> {
+    let mut column = Column::with_capacity(all.len());
+    let length = all.first().map_or(0, |own| own.delta.len());
+    let one = |at: usize| {
+        column.clear();
+        column.extend(all.iter().zip(weights).map(|(own, weight)| (own.delta[at], *weight)));
+        each(&mut column) as f32
+    };
+    (0..length).map(one).collect()
+}
+
+/// Those that do not lie far from the middle of all: more than half, always.
+fn near<'a>(all: &[Contribution<'a>]) -> Vec<Contribution<'a>> {
+    let centre = by_column(all, &vec![1.0; all.len()], median);
+    let distance = |own: &Contribution<'_>| {
+        let square = |(part, middle): (&f32, &f32)| (f64::from(*part) - f64::from(*middle)).powi(2);
+        own.delta.iter().zip(&centre).map(square).sum::<f64>().sqrt()
+    };
+    let distances: Vec<f64> = all.iter().map(distance).collect();
+    let mut sorted = distances.clone();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let most = FAR * middle(&sorted);
+    all.iter().zip(distances).filter(|(_, distance)| *distance <= most).map(|(own, _)| *own).collect()
+}
 
 /// The length of a list.
 pub fn norm(delta: &[f32]) -> f64 {
@@ -106,9 +137,10 @@ fn median(column: &mut Column) -> f64 {
     middle(&column.iter().map(|(part, _)| f64::from(*part)).collect::<Vec<_>>())
 }
 
-fn trimmed(column: &mut Column) -> f64 {
+/// Without so many at each end: as many of those that are left may still be hostile.
+fn trimmed(column: &mut Column, cut: usize) -> f64 {
     column.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-    let cut = (column.len() as f64 * TRIMMED).floor() as usize;
+    let cut = cut.min(column.len().saturating_sub(1) / 2);
     mean(&column[cut..column.len() - cut])
 }
 
@@ -140,7 +172,8 @@ mod tests {
         assert_eq!(of(2), None);
         assert_eq!(of(3), Some(vec![2.0, 8.0]));
         assert_eq!(of(4), Some(vec![3.0, 7.5]));
-        assert_eq!(of(5), Some(vec![3.0, 7.0]));
+        // The third and the fifth lie far from the others.
+        assert_eq!(of(5), Some(vec![2.0, 8.0]));
     }
 
     #[test]
@@ -152,6 +185,30 @@ mod tests {
             own(&[1.0], u64::MAX),
         ];
         assert_eq!(weights(&all), [100.0, 100.0, 50.0, 300.0]);
+    }
+
+    #[test]
+    fn who_goes_another_way_than_most_has_no_part_in_it() {
+        // As nodes differ: what they share is a third of how far each goes.
+        let honest = |node: usize| -> Vec<f32> {
+            let own = |at: usize| if (at * 7 + node * 13).is_multiple_of(8) { 1.0 } else { 0.0 };
+            (0..400).map(|at| 0.12 + own(at)).collect()
+        };
+        let mut deltas: Vec<Vec<f32>> = (0..8).map(honest).collect();
+        let longest = 1.5 * norm(&deltas[0]);
+        for node in 8..10 {
+            let turned: Vec<f32> = honest(node).iter().map(|part| -10.0 * part).collect();
+            deltas.push(clipped(&turned, longest));
+        }
+        let all: Vec<Contribution<'_>> = deltas.iter().map(|delta| own(delta, 10)).collect();
+        let left: Vec<&[f32]> = near(&all).iter().map(|own| own.delta).collect();
+        assert_eq!(left, deltas[..8].iter().map(Vec::as_slice).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn equal_uploads_are_their_own_mean() {
+        let all = [own(&[0.5, -2.0], 10); 7];
+        assert_eq!(aggregate(Rule::Robust, &all), Ok(Some(vec![0.5, -2.0])));
     }
 
     #[test]

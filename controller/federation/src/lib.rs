@@ -11,6 +11,7 @@
 mod aggregate;
 mod event;
 mod federation;
+mod instructions;
 mod round;
 mod upload;
 mod versions;
@@ -18,6 +19,7 @@ mod versions;
 pub use aggregate::{Contribution, PARTICIPANTS_MIN, Rule, aggregate, clipped, norm};
 pub use event::{Event, Rejection};
 pub use federation::{Federation, FederationError, Next, Verdict};
+pub use instructions::{BATCH, EPOCHS, PROX_MU};
 pub use round::{Participant, Report, Round, RoundState};
 pub use upload::{Answer, Refusal, Upload};
 pub use versions::{Rollout, Score, Served, Version, Versions, Why};

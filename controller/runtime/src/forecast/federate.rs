@@ -2,7 +2,8 @@
 //! runs them, some of the clients hostile, beside one training in one place with as many windows.
 
 use kubeopt_federation::{
-    Contribution, Federation, FederationError, Rule, Score, Upload, Versions, Why, aggregate,
+    BATCH, Contribution, EPOCHS, Federation, FederationError, PROX_MU, Rule, Score, Upload, Versions, Why,
+    aggregate,
 };
 use kubeopt_forecast::{
     Cuts, Load, LoadPart, Model, Plan, Recorded, Scores, Trainer, calibrate, network_scores, schema_hash,
@@ -19,14 +20,6 @@ use crate::side_by_side::side_by_side;
 
 /// Windows that a client learns from in a round: what a day's round has time for in a minute.
 const WINDOWS: usize = 2048;
-
-/// Windows of a client's batch: 128 steps a round. With 16 steps a round Adam has too little memory for the rare hours that
-/// the .99 quantile is about, and its loss stays a fifth above that of one place.
-const LOCAL_BATCH: usize = 16;
-
-/// How strongly clients are held to the base (FedProx). The loss is a mean over 26 targets: with 0.01 the pull is as strong
-/// as the gradient of the highest quantiles, and the loss 2 % higher.
-const PROX_MU: f32 = 3e-4;
 
 /// Longest way of an upload: ten steps of the highest rate in each parameter of the largest model that is common.
 const CLIP_MAX: f64 = 10.0;
@@ -278,8 +271,8 @@ impl Bench {
     fn learned(&self, round: usize, client: usize, base: &Network) -> Option<LocalUpdate> {
         let done = (round - 1) as f32 / self.options.rounds as f32;
         let plan = LocalPlan {
-            epochs: 1,
-            batch: LOCAL_BATCH,
+            epochs: EPOCHS,
+            batch: BATCH as usize,
             // As in one place it falls as a cosine.
             rate: self.plan().rate * (0.505 + 0.495 * (std::f32::consts::PI * done).cos()),
             prox_mu: PROX_MU,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use kubeopt_api::config::TrainingConfig;
-use kubeopt_federation::{Answer, Event, Refusal, RoundState, Upload};
+use kubeopt_federation::{Answer, BATCH, EPOCHS, Event, PROX_MU, Refusal, RoundState, Upload};
 use kubeopt_history::UploadRecord;
 use kubeopt_model::{Problem, Timestamp};
 
@@ -17,11 +17,6 @@ const POLL_LEAST_S: u32 = 10;
 
 /// Refused uploads of one round that are written to the audit; all are counted.
 const REFUSALS_TOLD: u32 = 50;
-
-/// As `kubeopt forecast federate` measures it: a pass over a node's own windows, 32 at a time, held to the base.
-const EPOCHS: u32 = 1;
-const BATCH: u32 = 32;
-const PROX_MU: f32 = 0.01;
 
 /// Where training in one place ends: what is trained on is a network that has learned already.
 const LEARNING_RATE: f32 = 3e-4;
