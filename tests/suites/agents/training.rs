@@ -256,10 +256,7 @@ async fn models(world: &World, config: &Path, what: &[&str]) -> Value {
 /// Each step is in the audit, with the reason that somebody gave.
 async fn assert_audit(world: &World, rounds: usize) {
     let journal = SqliteJournal::open(database(world.folder.path())).await.or_fail("open the journal");
-    let events = journal
-        .events(&EventFilter { limit: 1000, ..EventFilter::default() })
-        .await
-        .or_fail("read the audit");
+    let events = journal.events(&EventFilter::default()).await.or_fail("read the audit");
     let told = |kind: &str| -> Vec<String> {
         let of_kind = events.iter().filter(|event| event.kind == kind);
         of_kind.map(|event| event.detail["text"].as_str().unwrap_or_default().to_owned()).collect()
