@@ -8,6 +8,7 @@ mod args;
 mod batch;
 mod clock;
 mod connection;
+mod durations;
 mod files;
 mod findings;
 mod foretelling;

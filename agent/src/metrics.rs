@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::fmt::Write;
 
+use crate::durations::Durations;
+
 /// Numbers, each in a cell: everything runs on one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -11,7 +13,7 @@ pub(crate) struct Metrics {
     pub(crate) hot_containers: Cell<u64>,
     pub(crate) steps: Cell<u64>,
     pub(crate) steps_missed: Cell<u64>,
-    pub(crate) step_read_us: Cell<u64>,
+    pub(crate) collections: Durations,
     pub(crate) walks: Cell<u64>,
     pub(crate) file_reads: Cell<u64>,
     pub(crate) file_errors: Cell<u64>,
@@ -74,11 +76,10 @@ impl Metrics {
             "Containers that are read every second.",
             self.hot_containers.get(),
         );
-        gauge(
+        self.collections.write(
             &mut page,
-            "step_read_microseconds",
-            "How long the last step's reading took.",
-            self.step_read_us.get(),
+            "collection_duration",
+            "How long reading all containers of a step took.",
         );
         gauge(&mut page, "buffer_bytes", "Bytes of the buffer on disk.", buffer.bytes);
         gauge(&mut page, "buffer_waiting_batches", "Batches that are not acknowledged.", buffer.waiting);

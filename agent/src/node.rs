@@ -204,7 +204,7 @@ impl Node {
             read_one(container, &root, cadence, &mut self.reader, clock);
         }
         let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-        metrics.step_read_us.set(took);
+        metrics.collections.note(took);
         for container in &mut self.containers {
             if let Some(heat) = compare(container, step, clock, metrics, tell) {
                 self.hot.note(container.path.container_id, heat, step.at.steady_us / 1000);

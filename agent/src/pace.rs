@@ -104,7 +104,7 @@ fn told(shared: &Shared) -> String {
     format!(
         "{} read_us={} steps={} containers={} kept_seq={} acknowledged_seq={}",
         shared.clock.now().unix_ms,
-        metrics.step_read_us.get(),
+        metrics.collections.last_us(),
         metrics.steps.get(),
         metrics.containers.get(),
         buffer.next_seq() - 1,
