@@ -245,7 +245,7 @@ fn forecasts_are_told_as_methods_with_figures_and_drawn() {
     let plot = std::fs::read_to_string(folder.path().join("p.svg")).or_fail("read the plot");
     assert!(plot.contains("Held, less nominal") && plot.contains("own-line"), "{plot}");
     assert!(
-        plot.contains(">kubeopt, CPU seen</text>") && plot.contains(">baseline, CPU seen</text>"),
+        plot.contains(">kubeopt, CPU other</text>") && plot.contains(">baseline, CPU other</text>"),
         "{plot}"
     );
 }

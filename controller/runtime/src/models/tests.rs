@@ -178,7 +178,7 @@ async fn a_round_that_helps_becomes_a_version_that_some_nodes_have_and_then_all(
     assert_eq!(have.model, None, "it has what it should have");
 
     models.tick(at(2 * HOUR_S)).await.unwrap();
-    send(&models, 0..6, 2e-5, at(2 * HOUR_S + 60)).await;
+    send(&models, 0..6, 1e-5, at(2 * HOUR_S + 60)).await;
     models.tick(at(3 * HOUR_S)).await.unwrap();
     assert_eq!(having(&models, 2, at(3 * HOUR_S)).await, 0, "nodes have time until the deadline");
     models.tick(at(4 * HOUR_S)).await.unwrap();
