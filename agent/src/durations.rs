@@ -65,7 +65,9 @@ mod tests {
     #[test]
     fn each_is_counted_up_to_its_end_and_the_last_is_known() {
         let durations = Durations::default();
-        [1_000, 1_001, 700_000, 2_000_000].map(|took| durations.note(took));
+        for took in [1_000, 1_001, 700_000, 2_000_000] {
+            durations.note(took);
+        }
         let mut page = String::new();
         durations.write(&mut page, "collection_duration", "Help.");
         let value = |of: &str| {
