@@ -71,6 +71,8 @@ fn configure(
             "listen": format!("127.0.0.1:{agents}"), "spool": folder.join("spool"),
             "certFile": write("server.pem", &serving.certificate), "keyFile": write("server.key", &serving.key),
             "clientCaFile": write("nodes.pem", &authorities.nodes.pem()),
+            // All nodes of the bench have one address.
+            "connectionsPerAddress": 4096,
         },
     });
     // JSON is YAML.

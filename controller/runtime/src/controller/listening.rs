@@ -1,4 +1,6 @@
 //! Node agents are listened to while this process leads: what they send goes to one log, and the passes that read it are here.
+//!
+//! They have a thread of their own: a thousand nodes that send an hour at once must not keep this process from renewing its lease.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use kubeopt_model::{Problem, Timestamp};
 use kubeopt_observe::NodeAgents;
 use kubeopt_server::{AgentFigures, Metrics};
 use tokio::net::TcpListener;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -36,6 +39,35 @@ pub(super) struct Listening {
     opened: Arc<Opened>,
     over: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    thread: Thread,
+}
+
+/// Where connections of agents are worked off. A runtime may not be dropped where tasks run, unless nobody waits for it.
+struct Thread(Option<Runtime>);
+
+impl Thread {
+    fn begin() -> Result<Self, Problem> {
+        let runtime =
+            runtime::Builder::new_multi_thread().worker_threads(1).thread_name("agents").enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            let text = format!("unable to begin a thread for node agents: {error}");
+            let help = "raise the limit of threads of this process";
+            Problem::new(crate::codes::NOT_CONFIGURED, text, help)
+        })?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
+        self.0.as_ref().map(|runtime| runtime.spawn(work))
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Opens the log where the configuration names agents, and makes it the metrics source of their cluster, beside the server
@@ -81,10 +113,11 @@ impl Listening {
         let (over, is_over) = watch::channel(false);
         let spool = agents.spool.clone();
         let opened = Arc::new(opened);
+        let thread = Thread::begin()?;
         let listening =
-            tokio::spawn(listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone()));
+            thread.spawn(listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone()));
         let telling = tokio::spawn(tell(Arc::clone(&opened), Arc::clone(metrics), spool, is_over));
-        Ok(Self { opened, over, tasks: vec![listening, telling] })
+        Ok(Self { opened, over, tasks: listening.into_iter().chain([telling]).collect(), thread })
     }
 
     /// Lets what is under way reach the disk and be acknowledged.
@@ -94,6 +127,7 @@ impl Listening {
         for task in self.tasks {
             let _ = task.await;
         }
+        drop(self.thread);
         self.opened.source.save().await;
         drop(self.opened);
     }
