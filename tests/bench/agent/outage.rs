@@ -71,7 +71,9 @@ fn counted(server: &Server, began_unix_ms: u64, containers: u64) -> (u64, u64, u
         }
     }
     let newest = found.keys().map(|(_, at)| *at).max().unwrap_or(began);
-    let readings = u64::try_from((newest - began) / STEP_MS).or_fail("count steps") * containers;
+    // Counters of the first step have nothing before them to be compared with.
+    let steps = u64::try_from((newest - began) / STEP_MS - 1).or_fail("count steps");
+    let readings = steps * containers;
     let doubled = found.values().map(|times| times - 1).sum();
     (readings, readings.saturating_sub(found.len() as u64), doubled)
 }
