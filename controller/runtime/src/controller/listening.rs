@@ -46,7 +46,7 @@ pub(super) struct Listening {
 struct Thread(Option<Runtime>);
 
 impl Thread {
-    fn begin() -> Result<Self, Problem> {
+    fn begin(work: impl Future<Output = ()> + Send + 'static) -> Result<(Self, JoinHandle<()>), Problem> {
         let runtime =
             runtime::Builder::new_multi_thread().worker_threads(1).thread_name("agents").enable_all().build();
         let runtime = runtime.map_err(|error| {
@@ -54,11 +54,8 @@ impl Thread {
             let help = "raise the limit of threads of this process";
             Problem::new(crate::codes::NOT_CONFIGURED, text, help)
         })?;
-        Ok(Self(Some(runtime)))
-    }
-
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> Option<JoinHandle<()>> {
-        self.0.as_ref().map(|runtime| runtime.spawn(work))
+        let task = runtime.spawn(work);
+        Ok((Self(Some(runtime)), task))
     }
 }
 
@@ -113,11 +110,10 @@ impl Listening {
         let (over, is_over) = watch::channel(false);
         let spool = agents.spool.clone();
         let opened = Arc::new(opened);
-        let thread = Thread::begin()?;
-        let listening =
-            thread.spawn(listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone()));
+        let work = listen(Arc::clone(&opened), agents, cluster, leadership, is_over.clone());
+        let (thread, listening) = Thread::begin(work)?;
         let telling = tokio::spawn(tell(Arc::clone(&opened), Arc::clone(metrics), spool, is_over));
-        Ok(Self { opened, over, tasks: listening.into_iter().chain([telling]).collect(), thread })
+        Ok(Self { opened, over, tasks: vec![listening, telling], thread })
     }
 
     /// Lets what is under way reach the disk and be acknowledged.

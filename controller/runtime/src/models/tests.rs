@@ -168,6 +168,15 @@ async fn having(models: &Models, number: u64, now: Timestamp) -> usize {
     having
 }
 
+/// A controller of so many containers, and its first round, which is open since two o'clock.
+async fn opened(containers: usize) -> (Controller, Models) {
+    let controller = Controller::of(containers).await;
+    let models = controller.started().await;
+    models.tick(at(0)).await.unwrap();
+    models.tick(at(2 * HOUR_S)).await.unwrap();
+    (controller, models)
+}
+
 #[tokio::test]
 async fn a_round_that_helps_becomes_a_version_that_some_nodes_have_and_then_all() {
     let controller = Controller::of(8).await;
@@ -230,10 +239,7 @@ async fn of_ten_daily_rounds_those_begin_whose_base_all_nodes_have() {
 
 #[tokio::test]
 async fn a_round_ends_early_with_as_many_nodes_as_it_waits_for() {
-    let controller = Controller::of(8).await;
-    let models = controller.started().await;
-    models.tick(at(0)).await.unwrap();
-    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let (controller, models) = opened(8).await;
     let now = at(2 * HOUR_S + 60);
     send(&models, 0..11, 2e-5, now).await;
     models.tick(now).await.unwrap();
@@ -272,10 +278,7 @@ async fn a_round_that_a_person_asks_for_begins_at_the_next_look() {
 
 #[tokio::test]
 async fn a_poisoned_round_is_refused_and_uploads_that_cannot_be_are_counted() {
-    let controller = Controller::of(8).await;
-    let models = controller.started().await;
-    models.tick(at(0)).await.unwrap();
-    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let (controller, models) = opened(8).await;
     let now = at(2 * HOUR_S + 60);
     send(&models, 0..5, -0.5, now).await;
     let plan = plan(&models, "node-9", now).await.unwrap();
@@ -327,10 +330,7 @@ async fn a_round_goes_on_where_it_was_after_every_step() {
 
 #[tokio::test]
 async fn what_is_sent_twice_counts_once_and_a_node_speaks_once_a_round() {
-    let controller = Controller::of(1).await;
-    let models = controller.started().await;
-    models.tick(at(0)).await.unwrap();
-    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let (controller, models) = opened(1).await;
     let now = at(2 * HOUR_S + 60);
     let plan = plan(&models, "node-1", now).await.unwrap();
     let first = learned(&plan, 1, 1e-5);
@@ -352,10 +352,7 @@ async fn what_is_sent_twice_counts_once_and_a_node_speaks_once_a_round() {
 
 #[tokio::test]
 async fn a_round_that_cannot_be_tested_comes_to_nothing() {
-    let controller = Controller::of(2).await;
-    let models = controller.started().await;
-    models.tick(at(0)).await.unwrap();
-    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let (controller, models) = opened(2).await;
     send(&models, 0..5, 1e-5, at(2 * HOUR_S + 60)).await;
     models.tick(at(4 * HOUR_S)).await.unwrap();
     let why = controller.audit("round-rejected").await;
@@ -364,10 +361,7 @@ async fn a_round_that_cannot_be_tested_comes_to_nothing() {
 
 #[tokio::test]
 async fn a_version_that_a_person_takes_back_is_gone_at_the_next_question() {
-    let controller = Controller::of(8).await;
-    let models = controller.started().await;
-    models.tick(at(0)).await.unwrap();
-    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let (controller, models) = opened(8).await;
     send(&models, 0..5, 2e-5, at(2 * HOUR_S + 60)).await;
     models.tick(at(4 * HOUR_S)).await.unwrap();
     assert!(having(&models, 2, at(4 * HOUR_S)).await > 0);
@@ -399,10 +393,7 @@ fn turned_over() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_version_that_does_worse_for_a_day_is_taken_back() {
-    let controller = Controller::of(8).await;
-    let models = controller.started().await;
-    models.tick(at(0)).await.unwrap();
-    models.tick(at(2 * HOUR_S)).await.unwrap();
+    let (controller, models) = opened(8).await;
     send(&models, 0..5, 2e-5, at(2 * HOUR_S + 60)).await;
     models.tick(at(4 * HOUR_S)).await.unwrap();
     // The test let it through, and on the days after it does badly.
