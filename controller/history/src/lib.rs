@@ -12,8 +12,8 @@ pub mod usage;
 
 pub use error::HistoryError;
 pub use journal::{
-    Event, EventFilter, Journal, KeptModels, ModelJournal, ModelsChange, OutboxEntry, OutboxStep,
-    PostgresJournal, PostgresPlace, PullRequestRecord, RecordedState, RoundRecord, SqliteJournal,
+    Event, EventFilter, Journal, KeptModels, KeptNotices, ModelJournal, ModelsChange, OutboxEntry,
+    OutboxStep, PostgresJournal, PostgresPlace, PullRequestRecord, RecordedState, RoundRecord, SqliteJournal,
     UploadRecord, WeightsRecord,
 };
 pub use traces::{MeanProvisioned, TraceFile, TracesError};

@@ -2,6 +2,7 @@
 //! it, a graceful end.
 
 mod asking;
+mod keeping;
 mod listening;
 mod received;
 mod telling;
@@ -22,7 +23,7 @@ use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
-use crate::edges::{Edges, FactsSource, GitAccess, Permit};
+use crate::edges::{Alone, Edges, FactsSource, GitAccess, Permit};
 use crate::models::keep_going;
 use crate::panics::caught_waiting;
 use crate::pipeline::{PassReport, pass};
@@ -68,6 +69,14 @@ struct Leads(Arc<Leadership>);
 impl Permit for Leads {
     fn may_write(&self) -> bool {
         self.0.is_leader()
+    }
+}
+
+/// That of the lead; alone without one.
+fn permit(leadership: Option<&Arc<Leadership>>) -> Arc<dyn Permit> {
+    match leadership {
+        Some(leadership) => Arc::new(Leads(Arc::clone(leadership))),
+        None => Arc::new(Alone),
     }
 }
 
@@ -117,14 +126,19 @@ pub async fn run(
         None => None,
     };
     let (over, is_over) = watch::channel(false);
-    let delivering =
-        edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
+    let telling = Arc::new(Telling::of(&edges, permit(leadership.as_ref())));
+    let delivering = tokio::spawn(deliver(Arc::clone(&telling), Arc::clone(&metrics), is_over));
     let training = models.map(|models| tokio::spawn(keep_going(models, stop.clone())));
-    let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
+    let asking = Asking::default();
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
     if let Some(listening) = listening {
         listening.end().await;
+    }
+    // Before the lease is given away: who leads next goes on from what is left.
+    let _ended = over.send(true);
+    if let Err(error) = delivering.await {
+        tracing::error!("the delivery of notices ended by itself: {error}");
     }
     if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
@@ -135,11 +149,6 @@ pub async fn run(
     if let Some(training) = training {
         // What a step began is found by the next process; each step is written whole or not at all.
         training.abort();
-    }
-    if let Some(delivering) = delivering {
-        // Nobody listens where it has ended by itself, which it does not.
-        let _ = over.send(true);
-        let _ = delivering.await;
     }
     server.abort();
     result
@@ -192,8 +201,10 @@ async fn passes(
 ) -> Result<(), Problem> {
     let every = Duration::from_secs(config.pass_every_seconds.unsigned_abs());
     let mut failures: u32 = 0;
+    let mut leads = false;
     while !*stop.borrow() {
         if let Some(leadership) = leadership.filter(|leadership| !leadership.is_leader()) {
+            leads = false;
             // A replica that waits for its turn is well.
             instruments.readiness.ready();
             tokio::select! {
@@ -201,8 +212,12 @@ async fn passes(
                 () = stopped(stop.clone()) => break,
             }
         }
+        if !std::mem::replace(&mut leads, true) {
+            instruments.telling.recall().await;
+        }
         let begun = tokio::time::Instant::now();
         let outcome = one_pass(edges, instruments).await;
+        instruments.telling.keep().await;
         count_forge_requests(&instruments.metrics, edges);
         failures = if outcome.is_ok() { 0 } else { failures + 1 };
         if until == Until::FirstPass {

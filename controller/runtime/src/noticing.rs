@@ -2,7 +2,7 @@
 //! when is the business of `notify`.
 //!
 //! What happened is told once. What lasts, such as a merge that does not arrive or a repository that cannot be read, is told
-//! when it begins and when it is over, however many passes it takes. What a restart forgets is told once more.
+//! when it begins and when it is over, however many passes and restarts it takes.
 
 mod digest;
 mod standing;
@@ -16,6 +16,7 @@ use kubeopt_model::pull_request::rollback_of;
 use kubeopt_model::{ClusterName, Problem, Timestamp};
 use kubeopt_net::Url;
 use kubeopt_notify::{Notice, NoticeKind, NoticeState, Severity};
+use serde::{Deserialize, Serialize};
 
 use crate::finding::News;
 use crate::pipeline::PassReport;
@@ -33,7 +34,8 @@ const OUTCOMES_MAX: usize = 5;
 const FINDINGS_MAX: usize = 20;
 
 /// Whether a notice is of something that happened, or of something that is so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Lasting {
     /// It happened: told once.
     Happened,
@@ -42,7 +44,7 @@ pub enum Lasting {
 }
 
 /// Something to tell, and what the policies of those concerned say of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Noticed {
     /// What is told.
     pub notice: Notice,

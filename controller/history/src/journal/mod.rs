@@ -138,6 +138,15 @@ pub enum RecordedState {
     Synced,
 }
 
+/// What people were told, and what still waits for them. Texts of whoever tells: the journal does not look into them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeptNotices {
+    /// What was told already.
+    pub told: Option<String>,
+    /// What waits for receivers.
+    pub waiting: Option<String>,
+}
+
 /// What is remembered from pass to pass.
 #[async_trait]
 pub trait Journal: ModelJournal {
@@ -202,6 +211,18 @@ pub trait Journal: ModelJournal {
     /// # Errors
     /// As [`Journal::findings`].
     async fn open_findings(&self) -> Result<Vec<Finding>, HistoryError>;
+
+    /// Writes what is given of it, each in the place of what was there, both or none.
+    ///
+    /// # Errors
+    /// [`HistoryError`] of the database.
+    async fn remember_notices(&self, notices: &KeptNotices) -> Result<(), HistoryError>;
+
+    /// What was written last; none of what never was.
+    ///
+    /// # Errors
+    /// [`HistoryError`] of the database.
+    async fn notices(&self) -> Result<KeptNotices, HistoryError>;
 
     /// What happened to the store since the last call, such as a file that was deleted and made anew.
     fn take_problems(&self) -> Vec<Problem>;

@@ -80,6 +80,7 @@ impl PostgresJournal {
             migration(1, "journal", include_str!("../../sql/postgres/0001_journal.sql")),
             migration(2, "findings", include_str!("../../sql/postgres/0002_findings.sql")),
             migration(3, "models", include_str!("../../sql/postgres/0003_models.sql")),
+            migration(4, "notices", include_str!("../../sql/postgres/0004_notices.sql")),
         ];
         Migrator::with_migrations(migrations)
             .run(&pool)

@@ -7,8 +7,8 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 
 use super::{
-    DETAIL_BYTES_MAX, Event, KeptModels, OutboxEntry, OutboxStep, PullRequestRecord, RecordedState,
-    RoundRecord, UploadRecord,
+    DETAIL_BYTES_MAX, Event, KeptModels, KeptNotices, OutboxEntry, OutboxStep, PullRequestRecord,
+    RecordedState, RoundRecord, UploadRecord,
 };
 use crate::error::HistoryError;
 
@@ -142,6 +142,29 @@ pub(super) fn finding_text(finding: &Finding) -> Result<String, HistoryError> {
 /// A finding as it was stored; none where another version wrote it that this one cannot read.
 pub(super) fn finding<R: Columns>(row: &R) -> Result<Option<Finding>, HistoryError> {
     Ok(serde_json::from_str(&text(row, "detail")?).ok())
+}
+
+/// Names of the two rows of notices.
+const TOLD: &str = "told";
+const WAITING: &str = "waiting";
+
+/// `name`, `detail` of what is given.
+pub(super) fn notice_columns(notices: &KeptNotices) -> impl Iterator<Item = (&'static str, &str)> {
+    [(TOLD, &notices.told), (WAITING, &notices.waiting)]
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text.as_deref()?)))
+}
+
+pub(super) fn notices<R: Columns>(rows: &[R]) -> Result<KeptNotices, HistoryError> {
+    let mut notices = KeptNotices::default();
+    for row in rows {
+        match text(row, "name")?.as_str() {
+            TOLD => notices.told = Some(text(row, "detail")?),
+            WAITING => notices.waiting = Some(text(row, "detail")?),
+            other => return Err(unreadable("name of notices", other)),
+        }
+    }
+    Ok(notices)
 }
 
 pub(super) fn models<R: Columns>(row: &R) -> Result<KeptModels, HistoryError> {

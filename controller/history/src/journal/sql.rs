@@ -129,6 +129,25 @@ macro_rules! journal_in_sql {
                 found.iter().filter_map(|row| rows::finding(row).transpose()).collect()
             }
 
+            async fn remember_notices(
+                &self,
+                notices: &$crate::journal::KeptNotices,
+            ) -> Result<(), HistoryError> {
+                let mut all = self.pool().await?.begin().await.map_err($broken)?;
+                for (name, text) in rows::notice_columns(notices) {
+                    let query =
+                        sqlx::query(include_str!("../../sql/remember_notices.sql")).bind(name).bind(text);
+                    all.execute(query).await.map_err($broken)?;
+                }
+                all.commit().await.map_err($broken)
+            }
+
+            async fn notices(&self) -> Result<$crate::journal::KeptNotices, HistoryError> {
+                let query = sqlx::query(include_str!("../../sql/notices.sql"));
+                let found = self.pool().await?.fetch_all(query).await.map_err($broken)?;
+                rows::notices(&found)
+            }
+
             fn take_problems(&self) -> Vec<kubeopt_model::Problem> {
                 let mut problems = self.problems.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 std::mem::take(&mut problems)

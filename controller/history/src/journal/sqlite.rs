@@ -181,6 +181,7 @@ async fn connect(place: &Place) -> Result<SqlitePool, HistoryError> {
         migration(1, "journal", include_str!("../../sql/migrations/0001_journal.sql")),
         migration(2, "findings", include_str!("../../sql/migrations/0002_findings.sql")),
         migration(3, "models", include_str!("../../sql/migrations/0003_models.sql")),
+        migration(4, "notices", include_str!("../../sql/migrations/0004_notices.sql")),
     ];
     Migrator::with_migrations(migrations)
         .run(&pool)

@@ -45,7 +45,19 @@ async fn keeps_the_contract(journal: &dyn Journal) {
     audit_is_newest_first_and_filtered(journal).await;
     pull_requests_are_replaced(journal).await;
     findings_are_replaced_and_forgotten_long_after_their_end(journal).await;
+    notices_are_replaced_each_by_itself(journal).await;
     models::models_change_as_one(journal).await;
+}
+
+async fn notices_are_replaced_each_by_itself(journal: &dyn Journal) {
+    assert_eq!(journal.notices().await.unwrap(), KeptNotices::default());
+    let text = |text: &str| Some(text.to_owned());
+    let both = KeptNotices { told: text("it's told"), waiting: text("{}") };
+    journal.remember_notices(&both).await.unwrap();
+    assert_eq!(journal.notices().await.unwrap(), both);
+    let one = KeptNotices { told: None, waiting: text("[1]") };
+    journal.remember_notices(&one).await.unwrap();
+    assert_eq!(journal.notices().await.unwrap(), KeptNotices { waiting: text("[1]"), ..both });
 }
 
 async fn outbox_moves_step_by_step(journal: &dyn Journal) {

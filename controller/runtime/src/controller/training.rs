@@ -6,8 +6,8 @@ use kubeopt_api::Config;
 use kubeopt_cluster::Leadership;
 use kubeopt_server::Metrics;
 
-use super::Leads;
-use crate::edges::{Alone, Edges, Permit};
+use super::permit;
+use crate::edges::Edges;
 use crate::models::{Models, OwnModel, Stores};
 
 /// Versions and rounds, where node agents are listened to. Without a network that can be used there are none: agents keep what
@@ -22,10 +22,6 @@ pub(super) fn models(
     let own = OwnModel::read(config.forecast_model.as_deref())
         .inspect_err(|problem| tracing::warn!("{problem}; node agents are given no network"))
         .ok()?;
-    let permit: Arc<dyn Permit> = match leadership {
-        Some(leadership) => Arc::new(Leads(Arc::clone(leadership))),
-        None => Arc::new(Alone),
-    };
-    let stores = Stores::of(edges);
-    Some(Arc::new(Models::new(stores, agents.training.clone(), own, Arc::clone(metrics), permit)))
+    let (stores, metrics, permit) = (Stores::of(edges), Arc::clone(metrics), permit(leadership));
+    Some(Arc::new(Models::new(stores, agents.training.clone(), own, metrics, permit)))
 }

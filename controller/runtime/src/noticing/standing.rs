@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use kubeopt_model::Timestamp;
 use kubeopt_notify::{NoticeKind, NoticeState};
+use serde::{Deserialize, Serialize};
 
 use super::{Lasting, Noticed};
 
@@ -15,12 +16,36 @@ const STANDING_MAX: usize = 1_000;
 
 type Key = (NoticeKind, String);
 
-/// What was told already.
-#[derive(Debug, Default)]
+/// What was told already; as JSON it is kept over a restart.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Kept", into = "Kept")]
 pub struct Standing {
     standing: BTreeMap<Key, Noticed>,
     happened: BTreeSet<(Key, String)>,
     order: VecDeque<(Key, String)>,
+}
+
+/// [`Standing`] as it is kept: lists, the oldest first.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    standing: Vec<Noticed>,
+    happened: VecDeque<(Key, String)>,
+}
+
+impl From<Kept> for Standing {
+    fn from(kept: Kept) -> Self {
+        let mut own = Self::default();
+        own.standing = kept.standing.into_iter().take(STANDING_MAX).map(|one| (key(&one), one)).collect();
+        kept.happened.into_iter().for_each(|entry| own.remember(entry));
+        own
+    }
+}
+
+impl From<Standing> for Kept {
+    fn from(own: Standing) -> Self {
+        Self { standing: own.standing.into_values().collect(), happened: own.order }
+    }
 }
 
 impl Standing {
@@ -50,17 +75,25 @@ impl Standing {
             }
             Lasting::Happened => {
                 let entry = (key, noticed.version.clone());
-                if !self.happened.insert(entry.clone()) {
+                if self.happened.contains(&entry) {
                     return None;
                 }
-                self.order.push_back(entry);
-                if self.order.len() > HAPPENED_MAX
-                    && let Some(oldest) = self.order.pop_front()
-                {
-                    self.happened.remove(&oldest);
-                }
+                self.remember(entry);
                 Some(noticed)
             }
+        }
+    }
+
+    /// That it happened; the oldest is forgotten where there are too many.
+    fn remember(&mut self, entry: (Key, String)) {
+        if !self.happened.insert(entry.clone()) {
+            return;
+        }
+        self.order.push_back(entry);
+        if self.order.len() > HAPPENED_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.happened.remove(&oldest);
         }
     }
 }
