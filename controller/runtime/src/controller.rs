@@ -2,8 +2,10 @@
 //! it, a graceful end.
 
 mod asking;
+mod leads;
 mod listening;
 mod received;
+mod stopping;
 mod telling;
 mod training;
 mod waking;
@@ -22,15 +24,17 @@ use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
-use crate::edges::{Edges, FactsSource, GitAccess, Permit};
+use crate::edges::{Edges, FactsSource, GitAccess};
 use crate::models::keep_going;
 use crate::panics::caught_waiting;
 use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
 use asking::Asking;
+use leads::Leads;
 use listening::{Listening, open_log};
 use received::Received;
+use stopping::stopped;
 use telling::{Telling, deliver};
 use waking::{Waking, rest_until_needed};
 
@@ -59,15 +63,6 @@ impl Watched {
 impl FactsSource for Watched {
     async fn facts(&self) -> Result<ClusterFacts, Problem> {
         Ok(self.0.lock().await.facts())
-    }
-}
-
-/// Only the leader writes.
-struct Leads(Arc<Leadership>);
-
-impl Permit for Leads {
-    fn may_write(&self) -> bool {
-        self.0.is_leader()
     }
 }
 
@@ -151,11 +146,6 @@ struct Instruments {
     waking: Arc<Waking>,
     telling: Arc<Telling>,
     asking: Asking,
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error means that nobody can ask to stop any more, which is a stop.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn watch_clusters(edges: &mut Edges, config: &Config) -> Result<(), Problem> {

@@ -9,13 +9,16 @@
 
 mod answer;
 mod edited;
+mod heads;
 mod listen;
+mod memory;
 mod resolve;
 mod take_up;
 mod told;
 
 pub use answer::Answers;
-pub use edited::Heads;
-pub use listen::{Memory, Said};
+pub use heads::Heads;
+pub use listen::Said;
+pub use memory::Memory;
 pub(crate) use take_up::take_back;
 pub use take_up::{Request, Talk};

@@ -10,7 +10,7 @@ use kubeopt_server::Metrics;
 use kubeopt_server::metrics::NoticeResult;
 use tokio::sync::watch;
 
-use super::stopped;
+use super::stopping::stopped;
 use super::weekly::week_over;
 use crate::edges::Edges;
 use crate::noticing::{Noticed, Standing, failed, notices, used_up};

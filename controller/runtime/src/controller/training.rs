@@ -6,7 +6,7 @@ use kubeopt_api::Config;
 use kubeopt_cluster::Leadership;
 use kubeopt_server::Metrics;
 
-use super::Leads;
+use super::leads::Leads;
 use crate::edges::{Alone, Edges, Permit};
 use crate::models::{Models, OwnModel, Stores};
 
