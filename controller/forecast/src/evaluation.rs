@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::differences::Difference;
 use crate::scores::Scores;
 
+pub(crate) const PEAKS: [&str; 2] = ["peak of a day", "peak of a week"];
+
 /// The baseline that a win is told against, and the bar is measured by.
 pub const TO_BEAT: &str = "seasonal naive + conformal";
 
@@ -61,5 +63,3 @@ pub struct Wins {
     /// Part of the days on which the network had no weight at the .9 quantile.
     pub network_silent: f32,
 }
-
-pub(crate) const PEAKS: [&str; 2] = ["peak of a day", "peak of a week"];

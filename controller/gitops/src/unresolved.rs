@@ -4,6 +4,9 @@ use kubeopt_model::Problem;
 
 use crate::codes;
 
+/// Characters of a foreign text that a message shows.
+const SHOWN_CHARS_MAX: usize = 200;
+
 /// A URL of Git that belongs to no configured forge. Only what was parsed is shown: the text may carry a password.
 pub(crate) fn unknown_url(what: &str, url: &str) -> Problem {
     let url = crate::giturl::parse_git_url(url)
@@ -23,9 +26,6 @@ pub(crate) fn pinned(what: &str, to: &str) -> Problem {
         "a pull request needs a branch to go to: let the revision follow a branch, or change the values where the pinned version is made",
     )
 }
-
-/// Characters of a foreign text that a message shows.
-const SHOWN_CHARS_MAX: usize = 200;
 
 /// A text of somebody else's, fit for a message.
 pub(crate) fn shown(text: &str) -> String {

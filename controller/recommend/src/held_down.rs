@@ -7,6 +7,9 @@ use kubeopt_model::usage::OomKill;
 
 use crate::evidence::Evidence;
 
+/// Two weekly rhythms without a kill lift the bound.
+const CLEAN_S: i64 = 14 * 86_400;
+
 /// Above this share of throttled periods people notice it as latency; below it is the tail of bursts. The figure is that
 /// of the guideline which users of KRR cite (its issue 153: 0 to 10 % of periods).
 pub(crate) const THROTTLED: f64 = 0.10;
@@ -16,9 +19,6 @@ pub(crate) fn is_throttled(evidence: &Evidence) -> bool {
     let ratio = evidence.usage.as_ref().and_then(|usage| usage.throttled_ratio);
     evidence.container.resources.limits.cpu.is_some() && ratio.is_some_and(|ratio| ratio > THROTTLED)
 }
-
-/// Two weekly rhythms without a kill lift the bound.
-const CLEAN_S: i64 = 14 * 86_400;
 
 /// The kills that still count: those since which no two weeks passed without one. Oldest first, as they came.
 pub(crate) fn that_count(usage: &ContainerUsage) -> &[OomKill] {

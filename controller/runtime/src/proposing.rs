@@ -4,7 +4,8 @@
 //! settle what several overlays share, `scaled` moves the targets of autoscalers with their requests,
 //! `taken_back` gives back what a merged pull request had changed, `change_set` edits, `prove` renders again and compares, `billing` tells what leaves
 //! the bill, `described` writes the drafts, and `decide` strings these together. `weigh` decides one workload again with
-//! one thing changed, for people who ask why.
+//! one thing changed, for people who ask why. What these hand on stands below them: `governed`, `ground`, `admitted`, `left`,
+//! `compared` and `proposal`.
 //!
 //! Must not know what is open on a forge or what became of earlier pull requests: nothing in here uses `publishing` or
 //! `offline`, and nothing is written anywhere. How values are traced is the business of `tracing`.

@@ -6,6 +6,9 @@ use super::environment::Environment;
 use super::sigv4::Keys;
 use crate::error::NetError;
 
+/// How errors name it.
+pub(super) const PROVIDER: &str = "AWS";
+
 /// Credentials, and when they end.
 pub(super) type Found = Result<(Keys, Option<Timestamp>), NetError>;
 
@@ -21,6 +24,3 @@ pub(super) struct Places {
 pub(super) fn refused(why: String) -> NetError {
     NetError::NoIdentity { provider: PROVIDER, why }
 }
-
-/// How errors name it.
-pub(super) const PROVIDER: &str = "AWS";

@@ -6,6 +6,8 @@ use kubeopt_model::{
     Amount, Change, ChangedField, ChangedTarget, EditSite, Field, RepoPath, TargetChange, Verification,
 };
 
+pub(super) const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";
+
 /// A scalar that the change set changes, removes, creates, or covers by a patch.
 pub(super) struct Touched<'a> {
     pub(super) field: Field,
@@ -47,5 +49,3 @@ impl Compared {
         parts.map(proof).collect()
     }
 }
-
-pub(super) const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";

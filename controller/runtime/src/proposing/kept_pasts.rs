@@ -7,12 +7,12 @@ use kubeopt_model::ContainerId;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_recommend::{Evidence, Fleet, PastCounts, past_days, past_key};
 
+/// Containers of which the past is kept; 100 bytes and a name each. More are judged again in each pass.
+const KEPT_MAX: usize = 200_000;
+
 /// What past days came to, from pass to pass: judged once a day, and where something they rest on has changed.
 #[derive(Debug, Default)]
 pub struct KeptPasts(Mutex<BTreeMap<ContainerId, (u64, PastCounts)>>);
-
-/// Containers of which the past is kept; 100 bytes and a name each. More are judged again in each pass.
-const KEPT_MAX: usize = 200_000;
 
 impl KeptPasts {
     /// Of one container; `fleet_at` says what the fleet requested at a moment, in seconds since the epoch.
