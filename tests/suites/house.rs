@@ -1,6 +1,8 @@
 //! The rules of the house, as ARCHITECTURE.md states them: layers, pure crates, homes of heavy libraries, documents that
 //! name only what exists. Needs no server.
 
+mod circles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;

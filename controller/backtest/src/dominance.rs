@@ -4,7 +4,7 @@ use kubeopt_model::Resource;
 use serde::Serialize;
 
 use crate::contender::Role;
-use crate::report::Row;
+use crate::row::Row;
 
 /// Both planes, in the order in which they are shown.
 pub(crate) const PLANES: [Resource; 2] = [Resource::Cpu, Resource::Memory];

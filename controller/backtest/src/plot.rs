@@ -6,7 +6,8 @@ use kubeopt_model::Resource;
 
 use crate::contender::Role;
 use crate::picture::{Axis, Picture, Plane, Tone};
-use crate::report::{Report, Row};
+use crate::report::Report;
+use crate::row::Row;
 
 /// Overruns below this lie on the lower edge: a tenth of a per cent cannot be told from nothing on 400 series.
 const OVER_MIN: f64 = 0.001;

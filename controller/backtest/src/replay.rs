@@ -9,7 +9,7 @@ use kubeopt_model::usage::DayUsage;
 use kubeopt_strategies::{Fleet, Given, History, Series, Strategy, Then};
 
 use crate::days::{DAY_S, Sketches, days, hours};
-use crate::run::Foretell;
+use crate::plan::Foretell;
 use crate::week::{Week, provisioned_weekly, weeks};
 
 /// A value that moves by more than this, in relation to the one before, is a change.

@@ -1,14 +1,14 @@
 //! What came out, as one value: it renders to a table, Markdown, JSON and a plot.
 
-use kubeopt_model::Resource;
 use serde::{Serialize, Serializer};
 
 use crate::contender::Role;
 use crate::dominance::{AtEqualRisk, Dominance, at_equal_risk, dominances};
 use crate::figures::{Figures, figures};
+use crate::plan::Plan;
 use crate::reliability::{Reliability, Stated};
 use crate::replay::{Replayed, Sums};
-use crate::run::Plan;
+use crate::row::Row;
 use crate::split::Part;
 
 /// What a comparison found.
@@ -43,36 +43,6 @@ pub struct Report {
     /// What there is to know of the traces, one sentence each; the one who read them tells it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-}
-
-/// What one rule did.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Row {
-    /// Its name.
-    #[serde(rename = "name")]
-    pub strategy: String,
-    /// What it does.
-    pub about: &'static str,
-    /// What it is compared as.
-    #[serde(skip)]
-    pub role: Role,
-    /// CPU.
-    pub cpu: Figures,
-    /// Memory.
-    pub memory: Figures,
-    /// Memory where each overrun kills, the rule is told, and what the kill asks for holds for two clean weeks.
-    pub memory_with_kills: Figures,
-}
-
-impl Row {
-    /// The figures of one resource, without kills.
-    pub fn figures(&self, resource: Resource) -> &Figures {
-        match resource {
-            Resource::Cpu => &self.cpu,
-            Resource::Memory => &self.memory,
-        }
-    }
 }
 
 impl Report {

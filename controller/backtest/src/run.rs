@@ -1,36 +1,16 @@
 //! All traces under all rules, on a few threads, one trace at a time in each.
 
-use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
-use kubeopt_model::Foretold;
 use kubeopt_model::trace::UsageTrace;
-use kubeopt_strategies::Fleet;
 
 use crate::contender::{Contender, Role};
+use crate::plan::Plan;
 use crate::reliability::Stated;
 use crate::replay::{Kills, Prepared, Replayed};
 use crate::report::Report;
 use crate::split::Part;
-
-/// What is foretold of a trace at each of these moments, in seconds since the epoch, from what lies before it.
-pub type Foretell = dyn Fn(&UsageTrace, &[i64]) -> BTreeMap<i64, Foretold> + Send + Sync;
-
-/// What is compared, and on what.
-pub struct Plan {
-    /// The rules.
-    pub contenders: Vec<Contender>,
-    /// Only traces of this part; all where there is none.
-    pub part: Option<Part>,
-    /// What containers of the fleet request on average.
-    pub fleet: Option<Fleet>,
-    /// Who foretells, for the rules that listen to it.
-    pub foretell: Option<Box<Foretell>>,
-    /// How many traces are worked on at the same time.
-    pub threads: NonZeroUsize,
-}
 
 /// A trace, what each rule did on it, and what kubeopt's would have stated; none for a trace that is too short.
 type Done = (usize, Option<(Vec<Replayed>, Vec<Stated>)>);

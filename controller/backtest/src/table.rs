@@ -7,7 +7,8 @@ use kubeopt_model::Resource;
 use crate::dominance::{AtEqualRisk, Dominance};
 use crate::figures::Figure;
 use crate::reliability::HEADERS_RELIABILITY;
-use crate::report::{Report, Row};
+use crate::report::Report;
+use crate::row::Row;
 
 /// The columns of [`Row::cells`].
 pub const HEADERS: [&str; 7] =

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 
-use crate::flags::{Common, Selection};
+use crate::flags::{Common, Output, Selection};
 
 /// Rightsizes Kubernetes workloads through pull requests.
 #[derive(Debug, Parser)]
@@ -184,12 +184,6 @@ pub(crate) struct Plan {
     /// Exit with 3 when there is nothing to propose.
     #[arg(long)]
     pub(crate) exit_code: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Group)]

@@ -20,7 +20,7 @@ use crate::flags::Common;
 use crate::forecast;
 use crate::out::{hint, print, problems};
 use crate::progress::for_terminal;
-use crate::table::{plain, trimmed};
+use crate::table::{markdown, plain, trimmed};
 
 pub(crate) fn run(args: &Backtest, common: &Common) -> Outcome {
     for plot in args.plot.iter().chain(&args.reliability_plot) {
@@ -146,17 +146,6 @@ fn draw(to: Option<&Path>, common: &Common, picture: impl Fn() -> Picture) -> Re
         hint(&format!("wrote {}", kubeopt_runtime::terminal_line(&path.display().to_string())));
     }
     Ok(())
-}
-
-pub(crate) fn markdown<const N: usize>(
-    headers: &[&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> String {
-    let mut text = format!("| {} |\n|{}\n", headers.join(" | ").to_lowercase(), "---|".repeat(N));
-    for row in rows {
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
-    }
-    text
 }
 
 fn anomaly_table(found: &AnomalyReport) -> String {

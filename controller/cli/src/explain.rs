@@ -6,9 +6,9 @@ use kubeopt_model::Timestamp;
 use kubeopt_runtime::explain::{Selector, explain};
 use kubeopt_runtime::wiring::Keep;
 
-use crate::args::{Explain, Output};
+use crate::args::Explain;
 use crate::command::{Outcome, edges, json, options};
-use crate::flags::Common;
+use crate::flags::{Common, Output};
 use crate::out::{print, problems};
 
 pub(crate) async fn run(args: Explain, common: Common) -> Outcome {

@@ -79,3 +79,10 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "DURATION")]
     pub(crate) history: Option<String>,
 }
+
+/// What a command writes: for people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}

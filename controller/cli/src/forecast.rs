@@ -12,12 +12,11 @@ use kubeopt_runtime::forecast::{
 use kubeopt_runtime::terminal_line;
 use kubeopt_runtime::wiring::Keep;
 
-use crate::backtest::markdown as of_rows;
 use crate::command::{Outcome, edges, in_runtime, json, options};
 use crate::flags::{Common, Selection};
 use crate::out::{hint, print, problems};
 use crate::progress::for_terminal;
-use crate::table::{plain, trimmed};
+use crate::table::{markdown as of_rows, plain, trimmed};
 
 pub(crate) const HEADERS: [&str; 10] = [
     "RESOURCE",

@@ -8,9 +8,8 @@ use kubeopt_model::Timestamp;
 use kubeopt_runtime::models::{HEADERS, ModelTable, ask_round, list, roll_back, show};
 use kubeopt_runtime::wiring::{Options, open_journal, read_config};
 
-use crate::args::Output;
 use crate::command::{Outcome, json};
-use crate::flags::Common;
+use crate::flags::{Common, Output};
 use crate::out::print;
 use crate::table::{plain, trimmed};
 

@@ -13,9 +13,9 @@ use kubeopt_runtime::tracing::{Charts, Origins};
 use kubeopt_runtime::wiring::{Options, read_config, renderer, sandbox};
 use kubeopt_runtime::{Sandbox, Tools, terminal_line};
 
-use crate::args::{Folder, Output, Set, Trace, TraceOutput};
+use crate::args::{Folder, Set, Trace, TraceOutput};
 use crate::command::{Outcome, json, program};
-use crate::flags::Common;
+use crate::flags::{Common, Output};
 use crate::out::{hint, print, problems};
 use crate::table;
 

@@ -6,9 +6,8 @@ use kubeopt_model::Timestamp;
 use kubeopt_runtime::rollback::rollback;
 use kubeopt_runtime::wiring::Keep;
 
-use crate::args::Output;
 use crate::command::{Outcome, edges, json, options_of_all};
-use crate::flags::Common;
+use crate::flags::{Common, Output};
 use crate::out::print;
 
 /// What is taken back.

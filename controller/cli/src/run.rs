@@ -17,9 +17,9 @@ use kubeopt_runtime::scan::{format_scan, scan};
 use kubeopt_runtime::wiring::{Keep, read_config, wire};
 use kubeopt_runtime::{pass, plan};
 
-use crate::args::{Args, Check, Command, Demo, Output, Plan, PlanOutput, Propose, Run, Scan, ScanOutput};
+use crate::args::{Args, Check, Command, Demo, Plan, PlanOutput, Propose, Run, Scan, ScanOutput};
 use crate::command::{Outcome, edges, in_runtime, json, options, options_of_all, own_fault, program};
-use crate::flags::{Common, LogFormat};
+use crate::flags::{Common, LogFormat, Output};
 use crate::out::{hint, print, problems};
 use crate::published::published_text;
 use crate::{backtest, explain, generate, offline, table};

@@ -1,4 +1,4 @@
-//! Tables for the terminal.
+//! Tables for the terminal, and in Markdown.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use kubeopt_report::scan::{SCAN_HEADERS, SCAN_HEADERS_WIDE, ScanReport};
@@ -35,4 +35,16 @@ pub(crate) fn plain() -> Table {
 /// Without the white space at line ends that columns leave.
 pub(crate) fn trimmed(table: &Table) -> String {
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// A table in Markdown, headers in lower case.
+pub(crate) fn markdown<const N: usize>(
+    headers: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let mut text = format!("| {} |\n|{}\n", headers.join(" | ").to_lowercase(), "---|".repeat(N));
+    for row in rows {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text
 }

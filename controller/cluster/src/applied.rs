@@ -12,8 +12,8 @@ use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{Namespace, ObjectName, Workload};
 use serde_json::Value;
 
-use crate::facts::Objects;
 use crate::kinds::Watched;
+use crate::objects::Objects;
 use crate::seen::{Hints, Seen};
 
 /// The label that Argo CD writes unless it is told another.

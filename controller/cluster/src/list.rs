@@ -12,8 +12,9 @@ use serde::de::DeserializeOwned;
 
 use crate::connect::Cluster;
 use crate::error::{ClusterError, told};
-use crate::facts::{Objects, facts_from};
+use crate::facts::facts_from;
 use crate::kinds::Watched;
+use crate::objects::Objects;
 use crate::read::read;
 use crate::seen::Reading;
 

@@ -5,20 +5,23 @@
 //! a kind that the cluster no longer has (404) is emptied.
 
 mod keep;
+mod state;
 
 use std::time::Duration;
 
 use kube::core::{DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{self, Store};
-use kubeopt_model::{ClusterFacts, ClusterName, Problem};
+use kubeopt_model::{ClusterFacts, ClusterName};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::connect::Cluster;
-use crate::facts::{Objects, facts_from};
+use crate::facts::facts_from;
 use crate::kinds::Watched;
+use crate::objects::Objects;
 use crate::seen::Reading;
 use keep::Keeper;
+use state::State;
 
 /// The watches of one cluster; they end when this is dropped.
 #[derive(Debug)]
@@ -35,17 +38,6 @@ struct Shelf {
     kind: Watched,
     store: Store<Reading>,
     state: watch::Receiver<State>,
-}
-
-/// How a kind stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// Not yet answered.
-    Starting,
-    /// Listed, and watched since.
-    Synced,
-    /// Not answered now; what was seen before is kept.
-    Lost(Problem),
 }
 
 impl Watches {

@@ -4,35 +4,23 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::cluster::ClusterFacts;
 use kubeopt_model::cost::{HOURS_PER_MONTH, Money};
 use kubeopt_model::{
-    Change, Container, ContainerId, ContainerName, ContainerRole, ContainerUsage, Prices, Resource,
-    Timestamp, Window, Workload, WorkloadId,
+    Change, Container, ContainerId, ContainerName, ContainerRole, ContainerUsage, Resource, Timestamp,
+    Window, Workload, WorkloadId,
 };
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive as _;
 use serde::Serialize;
 
+pub use crate::priced_cluster::PricedCluster;
+
 use crate::capacity::expected_base;
-use crate::find::{Priced, UnknownPrice};
+use crate::find::UnknownPrice;
 use crate::places::{Place, Places};
 use crate::pod::{cents, dollars, shared};
 use crate::price::UnitPrices;
 use crate::words::{Aggregate, row_name};
-
-/// One cluster with what its costs are made of.
-#[derive(Debug, Clone, Copy)]
-pub struct PricedCluster<'a> {
-    /// What it shows.
-    pub facts: &'a ClusterFacts,
-    /// Prices by the name of the node.
-    pub prices: &'a BTreeMap<String, Result<Priced, UnknownPrice>>,
-    /// Usage over the window.
-    pub usage: &'a BTreeMap<ContainerId, ContainerUsage>,
-    /// For a cluster none of whose nodes can be seen; none leaves its workloads unpriced.
-    pub fallback: Option<&'a Prices>,
-}
 
 /// Why the cost of a container is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! Costs over a window: where the price is from, what adds up, and what is unknown.
 
+use kubeopt_model::cluster::ClusterFacts;
 use kubeopt_model::usage::{Coverage, ResourceUsage};
 use kubeopt_model::{Resources, WorkloadKind};
 use kubeopt_signal::Sketch;
@@ -7,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bill::tests::{cluster, id, main_container, pod, requests, workload};
+use crate::find::Priced;
 use crate::nodes::{Terms, node_price};
 use crate::sheet::Sheets;
 use crate::words::read_aggregates;

@@ -19,8 +19,10 @@ mod places;
 pub mod pod;
 pub mod price;
 pub mod price_file;
+mod priced_cluster;
 pub mod savings;
 pub mod sheet;
+mod terms;
 pub mod words;
 
 pub use allocation::{CostReport, CostRow, PricedCluster, UnknownCost, allocate, workload_prices};

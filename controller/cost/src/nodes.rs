@@ -2,19 +2,18 @@
 //!
 //! Reads labels and provider ids of `model`'s nodes, and what the operator said of his prices; asks nobody.
 
-use std::collections::BTreeMap;
-
 use kubeopt_model::Prices;
 use kubeopt_model::cluster::{Node, NodeMachine, TaintEffect};
 use kubeopt_model::{Bytes, MilliCores};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+pub use crate::terms::{PoolTerms, Terms};
+
 use crate::find::{Machine, Priced, UnknownPrice, list_price};
 use crate::gpu::gpu_list_price;
 use crate::own::{file_price, has_gpu, machine_price, own_price};
-use crate::price::{Discount, UnitPrices, UsdPerCoreHour, UsdPerGibHour};
-use crate::price_file::PriceFile;
+use crate::price::{UnitPrices, UsdPerCoreHour, UsdPerGibHour};
 use crate::sheet::{Market, Provider, Sheets};
 
 /// Labels that name a node's pool, the first that is there counts.
@@ -39,34 +38,6 @@ const SPOT_LABELS: [(&str, &str); 5] = [
 /// Schemes of provider ids of machines of one's own; a cloud that no sheet is of is not among them.
 const OWN_SCHEMES: [&str; 9] =
     ["kind", "k3s", "k3d", "minikube", "vsphere", "metal3", "openstack", "proxmox", "libvirt"];
-
-/// What the operator said of one pool.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PoolTerms {
-    /// Taken off the on-demand price; for spot machines too.
-    pub discount: Option<Discount>,
-    /// Whether nodes that are not needed go away; none is found out.
-    pub autoscaled: Option<bool>,
-}
-
-/// What the operator said of prices.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Terms {
-    /// Own prices of machines, which go before all others.
-    pub file: PriceFile,
-    /// Own prices of a core and a GiB, which are used for every other node.
-    pub own: Option<UnitPrices>,
-    /// The day that own prices are of, ISO 8601.
-    pub date: Option<String>,
-    /// Whose machines, where the node does not tell.
-    pub provider: Option<Provider>,
-    /// Where, where the node does not tell.
-    pub region: Option<String>,
-    /// Taken off the price of every on-demand machine.
-    pub discount: Discount,
-    /// By the name of the pool.
-    pub pools: BTreeMap<String, PoolTerms>,
-}
 
 /// Which nodes are alike: they are packed together, and one can stand for another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -211,12 +182,15 @@ pub fn mean_unit<'a>(prices: impl Iterator<Item = (UnitPrices, &'a Node)>) -> Op
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
     use kubeopt_model::cluster::Taint;
     use kubeopt_model::quantity::GIB;
     use kubeopt_model::workload::ResourceList;
 
     use super::*;
     use crate::find::Basis;
+    use crate::price::Discount;
 
     /// An m5.large of us-east-1 whose pods may use all of it.
     pub(crate) fn m5_large(name: &str, labels: &[(&str, &str)]) -> Node {

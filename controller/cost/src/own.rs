@@ -7,9 +7,9 @@ use rust_decimal::Decimal;
 
 use crate::family::is_accelerated;
 use crate::find::{Basis, Machine, Priced, UnknownPrice};
-use crate::nodes::Terms;
 use crate::price::{Discount, UnitPrices, UsdPerHour};
 use crate::sheet::{Market, Provider, Sheets};
+use crate::terms::Terms;
 
 /// What own prices are of where the operator does not say it.
 const UNDATED: &str = "as configured";

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use kubeopt_model::cluster::Node;
 use kubeopt_model::{Workload, WorkloadId};
 
-use crate::allocation::PricedCluster;
 use crate::find::{Priced, UnknownPrice};
 use crate::nodes::mean_unit;
 use crate::price::UnitPrices;
+use crate::priced_cluster::PricedCluster;
 use crate::sheet::Market;
 
 /// Where a workload runs, as prices see it.

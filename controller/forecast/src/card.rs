@@ -2,16 +2,13 @@
 
 use std::ops::Range;
 
-use kubeopt_lstm::digest;
 use kubeopt_model::Resource;
 use kubeopt_outlook::{HOUR_S, Offsets, schema_hash};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ForecastError;
-use crate::evaluate::{Evaluation, OUTLOOK, PEAKS, Row};
-use crate::model::Model;
+use crate::evaluation::{Evaluation, OUTLOOK, PEAKS, Row};
 use crate::split::{Cuts, LoadPart, Recorded};
-use crate::train::{Plan, Trained};
 
 /// Longest card: the offsets and scores of one take 10 kB.
 const CARD_BYTES_MAX: usize = 256 * 1024;
@@ -71,25 +68,6 @@ pub struct CardTraining {
 }
 
 impl Card {
-    /// Of what came of a training.
-    pub fn of(model: &Model, trained: &Trained, plan: &Plan, data: CardData, scores: Evaluation) -> Self {
-        Self {
-            weights_sha256: hex(&digest(&model.weights())),
-            schema_sha256: hex(&schema_hash()),
-            parameters: model.network().shape().parameters(),
-            data,
-            training: CardTraining {
-                hidden: plan.hidden,
-                seed: plan.seed,
-                steps_planned: plan.steps,
-                step: trained.step,
-                validation_loss: trained.validation_loss,
-            },
-            offsets: model.offsets().clone(),
-            scores,
-        }
-    }
-
     /// As JSON, with a line end.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
@@ -116,7 +94,7 @@ impl Card {
         Ok(card)
     }
 
-    /// See [`Model::bands_held`].
+    /// How often the bands of its peaks held on loads that training never saw, of a day and of a week.
     pub(crate) fn bands_held(&self, resource: Resource) -> Option<[f32; 2]> {
         let held = PEAKS.map(|target| {
             let is_own = |row: &&Row| {
@@ -183,11 +161,13 @@ impl CardData {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_lstm::digest;
     use kubeopt_outlook::{DAY, Offsets};
 
     use super::*;
-    use crate::train::Trainer;
+    use crate::model::Model;
     use crate::train::tests::{CUTS, plan, recorded};
+    use crate::train::{Trained, Trainer};
 
     fn written() -> (Vec<u8>, String) {
         let network =

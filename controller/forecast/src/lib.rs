@@ -15,6 +15,7 @@ mod conformal;
 mod differences;
 mod error;
 mod evaluate;
+mod evaluation;
 mod judge;
 #[cfg(test)]
 mod made;
@@ -39,7 +40,8 @@ pub use card::{Card, CardData, CardTraining};
 pub use conformal::{Gathered, Online};
 pub use differences::Difference;
 pub use error::ForecastError;
-pub use evaluate::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins, calibrate, evaluate};
+pub use evaluate::{calibrate, evaluate};
+pub use evaluation::{Evaluation, OUTLOOK, Row, TO_BEAT, Wins};
 pub use judge::{Judged, days_before, judge};
 pub use kubeopt_outlook::{
     DayAhead, FEATURES, Foretold, HISTORY_MIN, HORIZON, Load, Offsets, OutlookError, Quantiles, SCHEMA,

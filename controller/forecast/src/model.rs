@@ -4,8 +4,10 @@ use kubeopt_lstm::{Network, digest};
 use kubeopt_model::Resource;
 use kubeopt_outlook::{Foretold, Load, Offsets, SCHEMA, schema_hash};
 
-use crate::card::{Card, CardData, hex};
+use crate::card::{Card, CardData, CardTraining, hex};
 use crate::error::ForecastError;
+use crate::evaluation::Evaluation;
+use crate::train::{Plan, Trained};
 
 /// A network and its offsets.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,6 +91,27 @@ impl Model {
     pub fn foretell(&self, windows: &[(&Load, usize)]) -> Vec<Result<Foretold, ForecastError>> {
         let told = self.own.foretell(windows).into_iter();
         told.map(|own| own.map_err(ForecastError::from)).collect()
+    }
+}
+
+impl Card {
+    /// Of what came of a training.
+    pub fn of(model: &Model, trained: &Trained, plan: &Plan, data: CardData, scores: Evaluation) -> Self {
+        Self {
+            weights_sha256: hex(&digest(&model.weights())),
+            schema_sha256: hex(&schema_hash()),
+            parameters: model.network().shape().parameters(),
+            data,
+            training: CardTraining {
+                hidden: plan.hidden,
+                seed: plan.seed,
+                steps_planned: plan.steps,
+                step: trained.step,
+                validation_loss: trained.validation_loss,
+            },
+            offsets: model.offsets().clone(),
+            scores,
+        }
     }
 }
 

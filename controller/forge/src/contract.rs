@@ -6,118 +6,15 @@
 mod arranged;
 mod branches;
 mod conversation;
+mod fixture;
 mod judgement;
+mod made;
 mod pulls;
 mod tracking;
 
-use async_trait::async_trait;
-use kubeopt_model::{Change, EditedFile, FileSet, RepoPath, RepositoryId};
+pub use fixture::{Accounts, Deleted, Fixture, Judges, TakeOff};
 
-use crate::branch::{BranchHead, BranchWrite, CommitOptions, ExpectedHead, Person};
-use crate::conversation::CommentId;
 use crate::forge::Forge;
-use crate::judgement::{CheckOutcome, Verdict};
-use crate::pull_request::{NewPullRequest, PullRequest};
-
-/// What people do on the forge.
-#[async_trait(?Send)]
-pub trait Fixture {
-    /// Makes a repository of this name whose branch `main` holds the files, writable by the forge's account.
-    async fn repository(&self, name: &str, files: &FileSet) -> RepositoryId;
-
-    /// Commits one file onto an existing branch in the name of `person@example.org`; gives the commit's id.
-    async fn commit(&self, repository: &RepositoryId, branch: &str, path: &str, content: &[u8]) -> String;
-
-    /// Makes another branch at the head of a branch.
-    async fn copy_branch(&self, repository: &RepositoryId, from: &str, to: &str);
-
-    /// Merges a pull request; gives the merge commit's id.
-    async fn merge(&self, repository: &RepositoryId, number: u64) -> String;
-
-    /// The content of a file at the head of a branch.
-    async fn file(&self, repository: &RepositoryId, branch: &str, path: &str) -> Option<Vec<u8>>;
-
-    /// The texts of a pull request's comments, oldest first.
-    async fn comments(&self, repository: &RepositoryId, number: u64) -> Vec<String>;
-
-    /// Comments in the name of a person who may write; gives the comment's id.
-    async fn comment(&self, repository: &RepositoryId, number: u64, text: &str) -> u64;
-
-    /// Changes the text of a comment, so late that the forge's clock shows it.
-    async fn edit_comment(&self, repository: &RepositoryId, comment: CommentId, text: &str);
-
-    /// Takes a comment away, where people can.
-    async fn delete_comment(&self, repository: &RepositoryId, comment: CommentId) -> Deleted;
-
-    /// The words of the reactions to a comment, sorted, one for each account.
-    async fn reactions(&self, repository: &RepositoryId, comment: CommentId) -> Vec<String>;
-
-    /// The login names of accounts that may do just this with a repository of the suite: write to it; read it. The
-    /// first of those who write is not the owner.
-    async fn accounts(&self, repository: &RepositoryId) -> Accounts;
-
-    /// The statuses of a commit that count, as context, state and description, sorted.
-    async fn statuses(&self, repository: &RepositoryId, oid: &str) -> Vec<(String, String, String)>;
-
-    /// Takes a label off a pull request, or a person off its reviewers and assignees.
-    async fn take_off(&self, repository: &RepositoryId, number: u64, what: TakeOff<'_>);
-}
-
-/// What people and machines of theirs think, and do with issues.
-#[async_trait(?Send)]
-pub trait Judges: Fixture {
-    /// An account of [`Fixture::accounts`] that may write, or the owner of the repository, reviews a pull request.
-    async fn review(&self, repository: &RepositoryId, number: u64, by: &str, verdict: Verdict);
-
-    /// What an account said last is dismissed, or taken back.
-    async fn dismiss(&self, repository: &RepositoryId, number: u64, of: &str);
-
-    /// A machine that is not kubeopt says what it thinks of a commit. Never [`CheckOutcome::Neutral`].
-    async fn check(&self, repository: &RepositoryId, oid: &str, name: &str, outcome: CheckOutcome);
-
-    /// Waits until the forge knows whether an open pull request can be merged.
-    async fn settle(&self, repository: &RepositoryId, number: u64);
-
-    /// A person opens an issue.
-    async fn open_issue_as_person(&self, repository: &RepositoryId, title: &str);
-
-    /// A person changes the text of an issue.
-    async fn edit_issue(&self, repository: &RepositoryId, number: u64, body: &str);
-
-    /// A person switches the issues of a repository off.
-    async fn switch_issues_off(&self, repository: &RepositoryId);
-}
-
-/// Whether a forge lets people delete comments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deleted {
-    /// It is gone.
-    Yes,
-    /// This forge keeps all.
-    Never,
-}
-
-/// Accounts with different rights.
-#[derive(Debug, Clone)]
-pub struct Accounts {
-    /// May push.
-    pub writer: String,
-    /// May look.
-    pub reader: String,
-    /// Is not there.
-    pub nobody: String,
-}
-
-/// What people take off a pull request.
-#[derive(Debug, Clone, Copy)]
-pub enum TakeOff<'a> {
-    /// A label.
-    Label(&'a str),
-    /// A reviewer.
-    Reviewer(&'a str),
-    /// An assignee.
-    Assignee(&'a str),
-}
 
 /// Runs every clause on a forge.
 ///
@@ -169,66 +66,4 @@ pub async fn contract_of_judgement(forge: &dyn Forge, fixture: &dyn Judges) {
     tracking::an_issue_keeps_what_people_make_of_it(forge, fixture).await;
     tracking::what_cannot_be_an_issue_is_refused(forge, fixture).await;
     tracking::issues_that_are_switched_off_are_told(forge, fixture).await;
-}
-
-/// The file that most clauses change.
-const FILE: &str = "apps/api.yaml";
-
-const BEFORE: &str = "# sized by hand\nresources:\n  requests:\n    cpu: \"1\"\n";
-
-fn files(entries: &[(&str, &str)]) -> FileSet {
-    entries.iter().map(|(path, text)| (path_of(path), text.as_bytes().to_vec())).collect()
-}
-
-fn path_of(text: &str) -> RepoPath {
-    RepoPath::new(text).expect("the suite writes valid paths")
-}
-
-async fn repository(fixture: &dyn Fixture, name: &str) -> RepositoryId {
-    fixture.repository(name, &files(&[(FILE, BEFORE), ("README.md", "# gitops\n")])).await
-}
-
-async fn head(forge: &dyn Forge, repository: &RepositoryId, branch: &str) -> BranchHead {
-    let found = forge.branch(repository, branch).await.expect("a branch can be read");
-    found.unwrap_or_else(|| panic!("branch {branch} is there"))
-}
-
-/// A write that sets the CPU request to `cpu`, on the base as it is now.
-async fn sizing(forge: &dyn Forge, repository: &RepositoryId, branch: &str, cpu: &str) -> BranchWrite {
-    BranchWrite {
-        base: "main".to_owned(),
-        base_oid: head(forge, repository, "main").await.oid,
-        branch: branch.to_owned(),
-        message: format!("chore(rightsizing): api to {cpu}\n\nMeasured over 28 days."),
-        files: vec![edit(FILE, BEFORE, &BEFORE.replace("\"1\"", cpu))],
-        by: Person { name: "kubeopt".to_owned(), email: "kubeopt@example.org".to_owned() },
-        at_unix_s: 1_790_000_000,
-        expected: ExpectedHead::Any,
-        options: CommitOptions::default(),
-    }
-}
-
-fn edit(path: &str, before: &str, after: &str) -> EditedFile {
-    EditedFile {
-        path: path_of(path),
-        content: Change { before: before.as_bytes().to_vec(), after: after.as_bytes().to_vec() },
-    }
-}
-
-fn draft(branch: &str, body: &str) -> NewPullRequest {
-    NewPullRequest {
-        title: format!("chore(rightsizing): {branch}"),
-        is_draft: false,
-        body: body.to_owned(),
-        head: branch.to_owned(),
-        base: "main".to_owned(),
-        labels: vec!["kubeopt".to_owned()],
-    }
-}
-
-/// A branch with a change, and its pull request.
-async fn opened(forge: &dyn Forge, repository: &RepositoryId, branch: &str, body: &str) -> PullRequest {
-    let write = sizing(forge, repository, branch, "310m").await;
-    forge.regenerate_branch(repository, &write).await.expect("the branch is written");
-    forge.open_pull_request(repository, &draft(branch, body)).await.expect("the pull request is opened")
 }

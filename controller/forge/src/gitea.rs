@@ -10,6 +10,7 @@ mod comments;
 mod issues;
 mod judgement;
 mod labels;
+mod lookup;
 mod people;
 mod pulls;
 mod statuses;

@@ -7,6 +7,7 @@
 
 mod access;
 mod api;
+mod auth;
 mod branches;
 mod calls;
 mod comments;
@@ -15,7 +16,9 @@ mod issues;
 mod judgement;
 mod jwt;
 mod labels;
+mod lookup;
 mod people;
+mod places;
 mod pulls;
 mod statuses;
 mod tree;
@@ -27,9 +30,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kubeopt_model::{RepositoryId, Timestamp};
-use kubeopt_net::{
-    Client, ClientCertificate, ClientPolicy, HostRule, NetError, RetryPolicy, Secret, SecretSource, Url,
-};
+use kubeopt_net::{Client, ClientCertificate, ClientPolicy, HostRule, RetryPolicy, Secret, Url};
 
 use crate::asked::{Arranged, Asked};
 use crate::branch::{BranchHead, BranchWrite, ExpectedHead};
@@ -41,32 +42,15 @@ use crate::pacing::{Pacing, WRITE_GAP_DEFAULT};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate};
 use crate::status::Status;
 use crate::tracking::{Issue, IssueUpdate, Tracking};
-use crate::transport::{Transport, address};
+use crate::transport::Transport;
+pub use auth::{GithubApp, GithubAuth};
+
 use access::Access;
 use calls::Calls;
+use places::Places;
 
 /// Largest answer. A page of 30 comments of 65,536 characters, each written as six bytes, is 12 MB.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// A GitHub App.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GithubApp {
-    /// Its id or its client id.
-    pub id: String,
-    /// Its private key, PEM; PKCS#1 as GitHub gives it out, or PKCS#8.
-    pub private_key: SecretSource,
-    /// Its installation; found out for each owner when it is not named.
-    pub installation: Option<u64>,
-}
-
-/// As whom kubeopt comes to GitHub.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum GithubAuth {
-    /// As an account, with a personal access token: contents, pull requests, issues and commit statuses, read and write.
-    Token(SecretSource),
-    /// As a GitHub App with the same permissions.
-    App(GithubApp),
-}
 
 /// How to reach GitHub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,37 +116,6 @@ impl GithubForge {
     /// [`ForgeError::Unauthorized`] and [`ForgeError::NotFound`] where the App is not installed there.
     pub async fn git_token(&self, repository: &RepositoryId) -> Result<Secret, ForgeError> {
         self.calls.token(repository).await
-    }
-}
-
-/// The addresses of one GitHub.
-#[derive(Debug, Clone)]
-struct Places {
-    /// Where people look.
-    web: Url,
-    /// The REST API.
-    rest: Url,
-    /// The GraphQL API.
-    graphql: Url,
-}
-
-impl Places {
-    /// github.com and `*.ghe.com` have their API on a host of its own, Enterprise servers below `/api`.
-    fn of(web: &Url) -> Result<Self, ForgeError> {
-        let invalid = |why| NetError::InvalidUrl { url: web.scheme().to_owned(), why };
-        if web.cannot_be_a_base() {
-            return Err(invalid("it is not the address of a server").into());
-        }
-        let host = web.host_str().ok_or_else(|| invalid("it has no host"))?.to_ascii_lowercase();
-        if host != "github.com" && !host.ends_with(".ghe.com") {
-            let [rest, graphql] = [["api", "v3"], ["api", "graphql"]].map(|parts| address(web, &parts));
-            return Ok(Self { web: web.clone(), rest: rest?, graphql: graphql? });
-        }
-        let mut rest = web.clone();
-        rest.set_host(Some(&format!("api.{host}")))
-            .map_err(|_| invalid("it has no host that could be one"))?;
-        rest.set_path("/");
-        Ok(Self { web: web.clone(), graphql: address(&rest, &["graphql"])?, rest })
     }
 }
 
@@ -344,6 +297,8 @@ impl Tracking for GithubForge {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_net::{NetError, SecretSource};
+
     use super::*;
 
     #[test]

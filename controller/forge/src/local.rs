@@ -12,9 +12,11 @@ mod branches;
 mod comments;
 mod issues;
 mod judged;
+mod landed;
 mod merge;
 mod patch;
 mod people;
+mod record;
 mod records;
 mod reviews;
 mod statuses;
@@ -33,22 +35,12 @@ use crate::error::ForgeError;
 use crate::forge::{Forge, RepositoryFacts};
 use crate::pull_request::{NewPullRequest, PullRequest, PullRequestQuery, PullRequestUpdate, WantedState};
 use crate::status::Status;
-pub use comments::Comment;
 pub use issues::LocalIssue;
+pub use merge::MergeCommit;
 pub use people::People;
+pub use record::Comment;
+pub use storage::OWN_NAME;
 use storage::Storage;
-
-/// The login name under which kubeopt itself acts on a local forge.
-pub const OWN_NAME: &str = "kubeopt";
-
-/// A merge that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MergeCommit {
-    /// Its id.
-    pub oid: String,
-    /// The branch that it was made on.
-    pub base: String,
-}
 
 /// Gives the time; fixed in tests.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

@@ -13,7 +13,8 @@
 use kubeopt_model::source::{FilesBelow, KnownFrom, RendererKind, Source};
 use kubeopt_model::{Problem, RepoPath, RepositoryId, Workload};
 
-use crate::sources::{Known, shown};
+use crate::known::Known;
+use crate::unresolved::shown;
 use crate::{allow, codes};
 
 /// The key of the annotation.

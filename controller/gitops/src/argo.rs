@@ -11,11 +11,13 @@ use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Release, RepoPath, RepositoryId};
 use serde_json::Value;
 
+use crate::known::{Known, Sources};
 use crate::release::{
     Described, effective_sources, has_glob, is_artifact, is_published, overrides, release_of_source, text,
 };
-use crate::sources::{Known, Sources, of_object, pinned, unknown_url};
-use crate::{argo_overlay, codes};
+use crate::revision::branch_of;
+use crate::unresolved::{pinned, unknown_url};
+use crate::{argo_overlay, codes, flux};
 
 /// Where the objects of an Application come from: the source that wins first.
 pub(crate) fn application(
@@ -91,42 +93,6 @@ pub fn with_overrides(
         format!("Argo CD renders this folder with what {file} overrides, which kubeopt does not follow here");
     let help = "move what it says into the Application, then remove the file";
     Err(Problem::new(codes::APPLICATION, text, help).at(file.as_str(), None))
-}
-
-/// The branch of a `targetRevision`; none is the default branch.
-///
-/// # Errors
-/// What it is pinned to: a commit, a version or a range of versions. A tag that looks like a branch is taken for one.
-pub(crate) fn branch_of(revision: &str) -> Result<Option<String>, String> {
-    if matches!(revision, "" | "HEAD") {
-        return Ok(None);
-    }
-    let (named, is_branch) = match revision.strip_prefix("refs/heads/") {
-        Some(named) => (named, true),
-        None => (revision, false),
-    };
-    let pinned = !is_branch && (revision.starts_with("refs/") || is_commit(revision) || is_version(revision));
-    if pinned { Err(revision.to_owned()) } else { Ok(Some(named.to_owned())) }
-}
-
-/// Git shows at least seven digits. A word of letters alone is no commit that anybody writes.
-fn is_commit(revision: &str) -> bool {
-    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-    (7..=64).contains(&revision.len())
-        && revision.bytes().all(hex)
-        && revision.bytes().any(|b| b.is_ascii_digit())
-}
-
-/// A whole version, or a range of versions.
-fn is_version(revision: &str) -> bool {
-    let range = |c: char| matches!(c, '*' | '>' | '<' | '=' | '~' | '^' | '|' | ',' | ' ');
-    let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let core = revision.strip_prefix('v').unwrap_or(revision).split(['-', '+']).next().unwrap_or_default();
-    let parts: Vec<&str> = core.split('.').collect();
-    let placeholder = parts.len() > 1
-        && parts.iter().all(|part| number(part) || matches!(*part, "x" | "X"))
-        && parts.iter().any(|part| matches!(*part, "x" | "X"));
-    revision.contains(range) || placeholder || (parts.len() == 3 && parts.iter().all(|part| number(part)))
 }
 
 struct Application<'a> {
@@ -381,8 +347,11 @@ impl<'a> Application<'a> {
             Some(set) => set.and_then(|set| set.applied_by.as_ref()),
             None => self.object.applied_by.as_ref(),
         };
-        let by = match applied_by {
-            Some(by @ AppliedBy::FluxKustomization { .. }) => by,
+        match applied_by {
+            Some(AppliedBy::FluxKustomization { namespace, name }) => {
+                let sources = flux::kustomization(self.known, namespace, name)?;
+                Ok(sources.candidates.into_iter().next())
+            }
             Some(AppliedBy::ArgoApplication { namespace, name }) => {
                 let parent = self.known.facts.gitops_object(
                     GitOpsKind::Application,
@@ -395,11 +364,10 @@ impl<'a> Application<'a> {
                 };
                 let written = parent.sources();
                 let in_git = written.iter().rev().find(|written| !matches!(kind(written), Kind::Published));
-                return in_git.map(|written| parent.source(written)).transpose();
+                in_git.map(|written| parent.source(written)).transpose()
             }
-            Some(AppliedBy::FluxHelmRelease { .. } | AppliedBy::Object { .. }) | None => return Ok(None),
-        };
-        Ok(of_object(self.known, by)?.candidates.into_iter().next())
+            Some(AppliedBy::FluxHelmRelease { .. } | AppliedBy::Object { .. }) | None => Ok(None),
+        }
     }
 
     fn notes(&self) -> Vec<String> {

@@ -5,9 +5,12 @@
 //! - [`version`]: versions and ranges as Helm reads them. Pure.
 //! - [`store`]: published charts, fetched over the one HTTP client, checked by digest, kept on disk.
 
+mod access;
 pub mod archive;
 pub mod dependencies;
+mod digest;
 mod index;
+mod refusals;
 mod registry;
 pub mod store;
 #[cfg(test)]

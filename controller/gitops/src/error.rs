@@ -4,7 +4,6 @@ use kubeopt_model::{Bytes, Problem, RepositoryId};
 use kubeopt_net::NetError;
 
 use crate::codes;
-use crate::quota::Quota;
 
 /// Why a repository could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -125,6 +124,33 @@ pub enum GitError {
         /// What was wrong.
         why: String,
     },
+}
+
+/// Which of the limits was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// What is kept of a repository.
+    Repository,
+    /// What one transfer brings.
+    Pack,
+}
+
+impl Quota {
+    /// What the repository does that is too much.
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Repository => "takes more room than",
+            Self::Pack => "needs a transfer of more than",
+        }
+    }
+
+    /// The key of kubeopt.yaml that sets the limit.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Repository => "store.gitRepositoryMax",
+            Self::Pack => "store.gitPackMax",
+        }
+    }
 }
 
 impl GitError {

@@ -1,11 +1,13 @@
-//! From Flux's objects to repository, branch and folder: Kustomizations, HelmReleases. Pure.
+//! From Flux's Kustomizations to repository, branch and folder. Pure.
 
-use kubeopt_model::cluster::{FluxGitRepository, FluxKustomization, GitOpsKind, GitReference};
+use kubeopt_model::cluster::{FluxGitRepository, FluxKustomization, GitReference};
 use kubeopt_model::source::{FilesBelow, KnownFrom, RendererKind, Source};
 use kubeopt_model::workload::AppliedBy;
-use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, RepoPath, RepositoryId};
+use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, RepoPath};
 
-use crate::sources::{Known, Sources, of_object, pinned, unknown_url};
+use crate::flux_source::{Asked, Found};
+use crate::known::{Known, Sources};
+use crate::unresolved::{pinned, unknown_url};
 use crate::{codes, flux_artifacts};
 
 /// What a reader of the source should know, one sentence each: variables that Flux replaces after rendering, a
@@ -75,48 +77,6 @@ pub(crate) fn kustomization(
     Ok(Sources { notes, ..Sources::one(source) })
 }
 
-/// Where a HelmRelease is written: the source that holds its manifest. Its rendering holds the HelmRelease and not the
-/// workload, which comes of the release that [`crate::releases`] reads there.
-pub(crate) fn helm_release(
-    known: Known<'_>,
-    namespace: &Namespace,
-    name: &ObjectName,
-) -> Result<Sources, Problem> {
-    let found = known.facts.gitops_object(GitOpsKind::HelmRelease, namespace.as_str(), name.as_str());
-    let release = found.ok_or_else(|| {
-        Problem::new(
-            codes::SOURCE_HELM,
-            format!("the labels name Flux HelmRelease {namespace}/{name}, which was not seen"),
-            "check that it exists and that kubeopt may list helmreleases.helm.toolkit.fluxcd.io in all namespaces",
-        )
-    })?;
-    let written = match &release.applied_by {
-        Some(by @ (AppliedBy::FluxKustomization { .. } | AppliedBy::ArgoApplication { .. })) => by,
-        Some(by @ (AppliedBy::FluxHelmRelease { .. } | AppliedBy::Object { .. })) => {
-            return Err(not_in_git(namespace, name, &format!("{by} made it")));
-        }
-        None => return Err(not_in_git(namespace, name, "no label tells who applied it")),
-    };
-    let mut sources = of_object(known, written)?;
-    for source in &mut sources.candidates {
-        source.known_from = KnownFrom::Applied(AppliedBy::FluxHelmRelease {
-            namespace: namespace.clone(),
-            name: name.clone(),
-        });
-    }
-    Ok(sources)
-}
-
-fn not_in_git(namespace: &Namespace, name: &ObjectName, why: &str) -> Problem {
-    Problem::new(
-        codes::OBJECT_NOT_IN_GIT,
-        format!(
-            "applied by Flux HelmRelease {namespace}/{name}, and nothing tells where that is written in Git: {why}"
-        ),
-        "put the HelmRelease into a folder that a Flux Kustomization or an Argo CD Application applies; or change its `values` by hand, `kubeopt scan` shows the recommended numbers",
-    )
-}
-
 fn find_kustomization<'a>(
     facts: &'a ClusterFacts,
     namespace: &Namespace,
@@ -125,29 +85,12 @@ fn find_kustomization<'a>(
     facts.kustomizations.iter().find(|found| &found.namespace == namespace && &found.name == name)
 }
 
-/// A path within a Flux source that something asks for.
-pub(crate) struct Asked {
-    /// Who asks, for messages.
-    pub(crate) by: String,
-    pub(crate) kind: String,
-    pub(crate) namespace: Namespace,
-    pub(crate) name: String,
-    pub(crate) path: RepoPath,
-}
-
-/// The same path in Git.
-pub(crate) struct Found {
-    pub(crate) repository: RepositoryId,
-    pub(crate) branch: Option<String>,
-    pub(crate) path: RepoPath,
-}
-
 /// Follows a source to Git. Artifacts that are made of artifacts lead through several sources.
-pub(crate) fn follow(known: Known<'_>, asked: &Asked, notes: &mut Vec<String>) -> Result<Found, Problem> {
+fn follow(known: Known<'_>, asked: &Asked, notes: &mut Vec<String>) -> Result<Found, Problem> {
     match asked.kind.as_str() {
         "GitRepository" => git(known, asked),
         "OCIRepository" => flux_artifacts::oci(known, asked, notes),
-        "ExternalArtifact" => flux_artifacts::external(known, asked, notes),
+        "ExternalArtifact" => follow(known, &flux_artifacts::behind_external(known.facts, asked)?, notes),
         _ => Err(Problem::new(
             codes::SOURCE_KIND,
             format!(

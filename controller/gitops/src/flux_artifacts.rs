@@ -6,11 +6,12 @@ use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
 use kubeopt_model::{ClusterFacts, Namespace, Problem, RepoPath};
 use serde_json::Value;
 
-use crate::argo::branch_of;
 use crate::codes;
-use crate::flux::{Asked, Found, follow};
+use crate::flux_source::{Asked, Found};
+use crate::known::Known;
 use crate::release::{list, text};
-use crate::sources::{Known, pinned, unknown_url};
+use crate::revision::branch_of;
+use crate::unresolved::{pinned, unknown_url};
 
 /// Artifacts that are made of artifacts; nobody stacks more than two.
 const STACKED_MAX: usize = 4;
@@ -55,22 +56,19 @@ fn pushed_from(revision: &str) -> Result<Option<String>, String> {
     branch_of(named)
 }
 
-/// The path in the artifact, un-mapped through the rule that copied it there.
-pub(crate) fn external(known: Known<'_>, asked: &Asked, notes: &mut Vec<String>) -> Result<Found, Problem> {
-    let mut asked = Asked {
-        by: asked.by.clone(),
-        kind: asked.kind.clone(),
-        namespace: asked.namespace.clone(),
-        name: asked.name.clone(),
-        path: asked.path.clone(),
-    };
-    for _ in 0..STACKED_MAX {
-        asked = behind(known.facts, &asked)?;
-        if asked.kind != "ExternalArtifact" {
-            return follow(known, &asked, notes);
+/// The path in what the artifact is made of, un-mapped through the rules that copied it there; never one of another
+/// artifact of the kind.
+pub(crate) fn behind_external(facts: &ClusterFacts, asked: &Asked) -> Result<Asked, Problem> {
+    let mut found = behind(facts, asked)?;
+    for _ in 1..STACKED_MAX {
+        if found.kind == "ExternalArtifact" {
+            found = behind(facts, &found)?;
         }
     }
-    Err(unmapped(&asked, "it is made of artifacts of artifacts"))
+    if found.kind != "ExternalArtifact" {
+        return Ok(found);
+    }
+    Err(unmapped(&found, "it is made of artifacts of artifacts"))
 }
 
 /// What the generator copied from.

@@ -10,7 +10,7 @@ use kubeopt_model::{ForgeName, RepoPath, RepositoryId};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::GitError;
-use crate::snapshot::{ENTRIES_MAX, FILE_BYTES_MAX, Index, Skipped, SkippedWhy, too_large};
+use crate::listing::{ENTRIES_MAX, FILE_BYTES_MAX, Index, Skipped, SkippedWhy, too_large};
 
 /// What stands for the repository: the folder's own name, on no forge.
 pub(crate) fn id(folder: &Path) -> RepositoryId {

@@ -2,6 +2,8 @@
 
 use kubeopt_model::{Bytes, RepositoryId};
 
+pub use crate::error::Quota;
+
 use crate::error::GitError;
 
 /// Bytes of one bare repository in the cache by default. Without history and without files above 4 MiB the largest
@@ -48,33 +50,6 @@ impl StoreLimits {
         }
         let (repository, quota) = (repository.clone(), Quota::Repository);
         Err(GitError::OverQuota { repository, quota, limit: self.repository })
-    }
-}
-
-/// Which of the limits was met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quota {
-    /// What is kept of a repository.
-    Repository,
-    /// What one transfer brings.
-    Pack,
-}
-
-impl Quota {
-    /// What the repository does that is too much.
-    pub(crate) fn verb(self) -> &'static str {
-        match self {
-            Self::Repository => "takes more room than",
-            Self::Pack => "needs a transfer of more than",
-        }
-    }
-
-    /// The key of kubeopt.yaml that sets the limit.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::Repository => "store.gitRepositoryMax",
-            Self::Pack => "store.gitPackMax",
-        }
     }
 }
 

@@ -8,8 +8,10 @@
 
 mod application_set;
 mod argo;
+mod argo_source;
 mod at_hand;
 mod beside;
+mod described;
 mod documents;
 mod flux;
 mod generators;
@@ -18,16 +20,18 @@ pub(crate) mod overrides;
 mod placeholders;
 
 use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
-use kubeopt_model::release::{ChartRef, FileBase, Origin, ReleaseKind, ReleaseObject, ValuesLayer};
-use kubeopt_model::{ClusterFacts, Namespace, ObjectName, Problem, Release, RepoPath};
+use kubeopt_model::release::{ChartRef, Origin};
+use kubeopt_model::{ClusterFacts, Namespace, Problem, Release, RepoPath};
 use serde_json::Value;
 
 use crate::codes;
 use beside::Beside;
 use documents::Documents;
 
-pub(crate) use argo::{effective_sources, is_artifact, is_published, release_of_source};
+pub(crate) use argo::release_of_source;
+pub(crate) use argo_source::{effective_sources, is_artifact, is_published};
 pub use at_hand::AtHand;
+pub(crate) use described::{Described, list, text};
 
 /// Releases that one rendering may describe. Each is rendered on its own; a folder of this many is a whole fleet.
 const RELEASES_MAX: usize = 2000;
@@ -175,43 +179,6 @@ fn flux_source(chart: &ChartRef) -> Option<(String, Option<Namespace>, String)> 
     }
 }
 
-/// An object that describes a release.
-pub(crate) struct Described<'a> {
-    pub(crate) namespace: Option<&'a str>,
-    pub(crate) name: &'a str,
-    pub(crate) spec: &'a Value,
-}
-
-impl Described<'_> {
-    fn object(&self, kind: ReleaseKind) -> Result<ReleaseObject, String> {
-        Ok(ReleaseObject {
-            kind,
-            namespace: self.namespace.map(namespace).transpose()?,
-            name: ObjectName::new(self.name).map_err(|error| error.to_string())?,
-        })
-    }
-}
-
-/// A text of a mapping; none where it is absent, empty, or no text.
-pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
-    value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
-}
-
-/// The elements of a list; none where it is absent.
-pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn namespace(text: &str) -> Result<Namespace, String> {
-    Namespace::new(text).map_err(|error| error.to_string())
-}
-
-/// A mapping as one layer; JSON, because it is YAML whose texts nobody reads as numbers.
-fn inline(value: &Value) -> Option<ValuesLayer> {
-    let filled = value.as_object().is_some_and(|map| !map.is_empty());
-    filled.then(|| ValuesLayer::Inline(value.to_string()))
-}
-
 fn unreadable(kind: &str, described: &Described<'_>, why: &str) -> Problem {
     let place = described.namespace.map_or_else(String::new, |namespace| format!("{namespace}/"));
     Problem::new(
@@ -228,11 +195,6 @@ fn unexpanded(described: &Described<'_>, why: &str) -> Problem {
         format!("ApplicationSet {place}{} is not looked at as a whole: {why}", described.name),
         "list the Applications in a generator `list`, or move the values to files in Git that `valueFiles` names; kubeopt edits what it can expand",
     )
-}
-
-/// A file of values in a chart's own folder or repository.
-fn file(base: FileBase, path: &str, optional: bool, instead_of_defaults: bool) -> ValuesLayer {
-    ValuesLayer::File { base, path: path.to_owned(), optional, instead_of_defaults }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Tests of releases: rendered YAML in, charts and layers of values out.
 
-use kubeopt_model::ClusterName;
 use kubeopt_model::cluster::{FluxGitRepository, GitReference};
-use kubeopt_model::release::{Capabilities, Hidden, Parameter};
+use kubeopt_model::release::{Capabilities, FileBase, Hidden, Parameter, ValuesLayer};
+use kubeopt_model::{ClusterName, ObjectName};
 use serde_json::json;
 
 use super::*;

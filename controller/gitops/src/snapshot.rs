@@ -3,26 +3,18 @@
 //! Only regular files count. Symbolic links could lead out of the repository, submodules lead to another one, and
 //! large files are not manifests: they are listed with the reason, never read.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType, Odb, Oid, Repository};
 use kubeopt_model::{FileSet, RepoPath, RepositoryId};
 
+pub use crate::listing::{FILE_BYTES_MAX, Skipped, SkippedWhy};
+
 use crate::error::GitError;
+use crate::listing::{ENTRIES_MAX, Index, too_large};
 use crate::smart::Tip;
 use crate::{cache, folder, local};
-
-/// Largest file that is read. It is above what is edited, because a folder is rendered with all its files: the largest
-/// of the public repositories that we measured is a list of dashboards of 1.05 MB, and Kubernetes takes no object above
-/// 1.5 MiB.
-pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Most entries of one commit, folders included. The largest public GitOps monorepos have some ten thousand; a tree
-/// that refers to itself many times over ends here.
-pub(crate) const ENTRIES_MAX: usize = 200_000;
 
 /// Most bytes that [`Snapshot::files`] gives at once.
 const FILES_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -44,39 +36,6 @@ fn subjects(repository: &Repository, from: Oid) -> Vec<String> {
         next = commit.parent(0).ok();
     }
     subjects
-}
-
-/// Why an entry of the tree is not read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum SkippedWhy {
-    /// Mode 120000.
-    Symlink,
-    /// Mode 160000.
-    Submodule,
-    /// Over 4 MiB.
-    TooLarge,
-    /// A name that no path of this program may hold: not UTF-8, control characters, a backslash, `.git`.
-    Name,
-}
-
-impl fmt::Display for SkippedWhy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Symlink => "is a symbolic link",
-            Self::Submodule => "is a submodule",
-            Self::TooLarge => "is larger than 4 MiB",
-            Self::Name => "has a name that is not accepted",
-        })
-    }
-}
-
-/// An entry of the tree that is not read.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Skipped {
-    /// Path, with what cannot be shown replaced.
-    pub path: String,
-    /// Why.
-    pub why: SkippedWhy,
 }
 
 /// One commit of one branch. Cheap to clone; its methods read from disk and do not wait for anything else.
@@ -103,14 +62,6 @@ enum Kept {
     Objects(PathBuf),
     /// In the files of this folder, as they were when they were listed.
     Folder(PathBuf),
-}
-
-/// What a tree holds.
-#[derive(Debug, Default)]
-pub(crate) struct Index {
-    pub(crate) files: BTreeMap<RepoPath, Oid>,
-    pub(crate) folders: BTreeMap<RepoPath, Oid>,
-    pub(crate) skipped: Vec<Skipped>,
 }
 
 impl Snapshot {
@@ -357,8 +308,4 @@ impl<'a> Walk<'a> {
 
 fn object(id: &RepositoryId, error: &git2::Error) -> GitError {
     GitError::Object { repository: id.clone(), why: error.message().to_owned() }
-}
-
-pub(crate) fn too_large(id: &RepositoryId, limit: &str) -> GitError {
-    GitError::TooLarge { repository: id.clone(), limit: limit.to_owned() }
 }

@@ -11,40 +11,10 @@ use kubeopt_model::source::{FilesBelow, KnownFrom, Source};
 use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{Binding, ClusterFacts, Problem, RepositoryId, SourceMapping, Workload, WorkloadId};
 
-use crate::{allow, annotation, argo, codes, flux};
+pub use crate::known::Sources;
 
-/// Where a workload comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sources {
-    /// Never empty. The first whose rendering has the workload is its source: of several sources of an Application the
-    /// last one wins, so that it stands first here.
-    pub candidates: Vec<Source>,
-    /// Where the object is written that describes the release (an Application, for charts), if that is in Git.
-    pub described_in: Option<Source>,
-    /// What a reader should know, one sentence each.
-    pub notes: Vec<String>,
-}
-
-impl Sources {
-    /// The source that wins where nothing else is known.
-    pub fn first(&self) -> &Source {
-        self.candidates.first().expect("sources are made of at least one")
-    }
-
-    pub(crate) fn one(source: Source) -> Self {
-        Self { candidates: vec![source], described_in: None, notes: Vec::new() }
-    }
-}
-
-/// What resolution is given.
-#[derive(Clone, Copy)]
-pub(crate) struct Known<'a> {
-    pub(crate) facts: &'a ClusterFacts,
-    pub(crate) bindings: &'a [Binding],
-    pub(crate) mappings: &'a [SourceMapping],
-    /// Which configured repository a Git URL is.
-    pub(crate) locate: &'a dyn Fn(&str) -> Option<RepositoryId>,
-}
+use crate::known::Known;
+use crate::{allow, annotation, argo, codes, flux, flux_release};
 
 /// The sources of every workload that is not owned by another, as far as a binding allows them, or why it has none; in
 /// the order of the facts.
@@ -135,10 +105,10 @@ fn find<'a>(
 }
 
 /// Where the objects come from that this one applied.
-pub(crate) fn of_object(known: Known<'_>, applied_by: &AppliedBy) -> Result<Sources, Problem> {
+fn of_object(known: Known<'_>, applied_by: &AppliedBy) -> Result<Sources, Problem> {
     match applied_by {
         AppliedBy::FluxKustomization { namespace, name } => flux::kustomization(known, namespace, name),
-        AppliedBy::FluxHelmRelease { namespace, name } => flux::helm_release(known, namespace, name),
+        AppliedBy::FluxHelmRelease { namespace, name } => flux_release::helm_release(known, namespace, name),
         AppliedBy::ArgoApplication { namespace, name } => argo::application(known, namespace, name),
         AppliedBy::Object { kind, name } => Err(made_by(kind, name)),
     }
@@ -162,34 +132,6 @@ fn mapped(known: Known<'_>, workload: &Workload) -> Option<Source> {
         files: FilesBelow::All,
         known_from: KnownFrom::Configured,
     })
-}
-
-/// A URL of Git that belongs to no configured forge. Only what was parsed is shown: the text may carry a password.
-pub(crate) fn unknown_url(what: &str, url: &str) -> Problem {
-    let url = crate::giturl::parse_git_url(url)
-        .map_or_else(|| "a URL that is not understood".to_owned(), |url| url.to_string());
-    Problem::new(
-        codes::REPOSITORY_UNKNOWN,
-        format!("{what} is at {url}, which belongs to no configured forge"),
-        "add the forge of this host to `forges` of the controller's configuration",
-    )
-}
-
-/// A source that no pull request can change.
-pub(crate) fn pinned(what: &str, to: &str) -> Problem {
-    Problem::new(
-        codes::SOURCE_PINNED,
-        format!("{what} is pinned to {}", shown(to)),
-        "a pull request needs a branch to go to: let the revision follow a branch, or change the values where the pinned version is made",
-    )
-}
-
-/// Characters of a foreign text that a message shows.
-const SHOWN_CHARS_MAX: usize = 200;
-
-/// A text of somebody else's, fit for a message.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_CHARS_MAX).collect()
 }
 
 fn made_by(kind: &str, name: &str) -> Problem {

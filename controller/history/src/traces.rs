@@ -7,20 +7,22 @@ mod columns;
 mod csv;
 mod error;
 mod parquet;
+mod rows;
 mod series;
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kubeopt_model::UsageTrace;
 
 pub use columns::COLUMNS;
 pub use error::TracesError;
 
-use columns::{Columns, Reading};
+use columns::Reading;
 use csv::CsvRows;
 use parquet::ParquetRows;
+use rows::Rows;
 use series::Gathering;
 
 /// The first bytes of each Parquet file.
@@ -46,18 +48,6 @@ pub struct MeanProvisioned {
     pub cpu_millicores: f64,
     /// Memory in bytes.
     pub memory_bytes: f64,
-}
-
-/// Some rows in columns: as many of each. Values that are missing are NaN.
-#[derive(Debug, Default)]
-struct Rows {
-    /// (series, how many rows in a row), in the order of the file.
-    runs: Vec<(String, usize)>,
-    at_unix_s: Vec<i64>,
-    cpu: Vec<f64>,
-    cpu_provisioned: Vec<f64>,
-    memory: Vec<f64>,
-    memory_provisioned: Vec<f64>,
 }
 
 impl TraceFile {
@@ -142,15 +132,6 @@ impl Mean {
     fn value(&self) -> f64 {
         if self.count == 0 { 0.0 } else { self.sum / self.count as f64 }
     }
-}
-
-/// Columns of a file, checked.
-fn checked(path: &Path, names: &[String]) -> Result<Columns, TracesError> {
-    Columns::find(names).map_err(|missing| TracesError::Columns {
-        path: path.to_owned(),
-        missing: missing.into_iter().map(str::to_owned).collect(),
-        found: names.to_vec(),
-    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::role::FileRole;
 use crate::template::{edit_template, is_below_templates, is_template};
 use crate::text::{Splice, splice};
 use crate::tree_edit::edited_tree;
+use crate::wish::Wish;
 use crate::written::written;
 use crate::yaml_text::YamlText;
 
@@ -42,13 +43,6 @@ pub fn edit_as_written(
     let wishes: Vec<Wish<'_>> =
         edits.iter().map(|(edit, text)| Wish { edit, text: Some(text.as_str()) }).collect();
     edit_wishes(path, bytes, &wishes)
-}
-
-/// An edit, and how a person wrote its amount.
-#[derive(Clone, Copy)]
-pub(crate) struct Wish<'e> {
-    pub(crate) edit: &'e FieldEdit,
-    pub(crate) text: Option<&'e str>,
 }
 
 fn edit_wishes(path: &RepoPath, bytes: &[u8], edits: &[Wish<'_>]) -> Result<Vec<u8>, Problem> {

@@ -3,12 +3,12 @@
 //! Rendering the marked files and reading them back ([`crate::read_back`]) tells which value feeds which container,
 //! whatever the renderer does. Knows nothing of renderers and decides nothing about editing.
 
-use kubeopt_model::{Amount, EditSite, Field, FileSet, Problem, RepoPath};
+use kubeopt_model::{Amount, EditSite, FileSet, Problem, RepoPath};
 
 use crate::candidate::{Candidate, Sought, sought};
 use crate::guard::{bytes_refusal, content_refusal, place_refusal};
 use crate::kustomize::FILE_NAMES;
-use crate::mark_index::MarkIndex;
+use crate::mark_index::{Mark, MarkIndex};
 use crate::refusal::Refusal;
 use crate::replace::{Replacement, replaced};
 use crate::role::FileRole;
@@ -19,21 +19,6 @@ use crate::yaml_text::YamlText;
 
 /// Bytes of a file that is marked. More than is edited, so that the line of a value that is not edited can be named.
 pub(crate) const MARKED_FILE_BYTES_MAX: usize = 8 << 20;
-
-/// A value that was replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The quantity that stands there now, such as `1000003m`.
-    pub quantity: String,
-    /// The same as an amount.
-    pub amount: Amount,
-    /// Where, with the text that stood there.
-    pub site: EditSite,
-    /// The field that its path names; what it feeds is for the rendering to say. Of a target any request.
-    pub field: Field,
-    /// Why this value must not be edited, if so.
-    pub refusal: Option<Problem>,
-}
 
 /// Files with their values replaced.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,14 +1,28 @@
-//! Marks by what can be seen of them in a rendering: their amount, their digits, their prime.
+//! Marks, and by what can be seen of them in a rendering they are found again: their amount, their digits, their prime.
 //!
 //! Made once for a tree and shared by all of its renderings. What a renderer made of a mark is told by
 //! [`crate::transform`].
 
 use std::collections::HashMap;
 
-use kubeopt_model::Amount;
+use kubeopt_model::{Amount, EditSite, Field, Problem};
 
-use crate::mark::Mark;
 use crate::watermark::large_factor;
+
+/// A value that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The quantity that stands there now, such as `1000003m`.
+    pub quantity: String,
+    /// The same as an amount.
+    pub amount: Amount,
+    /// Where, with the text that stood there.
+    pub site: EditSite,
+    /// The field that its path names; what it feeds is for the rendering to say. Of a target any request.
+    pub field: Field,
+    /// Why this value must not be edited, if so.
+    pub refusal: Option<Problem>,
+}
 
 /// Marks that can be found again.
 #[derive(Debug, Clone, Default)]

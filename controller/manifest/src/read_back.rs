@@ -8,7 +8,7 @@ use kubeopt_model::{ContainerName, Field, Problem};
 
 use crate::mark_index::KnownMarks;
 use crate::rendered::{RenderedContainer, workloads};
-use crate::transform::Transform;
+use crate::transform::Origin;
 
 /// One field that is set in the marked rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +25,6 @@ pub struct Arrival {
     pub text: String,
     /// What set it.
     pub from: Origin,
-}
-
-/// What set a rendered field.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Origin {
-    /// The mark with this number ([`KnownMarks::mark`]). Several fields may have the same.
-    Mark(usize),
-    /// Made from this mark: the value is computed, and setting the mark's site does not set the field to the same. One
-    /// mark may arrive unchanged at one field and changed at another.
-    Transformed(usize, Transform),
-    /// No mark: a generator, a default, or a form that was not marked. The text is the real value.
-    Unmarked,
 }
 
 /// All arrivals, and what of the rendering could not be read.
@@ -86,6 +74,7 @@ mod tests {
     use super::*;
     use crate::mark::{Marked, mark};
     use crate::role::FileRole;
+    use crate::transform::Transform;
 
     const API: &str = "apiVersion: apps/v1
 kind: Deployment

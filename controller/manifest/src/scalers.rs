@@ -7,9 +7,9 @@ use kubeopt_model::{ObjectName, Problem, Resource, WorkloadKind};
 
 use crate::mark_index::KnownMarks;
 use crate::pods::{identity, objects};
-use crate::read_back::Origin;
 use crate::stream::{NodeId, Stream};
 use crate::target_key::percent;
+use crate::transform::Origin;
 use crate::watermark::TARGET_FIELD;
 use crate::yaml_text::read_parts;
 

@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use crate::mark::mark_targets;
     use crate::mark_index::KnownMarks;
-    use crate::read_back::Origin;
     use crate::scalers::read_back_targets;
+    use crate::transform::Origin;
 
     const V2: &str = "apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler

@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use kubeopt_model::{Amount, Bound, EditSite, Field, FieldPath, Problem, RepoPath, Resource, Step};
 
-use crate::edit::Wish;
 use crate::guard::{bytes_refusal, generated_header};
 use crate::refusal::{Refusal, shortened};
 use crate::text::{Splice, Text};
+use crate::wish::Wish;
 use crate::written::written;
 
 /// Keys that are open at once; a pod template is about 12 deep.

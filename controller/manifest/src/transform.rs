@@ -8,11 +8,21 @@ use std::ops::Range;
 
 use kubeopt_model::{Amount, Field, MilliCores, Unit};
 
-use crate::mark::Mark;
-use crate::mark_index::{KnownMarks, number_of};
-use crate::read_back::Origin;
+use crate::mark_index::{KnownMarks, Mark, number_of};
 use crate::refusal::shortened;
 use crate::watermark::large_factor;
+
+/// What set a rendered field.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// The mark with this number ([`KnownMarks::mark`]). Several fields may have the same.
+    Mark(usize),
+    /// Made from this mark: the value is computed, and setting the mark's site does not set the field to the same. One
+    /// mark may arrive unchanged at one field and changed at another.
+    Transformed(usize, Transform),
+    /// No mark: a generator, a default, or a form that was not marked. The text is the real value.
+    Unmarked,
+}
 
 /// What a template made of a value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

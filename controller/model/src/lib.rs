@@ -25,6 +25,8 @@ pub mod pull_request;
 pub mod quantity;
 pub mod recommendation;
 pub mod release;
+mod repo_path;
+mod resource_list;
 pub mod scale;
 pub mod selection;
 pub mod source;

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{Namespace, ObjectName};
-use crate::source::RepoPath;
+use crate::repo_path::RepoPath;
 
 /// One release.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

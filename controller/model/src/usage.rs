@@ -12,7 +12,7 @@ use crate::names::{ContainerName, Namespace, ObjectName};
 use crate::quantity::{Bytes, Resource};
 use crate::workload::ContainerId;
 
-pub use hours::HourSeries;
+pub use hours::{HourPoint, HourSeries};
 
 /// A half-open span of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -198,19 +198,6 @@ pub struct ResourceUsage {
     pub coverage: Coverage,
     /// The days of the window that have samples, oldest first; of the window's first day only what lies within.
     pub days: Vec<DayUsage>,
-}
-
-/// One hour of one container, all pods together; for charts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct HourPoint {
-    /// Start of the hour, in seconds since the epoch.
-    pub at_unix_s: i64,
-    /// Median of the hour's samples.
-    pub median: f64,
-    /// 95th percentile of the hour's samples.
-    pub p95: f64,
-    /// Highest sample of the hour.
-    pub max: f64,
 }
 
 /// The highest samples of the first five minutes after containers started, all pods together; none where no start was

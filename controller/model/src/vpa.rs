@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::ContainerName;
 use crate::quantity::Resource;
-use crate::workload::ResourceList;
+use crate::resource_list::ResourceList;
 
 /// A VerticalPodAutoscaler that targets a workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,9 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::resource_list::ResourceList;
+
 use crate::java::JavaFlags;
 use crate::names::{ClusterName, ContainerName, InvalidName, Namespace, ObjectName};
-use crate::quantity::{Amount, Bound, Bytes, Field, MilliCores, Resource};
+use crate::quantity::{Amount, Bound, Field, Resource};
 use crate::vpa::Vpa;
 
 /// The kinds that kubeopt sizes.
@@ -163,17 +165,6 @@ pub enum ContainerRole {
     Init,
     /// In `initContainers` with `restartPolicy: Always`: a native sidecar.
     Sidecar,
-}
-
-/// CPU and memory of one bound.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceList {
-    /// CPU, if set.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cpu: Option<MilliCores>,
-    /// Memory, if set.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub memory: Option<Bytes>,
 }
 
 /// Requests and limits of one container.
@@ -396,6 +387,7 @@ impl Workload {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantity::MilliCores;
 
     fn resources(text: [Option<&str>; 4]) -> Resources {
         let mut resources = Resources::default();

@@ -8,7 +8,9 @@
 mod asked;
 mod aws;
 mod aws_credentials;
+mod aws_headers;
 mod aws_profile;
+mod aws_search;
 mod aws_sts;
 mod azure;
 mod environment;

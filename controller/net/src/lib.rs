@@ -27,6 +27,7 @@ pub mod retry;
 pub mod secret;
 pub mod tcp;
 
+mod auth;
 mod conditional;
 mod renewal;
 mod tally;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use crate::address::{Loopback, is_identity_service, refusal};
+use crate::auth::Auth;
 use crate::error::NetError;
 use crate::retry::RetryPolicy;
-use crate::secret::Auth;
 
 /// Largest body by default. Large answers are read as streams by callers that set their own limit.
 pub const BODY_BYTES_MAX_DEFAULT: u64 = 32 * 1024 * 1024;

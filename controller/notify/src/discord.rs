@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::heading::{context, headline};
 use crate::notice::{Notice, NoticeState, Severity};
-use crate::render::{context, headline};
 use crate::text::{cut, line, lines};
 
 /// Longest title, description and footer; together they stay below the 6,000 that an embed may have.

@@ -8,6 +8,7 @@
 pub mod codes;
 pub mod destination;
 pub mod error;
+mod heading;
 pub mod notice;
 pub mod notifier;
 pub mod queue;

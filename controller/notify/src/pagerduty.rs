@@ -4,8 +4,8 @@
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
+use crate::heading::headline;
 use crate::notice::{Notice, NoticeState};
-use crate::render::headline;
 use crate::text::{line, lines};
 
 /// PagerDuty's address in the United States.

@@ -28,16 +28,3 @@ pub fn render(service: &Service, notice: &Notice) -> Rendered {
         Service::Webhook { .. } => webhook::render(notice),
     })
 }
-
-/// `Resolved: ` before the title of what is over.
-pub(crate) fn headline(notice: &Notice) -> String {
-    match notice.state {
-        crate::notice::NoticeState::Raised => notice.title.clone(),
-        crate::notice::NoticeState::Resolved => format!("Resolved: {}", notice.title),
-    }
-}
-
-/// `warning · not-synced · cluster prod-eu`
-pub(crate) fn context(notice: &Notice) -> String {
-    format!("{} · {} · cluster {}", notice.severity, notice.kind, notice.cluster)
-}

@@ -4,8 +4,8 @@
 use kubeopt_net::Url;
 use serde_json::{Value, json};
 
+use crate::heading::{context, headline};
 use crate::notice::Notice;
-use crate::render::{context, headline};
 use crate::text::{cut, line, lines};
 
 /// Longest header, section and context, as Slack takes them.

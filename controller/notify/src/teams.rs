@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::heading::{context, headline};
 use crate::notice::{Notice, NoticeState, Severity};
-use crate::render::{context, headline};
 use crate::text::{line, lines};
 
 /// Longest title and text: even full of braces, which become four bytes each, a card stays below 28 KB, the most that Teams

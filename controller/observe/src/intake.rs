@@ -13,7 +13,8 @@ use crate::oom::Points;
 use crate::owners::{Owner, PodOwners};
 use crate::query::{CPU_PRESSURE, HOURLY_LABEL, MEMORY_PRESSURE, RESTARTS, THROTTLED};
 use crate::scanner::Labels;
-use crate::source::{STARTUP_S, STEP_S, Sink, SliceReport};
+use crate::slice::{STARTUP_S, STEP_S, SliceReport};
+use crate::source::Sink;
 
 /// Series that wait for their owner: a day of 288 samples each makes 10 MB of them.
 const HELD_SERIES_MAX: usize = 2000;

@@ -25,6 +25,8 @@ mod past_owners;
 mod pod_names;
 mod remote_read;
 mod scanner;
+mod slice;
+mod window_signs;
 
 #[cfg(test)]
 mod tests;

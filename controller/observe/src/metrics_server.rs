@@ -11,13 +11,13 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{Moment, OomKill, Signal, UsageSeries, Window};
 use kubeopt_model::{ContainerId, Timestamp};
 
-use crate::aftermath::{SignsAsked, SignsRead};
 use crate::error::ObserveError;
 use crate::intake::told_apart;
 use crate::moments::{Moments, Place, SampledStep};
 use crate::oom::Points;
 use crate::owners::{Owner, PodOwners};
 use crate::source::{Emptiness, MetricsSource, Reach, Sink, SliceReport, SourceFacts, checked};
+use crate::window_signs::{SignsAsked, SignsRead};
 
 /// What this source is called where a version stands.
 const SERVED: &str = "metrics-server (metrics.k8s.io/v1beta1)";

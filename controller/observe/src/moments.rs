@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use kubeopt_model::usage::{Moment, MomentSample};
 use kubeopt_model::{ContainerName, Namespace, ObjectName, Window};
 
-use crate::source::STEP_S;
+use crate::slice::STEP_S;
 
 /// Seconds of an hour.
 const HOUR_S: i64 = 3600;

@@ -15,7 +15,6 @@ use kubeopt_model::{Bytes, ContainerId, ContainerName, Timestamp};
 use kubeopt_net::{Client, Request, Url};
 use tokio::sync::OnceCell;
 
-use crate::aftermath::{SignsAsked, SignsRead};
 use crate::attempt::{Api, CONCURRENCY, Steps, Tally};
 use crate::error::ObserveError;
 use crate::intake::{Asked, Intake, Starts};
@@ -24,7 +23,9 @@ use crate::owners::{Owner, PodOwners};
 use crate::query::{ANY_CONTAINER_METRIC, Selector};
 use crate::remote_read::{Boundary, RawError, RawReading, read_raw};
 use crate::scanner::Labels;
-use crate::source::{Emptiness, MetricsSource, Reach, STEP_S, Sink, SliceReport, SourceFacts, checked};
+use crate::slice::{Emptiness, STEP_S, SliceReport, checked};
+use crate::source::{MetricsSource, Reach, Sink, SourceFacts};
+use crate::window_signs::{SignsAsked, SignsRead};
 
 /// Time for one query by default: Prometheus' own default limit.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(120);

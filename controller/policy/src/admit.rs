@@ -1,37 +1,16 @@
 //! *Admit*: every wanted change before every guardrail, until none objects. Knows no single guardrail.
 
 use kubeopt_model::recommendation::{Effect, Member, Reason, SiteChange, SiteRemoval};
-use kubeopt_model::{
-    Amount, Bound, Change, ClusterFacts, ClusterName, EditSite, EffectivePolicy, Field, NoRecommendation,
-    Recommendation, Resource,
-};
+use kubeopt_model::{Amount, Bound, Change, EditSite, Field, NoRecommendation, Recommendation, Resource};
 
+use crate::context::AdmitContext;
 use crate::guardrails::{GUARDRAILS, Guardrail, Judgement, Outcome, REMOVAL_GUARDRAILS, Verdict};
-use crate::promised::Promised;
 use crate::wanted::{Asked, Removing, Wanted, is_bared};
 
 /// Values only move back towards what stands now, and what is created only one way, so rounds end by themselves: a cap on
 /// one field can call for one on the other bound, and that for one on a third. More rounds than fields and bounds are never
 /// needed.
 const MAX_ROUNDS: usize = 16;
-
-/// What guardrails look at beside the recommendation.
-#[derive(Debug, Clone, Copy)]
-pub struct AdmitContext<'a> {
-    /// The policy of the recommendation's scalars.
-    pub policy: &'a EffectivePolicy,
-    /// Facts of every cluster that members run in. Where they are missing, nothing is bounded by them.
-    pub facts: &'a [&'a ClusterFacts],
-    /// What was admitted before in the same pass asks for.
-    pub promised: &'a Promised,
-}
-
-impl<'a> AdmitContext<'a> {
-    /// The facts of a cluster.
-    pub(crate) fn facts_of(&self, cluster: &ClusterName) -> Option<&'a ClusterFacts> {
-        self.facts.iter().copied().find(|facts| &facts.cluster == cluster)
-    }
-}
 
 /// What became of a recommendation.
 #[derive(Debug, Clone, PartialEq)]

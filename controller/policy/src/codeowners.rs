@@ -18,12 +18,16 @@
 //! # Ok::<(), kubeopt_model::Problem>(())
 //! ```
 
+mod dialect;
 mod line;
 mod pattern;
 
 use std::collections::BTreeSet;
 
 use kubeopt_model::{Problem, RepoPath};
+
+pub use dialect::Dialect;
+pub use line::Owner;
 
 use crate::codes;
 use line::{Line, read_line};
@@ -40,39 +44,6 @@ const WARNINGS_MAX: usize = 20;
 
 /// Steps of matching in one look-up: about a tenth of a second. A thousand lines and a hundred files take a hundredth of it.
 const STEPS_MAX: u64 = 20_000_000;
-
-/// How the file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Dialect {
-    /// GitHub.
-    GitHub,
-    /// GitLab.
-    GitLab,
-    /// Gitea and Forgejo.
-    Gitea,
-}
-
-impl Dialect {
-    /// Where the file may stand; the first one that is there counts.
-    pub fn places(self) -> &'static [&'static str] {
-        match self {
-            Self::GitHub => &[".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"],
-            Self::GitLab => &["CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"],
-            Self::Gitea => &["CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS", ".forgejo/CODEOWNERS"],
-        }
-    }
-}
-
-/// Somebody who owns files.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// A user, or a group of GitLab at the top level: both are `@name`.
-    User(String),
-    /// `organisation/team`, or a group within a group.
-    Team(String),
-    /// An address; nobody can be asked for a review by it.
-    Email(String),
-}
 
 /// Who owns some files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod admit;
 mod approval;
 pub mod codeowners;
 mod codes;
+mod context;
 mod guardrails;
 mod hold;
 mod merging;
@@ -18,12 +19,13 @@ mod silence;
 mod size;
 mod wanted;
 
-pub use admit::{Admission, AdmitContext, admit, judge};
+pub use admit::{Admission, admit, judge};
 pub use approval::{
     Approval, PolicyStatus, Says, Voice, Voices, approval_missing, approval_needed, count_voices,
     policy_status,
 };
 pub use codes::CODES;
+pub use context::AdmitContext;
 pub use guardrails::{GUARDRAILS, Guardrail, Outcome, Verdict};
 pub use hold::{Hold, Publishing, hold};
 pub use merging::{Hindrance, Merging, may_merge, may_merge_revert, unsure_value};

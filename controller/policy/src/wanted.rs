@@ -6,7 +6,7 @@ use kubeopt_model::{
     Workload, WorkloadId,
 };
 
-use crate::admit::AdmitContext;
+use crate::context::AdmitContext;
 
 /// What one verdict is passed on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,14 +13,15 @@ mod saving;
 mod shares;
 mod signs;
 mod tell;
+mod view;
 
-use kubeopt_model::Change;
 use kubeopt_model::outcome::{
-    Confounder, HOUR_S, HourSigns, Look, Outcome, RevertOn, Settled, Sign, SignOutcome, SignVerdict,
-    Unclaimed, WaitingFor, Watched,
+    Confounder, HOUR_S, Look, Outcome, RevertOn, Settled, Sign, SignOutcome, SignVerdict, Unclaimed,
+    WaitingFor, Watched,
 };
 
 use signs::{Kills, Tested};
+use view::View;
 
 pub use lessons::{FREEZE_DAYS, LESSON_DAYS, blamed_fields, bound_from};
 pub use saving::measured_saving;
@@ -38,37 +39,6 @@ const TOLD_SHARE_MIN: f64 = 0.5;
 
 /// Hours in which a Job or CronJob must have run: fewer runs show no harm that comes now and then.
 const BATCH_HOURS_MIN: usize = 3;
-
-/// The hours of both sides that a look may see, oldest first.
-struct View<'a> {
-    before: Vec<&'a HourSigns>,
-    after: Vec<&'a HourSigns>,
-}
-
-impl<'a> View<'a> {
-    fn until(watched: &'a Watched, until_unix_s: i64) -> Self {
-        let within = |from: i64, to: i64| {
-            move |hour: &&HourSigns| {
-                hour.at_unix_s >= from
-                    && hour.at_unix_s + HOUR_S <= to
-                    && hour.replica_hours.is_finite()
-                    && hour.replica_hours > 0.0
-            }
-        };
-        let Change { before, after } = &watched.sides;
-        let begins = watched.starts_unix_s();
-        Self {
-            before: before.hours.iter().filter(within(before.window.from_unix_s, begins - HOUR_S)).collect(),
-            after: after.hours.iter().filter(within(begins, until_unix_s)).collect(),
-        }
-    }
-
-    fn replica_hours(&self) -> Change<f64> {
-        // The sum of nothing is a negative zero, which would be written so.
-        let sum = |hours: &[&HourSigns]| 0.0 + hours.iter().map(|hour| hour.replica_hours).sum::<f64>();
-        Change { before: sum(&self.before), after: sum(&self.after) }
-    }
-}
 
 /// What one look found.
 struct Found<'a> {

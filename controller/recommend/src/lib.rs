@@ -6,9 +6,11 @@
 mod aftermath;
 mod by_hour;
 mod confidence;
+mod draft;
 mod evidence;
 mod fleet;
 mod given;
+mod held_down;
 mod past;
 mod rules;
 mod scale_point;

@@ -7,7 +7,7 @@ use kubeopt_model::{Amount, ContainerUsage, Field, Resource};
 use kubeopt_strategies::{Chosen, Given, History, Series};
 
 use crate::evidence::{EarlierDays, Evidence};
-use crate::rules::{is_throttled, java_heap, oom_kill};
+use crate::held_down::{counting, holds_limit, is_throttled};
 
 /// The same weeks are seen every day if they are counted from a moment that does not move.
 pub(crate) const WEEKS_FROM_UNIX_S: i64 = 0;
@@ -98,7 +98,7 @@ pub(crate) fn most(
     Given {
         cpu_limit: limit_that_stays(evidence, policy, Resource::Cpu).filter(|_| !is_throttled(evidence)),
         memory_limit: limit_that_stays(evidence, policy, Resource::Memory)
-            .filter(|_| oom_kill::counting(kills, at_unix_s).is_empty()),
+            .filter(|_| counting(kills, at_unix_s).is_empty()),
         ..Given::default()
     }
 }
@@ -140,6 +140,6 @@ fn limit_that_stays(evidence: &Evidence, policy: &EffectivePolicy, resource: Res
         Resource::Memory => (Field::MEMORY_LIMIT, policy.sizing.memory_limit),
     };
     let kept = limits == LimitPolicy::Keep && evidence.workload.qos_class() != QosClass::Guaranteed;
-    let stays = kept || (resource == Resource::Memory && java_heap::holds_limit(evidence));
+    let stays = kept || (resource == Resource::Memory && holds_limit(evidence));
     evidence.container.resources.get(field).filter(|_| stays).map(|limit: Amount| limit.base() as f64)
 }

@@ -7,7 +7,7 @@ mod floor;
 mod gpu;
 mod highest_sample;
 mod history;
-pub(crate) mod java_heap;
+mod java_heap;
 mod leak;
 mod lesson;
 mod limits;
@@ -18,6 +18,8 @@ pub(crate) mod oom_kill;
 mod outlook;
 mod partial_data;
 mod peer;
+mod rule;
+pub(crate) mod say;
 mod scaler;
 mod start_up;
 mod throttling;
@@ -26,50 +28,7 @@ mod vpa;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-use kubeopt_model::policy::EffectivePolicy;
-use kubeopt_model::recommendation::CostTerms;
-use kubeopt_model::{Amount, Field, NoRecommendation};
-
-pub(crate) use throttling::is_throttled;
-
-use crate::evidence::Evidence;
-use crate::sizing::Draft;
-
-/// What a rule says about one field.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Say {
-    /// Prefers this value.
-    Prefer(Field, Amount, String),
-    /// Not below this value.
-    AtLeast(Field, Amount, String),
-    /// Not above this value, of a field that a limit which stays bounds.
-    AtMost(Field, Amount, String),
-    /// The field goes; the value is for where it has to stay all the same.
-    Remove(Field, Amount, String),
-    /// The field may not move.
-    Leave(Field, NoRecommendation, String),
-    /// Something that people should know; it moves nothing.
-    Note(Field, String),
-    /// The terms of the value that an explicit cost prefers.
-    Terms(CostTerms),
-    /// A value of this sizing cures OOM kills.
-    CuresOom,
-}
-
-/// A rule: a name that reasons carry, and what it says.
-pub struct Rule {
-    /// Stable name: `cpu-quantile`.
-    pub name: &'static str,
-    /// One line on what it does.
-    pub about: &'static str,
-    pub(crate) speak: fn(&Evidence, &EffectivePolicy, &Draft) -> Vec<Say>,
-}
-
-impl std::fmt::Debug for Rule {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rule").field("name", &self.name).finish_non_exhaustive()
-    }
-}
+pub use rule::Rule;
 
 /// All rules, in the order in which they speak.
 pub const RULES: &[Rule] = &[

@@ -7,49 +7,21 @@
 
 mod additions;
 mod back;
+mod demand;
 
 pub use additions::CREATE_REQUEST;
 pub use back::{Back, TAKEN_BACK, give_back};
+pub use demand::{Demand, SitedField};
 
 use kubeopt_model::recommendation::{Effect, Member, Risk, SiteChange, SiteRemoval};
 use kubeopt_model::{
-    Amount, Bound, Change, ContainerUsage, EditSite, EffectivePolicy, Field, NoRecommendation, Problem,
-    Reason, Recommendation, RepoPath, RepositoryId, Resource, Resources, Window,
+    Amount, Bound, Change, ContainerUsage, Field, NoRecommendation, Reason, Recommendation, Resource,
+    Resources, Window,
 };
 
 use crate::evidence::Evidence;
-use crate::given::given_at;
 use crate::sizing::{Sizing, size};
-
-/// A scalar, the field that it sets, and the containers that it feeds.
-#[derive(Debug, Clone)]
-pub struct SitedField {
-    /// The field.
-    pub field: Field,
-    /// The scalar in Git.
-    pub site: EditSite,
-    /// Its present value; none for a request that nothing sets and that could be created there.
-    pub value: Option<Amount>,
-    /// Entry points that it feeds.
-    pub feeds: Vec<RepoPath>,
-    /// Indices into [`Demand::members`].
-    pub members: Vec<usize>,
-}
-
-/// Containers that share scalars, and are therefore decided together.
-#[derive(Debug, Clone)]
-pub struct Demand {
-    /// The repository of the scalars.
-    pub repository: RepositoryId,
-    /// The containers; never empty.
-    pub members: Vec<Evidence>,
-    /// The scalars.
-    pub sites: Vec<SitedField>,
-    /// Fields that are set but may not be edited, with the member they belong to.
-    pub refused: Vec<(usize, Field, Problem)>,
-    /// The policy of the scalars' paths.
-    pub policy: EffectivePolicy,
-}
+use demand::{Values, resources_after, site_of};
 
 /// One recommendation for the demand, or the reason that best explains why there is none.
 ///
@@ -90,9 +62,6 @@ pub fn recommend(demand: &Demand) -> Result<Recommendation, NoRecommendation> {
     })
 }
 
-/// The value of each scalar of a demand; none for one that goes, and for one that is not created.
-type Values = Vec<Option<Amount>>;
-
 /// The value that satisfies all containers that the scalar feeds; none if all of them can do without it.
 fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> Option<Amount> {
     if let Some(given) = given_at(site, members) {
@@ -118,6 +87,15 @@ fn settle_site(site: &SitedField, members: &[Evidence], sizings: &[Sizing]) -> O
     Some(wanted.unwrap_or(now))
 }
 
+/// The value that was given to a scalar; the largest, where it was given several through containers that share it.
+fn given_at(site: &SitedField, members: &[Evidence]) -> Option<Amount> {
+    let of_member = |index: &usize| {
+        let given = members[*index].given.iter().filter(|given| given.field == site.field);
+        given.map(|given| given.value).max()
+    };
+    site.members.iter().filter_map(of_member).max()
+}
+
 /// No pod may end with a request above its limit: the limit's scalar is raised, or the request's is held.
 fn keep_limits_above_requests(demand: &Demand, values: &mut Values) {
     for resource in [Resource::Cpu, Resource::Memory] {
@@ -141,22 +119,6 @@ fn keep_limits_above_requests(demand: &Demand, values: &mut Values) {
             }
         }
     }
-}
-
-fn site_of(demand: &Demand, member: usize, field: Field) -> Option<usize> {
-    demand.sites.iter().position(|site| site.field == field && site.members.contains(&member))
-}
-
-fn resources_after(demand: &Demand, member: usize, values: &Values) -> Resources {
-    let mut resources = demand.members[member].container.resources;
-    for (site, value) in demand.sites.iter().zip(values).filter(|(site, _)| site.members.contains(&member)) {
-        match value {
-            Some(value) => resources.set(site.field.bound, *value),
-            None if site.value.is_some() => resources.unset(site.field),
-            None => {}
-        }
-    }
-    resources
 }
 
 fn changes(demand: &Demand, values: &Values) -> Vec<SiteChange> {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::cost::CostView;
 use crate::figures;
 use crate::marker::hidden_text;
-use crate::pull_request::PullRequestInput;
+use crate::pull_request_input::PullRequestInput;
 
 /// Most entries of each list below the table; a longer one is read in `kubeopt scan`.
 const LIST_MAX: usize = 20;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::bill::BillView;
 use crate::figures;
-use crate::pull_request::PullRequestInput;
+use crate::pull_request_input::PullRequestInput;
 
 /// The cost sentence of a body.
 #[derive(Debug, Clone, Serialize)]

@@ -33,6 +33,7 @@ mod cost;
 mod details;
 mod markdown;
 mod page_files;
+mod pull_request_input;
 
 pub use bill::bill_line;
 pub use chart::{PeakBand, UsageChart};

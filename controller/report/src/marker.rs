@@ -3,7 +3,7 @@
 use kubeopt_model::pull_request::{MarkedField, MarkedRequest, MarkedTarget, Marker, requests_of};
 use kubeopt_model::{Amount, Change, EditSite, Field, Resource};
 
-use crate::pull_request::PullRequestInput;
+use crate::pull_request_input::PullRequestInput;
 
 /// Longest marker: a third of a body, so that the words always have room. About a hundred scalars fit.
 const MARKER_CHARS_MAX: usize = 20_000;

@@ -3,8 +3,10 @@
 
 mod asking;
 mod keeping;
+mod leads;
 mod listening;
 mod received;
+mod stopping;
 mod telling;
 mod training;
 mod waking;
@@ -23,15 +25,17 @@ use kubeopt_server::metrics::{PassResult, PullRequestState, SavingsBasis};
 use kubeopt_server::{App, Metrics, Readiness, WebhookDoor};
 use tokio::sync::watch;
 
-use crate::edges::{Alone, Edges, FactsSource, GitAccess, Permit};
+use crate::edges::{Edges, FactsSource, GitAccess};
 use crate::models::keep_going;
 use crate::panics::caught_waiting;
 use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
 use asking::Asking;
+use leads::{Leads, permit};
 use listening::{Listening, open_log};
 use received::Received;
+use stopping::stopped;
 use telling::{Telling, deliver};
 use waking::{Waking, rest_until_needed};
 
@@ -60,23 +64,6 @@ impl Watched {
 impl FactsSource for Watched {
     async fn facts(&self) -> Result<ClusterFacts, Problem> {
         Ok(self.0.lock().await.facts())
-    }
-}
-
-/// Only the leader writes.
-struct Leads(Arc<Leadership>);
-
-impl Permit for Leads {
-    fn may_write(&self) -> bool {
-        self.0.is_leader()
-    }
-}
-
-/// That of the lead; alone without one.
-fn permit(leadership: Option<&Arc<Leadership>>) -> Arc<dyn Permit> {
-    match leadership {
-        Some(leadership) => Arc::new(Leads(Arc::clone(leadership))),
-        None => Arc::new(Alone),
     }
 }
 
@@ -160,11 +147,6 @@ struct Instruments {
     waking: Arc<Waking>,
     telling: Arc<Telling>,
     asking: Asking,
-}
-
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    // An error means that nobody can ask to stop any more, which is a stop.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn watch_clusters(edges: &mut Edges, config: &Config) -> Result<(), Problem> {

@@ -6,6 +6,7 @@ mod cluster;
 mod pages;
 mod repository;
 mod usage;
+mod workloads;
 
 use std::path::{Path, PathBuf};
 
@@ -95,7 +96,7 @@ pub async fn set_up(
     };
     let edges = Edges {
         clusters: vec![ClusterEdge {
-            name: ClusterName::new(cluster::CLUSTER).expect("a literal that is a name"),
+            name: ClusterName::new(workloads::CLUSTER).expect("a literal that is a name"),
             facts: Box::new(cluster),
             metrics: Some(Box::new(usage::recorded(now))),
             metrics_at: "recorded usage".to_owned(),
@@ -124,7 +125,7 @@ fn mappings(repository: &RepositoryId) -> Vec<SourceMapping> {
     ]
     .into_iter()
     .map(|(namespace, path, renderer)| SourceMapping {
-        cluster: ClusterName::new(cluster::CLUSTER).expect(literal),
+        cluster: ClusterName::new(workloads::CLUSTER).expect(literal),
         namespaces: vec![Namespace::new(namespace).expect(literal)],
         repository: repository.clone(),
         branch: None,

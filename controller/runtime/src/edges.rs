@@ -23,15 +23,15 @@ use kubeopt_policy::codeowners::Dialect;
 use kubeopt_reason::ModelExplainer;
 use kubeopt_report::Templates;
 
-use crate::finding::KeptDetectors;
+use crate::finding::kept::KeptDetectors;
 use crate::foretelling::Foretelling;
 use crate::progress::{Progress, Quiet};
 use crate::proposing::KeptPasts;
 use crate::publishing::{NoBoards, WrittenHeads};
-use crate::recognised::Recognised;
+use crate::recognised::kept::Recognised;
 use crate::talking::{Heads, Memory};
 use crate::tracing::{Charts, Locate, Origins, Tools, TraceCache};
-use crate::watching::Watches;
+use crate::watching::watches::Watches;
 
 /// Where the facts of one cluster come from.
 #[async_trait]

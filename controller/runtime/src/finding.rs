@@ -5,18 +5,16 @@
 //! process has run. What was found before comes from the journal, and what changed goes there at the end of the pass.
 
 mod feed;
+pub(crate) mod findings;
+pub(crate) mod kept;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use kubeopt_api::{Layer, Subject, effective_policy};
-use kubeopt_findings::{Growth, Known, Look, Settled, Turn, settle};
-use kubeopt_model::finding::Kind;
-use kubeopt_model::policy::NotificationPolicy;
+use kubeopt_findings::{Growth, Known, Look, settle};
 use kubeopt_model::{
-    ClusterFacts, ClusterName, ContainerId, EffectivePolicy, Finding, Problem, RepoPath, Timestamp,
-    WorkloadId,
+    ClusterFacts, ContainerId, EffectivePolicy, Finding, Problem, RepoPath, Timestamp, WorkloadId,
 };
 use kubeopt_policy::silenced;
 
@@ -25,75 +23,12 @@ use crate::located::Sites;
 use crate::policy_files::PolicyFiles;
 use crate::seen::Seen;
 
-pub(crate) use feed::Kept;
+pub use findings::{Findings, News};
+pub use kept::KeptDetectors;
 pub use table::{FindingRow, FindingTable, HEADERS, get_findings};
 
 /// Any file of a folder is spoken of by the policy files of that folder and those above.
 const ANY_FILE: &str = "any.yaml";
-
-/// Something to be told.
-#[derive(Debug, Clone, PartialEq)]
-pub struct News {
-    /// What happened to it.
-    pub turn: Turn,
-    /// The finding.
-    pub finding: Finding,
-    /// Who is told, by the policy of its workload.
-    pub notifications: NotificationPolicy,
-}
-
-/// What is unusual.
-#[derive(Debug, Clone, Default)]
-pub struct Findings {
-    /// What is open, silenced ones among them, the most urgent first.
-    pub open: Vec<Finding>,
-    /// What people are to be told.
-    pub news: Vec<News>,
-    /// What is not as the journal has it.
-    pub(crate) changed: Vec<Finding>,
-    leaks: BTreeMap<ContainerId, usize>,
-}
-
-impl Findings {
-    fn of(settled: Settled, notifications: impl Fn(&Finding) -> NotificationPolicy) -> Self {
-        let Settled { open, news, changed } = settled;
-        let leaks = open.iter().enumerate();
-        let leaks = leaks.filter(|(_, one)| one.kind() == Kind::Leak && one.counts());
-        let leaks = leaks.map(|(place, one)| (one.container.clone(), place)).collect();
-        let news = news.into_iter().map(|(turn, finding)| News {
-            turn,
-            notifications: notifications(&finding),
-            finding,
-        });
-        Self { news: news.collect(), leaks, changed, open }
-    }
-
-    /// The leak of a container that is open and not silenced.
-    pub fn leak_of(&self, container: &ContainerId) -> Option<&Finding> {
-        self.leaks.get(container).and_then(|place| self.open.get(*place))
-    }
-
-    /// What people were told of and is not over, and every leak, since it keeps memory from being raised; the most urgent
-    /// first.
-    pub fn told(&self) -> impl Iterator<Item = &Finding> {
-        let is_told = |one: &&Finding| one.told.is_some() || one.kind() == Kind::Leak;
-        self.open.iter().filter(|one| one.counts()).filter(is_told)
-    }
-}
-
-/// The detectors of each cluster, as of the last midnight.
-#[derive(Debug, Default)]
-pub struct KeptDetectors(Mutex<BTreeMap<ClusterName, Kept>>);
-
-impl KeptDetectors {
-    fn take(&self, cluster: &ClusterName) -> Option<Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(cluster)
-    }
-
-    fn put(&self, cluster: &ClusterName, kept: Kept) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster.clone(), kept);
-    }
-}
 
 /// What was looked at, and what is known of it beside findings.
 #[derive(Debug, Default)]

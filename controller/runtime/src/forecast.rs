@@ -18,17 +18,18 @@ use kubeopt_model::{
     ClusterName, ContainerId, ContainerRole, ContainerUsage, Problem, Resource, Timestamp, Window,
 };
 
+use files::{read, write};
+
 use crate::codes;
 use crate::edges::Edges;
 use crate::progress::Progress;
 
 mod federate;
+pub(crate) mod files;
 
 pub use federate::{FederateOptions, Federated, FederatedRow, federate};
+pub(crate) use files::model;
 pub use kubeopt_forecast::{Difference, Evaluation, OUTLOOK, Row, Scores, TO_BEAT, Wins};
-
-/// Largest file of weights, card or state that is read: those of the largest network that is trained are below 40 MB.
-const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// Threads beyond these wait for each other: a batch has four chunks.
 const THREADS_MAX: usize = 4;
@@ -243,13 +244,6 @@ pub fn export(model: Option<&Path>, to: &Path) -> Result<usize, Problem> {
     Ok(bytes.len())
 }
 
-/// A model by its file of weights; without one that which comes with kubeopt.
-pub(crate) fn model(weights: Option<&Path>) -> Result<Model, Problem> {
-    let Some(path) = weights else { return Model::shipped().map_err(|error| error.problem()) };
-    let card = read(&path.with_extension("json"))?;
-    Model::read(&read(path)?, &String::from_utf8_lossy(&card)).map_err(|error| error.problem())
-}
-
 fn plan(options: &TrainOptions) -> Plan {
     let default = Plan::default();
     Plan {
@@ -289,27 +283,6 @@ pub(crate) fn hours(trace: &ResourceTrace) -> Vec<HourPoint> {
         })
     };
     trace.points.chunk_by(|one, next| hour(one) == hour(next)).filter_map(of_one).collect()
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let length = std::fs::metadata(path).map_err(|error| unable("read", path, &error.to_string()))?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(unable("read", path, &format!("it is larger than {FILE_BYTES_MAX} bytes")));
-    }
-    std::fs::read(path).map_err(|error| unable("read", path, &error.to_string()))
-}
-
-/// Beside it first, so that a reader never sees half of it.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let written = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|error| unable("write", path, &error.to_string()))
-}
-
-fn unable(what: &str, path: &Path, why: &str) -> Problem {
-    let text = format!("unable to {what} `{}`: {why}", path.display());
-    Problem::new(codes::NO_FOLDER, text, "name a file in a folder that exists and may be used")
 }
 
 #[cfg(test)]

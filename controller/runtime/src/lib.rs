@@ -12,6 +12,7 @@
 //! The only crate that knows all others.
 
 pub mod backtest;
+mod branch_files;
 pub mod check;
 pub mod codes;
 pub mod controller;

@@ -6,9 +6,9 @@ use std::sync::{Arc, OnceLock};
 use kubeopt_gitops::resolve_sources;
 use kubeopt_model::{ClusterFacts, Problem, RepoPath, RepositoryId, Source, WorkloadId};
 
+use crate::branch_files::BranchFiles;
 use crate::edges::Edges;
 use crate::panics::caught_waiting;
-use crate::policy_files::BranchFiles;
 use crate::seen::Seen;
 use crate::tracing::{RepositoryTrace, Tools, TraceKey, objects_of, trace_repository};
 

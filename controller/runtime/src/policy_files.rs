@@ -9,6 +9,7 @@ use kubeopt_api::policy::{ClusterPolicies, OPERATOR_LAYER, POLICY_FILE_NAME, not
 pub use kubeopt_api::policy::{ExplainedKey, PolicyFile, Said, Standing, keys_named};
 use kubeopt_model::{ClusterName, Problem, RepoPath, RepositoryId};
 
+use crate::branch_files::BranchFiles;
 use crate::located::Sites;
 
 /// Layers that were read, by repository and base branch.
@@ -18,12 +19,6 @@ pub struct PolicyFiles {
     clusters: BTreeMap<ClusterName, ClusterPolicies>,
     read: Arc<BranchFiles>,
 }
-
-/// What was read, by repository and base branch.
-pub(crate) type BranchFiles = BTreeMap<(RepositoryId, String), ReadFiles>;
-
-/// The policy files of one branch; an error is everything that is wrong with a file.
-type ReadFiles = BTreeMap<RepoPath, Result<PolicyFile, Vec<Problem>>>;
 
 impl PolicyFiles {
     /// Reads the policy files of every traced branch, once for the same sites; `clusters` are the policies that stand in clusters.

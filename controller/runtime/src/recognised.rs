@@ -3,11 +3,12 @@
 //!
 //! The forge's own id tells them apart, and the journal remembers it. Must not read what is in a repository.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+pub(crate) mod kept;
 
 use kubeopt_history::{Event, EventFilter};
 use kubeopt_model::{Problem, RepositoryId, Timestamp};
+
+pub use kept::Recognised;
 
 use crate::codes;
 use crate::edges::Edges;
@@ -22,10 +23,6 @@ const KIND: &str = "repository";
 
 /// The journal lets go of old lines, so the line is written anew when it is this old.
 const KEPT_ANEW_S: i64 = 100 * 86_400;
-
-/// What is known of repositories: when the forge was asked, and why one is not worked on.
-#[derive(Debug, Default)]
-pub struct Recognised(Mutex<BTreeMap<RepositoryId, (i64, Option<Problem>)>>);
 
 impl Edges {
     /// Takes out of the sites what is another repository than before, with that as its problem. A forge that does not answer
@@ -102,15 +99,4 @@ fn another(repository: &RepositoryId, subject: &str, before: &str, now: &str) ->
         "name the one that is meant in kubeopt.yaml; if it is this one, take its lines out of the database: DELETE FROM event WHERE kind = '{KIND}' AND subject = '{subject}'"
     );
     Problem::new(codes::ANOTHER_REPOSITORY, text, help)
-}
-
-impl Recognised {
-    fn of(&self, repository: &RepositoryId) -> Option<(i64, Option<Problem>)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(repository).cloned()
-    }
-
-    fn keep(&self, repository: &RepositoryId, asked_unix_s: i64, problem: Option<Problem>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(repository.clone(), (asked_unix_s, problem));
-    }
 }

@@ -14,7 +14,7 @@ use kubeopt_observe::{Emptiness, MetricsSource, PodOwners, Reach, SliceReport};
 use kubeopt_policy::PRESETS;
 
 use crate::edges::{ClusterEdge, Edges};
-use crate::finding::Findings;
+use crate::finding::findings::Findings;
 use crate::pricing::{ClusterPrices, PricesByCluster};
 
 /// What a pass saw.

@@ -13,6 +13,7 @@ mod at_hand;
 mod charts;
 mod computed;
 mod discover;
+mod entry_point;
 mod hidden;
 mod kept_traces;
 mod layers;
@@ -21,6 +22,7 @@ mod offers;
 mod origins;
 mod overridden;
 mod rendering;
+mod repository_trace;
 mod rounds;
 mod scale_targets;
 mod sites;
@@ -32,11 +34,13 @@ mod view;
 pub use charts::{
     AskedChart, ChartChoices, ChartFiles, Charts, ChosenChart, ListedRepository, PublishedCharts,
 };
+pub use entry_point::{EntryPoint, entry_point};
 pub use kept_traces::{TraceCache, TraceKey};
 pub use origins::{Locate, Origins};
 pub use rendering::{Part, Rendering, Tools, render_request};
-pub use sites::{RepositoryTrace, TreeIndex, entry_point, trace_everything, trace_repository};
-pub use trace::{EntryPoint, EntryTrace};
+pub use repository_trace::RepositoryTrace;
+pub use sites::{TreeIndex, trace_everything, trace_repository};
+pub use trace::EntryTrace;
 pub use unrendered::{Unrendered, Written};
 pub use view::View;
 

@@ -7,9 +7,9 @@
 mod merged;
 mod saving;
 mod tell;
+pub(crate) mod watches;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 
 use kubeopt_api::PolicyFile;
 use kubeopt_commands::Wish;
@@ -29,13 +29,10 @@ use crate::seen::Seen;
 use crate::talking::{Talk, take_back};
 
 use merged::{Changed, changed, policy_of};
+pub use watches::Watches;
 
 /// The key of the comment that says what became of a merge.
 const OUTCOME: &str = "outcome";
-
-/// When a watch is looked at next, by pull request; what a restart forgets is looked at once more.
-#[derive(Debug, Default)]
-pub struct Watches(Mutex<BTreeMap<(RepositoryId, u64), i64>>);
 
 /// What became of one merge.
 #[derive(Debug, Clone)]

@@ -2,8 +2,9 @@
 
 use url::Url;
 
+use crate::config::basic::check_basic;
 use crate::config::document::ChartRepositorySection;
-use crate::config::scalars::{check_basic, check_url, file, optional, required};
+use crate::config::scalars::{check_url, file, optional, required};
 use crate::config::types::ChartRepositoryConfig;
 use crate::text::{At, Fault, Reading};
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::agents::Agents;
+use crate::config::basic::Basic;
 use crate::config::forges::Forge;
 use crate::config::identity::{Azure, Google, Sigv4};
 use crate::config::notifications::Destination;
@@ -141,16 +142,6 @@ section! {
         "timeout" => timeout: Span<1, 600> = "60s",
         /// Step of range queries, from 15s to 1h.
         "step" => step: Span<15, 3600> = "5m",
-    }
-}
-
-section! {
-    /// User and password.
-    pub(crate) struct Basic {
-        /// User; required.
-        "username" => username: String = null,
-        /// File that holds the password; required.
-        "passwordFile" => password_file: String = null,
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use kubeopt_model::ClusterName;
 
+use crate::config::basic::check_basic;
 use crate::config::document::{Cluster, Kubeconfig, Prometheus};
 use crate::config::identity::{check_azure, check_google, check_sigv4};
 use crate::config::prices::check_prices;
-use crate::config::scalars::{check_basic, check_url, file, malformed, optional, required};
+use crate::config::scalars::{check_url, file, malformed, optional, required};
 use crate::config::types::{ClusterConfig, KubeconfigFile, PriceConfig, PrometheusConfig};
 use crate::text::redact::looks_secret;
 use crate::text::{At, Fault, Reading};

@@ -2,6 +2,7 @@
 //! and the operator's policy. Secrets are file names here; their content is read by whoever uses them.
 
 pub(crate) mod agents;
+pub(crate) mod basic;
 mod charts;
 mod check;
 pub(crate) mod document;
@@ -16,18 +17,21 @@ mod scalars;
 pub(crate) mod ssh;
 pub(crate) mod training;
 mod types;
+mod whole;
 
 use kubeopt_model::Problem;
 
 pub use agents::{AgentTokens, AgentsConfig};
+pub use basic::BasicAuth;
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
 pub use training::TrainingConfig;
 pub use types::{
-    BasicAuth, ChartRepositoryConfig, CloudIdentity, ClusterConfig, Config, DatabaseConfig, ForgeConfig,
-    ForgeKind, GithubSignIn, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider,
+    ChartRepositoryConfig, CloudIdentity, ClusterConfig, DatabaseConfig, ForgeConfig, ForgeKind,
+    GithubSignIn, HostKeys, KubeconfigFile, PoolConfig, PriceConfig, PrometheusConfig, Provider,
     SandboxLevel, SshConfig, StoreConfig, WebhookConfig,
 };
+pub use whole::Config;
 
 use crate::Presets;
 use crate::text::{FileKind, Reading};

@@ -1,12 +1,10 @@
-//! One value of the configuration by itself: there or missing, of the right form, a file, an address, a user. What a whole
+//! One value of the configuration by itself: there or missing, of the right form, a file, an address. What a whole
 //! section means is the business of the files that read sections; this one knows none of them.
 
 use std::path::PathBuf;
 
 use url::Url;
 
-use crate::config::document::Basic;
-use crate::config::types::BasicAuth;
 use crate::text::{At, Fault, Reading};
 
 /// The value of a required key; a problem at `line` where it is absent.
@@ -70,13 +68,4 @@ pub(crate) fn optional<T, U>(key: Option<T>, check: impl FnOnce(T) -> Option<U>)
         Some(value) => check(value).map(Some),
         None => Some(None),
     }
-}
-
-/// User and password; none after a problem was told.
-pub(crate) fn check_basic(section: At<Basic>, reading: &mut Reading<'_>) -> Option<BasicAuth> {
-    let line = section.line;
-    let username = required(section.value.username, line, "basic.username", "name the user", reading);
-    let help = "write the password to a file and name it";
-    let password = required(section.value.password_file, line, "basic.passwordFile", help, reading);
-    Some(BasicAuth { username: username?.value, password_file: file(password?) })
 }

@@ -1,15 +1,13 @@
 //! The keys of a policy file. One declaration a mapping: name, type, default and doc line; the JSON Schema and the reader
 //! follow from it. Knows nothing of layers.
 
-use std::collections::BTreeMap;
-
+use crate::policy::allowed::DEFAULT_ALLOWED;
 use crate::policy::finding_words::Findings;
-use crate::policy::layered::DEFAULT_ALLOWED;
 use crate::policy::life_cycle::{Approval, AutoMerge, Commits, Notifications, PullRequests, Rollout, Watch};
 use crate::policy::manner_words::Chance;
+use crate::policy::selector::{EnvironmentOf, Match, Selectors};
 use crate::policy::words::{
-    BelowMaxWord, Cron, EnvironmentWord, HpaWord, Kind, LimitWord, OutlookWord, Pattern, SharedWord,
-    StrategyWord, VpaWord, Zone,
+    BelowMaxWord, Cron, HpaWord, LimitWord, OutlookWord, SharedWord, StrategyWord, VpaWord, Zone,
 };
 use crate::text::values::{Count, Cpu, Memory, Quantile, Share, Span};
 use crate::text::{At, section};
@@ -62,20 +60,6 @@ section! {
         "allowedOverrides" => allowed_overrides: Vec<At<String>> = (DEFAULT_ALLOWED),
         /// Operator only: environments of workloads, where names of namespaces and folders do not tell them. The most careful of several that match counts.
         "environments" => environments: Vec<At<EnvironmentOf>> = [],
-    }
-}
-
-section! {
-    /// Which workloads are meant.
-    pub(crate) struct Selectors {
-        /// Names or globs of namespaces.
-        "namespaces" => namespaces: Vec<Pattern> = [],
-        /// Labels of the workload, all of which it must have.
-        "labels" => labels: BTreeMap<String, String> = {},
-        /// Kinds of workloads.
-        "kinds" => kinds: Vec<Kind> = [],
-        /// Globs of paths, relative to the folder of this file.
-        "paths" => paths: Vec<Pattern> = [],
     }
 }
 
@@ -208,33 +192,5 @@ section! {
         "autoMerge" => auto_merge: AutoMerge = {},
         /// What happens after a merge.
         "watch" => watch: Watch = {},
-    }
-}
-
-section! {
-    /// Which workloads an override is for.
-    pub(crate) struct Match {
-        /// Name or glob of the namespace.
-        "namespace" => namespace: Pattern = null,
-        /// Kind of the workload.
-        "kind" => kind: Kind = null,
-        /// Name or glob of the workload.
-        "name" => name: Pattern = null,
-        /// Labels that the workload must have.
-        "labels" => labels: BTreeMap<String, String> = {},
-        /// Environment: `dev`, `staging` or `prod`, as `environments` of the operator, the namespace, labels or folders tell it.
-        "environment" => environment: EnvironmentWord = null,
-    }
-}
-
-section! {
-    /// The environment of some workloads; each key that is given must match.
-    pub(crate) struct EnvironmentOf {
-        /// Which environment.
-        "name" => name: EnvironmentWord = null,
-        /// Names or globs of namespaces.
-        "namespaces" => namespaces: Vec<Pattern> = [],
-        /// Globs of paths in the repository.
-        "paths" => paths: Vec<Pattern> = [],
     }
 }

@@ -1,78 +1,12 @@
 //! All layers together, for one workload or path. Pure: layers and a subject in, the effective policy out.
 
-use std::collections::BTreeMap;
+use kubeopt_model::EffectivePolicy;
 
-use kubeopt_model::{EffectivePolicy, Namespace, ObjectName, RepoPath, WorkloadKind};
-
+use crate::policy::asked::{Asked, Subject};
 use crate::policy::environment::environment_of;
-use crate::policy::file::PolicyFile;
 use crate::policy::keys::keys;
+use crate::policy::layer::Layer;
 use crate::policy::layered::Layered;
-
-/// One layer, with the name under which it is shown: `kubeopt.yaml`, `.kubeopt.yaml`, `apps/.kubeopt.yaml`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Layer {
-    /// Shown before the line: `.kubeopt.yaml:4`. An object of the cluster is `RightsizingPolicy/NAME`.
-    pub name: String,
-    /// What it says.
-    pub file: PolicyFile,
-}
-
-impl Layer {
-    /// Where a line of it stands, as it is shown; objects of the cluster have no lines.
-    pub(crate) fn at(&self, line: usize) -> String {
-        if self.file.is_object() { self.name.clone() } else { format!("{}:{line}", self.name) }
-    }
-
-    /// An object of the cluster speaks of what its selectors select; a file speaks of everything in its folder.
-    fn speaks_of(&self, asked: Asked<'_>) -> bool {
-        let file = &self.file;
-        let selected = || file.selectors.as_ref().is_none_or(|at| at.value.all_match(asked, &file.folder));
-        asked.path().is_within(&file.folder) && (!file.is_object() || selected())
-    }
-}
-
-/// The workload that a policy is asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// The file in the repository that would be edited.
-    pub path: &'a RepoPath,
-    /// Namespace.
-    pub namespace: &'a Namespace,
-    /// Kind.
-    pub kind: WorkloadKind,
-    /// Name.
-    pub name: &'a ObjectName,
-    /// Labels of the workload.
-    pub labels: &'a BTreeMap<String, String>,
-}
-
-/// What a policy is asked for.
-#[derive(Debug, Clone, Copy)]
-pub enum Asked<'a> {
-    /// A path, whatever workload it describes: what depends on the workload is left out.
-    Path(&'a RepoPath),
-    /// A workload, by the file that would be edited.
-    Workload(&'a Subject<'a>),
-}
-
-impl<'a> Asked<'a> {
-    /// The file or folder in the repository.
-    pub(crate) fn path(self) -> &'a RepoPath {
-        match self {
-            Self::Path(path) => path,
-            Self::Workload(subject) => subject.path,
-        }
-    }
-
-    /// The workload, if one is meant.
-    pub(crate) fn workload(self) -> Option<&'a Subject<'a>> {
-        match self {
-            Self::Path(_) => None,
-            Self::Workload(subject) => Some(subject),
-        }
-    }
-}
 
 /// What all layers together say of one workload. `layers` run from the farthest (the operator's) to the nearest (that of
 /// the deepest folder). A layer whose folder does not hold the subject's path says nothing.

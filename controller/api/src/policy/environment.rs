@@ -15,9 +15,8 @@ use kubeopt_model::RepoPath;
 use kubeopt_model::policy::Environment;
 use serde::Serialize;
 
-use crate::policy::document::EnvironmentOf;
-use crate::policy::effective::{Asked, Layer};
-use crate::policy::selector::{below, given};
+use crate::policy::asked::Asked;
+use crate::policy::layer::Layer;
 
 /// An environment, and how it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,21 +98,6 @@ fn mapped(layer: &Layer, asked: Asked<'_>) -> Option<KnownEnvironment> {
         Some(KnownEnvironment { environment, by: format!("`environments` of {}", layer.at(entry.line)) })
     });
     entries.max_by_key(|known| known.environment)
-}
-
-impl EnvironmentOf {
-    /// Each key that is given matches; a namespace matches no path alone.
-    fn speaks_of(&self, asked: Asked<'_>, folder: &RepoPath) -> bool {
-        let workload = asked.workload();
-        let namespaces = given(&self.namespaces, |patterns| {
-            workload.is_some_and(|it| patterns.iter().any(|pattern| pattern.matches(it.namespace.as_str())))
-        });
-        let paths = given(&self.paths, |patterns| {
-            let path = below(asked.path(), folder);
-            path.is_some_and(|path| patterns.iter().any(|pattern| pattern.matches(path)))
-        });
-        namespaces.unwrap_or(true) && paths.unwrap_or(true)
-    }
 }
 
 #[cfg(test)]

@@ -7,39 +7,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::codes::{NOT_ALLOWED, UNKNOWN_KEY};
-use crate::policy::effective::{Asked, Layer, combine, speaking};
+use crate::policy::allowed::{SILENCES, covers};
+use crate::policy::asked::Asked;
+use crate::policy::effective::{combine, speaking};
 use crate::policy::environment::{KnownEnvironment, environment_of};
-use crate::policy::keys::{covers, effective_keys, keys};
-use crate::policy::layered::{Ban, Layered, Origin, SILENCES};
+use crate::policy::keys::{effective_keys, keys};
+use crate::policy::layer::Layer;
+use crate::policy::layered::{Ban, Layered, Origin};
+use crate::policy::said::{Said, Standing};
 use crate::text::fault::nearest;
 use crate::text::reading::shown;
-
-/// What became of a statement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase", tag = "outcome", content = "by")]
-pub enum Standing {
-    /// It counts.
-    Counts,
-    /// A nearer statement counts; where it stands.
-    Nearer(String),
-    /// A guardrail: a more careful statement, or the same one of a farther layer, counts; where it stands.
-    Careful(String),
-    /// The repository may not set it; which list does not hold it.
-    NotAllowed(String),
-}
-
-/// What one place says of a key.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Said {
-    /// `apps/.kubeopt.yaml:4`, or `kubeopt:jvm (.kubeopt.yaml:1)`.
-    pub at: String,
-    /// The value in the notation of the file.
-    pub value: Value,
-    /// What became of it.
-    #[serde(flatten)]
-    pub standing: Standing,
-}
 
 /// One key, with all that was said of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]

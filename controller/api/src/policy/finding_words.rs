@@ -6,7 +6,7 @@ use kubeopt_model::finding::{Kind, Severity};
 use kubeopt_model::policy::{Silence, SilentTime};
 use schemars::json_schema;
 
-use crate::policy::document::Match;
+use crate::policy::selector::Match;
 use crate::policy::words::{Cron, Zone};
 use crate::text::tree::Node;
 use crate::text::values::{Span, scalar_schema, scalar_text};

@@ -7,9 +7,9 @@
 use kubeopt_model::EffectivePolicy;
 use serde_json::{Value, json};
 
-use crate::policy::explain::{Said, Standing};
 use crate::policy::file::Rules;
 use crate::policy::layered::{Ban, Layered, Origin};
+use crate::policy::said::{Said, Standing};
 use crate::text::At;
 
 /// How a key is merged.

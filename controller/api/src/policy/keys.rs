@@ -9,8 +9,8 @@ mod sizing;
 use kubeopt_model::EffectivePolicy;
 use serde_json::Value;
 
+use crate::policy::allowed::SILENCES;
 use crate::policy::key::AnyKey;
-use crate::policy::layered::SILENCES;
 
 /// One key of the effective policy, for `explain` and for the pull request.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,11 +37,6 @@ pub fn effective_keys(policy: &EffectivePolicy) -> Vec<EffectiveKey> {
 /// What `allowedOverrides` speaks of: keys of preferences, and silences.
 pub(crate) fn preference_paths() -> Vec<&'static str> {
     keys().filter(|key| !key.is_guardrail()).map(|key| key.path()).chain([SILENCES]).collect()
-}
-
-/// Whether an entry of `allowedOverrides` speaks of a key: the key itself, a mapping that holds it, or `*`.
-pub(crate) fn covers(entry: &str, path: &str) -> bool {
-    entry == "*" || entry == path || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// How a path of the schema is merged, mappings that are merged as a whole included.

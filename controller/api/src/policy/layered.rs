@@ -5,20 +5,14 @@ use std::fmt;
 use kubeopt_model::policy::Environment;
 use kubeopt_model::{EffectivePolicy, Problem};
 
-use crate::policy::document::{Override, Selectors};
-use crate::policy::effective::{Asked, Layer};
+use crate::policy::allowed::{DEFAULT_ALLOWED, SILENCES, covers};
+use crate::policy::asked::Asked;
+use crate::policy::document::Override;
 use crate::policy::file::Rules;
 use crate::policy::finding_words::SilenceWords;
-use crate::policy::keys::covers;
+use crate::policy::layer::Layer;
+use crate::policy::selector::Selectors;
 use crate::text::At;
-
-/// What a repository may set where no operator says anything: every preference that there is. A policy only says what
-/// kubeopt proposes, and whoever merges into a repository can write any number there without kubeopt; guardrails of the
-/// operator hold whatever stands in this list.
-pub(crate) const DEFAULT_ALLOWED: [&str; 2] = ["sizing", "pullRequests"];
-
-/// What silences findings: of the layers that the operator lets set it, every one counts.
-pub(crate) const SILENCES: &str = "findings.silences";
 
 /// Where a value was said: `apps/.kubeopt.yaml:4`, or `kubeopt:jvm (apps/.kubeopt.yaml:1)` for one of a preset.
 #[derive(Debug, Clone, Copy)]

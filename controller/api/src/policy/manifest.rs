@@ -3,8 +3,9 @@
 use kubeopt_model::{Problem, RepoPath};
 
 use crate::Presets;
+use crate::policy::check::check_layer;
 use crate::policy::document::PolicyDocument;
-use crate::policy::file::{Owner, PolicyFile, check_layer};
+use crate::policy::file::{Owner, PolicyFile};
 use crate::policy::objects::POLICY_KIND;
 use crate::text::tree::Node;
 use crate::text::values::scalar_schema;

@@ -13,9 +13,11 @@ use kubeopt_model::{Problem, RepoPath};
 
 use crate::Presets;
 use crate::codes::{OBJECT_NOT_READ, OBJECTS_UNKNOWN};
-use crate::policy::document::{PolicyDocument, Selectors};
-use crate::policy::effective::Layer;
-use crate::policy::file::{Owner, PolicyFile, check_layer};
+use crate::policy::check::check_layer;
+use crate::policy::document::PolicyDocument;
+use crate::policy::file::{Owner, PolicyFile};
+use crate::policy::layer::Layer;
+use crate::policy::selector::Selectors;
 use crate::text::reading::shown;
 use crate::text::{At, FileKind, Reading};
 

@@ -1,13 +1,55 @@
-//! Whether a policy speaks of a workload. Knows nothing of values.
+//! The keys that say which workloads are meant, and whether they speak of one. Knows nothing of values.
 
 use std::collections::BTreeMap;
 
 use kubeopt_model::RepoPath;
 use kubeopt_model::policy::Environment;
 
-use crate::policy::document::{Match, Selectors};
-use crate::policy::effective::{Asked, Subject};
-use crate::text::At;
+use crate::policy::asked::{Asked, Subject};
+use crate::policy::words::{EnvironmentWord, Kind, Pattern};
+use crate::text::{At, section};
+
+section! {
+    /// Which workloads are meant.
+    pub(crate) struct Selectors {
+        /// Names or globs of namespaces.
+        "namespaces" => namespaces: Vec<Pattern> = [],
+        /// Labels of the workload, all of which it must have.
+        "labels" => labels: BTreeMap<String, String> = {},
+        /// Kinds of workloads.
+        "kinds" => kinds: Vec<Kind> = [],
+        /// Globs of paths, relative to the folder of this file.
+        "paths" => paths: Vec<Pattern> = [],
+    }
+}
+
+section! {
+    /// Which workloads an override is for.
+    pub(crate) struct Match {
+        /// Name or glob of the namespace.
+        "namespace" => namespace: Pattern = null,
+        /// Kind of the workload.
+        "kind" => kind: Kind = null,
+        /// Name or glob of the workload.
+        "name" => name: Pattern = null,
+        /// Labels that the workload must have.
+        "labels" => labels: BTreeMap<String, String> = {},
+        /// Environment: `dev`, `staging` or `prod`, as `environments` of the operator, the namespace, labels or folders tell it.
+        "environment" => environment: EnvironmentWord = null,
+    }
+}
+
+section! {
+    /// The environment of some workloads; each key that is given must match.
+    pub(crate) struct EnvironmentOf {
+        /// Which environment.
+        "name" => name: EnvironmentWord = null,
+        /// Names or globs of namespaces.
+        "namespaces" => namespaces: Vec<Pattern> = [],
+        /// Globs of paths in the repository.
+        "paths" => paths: Vec<Pattern> = [],
+    }
+}
 
 impl Selectors {
     /// Each key that is given matches. `folder` is that of the policy file.
@@ -67,7 +109,22 @@ impl Match {
     }
 }
 
-pub(crate) fn given<T>(key: &Option<At<T>>, matches: impl FnOnce(&T) -> bool) -> Option<bool> {
+impl EnvironmentOf {
+    /// Each key that is given matches; a namespace matches no path alone.
+    pub(crate) fn speaks_of(&self, asked: Asked<'_>, folder: &RepoPath) -> bool {
+        let workload = asked.workload();
+        let namespaces = given(&self.namespaces, |patterns| {
+            workload.is_some_and(|it| patterns.iter().any(|pattern| pattern.matches(it.namespace.as_str())))
+        });
+        let paths = given(&self.paths, |patterns| {
+            let path = below(asked.path(), folder);
+            path.is_some_and(|path| patterns.iter().any(|pattern| pattern.matches(path)))
+        });
+        namespaces.unwrap_or(true) && paths.unwrap_or(true)
+    }
+}
+
+fn given<T>(key: &Option<At<T>>, matches: impl FnOnce(&T) -> bool) -> Option<bool> {
     key.as_ref().map(|at| matches(&at.value))
 }
 
@@ -76,7 +133,7 @@ fn has_labels(subject: &Subject<'_>, labels: &BTreeMap<String, String>) -> bool 
 }
 
 /// The path seen from a folder; none where it lies elsewhere.
-pub(crate) fn below<'p>(path: &'p RepoPath, folder: &RepoPath) -> Option<&'p str> {
+fn below<'p>(path: &'p RepoPath, folder: &RepoPath) -> Option<&'p str> {
     if folder.is_root() {
         return Some(path.as_str());
     }

@@ -4,8 +4,8 @@ use kubeopt_model::cluster::{LimitRange, Quota};
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{MilliCores, Resources};
 
+use super::object::{Object, Unreadable};
 use super::template::{amount, amounts};
-use super::{Object, Unreadable};
 use crate::seen::Seen;
 use crate::wire;
 

@@ -3,7 +3,7 @@
 use kubeopt_model::Namespace;
 use kubeopt_model::cluster::{FluxGitRepository, FluxKustomization, GitReference};
 
-use super::{Object, Unreadable};
+use super::object::{Object, Unreadable};
 use crate::error::shortened;
 use crate::seen::Seen;
 use crate::wire;

@@ -5,8 +5,8 @@ use kubeopt_model::WorkloadKind;
 use kubeopt_model::cluster::{GitOpsKind, GitOpsObject};
 use serde_json::{Map, Value};
 
+use super::object::{Object, Unreadable};
 use super::workloads::applied_by;
-use super::{Object, Unreadable};
 use crate::error::shortened;
 use crate::kinds::{ARGO_SETTINGS, Watched};
 use crate::seen::{Hints, Seen};

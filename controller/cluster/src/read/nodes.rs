@@ -3,7 +3,8 @@
 use kubeopt_model::Bytes;
 use kubeopt_model::cluster::{NODE_LABELS, Node, NodeMachine, Taint, TaintEffect};
 
-use super::{Object, Unreadable, template};
+use super::object::{Object, Unreadable};
+use super::template;
 use crate::seen::Seen;
 use crate::wire;
 

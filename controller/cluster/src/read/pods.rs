@@ -3,7 +3,8 @@
 use kubeopt_model::cluster::{Pod, PodCgroups, PodOomKill};
 use kubeopt_model::{Bytes, ContainerName, Resources};
 
-use super::{Object, Unreadable, template};
+use super::object::{Object, Unreadable};
+use super::template;
 use crate::seen::Seen;
 use crate::wire;
 

@@ -3,7 +3,7 @@
 use kubeopt_model::Resource;
 use kubeopt_model::workload::{Scaler, ScalerTarget};
 
-use super::{Object, Unreadable, count};
+use super::object::{Object, Unreadable, count};
 use crate::seen::Seen;
 use crate::wire;
 

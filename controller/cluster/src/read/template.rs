@@ -3,7 +3,8 @@
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Container, ContainerName, ContainerRole, Resource, Resources};
 
-use super::{Unreadable, java};
+use super::java;
+use super::object::Unreadable;
 use crate::wire;
 
 /// An image reference is a hint, not a key: longer ones than any registry takes (255 bytes of name, 128 of tag, 71 of

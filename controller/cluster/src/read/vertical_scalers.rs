@@ -4,7 +4,8 @@ use kubeopt_model::vpa::{Vpa, VpaMode};
 use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{ContainerName, Resource};
 
-use super::{Object, Unreadable, template};
+use super::object::{Object, Unreadable};
+use super::template;
 use crate::seen::Seen;
 use crate::wire;
 

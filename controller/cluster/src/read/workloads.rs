@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use kubeopt_model::workload::AppliedBy;
 use kubeopt_model::{Namespace, ObjectName, Workload, WorkloadKind};
 
-use super::{Object, Unreadable, count, template};
+use super::object::{Object, Unreadable, count};
+use super::template;
 use crate::kinds::Watched;
 use crate::seen::{Hints, Owner, Seen};
 use crate::wire;

@@ -9,7 +9,7 @@ use kube::runtime::reflector::{ObjectRef, store::Writer};
 use kube::runtime::watcher::{self, DefaultBackoff, Event, watcher};
 use tokio::sync::watch;
 
-use super::State;
+use super::state::State;
 use crate::connect::Cluster;
 use crate::kinds::Watched;
 use crate::list::{Fetched, OBJECTS_MAX, PAGE_OBJECTS, lost, status_code};

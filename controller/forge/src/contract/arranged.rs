@@ -1,7 +1,8 @@
 //! Clauses on labels, reviewers and assignees.
 
 use super::branches::assert_not_found;
-use super::{Fixture, TakeOff, opened, repository};
+use super::fixture::{Fixture, TakeOff};
+use super::made::{opened, repository};
 use crate::asked::{Arranged, Asked};
 use crate::forge::Forge;
 

@@ -2,7 +2,8 @@
 
 use kubeopt_model::RepositoryId;
 
-use super::{BEFORE, FILE, Fixture, edit, head, repository, sizing};
+use super::fixture::Fixture;
+use super::made::{BEFORE, FILE, edit, head, repository, sizing};
 use crate::branch::ExpectedHead;
 use crate::error::ForgeError;
 use crate::forge::Forge;

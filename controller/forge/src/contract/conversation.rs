@@ -3,7 +3,8 @@
 use kubeopt_model::{RepositoryId, Timestamp};
 
 use super::branches::assert_not_found;
-use super::{Deleted, Fixture, opened, repository};
+use super::fixture::{Deleted, Fixture};
+use super::made::{opened, repository};
 use crate::conversation::{AuthorKind, CommentId, ForgeComment, Permission, Reaction};
 use crate::error::ForgeError;
 use crate::forge::Forge;

@@ -3,7 +3,8 @@
 use kubeopt_model::RepositoryId;
 
 use super::branches::assert_not_found;
-use super::{BEFORE, FILE, Judges, draft, head, opened, repository, sizing};
+use super::fixture::Judges;
+use super::made::{BEFORE, FILE, draft, head, opened, repository, sizing};
 use crate::conversation::AuthorKind;
 use crate::error::ForgeError;
 use crate::forge::Forge;
@@ -110,7 +111,7 @@ pub(super) async fn only_the_head_that_was_decided_about_is_merged(forge: &dyn F
     let again = forge.merge(&repository, pull.number, &order(&pull.head_oid)).await;
     assert_eq!(again, Ok(merged));
 
-    let repository = super::repository(fixture, "landed").await;
+    let repository = super::made::repository(fixture, "landed").await;
     let by_hand = opened(forge, &repository, "kubeopt/hand-00000000", "h").await;
     let merged = fixture.merge(&repository, by_hand.number).await;
     assert_eq!(forge.merge(&repository, by_hand.number, &order(&by_hand.head_oid)).await, Ok(merged));

@@ -3,7 +3,8 @@
 use kubeopt_model::pull_request::{BODY_CHARS_MAX, Marker};
 
 use super::branches::assert_not_found;
-use super::{Fixture, draft, head, opened, repository, sizing};
+use super::fixture::Fixture;
+use super::made::{draft, head, opened, repository, sizing};
 use crate::branch::ExpectedHead;
 use crate::error::ForgeError;
 use crate::forge::Forge;

@@ -4,7 +4,8 @@ use kubeopt_model::RepositoryId;
 use kubeopt_model::pull_request::BODY_CHARS_MAX;
 
 use super::branches::assert_not_found;
-use super::{Judges, opened, repository};
+use super::fixture::Judges;
+use super::made::{opened, repository};
 use crate::error::ForgeError;
 use crate::forge::Forge;
 use crate::tracking::{Issue, IssueUpdate};

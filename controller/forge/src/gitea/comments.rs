@@ -6,8 +6,7 @@ use kubeopt_model::{RepositoryId, Timestamp};
 use kubeopt_net::Method;
 
 use super::calls::{Calls, PAGE_ITEMS};
-use super::pulls;
-use super::wire;
+use super::{lookup, wire};
 use crate::conversation::{
     AuthorKind, COMMENTS_MAX, CommentAuthor, CommentId, ForgeComment, Reaction, bounded_body, in_order,
 };
@@ -164,7 +163,7 @@ pub(super) async fn ensure(
     body: &str,
 ) -> Result<u64, ForgeError> {
     let text = sticky::marked(key, body)?;
-    pulls::find(calls, repository, number).await?;
+    lookup::pull(calls, repository, number).await?;
     // Nothing of kubeopt's own can be there while it does not know itself.
     let Some(known) = own.find(calls).await? else {
         return add(calls, own, repository, number, &text).await;

@@ -5,7 +5,7 @@ use kubeopt_net::{Method, StatusCode};
 
 use super::calls::{Calls, PAGE_ITEMS, Paging};
 use super::comments::{self, OwnAccount};
-use super::{pulls, wire};
+use super::{lookup, wire};
 use crate::conversation::AuthorKind;
 use crate::error::ForgeError;
 use crate::judgement::{
@@ -116,7 +116,7 @@ async fn send(
 }
 
 async fn find(calls: &Calls, repository: &RepositoryId, number: u64) -> Result<PullRequest, ForgeError> {
-    let found = pulls::find(calls, repository, number).await?;
+    let found = lookup::pull(calls, repository, number).await?;
     found.into_pull_request(calls, &repository.owner, &repository.name)
 }
 

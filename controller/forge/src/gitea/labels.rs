@@ -6,8 +6,7 @@ use kubeopt_model::RepositoryId;
 use kubeopt_net::Method;
 
 use super::calls::{Calls, Paging};
-use super::pulls;
-use super::wire;
+use super::{lookup, wire};
 use crate::asked::{Arranged, Asked, Declined, same_label};
 use crate::error::ForgeError;
 
@@ -20,7 +19,7 @@ pub(super) async fn arrange(
     number: u64,
     asked: &Asked,
 ) -> Result<Arranged, ForgeError> {
-    let there = pulls::find(calls, repository, number).await?.labels.unwrap_or_default();
+    let there = lookup::pull(calls, repository, number).await?.labels.unwrap_or_default();
     let names: Vec<String> = there.iter().map(|label| label.name.clone()).collect();
     let mut steps = asked.against(&names, same_label);
     let (ids, declined) = ids_of(calls, repository, &steps.add).await?;

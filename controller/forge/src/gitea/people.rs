@@ -4,8 +4,7 @@ use kubeopt_model::RepositoryId;
 use kubeopt_net::{Method, StatusCode};
 
 use super::calls::Calls;
-use super::pulls;
-use super::wire;
+use super::{lookup, wire};
 use crate::asked::{Arranged, Asked, same_account};
 use crate::conversation::Permission;
 use crate::error::ForgeError;
@@ -79,7 +78,7 @@ pub(super) async fn arrange_assignees(
     number: u64,
     asked: &Asked,
 ) -> Result<Arranged, ForgeError> {
-    let pull = pulls::find(calls, repository, number).await?;
+    let pull = lookup::pull(calls, repository, number).await?;
     let there: Vec<String> = logins(pull.assignees);
     let mut steps = asked.against(&there, same_account);
     if !steps.add.is_empty() {
@@ -155,7 +154,7 @@ async fn reviewers_of(
     repository: &RepositoryId,
     number: u64,
 ) -> Result<Vec<String>, ForgeError> {
-    let pull = pulls::find(calls, repository, number).await?;
+    let pull = lookup::pull(calls, repository, number).await?;
     let teams = pull.requested_reviewers_teams.unwrap_or_default().into_iter();
     let teams = teams.map(|team| format!("{}/{}", repository.owner, team.name));
     Ok(logins(pull.requested_reviewers).into_iter().chain(teams).collect())

@@ -6,8 +6,7 @@ use kubeopt_model::RepositoryId;
 use kubeopt_net::Method;
 
 use super::calls::{Calls, Paging};
-use super::labels;
-use super::wire;
+use super::{labels, lookup, wire};
 use crate::asked::Declined;
 use crate::branch::is_branch_name;
 use crate::draft_title::GITEA;
@@ -91,7 +90,7 @@ pub(super) async fn update(
     number: u64,
     update: &PullRequestUpdate,
 ) -> Result<PullRequest, ForgeError> {
-    let found = find(calls, repository, number).await?;
+    let found = lookup::pull(calls, repository, number).await?;
     let pull = found.into_pull_request(calls, &repository.owner, &repository.name)?;
     let plain = |title: &String| GITEA.read(title).0;
     let wanted = PullRequestUpdate { title: update.title.as_ref().map(plain), ..update.clone() };
@@ -116,16 +115,6 @@ pub(super) async fn update(
     let what = format!("pull request {number} of {repository}");
     let changed: wire::Pull = calls.write(Method::PATCH, url, &body, &what).await?;
     changed.into_pull_request(calls, &repository.owner, &repository.name)
-}
-
-/// One pull request as the forge shows it.
-pub(super) async fn find(
-    calls: &Calls,
-    repository: &RepositoryId,
-    number: u64,
-) -> Result<wire::Pull, ForgeError> {
-    let found = calls.find(calls.of_repository(repository, &["pulls", &number.to_string()])?).await?;
-    found.ok_or_else(|| ForgeError::NotFound { what: format!("pull request {number} of {repository}") })
 }
 
 /// The open one with the same head and base, which made the forge refuse a second.

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::auth::{GithubApp, GithubAuth};
 use super::jwt;
-use super::{GithubApp, GithubAuth};
 use crate::error::ForgeError;
 use crate::transport::{Transport, address, date};
 

@@ -14,8 +14,8 @@ use kubeopt_net::{Answer, Method, NetError, Request, StatusCode, Url};
 use octocrab::OctoBody;
 use serde::Deserialize;
 
-use super::Places;
 use super::access::Access;
+use super::places::Places;
 use crate::error::ForgeError;
 use crate::transport::Transport;
 

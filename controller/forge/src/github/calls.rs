@@ -9,9 +9,9 @@ use octocrab::{AuthState, Octocrab, OctocrabBuilder, Page};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Places;
 use super::access::{Access, Own};
 use super::api::{ASKED, Api};
+use super::places::Places;
 use crate::error::ForgeError;
 use crate::transport::{Transport, address};
 

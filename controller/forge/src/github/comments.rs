@@ -4,7 +4,7 @@ use kubeopt_model::{RepositoryId, Timestamp};
 
 use super::access::Own;
 use super::calls::{Calls, InRepository, Paging};
-use super::{pulls, wire};
+use super::{lookup, wire};
 use crate::conversation::{
     AuthorKind, COMMENTS_MAX, CommentAuthor, CommentId, ForgeComment, Reaction, bounded_body, in_order,
 };
@@ -79,7 +79,7 @@ pub(super) async fn ensure(
 ) -> Result<u64, ForgeError> {
     let text = sticky::marked(key, body)?;
     let (at, own) = (calls.of(repository), calls.own().await?);
-    pulls::find(&at, number).await?;
+    lookup::pull(&at, number).await?;
     let mut all: Vec<wire::Comment> = Vec::new();
     let what = format!("the list of comments of pull request {number} of {repository}");
     let is_it = |comment: &wire::Comment| {

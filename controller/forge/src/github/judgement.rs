@@ -6,7 +6,7 @@ use kubeopt_model::RepositoryId;
 
 use super::calls::{Calls, InRepository, Paging};
 use super::comments::{GHOST, author};
-use super::{access::Own, pulls, wire};
+use super::{access::Own, lookup, wire};
 use crate::error::ForgeError;
 use crate::judgement::{
     CHECKS_MAX, Check, Given, MergeOrder, REVIEWS_MAX, Review, Verdict, is_oid, latest_of_each, too_many,
@@ -82,7 +82,7 @@ pub(super) async fn merge(
     let order = order.stored()?;
     let at = calls.of(repository);
     let find = async || {
-        let found = pulls::find(&at, number).await?;
+        let found = lookup::pull(&at, number).await?;
         found.into_pull_request(calls, &repository.owner, &repository.name)
     };
     if let Some(merged) = order.merged_already(&find().await?)? {

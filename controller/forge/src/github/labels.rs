@@ -3,7 +3,7 @@
 use kubeopt_model::RepositoryId;
 
 use super::calls::{Calls, InRepository};
-use super::{pulls, wire};
+use super::{lookup, wire};
 use crate::asked::{Arranged, Asked, same_account};
 use crate::error::ForgeError;
 
@@ -14,7 +14,7 @@ pub(super) async fn arrange(
     asked: &Asked,
 ) -> Result<Arranged, ForgeError> {
     let at = calls.of(repository);
-    let there = pulls::find(&at, number).await?.labels;
+    let there = lookup::pull(&at, number).await?.labels;
     let there: Vec<String> = there.into_iter().map(|label| label.name).collect();
     // GitHub's labels are the same in any case.
     let mut steps = asked.against(&there, same_account);

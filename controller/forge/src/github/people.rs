@@ -4,7 +4,7 @@ use kubeopt_model::RepositoryId;
 
 use super::branches::facts;
 use super::calls::{Calls, InRepository};
-use super::{pulls, wire};
+use super::{lookup, wire};
 use crate::asked::{Arranged, Asked, same_account};
 use crate::conversation::Permission;
 use crate::error::ForgeError;
@@ -79,7 +79,7 @@ pub(super) async fn arrange_assignees(
     asked: &Asked,
 ) -> Result<Arranged, ForgeError> {
     let at = calls.of(repository);
-    let there = logins(pulls::find(&at, number).await?.assignees);
+    let there = logins(lookup::pull(&at, number).await?.assignees);
     let mut steps = asked.against(&there, same_account);
     let what = format!("pull request {number} of {repository}");
     let parts = ["issues", &number.to_string(), "assignees"];
@@ -102,7 +102,7 @@ pub(super) async fn arrange_assignees(
 
 /// Those who were asked and have not answered; teams as `organization/team`.
 async fn reviewers_of(at: &InRepository<'_>, number: u64) -> Result<Vec<String>, ForgeError> {
-    let pull = pulls::find(at, number).await?;
+    let pull = lookup::pull(at, number).await?;
     let teams = pull.requested_teams.unwrap_or_default().into_iter();
     let teams = teams.map(|team| format!("{}/{}", at.repository.owner, team.slug));
     Ok(logins(pull.requested_reviewers).into_iter().chain(teams).collect())

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kubeopt_model::RepositoryId;
 
 use super::branches::{facts, head_oid};
-use super::calls::{Calls, InRepository, Paging};
-use super::{drafts, labels, wire};
+use super::calls::{Calls, Paging};
+use super::{drafts, labels, lookup, wire};
 use crate::error::ForgeError;
 use crate::pull_request::{
     HeadFilter, NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate,
@@ -89,7 +89,7 @@ pub(super) async fn open(
         Ok(all) => {
             pull.labels = all;
             // What it says of itself after the labels, such as when it was last changed.
-            let found = find(&at, pull.number).await?;
+            let found = lookup::pull(&at, pull.number).await?;
             found.into_pull_request(calls, &repository.owner, &repository.name)
         }
         // A label is no reason to keep a pull request back; the limit's end is.
@@ -108,7 +108,7 @@ pub(super) async fn update(
     update: &PullRequestUpdate,
 ) -> Result<PullRequest, ForgeError> {
     let at = calls.of(repository);
-    let found = find(&at, number).await?;
+    let found = lookup::pull(&at, number).await?;
     let node = found.node_id.clone();
     let pull = found.into_pull_request(calls, &repository.owner, &repository.name)?;
     let needed = update.against(&pull);
@@ -131,17 +131,11 @@ pub(super) async fn update(
         }),
     };
     let changed = if body.title.is_none() && body.body.is_none() && body.state.is_none() {
-        find(&at, number).await?
+        lookup::pull(&at, number).await?
     } else {
         at.patch(&["pulls", &number.to_string()], &body, &what).await?
     };
     changed.into_pull_request(calls, &repository.owner, &repository.name)
-}
-
-/// One pull request as GitHub shows it.
-pub(super) async fn find(at: &InRepository<'_>, number: u64) -> Result<wire::Pull, ForgeError> {
-    let found = at.find(&["pulls", &number.to_string()], &[]).await?;
-    found.ok_or_else(|| ForgeError::NotFound { what: format!("pull request {number} of {}", at.repository) })
 }
 
 /// The open one with the same head and base, which made GitHub refuse a second.

@@ -1,11 +1,9 @@
 //! Comments on pull requests of a local repository, each a file of its pull request's record.
 
 use kubeopt_model::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::OWN_NAME;
-use super::records::{Record, again, check_text, load, numbers, read_json, store};
-use super::storage::{Storage, Swap, failed};
+use super::record::{Comment, Record, again, check_text, load, numbers, path_of, read_json, store};
+use super::storage::{OWN_NAME, Storage, Swap, failed};
 use crate::conversation::{
     AuthorKind, CommentAuthor, CommentId, ForgeComment, Reaction, bounded_body, in_order,
 };
@@ -14,25 +12,6 @@ use crate::sticky;
 
 /// Most comments on one pull request.
 const COMMENTS_MAX: u64 = 1_000;
-
-/// A comment on a pull request of a local forge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Comment {
-    /// Counted from 1 within its pull request.
-    pub id: u64,
-    /// Who wrote it.
-    pub author: String,
-    /// Its text.
-    pub body: String,
-    /// When, in seconds since the epoch.
-    pub created_unix_s: i64,
-    /// Whether its text was changed afterwards.
-    #[serde(default)]
-    pub is_edited: bool,
-    /// kubeopt's reactions to it, sorted.
-    #[serde(default)]
-    pub reactions: Vec<Reaction>,
-}
 
 pub(super) fn add(storage: &Storage, number: u64, author: &str, body: &str) -> Result<u64, ForgeError> {
     check_text("comment", body)?;
@@ -142,11 +121,6 @@ fn change(storage: &Storage, at: CommentId, work: impl Fn(&mut Comment)) -> Resu
 fn all(storage: &Storage, record: &Record, tip: &git2::Commit<'_>) -> Result<Vec<Comment>, ForgeError> {
     let tree = tip.tree().map_err(failed)?;
     (1..=record.comments.min(COMMENTS_MAX)).map(|id| read_json(storage, &tree, &path_of(id))).collect()
-}
-
-/// Where a comment lies in its record.
-pub(super) fn path_of(id: u64) -> String {
-    format!("comments/{id}.json")
 }
 
 fn shown(number: u64, comment: Comment) -> Result<ForgeComment, ForgeError> {

@@ -5,9 +5,8 @@ use git2::Commit;
 use kubeopt_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::OWN_NAME;
-use super::records::{again, read_json};
-use super::storage::{Storage, Swap, failed};
+use super::record::{again, read_json};
+use super::storage::{OWN_NAME, Storage, Swap, failed};
 use crate::error::ForgeError;
 use crate::pull_request::stored_title;
 use crate::tracking::{ISSUES_MAX, Issue, IssueUpdate, check_issue, switched_off, too_many};

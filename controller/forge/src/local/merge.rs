@@ -2,17 +2,20 @@
 
 use git2::{Commit, MergeOptions, Oid};
 
-use super::branches;
-use super::records;
-use super::storage::{Storage, failed};
-use super::{MergeCommit, OWN_NAME};
+use super::storage::{OWN_NAME, Storage, failed};
+use super::{branches, records};
 use crate::error::ForgeError;
 use crate::judgement::MergeOrder;
 use crate::pull_request::{PullRequest, PullRequestState};
 
-/// How far back along a base the merge of a pull request is looked for. It is looked for once, in the pass that sees
-/// it, so that it lies a few commits back.
-const COMMITS_MAX: usize = 1_000;
+/// A merge that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeCommit {
+    /// Its id.
+    pub oid: String,
+    /// The branch that it was made on.
+    pub base: String,
+}
 
 /// A person merges it.
 pub(super) fn merge(storage: &Storage, number: u64, by: &str) -> Result<MergeCommit, ForgeError> {
@@ -60,32 +63,6 @@ fn land(
     storage.swap(&branches::reference(&pull.base), Some(base.id()), oid)?.or_conflict(&pull.base)?;
     records::mark_merged(storage, pull.number, oid)?;
     Ok(MergeCommit { oid: oid.to_string(), base: pull.base.clone() })
-}
-
-/// The commit on the first-parent line of a base that brought a head in: the last one whose first parent lacks it.
-/// None while the head is not in the base.
-pub(super) fn merge_commit_of(
-    storage: &Storage,
-    head_oid: &str,
-    base: &str,
-) -> Result<Option<Oid>, ForgeError> {
-    let (Ok(head), Some(base)) = (Oid::from_str(head_oid), branches::oid(storage, base)?) else {
-        return Ok(None);
-    };
-    let holds_head = |commit: Oid| -> Result<bool, ForgeError> {
-        Ok(commit == head || storage.git.graph_descendant_of(commit, head).map_err(failed)?)
-    };
-    if !holds_head(base)? {
-        return Ok(None);
-    }
-    let mut at = base;
-    for _ in 0..COMMITS_MAX {
-        match storage.git.find_commit(at).map_err(failed)?.parent_id(0) {
-            Ok(parent) if holds_head(parent)? => at = parent,
-            Ok(_) | Err(_) => break,
-        }
-    }
-    Ok(Some(at))
 }
 
 fn merge_commit(

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read as _};
 
-use super::records::{Record, again, load, store};
+use super::record::{Record, again, load, store};
 use super::storage::{Storage, Swap};
 use crate::asked::{Arranged, Asked, Steps, same_account, same_label};
 use crate::conversation::Permission;

@@ -1,17 +1,11 @@
-//! Pull requests of a local repository: `refs/kubeopt/pulls/N` points to a chain of commits, each of which holds the
-//! whole record: `pull.json` and `comments/K.json`. The chain is the record's history.
+//! Pull requests of a local repository, opened, found and changed as their records.
 
-use std::time::Duration;
+use git2::Oid;
 
-use git2::{Commit, Oid};
-use serde::{Deserialize, Serialize};
-
-use super::OWN_NAME;
 use super::branches;
-use super::comments::{Comment, path_of};
-use super::merge::merge_commit_of;
-use super::reviews::LocalReview;
-use super::storage::{Storage, Swap, failed};
+use super::landed::merge_commit_of;
+use super::record::{Record, RecordState, again, check_text, load, numbers, store};
+use super::storage::{OWN_NAME, Storage, Swap, failed};
 use crate::error::ForgeError;
 use crate::pull_request::{
     NewPullRequest, PullRequest, PullRequestQuery, PullRequestState, PullRequestUpdate, StateFilter,
@@ -20,54 +14,6 @@ use crate::pull_request::{
 
 /// Most pull requests that are read from one repository.
 const PULLS_MAX: usize = 5_000;
-
-/// Longest body or comment in bytes; four times GitHub's 65,536 characters, since a character has up to four bytes.
-const TEXT_BYTES_MAX: usize = 256 * 1024;
-
-/// How often a record is tried again that another process changed at the same time.
-const TRIES_MAX: u32 = 20;
-
-/// Pause between tries: a reference's lock is held for well below a millisecond.
-const TRY_PAUSE: Duration = Duration::from_millis(5);
-
-const PULLS: &str = "refs/kubeopt/pulls/";
-
-/// `pull.json`
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Record {
-    number: u64,
-    title: String,
-    /// Absent in records of earlier versions, which knew no drafts.
-    #[serde(default)]
-    draft: bool,
-    body: String,
-    state: RecordState,
-    head: String,
-    head_oid: String,
-    pub(super) base: String,
-    merge_commit: Option<String>,
-    author: String,
-    pub(super) labels: Vec<String>,
-    /// Absent, as the assignees, in records of earlier versions.
-    #[serde(default)]
-    pub(super) reviewers: Vec<String>,
-    #[serde(default)]
-    pub(super) assignees: Vec<String>,
-    /// Oldest first; absent in records of earlier versions.
-    #[serde(default)]
-    pub(super) reviews: Vec<LocalReview>,
-    created_unix_s: i64,
-    pub(super) updated_unix_s: i64,
-    pub(super) comments: u64,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum RecordState {
-    Open,
-    Closed,
-    Merged,
-}
 
 pub(super) fn open(storage: &Storage, new: &NewPullRequest) -> Result<PullRequest, ForgeError> {
     check_text("body", &new.body)?;
@@ -201,48 +147,6 @@ pub(super) fn mark_merged(storage: &Storage, number: u64, merge: Oid) -> Result<
     })
 }
 
-/// The numbers of all pull requests, ascending.
-pub(super) fn numbers(storage: &Storage) -> Result<Vec<u64>, ForgeError> {
-    storage.numbers_under(PULLS)
-}
-
-pub(super) fn load(storage: &Storage, number: u64) -> Result<(Record, Commit<'_>), ForgeError> {
-    let oid = storage
-        .target(&format!("{PULLS}{number}"))?
-        .ok_or_else(|| storage.missing(&format!("pull request {number}")))?;
-    let tip = storage.git.find_commit(oid).map_err(failed)?;
-    let record = read_json(storage, &tip.tree().map_err(failed)?, "pull.json")?;
-    Ok((record, tip))
-}
-
-pub(super) fn read_json<T: for<'de> Deserialize<'de>>(
-    storage: &Storage,
-    tree: &git2::Tree<'_>,
-    path: &str,
-) -> Result<T, ForgeError> {
-    let entry = tree.get_path(std::path::Path::new(path)).map_err(failed)?;
-    let blob = entry.to_object(&storage.git).and_then(|object| object.peel_to_blob()).map_err(failed)?;
-    serde_json::from_slice(blob.content())
-        .map_err(|error| ForgeError::Malformed { why: format!("{path}: {error}") })
-}
-
-/// Adds a commit with the new state to the chain, if nobody else did meanwhile.
-pub(super) fn store(
-    storage: &Storage,
-    record: &Record,
-    tip: Option<&Commit<'_>>,
-    comment: Option<&Comment>,
-    message: &str,
-) -> Result<Swap, ForgeError> {
-    let json = |error: serde_json::Error| ForgeError::Malformed { why: error.to_string() };
-    let mut files = vec![("pull.json".to_owned(), serde_json::to_vec_pretty(record).map_err(json)?)];
-    if let Some(comment) = comment {
-        let content = serde_json::to_vec_pretty(comment).map_err(json)?;
-        files.push((path_of(comment.id), content));
-    }
-    storage.add_commit(&format!("{PULLS}{}", record.number), tip, &files, message)
-}
-
 /// The record as it stands now: the head moves with its branch, and a head that is in the base is merged, whoever
 /// merged it and by whatever means.
 fn show(storage: &Storage, record: Record) -> Result<PullRequest, ForgeError> {
@@ -276,25 +180,4 @@ fn show(storage: &Storage, record: Record) -> Result<PullRequest, ForgeError> {
         created_unix_s: record.created_unix_s,
         updated_unix_s: record.updated_unix_s,
     })
-}
-
-pub(super) fn check_text(what: &str, text: &str) -> Result<(), ForgeError> {
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(ForgeError::TooLarge { what: format!("the {what} (more than {TEXT_BYTES_MAX} bytes)") });
-    }
-    Ok(())
-}
-
-/// Repeats work that lost a race for a reference (`None`); it reads afresh each time.
-pub(super) fn again<T>(
-    what: &str,
-    mut work: impl FnMut() -> Result<Option<T>, ForgeError>,
-) -> Result<T, ForgeError> {
-    for _ in 0..TRIES_MAX {
-        if let Some(done) = work()? {
-            return Ok(done);
-        }
-        std::thread::sleep(TRY_PAUSE);
-    }
-    Err(ForgeError::Conflict { what: format!("{what} is changed by others all the time") })
 }

@@ -1,23 +1,13 @@
 //! Reviews of pull requests of a local repository; they stand in the pull request's record.
 
 use kubeopt_model::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::comments::author;
-use super::records::{Record, again, find, load, store};
+use super::record::{LocalReview, Record, again, load, store};
+use super::records::find;
 use super::storage::{Storage, Swap};
 use crate::error::ForgeError;
 use crate::judgement::{Given, REVIEWS_MAX, Review, Verdict, latest_of_each, too_many};
-
-/// A review as the record holds it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct LocalReview {
-    author: String,
-    verdict: Verdict,
-    submitted_unix_s: i64,
-    head_oid: String,
-    is_dismissed: bool,
-}
 
 /// A person reviews the pull request as it is now.
 pub(super) fn add(storage: &Storage, number: u64, by: &str, verdict: Verdict) -> Result<(), ForgeError> {

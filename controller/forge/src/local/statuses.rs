@@ -4,7 +4,7 @@
 use git2::{Commit, Oid};
 use serde::Serialize;
 
-use super::records::{again, read_json};
+use super::record::{again, read_json};
 use super::storage::{Storage, Swap, failed};
 use crate::error::ForgeError;
 use crate::judgement::{Check, CheckOutcome, worst_of_each};

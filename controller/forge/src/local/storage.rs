@@ -6,10 +6,12 @@ use git2::build::TreeUpdateBuilder;
 use git2::{Commit, ErrorCode, FileMode, Oid, Repository, RepositoryInitOptions, Signature, Time};
 use kubeopt_model::{FileSet, RepositoryId, Timestamp};
 
-use super::OWN_NAME;
 use crate::branch::check_branch_name;
 use crate::error::ForgeError;
 use crate::forge::RepositoryFacts;
+
+/// The login name under which kubeopt itself acts on a local forge.
+pub const OWN_NAME: &str = "kubeopt";
 
 /// The key of a repository's own configuration that holds its id: it moves with the folder.
 const ID_KEY: &str = "kubeopt.id";

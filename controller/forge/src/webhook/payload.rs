@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::{DELIVERY_CHARS_MAX, Delivery, Hint, HintedRepository, WebhookError, WebhookEvent, WebhookKind};
+use super::delivery::{Delivery, Hint, HintedRepository, WebhookError, WebhookEvent, WebhookKind};
+
+/// Longest id of a delivery; forges send UUIDs.
+const DELIVERY_CHARS_MAX: usize = 100;
 
 /// Longest path of a repository with its groups.
 const PATH_CHARS_MAX: usize = 1_000;

@@ -6,7 +6,10 @@ use kubeopt_model::Timestamp;
 use kubeopt_net::Secret;
 use ring::hmac;
 
-use super::{Delivery, SECRET_BYTES_MIN, SKEW_S_MAX, WebhookError, WebhookKind, WebhookSecrets};
+use super::delivery::{Delivery, SECRET_BYTES_MIN, WebhookError, WebhookKind, WebhookSecrets};
+
+/// How far the time of a signed delivery may be from ours, in seconds, as the Standard Webhooks specification has it.
+const SKEW_S_MAX: i64 = 300;
 
 /// Most signatures of one delivery that are tried: one for each secret that the sender has, while it changes them.
 const SIGNATURES_MAX: usize = 8;

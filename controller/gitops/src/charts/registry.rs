@@ -5,12 +5,12 @@
 
 use kubeopt_model::Problem;
 use kubeopt_net::header::{LINK, WWW_AUTHENTICATE};
-use kubeopt_net::{Answer, Client, NetError, Request, Secret, StatusCode, Url};
+use kubeopt_net::{Answer, NetError, Request, Secret, StatusCode, Url};
 use serde::Deserialize;
 
-use crate::charts::store::{
-    ChartAccess, Located, digest_of, fetch_failed, no_version, not_understood, shown,
-};
+use crate::charts::access::{ChartAccess, Located, authorized};
+use crate::charts::digest::digest_of;
+use crate::charts::refusals::{fetch_failed, no_version, not_understood, shown, wrong_digest};
 use crate::charts::version::{VersionRange, newest};
 
 /// Media type of the layer that is a chart's archive; the second is what Helm wrote before 3.7.
@@ -136,7 +136,7 @@ impl Registry<'_> {
         let url = self.url(&format!("manifests/{reference}"))?;
         let answer = self.get(&url, MANIFEST).await?;
         if reference.starts_with("sha256:") && digest_of(&answer.body) != reference["sha256:".len()..] {
-            return Err(crate::charts::store::wrong_digest(self.base));
+            return Err(wrong_digest(self.base));
         }
         let manifest: Manifest = answer.json().map_err(|error| fetch_failed(self.base, &error))?;
         let layer = manifest
@@ -185,22 +185,6 @@ impl Registry<'_> {
         let token: Token = asked.map_err(|error| fetch_failed(&without_query(&url), &error))?;
         let token = token.token.or(token.access_token).filter(|token| !token.is_empty());
         token.map(Secret::new).ok_or_else(|| not_understood(&without_query(&url), "it gave no token"))
-    }
-}
-
-/// The request with the token, if there is one, and the client that sends it: one with credentials of its own would send
-/// those in the token's place.
-pub(super) fn authorized<'a>(
-    access: &'a ChartAccess,
-    request: Request,
-    token: Option<&Secret>,
-) -> Result<(&'a Client, Request), NetError> {
-    match token {
-        Some(token) => {
-            let request = request.header("authorization", &format!("Bearer {}", token.expose()))?;
-            Ok((&access.with_tokens, request))
-        }
-        None => Ok((&access.client, request)),
     }
 }
 

@@ -11,11 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kubeopt_model::{FileSet, Problem};
 use kubeopt_net::header::ETAG;
-use kubeopt_net::{Client, NetError, Request, Secret, StatusCode, Url};
-use sha2::{Digest as _, Sha256};
+use kubeopt_net::{Client, NetError, Request, StatusCode, Url};
 
+pub use crate::charts::access::ChartAccess;
+
+use crate::charts::access::{Located, authorized};
 use crate::charts::archive::{UnpackLimits, unpack};
+use crate::charts::digest::{digest_of, read_hex};
 use crate::charts::index::{Index, Published, read_index};
+use crate::charts::refusals::{fetch_failed, no_version, not_understood, shown, wrong_digest};
 use crate::charts::registry;
 use crate::charts::version::{VersionRange, newest};
 use crate::codes;
@@ -32,15 +36,6 @@ const KEPT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// The code of what keeps a server's charts from being fetched: it is not reached, or not understood. The others speak of
 /// one chart.
 pub const NOT_FETCHED: &str = codes::CHART_FETCH;
-
-/// The way to a repository of charts.
-#[derive(Debug, Clone)]
-pub struct ChartAccess {
-    /// With the operator's credentials, where there are any.
-    pub client: Client,
-    /// Without them, for the same servers: for requests that carry a token, which a registry gave for the credentials.
-    pub with_tokens: Client,
-}
 
 /// A chart as a release names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,15 +61,6 @@ pub struct FetchedChart {
     pub archive: Url,
     /// Its files, with paths that count from the chart's folder.
     pub files: FileSet,
-}
-
-/// Where an archive is, and what it must be.
-pub(super) struct Located {
-    pub(super) version: String,
-    /// `sha256:` may stand before it.
-    pub(super) digest: Option<String>,
-    pub(super) archive: Url,
-    pub(super) token: Option<Secret>,
 }
 
 /// Fetches charts and keeps them.
@@ -221,8 +207,7 @@ impl ChartStore {
         // An archive that a server packs once more would have another digest.
         let request =
             Request::get(located.archive.clone()).header("accept-encoding", "identity").map_err(failed)?;
-        let (client, request) =
-            registry::authorized(access, request, located.token.as_ref()).map_err(failed)?;
+        let (client, request) = authorized(access, request, located.token.as_ref()).map_err(failed)?;
         let request = request.max_body_bytes(self.limits.packed_bytes);
         let answer = client.fetch(request).await.and_then(kubeopt_net::Answer::success).map_err(failed)?;
         Ok(answer.body.to_vec())
@@ -325,17 +310,6 @@ fn read_digest(base: &Url, text: &str) -> Result<String, Problem> {
     digest.ok_or_else(|| not_understood(base, "its digest is no SHA-256"))
 }
 
-/// A SHA-256 in hexadecimal, in lower case.
-fn read_hex(text: &str) -> Option<String> {
-    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_digest.then(|| text.to_ascii_lowercase())
-}
-
-/// SHA-256, hexadecimal.
-pub(super) fn digest_of(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
-
 fn file_name(digest: &str) -> String {
     format!("{digest}.tgz")
 }
@@ -365,45 +339,6 @@ fn make_room(folder: &Path, most: u64) -> std::io::Result<()> {
         total -= bytes;
     }
     Ok(())
-}
-
-pub(super) fn shown(text: &str) -> String {
-    text.escape_debug().take(200).collect()
-}
-
-pub(super) fn no_version(base: &Url, wanted: &str) -> Problem {
-    Problem::new(
-        codes::CHART_VERSION,
-        format!("{base} publishes no chart that matches `{}`", shown(wanted.trim())),
-        "check name and version with `helm show chart`, and that the credentials may read it",
-    )
-}
-
-pub(super) fn wrong_digest(base: &Url) -> Problem {
-    Problem::new(
-        codes::CHART_DIGEST,
-        format!("what {base} sent differs from the digest that it published"),
-        "do not use this chart; tell the owner of the repository, and look for a proxy that changes files",
-    )
-}
-
-pub(super) fn not_understood(base: &Url, why: &str) -> Problem {
-    Problem::new(
-        codes::CHART_FETCH,
-        format!("the answer of {base} is not understood: {why}"),
-        "check that the address is that of a repository of charts, with `helm pull`",
-    )
-}
-
-pub(super) fn fetch_failed(base: &Url, error: &NetError) -> Problem {
-    let problem = error.problem();
-    let text = format!("unable to fetch a chart from {base}: {}", problem.text);
-    let help = if let NetError::HostNotAllowed { origin } = error {
-        format!("add `- url: {origin}` to `charts:` of kubeopt.yaml, if archives may be fetched from there")
-    } else {
-        problem.help
-    };
-    Problem::new(codes::CHART_FETCH, text, help)
 }
 
 fn store_failed(folder: &Path, error: &dyn std::fmt::Display) -> Problem {

@@ -7,7 +7,8 @@ use serde_json::json;
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::store::{digest_of, *};
+use super::digest::digest_of;
+use super::store::*;
 use crate::codes;
 use kubeopt_model::{Problem, RepoPath};
 use kubeopt_net::{Client, Url};

@@ -5,12 +5,9 @@
 use serde_json::{Value, json};
 
 use super::at_hand::AtHand;
+use super::described::text;
 use super::generators::generated;
-use super::placeholders::{Dialect, Filled, Params, fill};
-use super::text;
-
-/// Applications of one set. Public sets make some dozen; a fleet has hundreds of clusters.
-pub(super) const CHILDREN_MAX: usize = 500;
+use super::placeholders::{CHILDREN_MAX, Dialect, Filled, Params, fill};
 
 /// Bytes of all Applications of one set together.
 const CHILDREN_BYTES_MAX: usize = 32 * 1024 * 1024;

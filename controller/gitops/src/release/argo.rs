@@ -9,8 +9,10 @@ use kubeopt_model::release::{
 use kubeopt_model::{Release, RepoPath};
 use serde_json::Value;
 
+use super::argo_source::{effective_sources, is_helm, is_published};
 use super::at_hand::AtHand;
-use super::{Described, application_set, file, inline, list, namespace, overrides, text};
+use super::described::{Described, file, inline, list, namespace, text};
+use super::{application_set, overrides};
 
 /// The releases of an Application: one for each source that says itself that it is Helm.
 pub(super) fn releases(described: &Described<'_>, at_hand: AtHand<'_>) -> Result<Vec<Release>, String> {
@@ -62,11 +64,6 @@ fn of_spec(
     helm.map(|source| release_of(&application, source, &sources)).collect()
 }
 
-/// It says itself that it is Helm.
-fn is_helm(source: &Value) -> bool {
-    is_published(source) || source.get("helm").is_some_and(Value::is_object)
-}
-
 /// The source as the files beside it have it.
 fn overridden(described: &Described<'_>, source: &Value, at_hand: AtHand<'_>) -> Result<Value, String> {
     let is_here = text(source, "repoURL").is_some_and(|url| (at_hand.is_here)(url));
@@ -76,30 +73,6 @@ fn overridden(described: &Described<'_>, source: &Value, at_hand: AtHand<'_>) ->
     };
     let files = overrides::files(&folder, described.namespace, described.name);
     overrides::merged(source, &files, at_hand.bytes)
-}
-
-/// The sources that count, the lowest first: the dry source of a hydrator, else `sources`, else `source`.
-pub(crate) fn effective_sources(spec: &Value) -> Vec<&Value> {
-    if let Some(dry) = spec.pointer("/sourceHydrator/drySource").filter(|dry| dry.is_object()) {
-        return vec![dry];
-    }
-    let several = list(spec, "sources");
-    if !several.is_empty() {
-        return several.iter().collect();
-    }
-    spec.get("source").filter(|source| source.is_object()).into_iter().collect()
-}
-
-/// The source is a chart that a repository of charts publishes. An artifact of a registry is one unless it says that it
-/// is something else.
-pub(crate) fn is_published(source: &Value) -> bool {
-    let says = |key: &str| source.get(key).is_some_and(Value::is_object);
-    text(source, "chart").is_some() || (is_artifact(source) && !says("kustomize") && !says("directory"))
-}
-
-/// The source is taken from a registry and not from Git.
-pub(crate) fn is_artifact(source: &Value) -> bool {
-    text(source, "repoURL").is_some_and(|url| url.starts_with("oci://"))
 }
 
 /// The release of one source of a live Application that its status calls Helm.

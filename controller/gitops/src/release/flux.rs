@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::beside::{Beside, ConfigMap};
-use super::{Described, file, inline, list, namespace, text};
+use super::described::{Described, file, inline, list, namespace, text};
 
 /// Helm's own limit; longer names are shortened as helm-controller does it.
 const NAME_BYTES_MAX: usize = 53;

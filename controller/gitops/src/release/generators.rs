@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::application_set::CHILDREN_MAX;
 use super::at_hand::AtHand;
+use super::described::{list, text};
 use super::git_generator;
-use super::placeholders::{Dialect, Params, fill};
-use super::{list, text};
+use super::placeholders::{CHILDREN_MAX, Dialect, Params, fill};
 
 /// Generators within generators. Argo CD takes two levels.
 const LEVELS_MAX: usize = 3;

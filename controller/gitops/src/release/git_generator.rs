@@ -7,11 +7,11 @@ use globset::{GlobBuilder, GlobMatcher};
 use kubeopt_model::RepoPath;
 use serde_json::{Value, json};
 
-use super::application_set::CHILDREN_MAX;
 use super::at_hand::AtHand;
+use super::described::{list, text};
 use super::documents::read_value;
-use super::placeholders::{Dialect, Params, fill, spelled};
-use super::{list, text};
+use super::placeholders::{CHILDREN_MAX, Dialect, Params, fill, spelled};
+use crate::revision::branch_of;
 
 /// Bytes of a file that describes an Application; these have some lines.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -36,7 +36,7 @@ pub(super) fn params(
         return Err("its generator `git` looks into another repository".to_owned());
     }
     let revision = text(generator, "revision").unwrap_or_default();
-    if crate::argo::branch_of(revision).is_err() {
+    if branch_of(revision).is_err() {
         return Err("its generator `git` looks at a pinned revision".to_owned());
     }
     if text(generator, "pathParamPrefix").is_some() {

@@ -7,8 +7,8 @@
 use kubeopt_model::RepoPath;
 use serde_json::{Map, Value};
 
+use super::argo_source::is_published;
 use super::documents::read_value;
-use super::is_published;
 
 /// The file that holds for every Application.
 const OF_ALL: &str = ".argocd-source.yaml";

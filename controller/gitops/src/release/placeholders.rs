@@ -5,6 +5,9 @@
 
 use serde_json::{Map, Number, Value};
 
+/// Applications of one set. Public sets make some dozen; a fleet has hundreds of clusters.
+pub(super) const CHILDREN_MAX: usize = 500;
+
 /// What generators give for one Application. Without `goTemplate` all values are texts, and keys hold dots.
 pub(super) type Params = Map<String, Value>;
 

@@ -9,9 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use kubeopt_model::FileSet;
 use sha2::{Digest as _, Sha256};
 
-use crate::render::client::Rendered;
 use crate::render::prepare::Prepared;
 use crate::render::protocol::{RenderLimits, Sandbox};
+use crate::render::rendered::Rendered;
 
 /// Renderings that are kept: a pass over a large repository has some hundred entry points.
 const ENTRIES_MAX: usize = 1_000;

@@ -22,6 +22,7 @@ use crate::render::limits::RENDERER_CPUS;
 use crate::render::plain::{self, output_too_large};
 use crate::render::prepare::Prepared;
 use crate::render::protocol::{Launch, RenderLimits, RenderRequest, Sandbox, Started};
+use crate::render::rendered::Rendered;
 use crate::render::{helm, kustomize};
 
 /// Bytes of complaints that are read; what a renderer writes beyond that ends it.
@@ -29,17 +30,6 @@ const COMPLAINT_BYTES_MAX: u64 = 64 * 1024;
 
 /// Longest first line of the child: a problem, or the missing parts of the sandbox.
 const STARTED_BYTES_MAX: u64 = 64 * 1024;
-
-/// Manifests, and how they came about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rendered {
-    /// YAML documents.
-    pub output: Vec<u8>,
-    /// How.
-    pub by: ProvenBy,
-    /// Files of a plain folder that are no YAML and were left out.
-    pub left_out: Vec<Problem>,
-}
 
 /// Renders folders. Clones share what was rendered before.
 #[derive(Debug, Clone)]

@@ -21,6 +21,7 @@ mod plain;
 mod prepare;
 mod protocol;
 mod references;
+mod rendered;
 mod sandbox;
 
 #[cfg(test)]
@@ -33,7 +34,8 @@ mod sandbox_tests;
 mod testing;
 
 pub use child::serve_one;
-pub use client::{Rendered, Renderer};
+pub use client::Renderer;
 pub use helm::HelmBinary;
 pub use kustomize::{Flavour, KustomizeBinary};
 pub use protocol::{HelmArguments, RenderLimits, RenderRequest, Sandbox};
+pub use rendered::Rendered;

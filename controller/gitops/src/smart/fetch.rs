@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 
 use crate::error::GitError;
 use crate::quota::Allowance;
-use crate::smart::line::{ANSWER_BYTES_MAX, Line, Way, protocol};
+use crate::smart::answer::{ANSWER_BYTES_MAX, protocol};
+use crate::smart::line::{Line, Way};
 use crate::smart::protocol::{
     Capabilities, PackAnswer, Tip, Want, ask_pack, ask_refs, read_capabilities, read_tip,
 };

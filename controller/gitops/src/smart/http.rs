@@ -8,7 +8,7 @@ use kubeopt_model::RepositoryId;
 use kubeopt_net::{Client, Method, NetError, Request, Response, Url};
 
 use crate::error::GitError;
-use crate::smart::line::{ANSWER_BYTES_MAX, protocol};
+use crate::smart::answer::{ANSWER_BYTES_MAX, protocol};
 
 /// A server that was found.
 #[derive(Debug)]

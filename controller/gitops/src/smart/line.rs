@@ -8,12 +8,10 @@ use kubeopt_net::{Client, Response, Url};
 use tokio::time::Instant;
 
 use crate::error::GitError;
+use crate::smart::answer::{ANSWER_BYTES_MAX, protocol};
 use crate::smart::http::{self, HttpLine};
 use crate::smart::pkt::{Decoder, Packet};
 use crate::ssh::{SshAddress, SshClient, SshLine};
-
-/// Longest answer but for the pack. One branch is a line; a server that lists everything is misled by us.
-pub(crate) const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The way to a server.
 #[derive(Debug, Clone, Copy)]
@@ -198,9 +196,4 @@ impl<'s> Answer<'s> {
         }
         Ok(self)
     }
-}
-
-/// An answer that is not what the protocol says.
-pub(crate) fn protocol(repository: &RepositoryId, why: String) -> GitError {
-    GitError::Protocol { repository: repository.clone(), why }
 }

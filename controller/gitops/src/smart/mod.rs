@@ -4,6 +4,7 @@
 //! replacing them needs `unsafe`. Version 2 of the protocol is three messages, so they are written here, once for both
 //! ways; libgit2 indexes the pack.
 
+mod answer;
 mod fetch;
 mod http;
 mod line;

@@ -16,7 +16,7 @@ use crate::error::GitError;
 use crate::ssh::address::SshAddress;
 use crate::ssh::gate::{Gate, GateError, Reason};
 use crate::ssh::known_hosts::KnownHosts;
-use crate::ssh::line::SshLine;
+use crate::ssh::line::{SshLine, library};
 
 /// How long a server is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,15 +231,4 @@ fn gate_error(repository: &RepositoryId, error: GateError) -> GitError {
         // The noted reason takes its place.
         GateError::Refused => GitError::Ssh { why: "the connection was refused".to_owned() },
     }
-}
-
-/// What an error of the library means.
-pub(crate) fn library(repository: &RepositoryId, error: russh::Error) -> GitError {
-    if matches!(error, russh::Error::NoCommonAlgo { .. }) {
-        return GitError::Ssh { why: format!("the ssh server and kubeopt share no algorithm: {error}") };
-    }
-    if matches!(error, russh::Error::Version) {
-        return GitError::Ssh { why: "the server does not greet as an ssh server does".to_owned() };
-    }
-    GitError::Unreachable { repository: repository.clone(), why: format!("ssh: {error}") }
 }

@@ -9,7 +9,6 @@ use russh::{Channel, ChannelMsg, Disconnect};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::GitError;
-use crate::ssh::client::library;
 use crate::ssh::gate::Gate;
 
 /// Bytes of the server's standard error that are kept; a sentence or two say what is wrong.
@@ -122,4 +121,15 @@ impl SshLine {
         }
         GitError::Refused { repository, says }
     }
+}
+
+/// What an error of the library means.
+pub(crate) fn library(repository: &RepositoryId, error: russh::Error) -> GitError {
+    if matches!(error, russh::Error::NoCommonAlgo { .. }) {
+        return GitError::Ssh { why: format!("the ssh server and kubeopt share no algorithm: {error}") };
+    }
+    if matches!(error, russh::Error::Version) {
+        return GitError::Ssh { why: "the server does not greet as an ssh server does".to_owned() };
+    }
+    GitError::Unreachable { repository: repository.clone(), why: format!("ssh: {error}") }
 }

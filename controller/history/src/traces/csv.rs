@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::columns::{Column, Columns, Reading};
 use super::error::TracesError;
-use super::{Rows, checked};
+use super::rows::{Rows, checked};
 
 /// Rows that are handed on at a time.
 const ROWS: usize = 50_000;

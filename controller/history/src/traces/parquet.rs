@@ -8,7 +8,7 @@ use polars::prelude::{DataFrame, DataType, ParquetReader, SerReader as _};
 
 use super::columns::{Column, Columns, Reading};
 use super::error::TracesError;
-use super::{Rows, checked};
+use super::rows::{Rows, checked};
 
 /// Rows that are read at a time: 24 MB of numbers.
 const ROWS: usize = 500_000;

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use kubeopt_model::UsageTrace;
 use kubeopt_model::trace::ResourceTrace;
 
-use super::Rows;
 use super::error::TracesError;
+use super::rows::Rows;
 
 /// 90 days at steps of 5 seconds, 100 MB: more is no trace of a container.
 const SAMPLES_MAX: usize = 1_600_000;

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use polars::prelude::*;
 
-use super::day::Tables;
 use super::frame;
 use super::series_day::{OpenDay, SeriesDay};
+use super::tables::{Tables, table};
 use crate::error::HistoryError;
 
 /// The series of a day, in the order of their hashes.
@@ -75,6 +75,11 @@ impl Digest {
 
     /// The columns of its table.
     pub(super) const COLUMNS: [&str; 3] = ["series", "writes", "day"];
+
+    /// Its table, from the bytes of its file; may panic as [`Tables::read`].
+    pub(super) fn read_table(bytes: Vec<u8>) -> Result<DataFrame, String> {
+        table(bytes, &Self::COLUMNS)
+    }
 
     /// The series that are wanted, from its table; none where it is of another write than this one.
     pub(super) fn from_table(

@@ -14,13 +14,14 @@ use polars::prelude::DataFrame;
 
 use self::names::{FileNames, day_of};
 use super::cover::joined;
-use super::day::{Ledger, Tables, hours_of, of_hours};
+use super::day::{Ledger, hours_of, of_hours};
 use super::digest::Digest;
 use super::retention::Retention;
 use super::rollup::{Rollup, Slice, series_id};
 use super::shelf::{Folder, Memory, Shelf};
 use super::store::UsageStore;
 use super::summary::Summary;
+use super::tables::Tables;
 use super::{DAY_S, HOUR_S, points};
 use crate::error::HistoryError;
 

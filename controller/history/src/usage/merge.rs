@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use polars::prelude::DataFrame;
 
-use super::day::{Ledger, Tables};
+use super::day::Ledger;
 use super::frame;
+use super::tables::Tables;
 use crate::error::HistoryError;
 
 /// A day as a whole; points are there for the youngest days only.

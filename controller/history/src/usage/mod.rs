@@ -19,6 +19,7 @@ mod series_day;
 mod shelf;
 mod store;
 mod summary;
+mod tables;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::HourPoint;
+/// One hour of one container, all pods together; for charts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct HourPoint {
+    /// Start of the hour, in seconds since the epoch.
+    pub at_unix_s: i64,
+    /// Median of the hour's samples.
+    pub median: f64,
+    /// 95th percentile of the hour's samples.
+    pub p95: f64,
+    /// Highest sample of the hour.
+    pub max: f64,
+}
 
 const HOUR_S: i64 = 3600;
 

@@ -4,21 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 
-use super::aws_credentials::{self, Places};
+use super::aws_headers::headers;
+use super::aws_search::Places;
 use super::environment::Environment;
 use super::held::Held;
 use super::sigv4::{Keys, Outgoing, Scope, sign};
-use super::{aws_sts, sigv4};
+use super::{aws_credentials, aws_sts};
 use crate::error::NetError;
-use crate::secret::sensitive;
 
 /// The service of Amazon Managed Service for Prometheus.
 const PROMETHEUS: &str = "aps";
-
-/// How errors name it.
-pub(super) const PROVIDER: &str = "AWS";
 
 /// An identity of AWS, which signs requests for one service in one region.
 ///
@@ -66,22 +63,6 @@ impl Inner {
             Some(role) => aws_sts::assume_role(&self.places, role, &found.0).await,
         }
     }
-}
-
-/// A signature as the headers that carry it.
-pub(super) fn headers(signed: &sigv4::Signed) -> Result<Vec<(HeaderName, HeaderValue)>, NetError> {
-    let value = |text: &str| {
-        let why = "the credentials are not printable ASCII".to_owned();
-        sensitive(text).ok_or(NetError::NoIdentity { provider: PROVIDER, why })
-    };
-    let mut headers = vec![
-        (AUTHORIZATION, value(&signed.authorization)?),
-        (HeaderName::from_static("x-amz-date"), value(&signed.date)?),
-    ];
-    if let Some(session) = &signed.session {
-        headers.push((HeaderName::from_static("x-amz-security-token"), value(session)?));
-    }
-    Ok(headers)
 }
 
 /// Two are the same only where they share what they hold.

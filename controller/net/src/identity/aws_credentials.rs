@@ -6,7 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::asked::{answer, below, file, said};
-use super::aws::PROVIDER;
+use super::aws_search::{Found, Places, refused};
 use super::environment::Environment;
 use super::sigv4::Keys;
 use super::{aws_profile, aws_sts};
@@ -22,18 +22,6 @@ const INSTANCE_METADATA: &str = "http://169.254.169.254";
 
 /// Seconds for which a session with the instance metadata service is asked for: it is used at once.
 const SESSION_S: &str = "60";
-
-/// Credentials, and when they end.
-pub(super) type Found = Result<(Keys, Option<Timestamp>), NetError>;
-
-/// What the search depends on.
-#[derive(Debug)]
-pub(super) struct Places {
-    pub(super) region: String,
-    /// The one profile that counts, where the operator names one.
-    pub(super) profile: Option<String>,
-    pub(super) environment: Environment,
-}
 
 /// The first credentials that are there.
 pub(super) async fn find(places: &Places) -> Found {
@@ -64,10 +52,6 @@ pub(super) async fn find(places: &Places) -> Found {
         return Err(refused("there are none in variables, files, or by a service account".to_owned()));
     }
     of_instance(environment).await
-}
-
-pub(super) fn refused(why: String) -> NetError {
-    NetError::NoIdentity { provider: PROVIDER, why }
 }
 
 fn of_variables(environment: &Environment) -> Option<Keys> {

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::asked::{answer, below, said};
-use super::aws::headers;
-use super::aws_credentials::{Found, Places, refused};
+use super::aws_headers::headers;
+use super::aws_search::{Found, Places, refused};
 use super::sigv4::{Keys, Outgoing, Scope, sign};
 use crate::error::NetError;
 use crate::request::Request;

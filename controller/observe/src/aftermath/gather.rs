@@ -16,7 +16,7 @@ use crate::oom::Points;
 use crate::owners::{Owner, PodOwners};
 use crate::query::HOURLY_LABEL;
 use crate::scanner::Labels;
-use crate::source::SliceReport;
+use crate::slice::SliceReport;
 
 /// Series that wait for their owner: 672 hours each make 20 MB of them.
 const HELD_SERIES_MAX: usize = 2000;

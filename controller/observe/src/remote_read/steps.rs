@@ -8,7 +8,7 @@ use kubeopt_model::usage::Window;
 use crate::intake::Asked;
 use crate::oom::{Key, Points};
 use crate::scanner::Labels;
-use crate::source::STEP_S;
+use crate::slice::STEP_S;
 
 /// The range of each step, in milliseconds.
 const RANGE_MS: i64 = STEP_S * 1000;

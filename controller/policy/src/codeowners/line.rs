@@ -1,7 +1,7 @@
 //! One line of CODEOWNERS, in each dialect. Knows no other line.
 
+use super::dialect::Dialect;
 use super::pattern::Pattern;
-use super::{Dialect, Owner};
 
 /// The longest line; GitHub's own limit is not known, and no path is longer than 4096 bytes.
 const LINE_BYTES_MAX: usize = 8192;
@@ -159,4 +159,15 @@ fn owner(word: &str, dialect: Dialect) -> Option<Owner> {
             (!local.is_empty() && is_local && is_part(host)).then(|| Owner::Email(word.to_owned()))
         }
     }
+}
+
+/// Somebody who owns files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// A user, or a group of GitLab at the top level: both are `@name`.
+    User(String),
+    /// `organisation/team`, or a group within a group.
+    Team(String),
+    /// An address; nobody can be asked for a review by it.
+    Email(String),
 }

@@ -4,7 +4,7 @@
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::{Amount, Resource};
 
-use crate::guardrails::Judgement;
+use crate::guardrails::guardrail::Judgement;
 use crate::wanted::Wanted;
 
 /// A lowered value stays at `low` or above, and so does a created one. A raised one passes: what stands now was below

@@ -4,7 +4,7 @@
 use kubeopt_model::{Amount, Bound, Resource};
 
 use crate::guardrails::bounds::at_most;
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::wanted::Wanted;
 
 pub(super) const GUARDRAIL: Guardrail =

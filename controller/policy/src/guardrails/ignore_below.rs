@@ -5,7 +5,7 @@
 use kubeopt_model::recommendation::SET_BY_HAND;
 use kubeopt_model::{Amount, Change, Resource};
 
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::wanted::{Wanted, is_fed};
 
 pub(super) const GUARDRAIL: Guardrail =

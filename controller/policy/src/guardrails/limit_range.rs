@@ -7,7 +7,7 @@ use kubeopt_model::workload::ResourceList;
 use kubeopt_model::{Amount, Bound, Resource};
 
 use crate::guardrails::bounds::{at_least, at_most};
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::wanted::{Removing, Wanted};
 
 pub(super) const GUARDRAIL: Guardrail = Guardrail {

@@ -3,7 +3,7 @@
 use kubeopt_model::Amount;
 
 use crate::guardrails::bounds::{at_most, millionths, ppm};
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::wanted::Wanted;
 
 pub(super) const GUARDRAIL: Guardrail = Guardrail {

@@ -1,13 +1,10 @@
 //! The registry of guardrails. Each judges one wanted change; it can only move a value back towards what stands now,
 //! never past it, so the order does not decide the result and a second judgement changes nothing.
 
-use kubeopt_model::{Amount, Field, NoRecommendation};
-
-use crate::wanted::{Removing, Wanted};
-
 mod bounds;
 mod ceiling;
 mod floor;
+mod guardrail;
 mod ignore_below;
 mod limit_range;
 mod max_decrease;
@@ -19,61 +16,10 @@ mod qos_class;
 mod quota;
 mod request_within_limit;
 
-/// What a guardrail does with a change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It passes.
-    Allowed,
-    /// It passes with a value nearer to the present one.
-    Capped {
-        /// The field.
-        field: Field,
-        /// What was wanted.
-        from: Amount,
-        /// What passes.
-        to: Amount,
-    },
-    /// The field stays as it is.
-    Refused {
-        /// Why, as tables show it.
-        reason: NoRecommendation,
-    },
-}
+use guardrail::JudgeRemoval;
 
-/// What one guardrail said of one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// The guardrail: `max-increase`.
-    pub guardrail: &'static str,
-    /// The field that it judged; none where it judged the whole.
-    pub field: Option<Field>,
-    /// What it did.
-    pub outcome: Outcome,
-    /// The sentence, with its numbers, without a full stop.
-    pub text: String,
-}
-
-/// A guardrail.
-pub struct Guardrail {
-    /// Name, as reasons show it.
-    pub name: &'static str,
-    /// What it is for, as one sentence without a full stop.
-    pub about: &'static str,
-    pub(crate) judge: fn(&Wanted<'_>) -> Judgement,
-}
-
-/// A guardrail's answer on one wanted change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Judgement {
-    /// It passes.
-    Pass,
-    /// The value moves back to this one, which lies between the present and the wanted one.
-    Cap(Amount, String),
-    /// The field stays as it is.
-    Refuse(String),
-    /// The field stays as it is, because it is not worth a pull request.
-    TooSmall(String),
-}
+pub(crate) use guardrail::Judgement;
+pub use guardrail::{Guardrail, Outcome, Verdict};
 
 /// All guardrails that judge values. Those that say when something may be published are in `hold`.
 pub static GUARDRAILS: &[Guardrail] = &[
@@ -90,9 +36,6 @@ pub static GUARDRAILS: &[Guardrail] = &[
     request_within_limit::GUARDRAIL,
     ignore_below::GUARDRAIL,
 ];
-
-/// What a guardrail says of a limit that shall go: why it stays, if so.
-pub(crate) type JudgeRemoval = fn(&Removing<'_>) -> Option<String>;
 
 /// Guardrails that judge removals, with the name that reasons show.
 pub(crate) static REMOVAL_GUARDRAILS: &[(&str, JudgeRemoval)] = &[

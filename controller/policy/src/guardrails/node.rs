@@ -5,7 +5,7 @@ use kubeopt_model::pod::asked_beside;
 use kubeopt_model::{Amount, Bound, Container, Resource, Workload};
 
 use crate::guardrails::bounds::at_most;
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::wanted::Wanted;
 
 pub(super) const GUARDRAIL: Guardrail =

@@ -5,7 +5,7 @@ use kubeopt_model::recommendation::Member;
 use kubeopt_model::workload::{QosClass, qos_class};
 
 use crate::guardrails::bounds::{at_least, at_most};
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::wanted::{Removing, Wanted, resources_after};
 
 pub(super) const GUARDRAIL: Guardrail =

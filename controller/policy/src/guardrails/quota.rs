@@ -5,7 +5,7 @@ use kubeopt_model::cluster::Quota;
 use kubeopt_model::recommendation::Member;
 use kubeopt_model::{Amount, Bound, ClusterName, Field};
 
-use crate::guardrails::{Guardrail, Judgement};
+use crate::guardrails::guardrail::{Guardrail, Judgement};
 use crate::promised::growth;
 use crate::wanted::{Removing, Wanted};
 

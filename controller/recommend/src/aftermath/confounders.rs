@@ -6,8 +6,8 @@
 use kubeopt_model::Change;
 use kubeopt_model::outcome::{Confounder, HourSigns, NodeSize, Sign, Watched, WindowSigns};
 
-use super::View;
 use super::shares::{hour_of_day, usual};
+use super::view::View;
 
 /// Images before, from which on another image is nothing new: what images do is in the comparison then. Two a week.
 const USUAL_IMAGES: usize = 8;

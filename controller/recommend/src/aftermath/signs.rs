@@ -13,9 +13,9 @@ use kubeopt_model::outcome::{
     HourSigns, RevertOn, Seen, Sign, SignOutcome, SignTest, SignVerdict, TestMethod,
 };
 
-use super::View;
 use super::rates::{self, EventHour};
 use super::shares;
+use super::view::View;
 
 /// The pods' time before, in hours, that rates are compared with at least: a day of one replica.
 const EXPOSED_BEFORE_MIN: f64 = 24.0;

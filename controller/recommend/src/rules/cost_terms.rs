@@ -6,7 +6,7 @@ use kubeopt_model::recommendation::CostTerms;
 use kubeopt_model::{Amount, Bytes, ContainerUsage, Field, MilliCores, Resource};
 use kubeopt_strategies::Chosen;
 
-use super::Say;
+use super::say::Say;
 use crate::evidence::Evidence;
 
 /// The value that costs least as the one that is preferred; nothing where nothing was chosen.

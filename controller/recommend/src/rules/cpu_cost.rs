@@ -7,9 +7,10 @@ use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_strategies::CpuCost;
 
 use super::cost_terms::prefer;
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "cpu-cost", about: "CPU request that costs least, the price of its risk included", speak };

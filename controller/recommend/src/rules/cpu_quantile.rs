@@ -6,9 +6,10 @@
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::{Amount, Field, MilliCores};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "cpu-quantile", about: "CPU request from a quantile of all samples, with a margin", speak };

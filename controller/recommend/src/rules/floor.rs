@@ -3,9 +3,10 @@
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{Amount, Field};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule = Rule { name: "floor", about: "requests stay above the policy's floors", speak };
 

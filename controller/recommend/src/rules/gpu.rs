@@ -6,9 +6,10 @@ use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::policy::EffectivePolicy;
 
 use super::cost_terms::percent;
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "gpu", about: "says where whole GPUs are idle or could be shared", speak };

@@ -3,9 +3,10 @@
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{ContainerRole, Field, NoRecommendation, Resource};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "history", about: "leaves a resource alone until there is enough history", speak };

@@ -12,9 +12,10 @@ use kubeopt_model::quantity::MIB;
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Bytes, Field, NoRecommendation, Resource};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "java-heap", about: "memory of a JVM holds its heap and what lies beside it", speak };
@@ -24,11 +25,6 @@ const BESIDE_PERCENT: u64 = 40;
 
 /// The most that is taken to lie beside it.
 const BESIDE_MOST: Bytes = Bytes(572 * MIB);
-
-/// Whether the memory limit stays whatever the policy says of limits: the heap would follow it.
-pub(crate) fn holds_limit(evidence: &Evidence) -> bool {
-    evidence.container.java.as_ref().is_some_and(JavaFlags::heap_follows_limit)
-}
 
 fn speak(evidence: &Evidence, _: &EffectivePolicy, draft: &Draft) -> Vec<Say> {
     let Some(java) = &evidence.container.java else { return Vec::new() };

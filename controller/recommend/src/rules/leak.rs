@@ -5,9 +5,12 @@ use kubeopt_model::finding::Kind;
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{Amount, Field, Finding, NoRecommendation};
 
-use super::{Rule, Say, oom_kill};
+use super::oom_kill;
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
+use crate::held_down::that_count;
 
 pub(super) const RULE: Rule = Rule {
     name: "leak",
@@ -47,7 +50,7 @@ fn speak(evidence: &Evidence, _: &EffectivePolicy, _: &Draft) -> Vec<Say> {
 
 /// What the kills since the leak began ask for; none without one at a known limit.
 fn asked_by_kills(evidence: &Evidence, leak: &Finding) -> Option<Amount> {
-    let kills = oom_kill::that_count(evidence.usage.as_ref()?);
+    let kills = that_count(evidence.usage.as_ref()?);
     let limit_now = evidence.container.resources.limits.memory;
     let since = kills.iter().filter(|kill| kill.at_unix_s >= leak.since_unix_s);
     let limit = since.filter_map(|kill| kill.limit.or(limit_now)).max()?;

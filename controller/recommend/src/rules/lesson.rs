@@ -9,9 +9,11 @@ use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Bound, Field, Resource, Timestamp};
 
-use super::{Rule, Say, is_throttled};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::{Evidence, Freeze};
-use crate::sizing::Draft;
+use crate::held_down::is_throttled;
 
 pub(super) const RULE: Rule =
     Rule { name: "lesson", about: "what a revert proved to be too little is not proposed again", speak };

@@ -4,9 +4,11 @@ use kubeopt_model::policy::{EffectivePolicy, LimitPolicy};
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Bound, Field, Resource, Resources};
 
-use super::{Rule, Say, leak};
+use super::leak;
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "limits", about: "limits follow requests as the policy says", speak };

@@ -8,9 +8,10 @@ use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_strategies::MemoryCost;
 
 use super::cost_terms::prefer;
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule = Rule {
     name: "memory-cost",

@@ -5,9 +5,10 @@
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::{Amount, Bytes, Field};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "memory-max", about: "memory request from the highest sample, with a margin", speak };

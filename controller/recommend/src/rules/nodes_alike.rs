@@ -6,9 +6,10 @@ use kubeopt_model::quantity::MIB;
 use kubeopt_model::usage::PodPeak;
 use kubeopt_model::{Field, Resource, WorkloadKind};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule = Rule {
     name: "nodes-alike",

@@ -5,12 +5,13 @@
 
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::quantity::MIB;
-use kubeopt_model::usage::OomKill;
-use kubeopt_model::{Amount, Bytes, ContainerUsage, Field, Unit};
+use kubeopt_model::{Amount, Bytes, Field, Unit};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
+use crate::held_down::that_count;
 
 pub(super) const RULE: Rule =
     Rule { name: "oom-kill", about: "memory stays above what an OOM kill proved to be too little", speak };
@@ -19,24 +20,6 @@ pub(super) const RULE: Rule =
 const HEADROOM: Bytes = Bytes(100 * MIB);
 /// Relative headroom over the limit that was too small.
 const FACTOR: f64 = 1.2;
-/// Two weekly rhythms without a kill lift the bound.
-const CLEAN_S: i64 = 14 * 86_400;
-
-/// The kills that still count: those since which no two weeks passed without one. Oldest first, as they came.
-pub(crate) fn that_count(usage: &ContainerUsage) -> &[OomKill] {
-    counting(&usage.oom_kills, usage.window.to_unix_s)
-}
-
-/// The same of all kills before a moment.
-pub(crate) fn counting(kills: &[OomKill], until_unix_s: i64) -> &[OomKill] {
-    let mut until = until_unix_s;
-    let counts = kills.iter().rev().take_while(|kill| {
-        let clean_s = until - kill.at_unix_s;
-        until = kill.at_unix_s;
-        clean_s < CLEAN_S
-    });
-    &kills[kills.len() - counts.count()..]
-}
 
 /// The least that a kill at this limit asks for, both in bytes.
 pub(crate) fn least_above(limit_bytes: u64) -> u64 {

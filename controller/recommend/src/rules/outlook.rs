@@ -9,9 +9,10 @@ use kubeopt_model::quantity::MIB;
 use kubeopt_model::{Amount, Field, Resource};
 use kubeopt_strategies::raised;
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "outlook", about: "a request is raised where a higher peak is foretold", speak };

@@ -3,9 +3,10 @@
 use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::{Field, NoRecommendation};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "partial-data", about: "nothing is lowered or created on a window with holes", speak };

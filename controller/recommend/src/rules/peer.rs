@@ -6,9 +6,10 @@ use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
 use kubeopt_model::{Amount, Field, NoRecommendation, Resource};
 use kubeopt_strategies::by_name;
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "strategy", about: "requests as the rule of another project gives them", speak };

@@ -5,10 +5,11 @@ use kubeopt_model::policy::{EffectivePolicy, HpaPolicy, LimitPolicy};
 use kubeopt_model::workload::{QosClass, ScalerTarget};
 use kubeopt_model::{Bound, ContainerRole, Field, NoRecommendation, Resource};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
 use crate::scale_point::{TARGET_PERCENT_MAX, keep, least_request, scale_point};
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule = Rule {
     name: "scaler",

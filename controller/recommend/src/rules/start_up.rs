@@ -5,9 +5,10 @@ use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Field, MilliCores};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule =
     Rule { name: "start-up", about: "a CPU limit is not lowered below what starting takes", speak };

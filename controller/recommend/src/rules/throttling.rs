@@ -9,25 +9,17 @@ use kubeopt_model::workload::QosClass;
 use kubeopt_model::{Amount, Field, MilliCores};
 
 use super::cost_terms::percent;
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
+use crate::held_down::{THROTTLED, is_throttled};
 
 pub(super) const RULE: Rule =
     Rule { name: "throttling", about: "a CPU limit that throttles is raised, and not lowered", speak };
 
-/// Above this share of throttled periods people notice it as latency; below it is the tail of bursts. The figure is that
-/// of the guideline which users of KRR cite (its issue 153: 0 to 10 % of periods).
-const THROTTLED: f64 = 0.10;
-
 /// Headroom over the highest use, which the limit itself may have held down.
 const HEADROOM: f64 = 1.5;
-
-/// Whether the limit holds the container down so often that usage does not show what it needs.
-pub(crate) fn is_throttled(evidence: &Evidence) -> bool {
-    let ratio = evidence.usage.as_ref().and_then(|usage| usage.throttled_ratio);
-    evidence.container.resources.limits.cpu.is_some() && ratio.is_some_and(|ratio| ratio > THROTTLED)
-}
 
 fn speak(evidence: &Evidence, _: &EffectivePolicy, _: &Draft) -> Vec<Say> {
     if !is_throttled(evidence) {

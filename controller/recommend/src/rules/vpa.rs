@@ -7,9 +7,10 @@ use kubeopt_model::policy::{EffectivePolicy, VpaPolicy};
 use kubeopt_model::vpa::Vpa;
 use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Resource};
 
-use super::{Rule, Say};
+use super::rule::Rule;
+use super::say::Say;
+use crate::draft::Draft;
 use crate::evidence::Evidence;
-use crate::sizing::Draft;
 
 pub(super) const RULE: Rule = Rule {
     name: "vpa",

@@ -4,7 +4,7 @@ use kubeopt_model::recommendation::{Effect, SiteAddition};
 use kubeopt_model::workload::{QosClass, qos_class};
 use kubeopt_model::{Amount, Bound, Field, NoRecommendation, Reason, Resources};
 
-use super::{Demand, SitedField, Values, resources_after};
+use super::demand::{Demand, SitedField, Values, resources_after};
 use crate::evidence::Evidence;
 use crate::sizing::Sizing;
 

@@ -5,7 +5,7 @@ use kubeopt_model::{Bound, Field, Resource, Resources};
 use kubeopt_signal::Sketch;
 
 use crate::evidence::Evidence;
-use crate::rules::{is_throttled, oom_kill};
+use crate::held_down::{is_throttled, that_count};
 
 /// The fields that a change tells of; the other ones are the change itself.
 const REQUESTS: &[Field] = &[Field::CPU_REQUEST, Field::MEMORY_REQUEST];
@@ -43,7 +43,7 @@ fn events(evidence: &Evidence) -> Vec<(String, Evidence, &'static [Field])> {
             others.push((change, other, &Field::ALL));
         }
     };
-    if !oom_kill::that_count(usage).is_empty() {
+    if !that_count(usage).is_empty() {
         with("no OOM kill in the last two weeks".to_owned(), &|usage| usage.oom_kills.clear());
     } else if let Some(limit) = evidence.container.resources.limits.memory {
         let (container, at_unix_s) = (evidence.id(), usage.window.to_unix_s - 1);

@@ -13,7 +13,7 @@ use kubeopt_server::metrics::NoticeResult;
 use tokio::sync::watch;
 
 use super::keeping::Keeping;
-use super::stopped;
+use super::stopping::stopped;
 use super::weekly::week_over;
 use crate::edges::{Edges, Permit};
 use crate::noticing::{Noticed, Standing, failed, notices, used_up};

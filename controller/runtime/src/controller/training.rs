@@ -6,7 +6,7 @@ use kubeopt_api::Config;
 use kubeopt_cluster::Leadership;
 use kubeopt_server::Metrics;
 
-use super::permit;
+use super::leads::permit;
 use crate::edges::Edges;
 use crate::models::{Models, OwnModel, Stores};
 

@@ -9,7 +9,7 @@ use kubeopt_observe::STEP_S;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use super::stopped;
+use super::stopping::stopped;
 use crate::edges::Edges;
 
 /// How often comments are looked for between passes. A list that did not change costs a forge next to nothing.

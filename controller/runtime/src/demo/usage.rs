@@ -7,29 +7,12 @@ use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{Bytes, ContainerId, ContainerName, Timestamp};
 use kubeopt_observe::{RecordedMetrics, STEP_S};
 
-use super::cluster::{WORKLOADS, workload_id};
+use super::workloads::{Shape, WORKLOADS, workload_id};
 
 /// Seconds of a day.
 const DAY_S: i64 = 86_400;
 /// How much usage there is, days.
 const DAYS: i64 = 28;
-
-/// How one container behaves.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    /// Quiet hours, millicores.
-    pub(super) cpu_base: f64,
-    /// Added at the busiest hour of a weekday, millicores.
-    pub(super) cpu_day: f64,
-    /// Working set after start, MiB.
-    pub(super) memory_base: f64,
-    /// Added at the busiest hour, MiB.
-    pub(super) memory_day: f64,
-    /// Days before now at which it was killed for memory.
-    pub(super) oom_days_ago: Option<i64>,
-    /// It runs for an hour a week instead of all the time.
-    pub(super) weekly_job: bool,
-}
 
 /// Usage of all containers up to `now`.
 pub(super) fn recorded(now: Timestamp) -> RecordedMetrics {

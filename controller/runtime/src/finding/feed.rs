@@ -12,6 +12,7 @@ use kubeopt_model::{
 };
 
 use super::Looked;
+use super::kept::Kept;
 use crate::edges::Edges;
 use crate::panics::caught;
 use crate::side_by_side::side_by_side;
@@ -30,17 +31,6 @@ const KILLS_S: i64 = DAY_S;
 
 /// Shortage is judged by the points of so many hours: after midnight those of the day before are read again for it.
 const SHORTAGE_S: i64 = SIGNS_S + HOUR_S;
-
-/// The detectors of one cluster, fed up to a midnight.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    midnight_unix_s: i64,
-    /// The hours that were fed: where others are there now, such as those that were read again, all is fed anew.
-    covered: Vec<Window>,
-    detectors: HashMap<ContainerId, Detectors>,
-    /// What kubeopt stumbled over, with what it asked for: it is not tried again on the same day.
-    failed: HashMap<ContainerId, Sizes>,
-}
 
 impl Kept {
     /// Keeps what was fed, and of what failed that it did.

@@ -1,6 +1,6 @@
 //! What holds of a workload whose values stand in files of different policies.
 
-use kubeopt_model::finding::Severity;
+use kubeopt_model::finding::{Kind, Severity};
 use kubeopt_model::policy::{FindingPolicy, Silence, SilentTime};
 
 use super::*;

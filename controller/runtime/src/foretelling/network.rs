@@ -43,7 +43,7 @@ impl Network {
 
     fn read(&self) -> &Result<Known, Problem> {
         self.read.get_or_init(|| {
-            let model = crate::forecast::model(self.weights.as_deref()).inspect_err(|problem| {
+            let model = crate::forecast::files::model(self.weights.as_deref()).inspect_err(|problem| {
                 tracing::warn!("{problem}; baselines foretell alone");
             })?;
             Ok(Known::of(model))

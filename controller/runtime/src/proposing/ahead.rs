@@ -7,17 +7,9 @@ use kubeopt_model::policy::OutlookPolicy;
 use kubeopt_model::{ContainerId, ContainerRole, Timestamp};
 
 use super::demand::{Candidate, Unit};
-use super::wanted::{EarlierByWindow, Governed, UsageByWindow};
+use super::governed::Governed;
+use super::ground::{EarlierByWindow, UsageByWindow};
 use crate::foretelling::{Foretelling, Hours};
-
-/// Of whom load is foretold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Foretold {
-    /// Of those whose policy lets a forecast raise a value.
-    Raised,
-    /// Of these, and of all that a value is proposed for.
-    Proposed,
-}
 
 /// What was asked for so far.
 pub(super) struct Ahead<'a> {

@@ -5,7 +5,7 @@ use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{Problem, Recommendation, Verification};
 
 use super::change_set::{ChangeSet, only};
-use super::decide::Proven;
+use super::proposal::Proven;
 use super::prove::prove;
 use crate::codes;
 use crate::edges::Edges;

@@ -9,7 +9,7 @@ use kubeopt_model::cost::{BillDelta, ProposedBill};
 use kubeopt_model::{ClusterFacts, ClusterName};
 
 use super::change_set::ChangeSet;
-use super::decide::{Proposal, Proven};
+use super::proposal::{Proposal, Proven};
 use crate::pricing::on_the_bill;
 use crate::seen::Seen;
 

@@ -14,27 +14,13 @@ use kubeopt_model::{
     Recommendation, RepoPath, RepositoryId, TargetEdit,
 };
 
+use super::admitted::Admitted;
 use super::kept_limits::keep_limits;
 use super::not_created::leave_out;
 use super::overlay::{beside, container_patches};
 use super::scaled::leave_scaled;
 use crate::orders::AllOrders;
 use crate::pricing::PricesByCluster;
-
-/// A recommendation that passed the guardrails, with the policy that it passed them under.
-#[derive(Debug, Clone)]
-pub struct Admitted {
-    /// What is wanted.
-    pub recommendation: Recommendation,
-    /// Under which policy.
-    pub policy: EffectivePolicy,
-    /// The branch that pull requests go to.
-    pub base: String,
-    /// The entry point of its first container.
-    pub entry: RepoPath,
-    /// What makes its pull request one, where the policy does not say it.
-    pub group: Option<String>,
-}
 
 /// One pull request's worth of changes.
 #[derive(Debug, Clone)]

@@ -3,33 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use kubeopt_model::cost::{BillDelta, ProposedBill};
 use kubeopt_model::policy::{EffectivePolicy, SizingStrategy};
-use kubeopt_model::pull_request::PullRequestDraft;
-use kubeopt_model::recommendation::{Member, least_confidence};
+use kubeopt_model::recommendation::least_confidence;
 use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerRole, ContainerUsage, NoRecommendation, Problem,
-    Recommendation, RepoPath, RepositoryId, Timestamp, Verification, Window,
+    Recommendation, RepoPath, RepositoryId, Timestamp, Window,
 };
 use kubeopt_recommend::{EarlierDays, PastFleets, fleet_of};
 
-use super::ahead::{Ahead, Foretold};
+use super::admitted::{Admitted, Wanted};
+use super::ahead::Ahead;
 use super::apart::{Apart, unrendered_apart};
 use super::billing::{bill_of, bills};
 use super::change_set::{
-    Admitted, ChangeSet, edit_all, group_key, keep_limit, leave_patched, leave_targets, leave_uncreated,
+    ChangeSet, edit_all, group_key, keep_limit, leave_patched, leave_targets, leave_uncreated,
 };
 use super::demand::Unit;
 use super::described::Beside;
 use super::filled_in::PodsOf;
+use super::governed::Governed;
+use super::ground::{EarlierByWindow, Foretold, Ground, UsageByWindow};
+use super::left::{Left, leave_members};
 use super::owners::AllOwners;
+use super::proposal::{Decided, Proposal, Proven, unread};
 use super::prove::prove;
 use super::taken_back::{taken_back, want_back};
-use super::wanted::{
-    EarlierByWindow, Governed, Ground, Left, UsageByWindow, Wanted, govern, govern_back, leave_ignored,
-    live_units, locate, want,
-};
+use super::wanted::{govern, govern_back, leave_ignored, live_units, locate, want};
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;
@@ -40,47 +40,6 @@ use crate::seen::Seen;
 
 /// The rules that look at points look at 14 days of them at most.
 const POINTS_S: i64 = 14 * 86_400;
-
-/// A change set with its proofs.
-#[derive(Debug, Clone)]
-pub(crate) struct Proven {
-    /// What changes.
-    pub(crate) change_set: ChangeSet,
-    /// The proofs.
-    pub(crate) verifications: Vec<Verification>,
-}
-
-/// A proven change set with its words: nothing is left to decide.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// What changes.
-    pub change_set: ChangeSet,
-    /// The proofs.
-    pub verifications: Vec<Verification>,
-    /// What leaves the bill.
-    pub bill: ProposedBill,
-    /// The words.
-    pub draft: PullRequestDraft,
-    /// Owners of its files, who are asked for a review.
-    pub owners: Vec<String>,
-    /// The least confidence of all its values, 0 to 1; none where one is unknown.
-    pub confidence: Option<f64>,
-}
-
-/// All that a pass decided.
-#[derive(Debug, Default)]
-pub struct Decided {
-    /// Ready to be published.
-    pub proposals: Vec<Proposal>,
-    /// Recommendations that passed the guardrails, proposed or not.
-    pub admitted: Vec<Admitted>,
-    /// What is left as it is, and why.
-    pub left: Vec<Left>,
-    /// What leaves the bill with all proposals together; none without a proposal.
-    pub bill: Option<BillDelta>,
-    /// What was wrong on the way.
-    pub problems: Vec<Problem>,
-}
 
 /// What sizing is told from outside.
 pub(super) struct Given<'a> {
@@ -269,7 +228,7 @@ impl Edges {
         let group = |admitted: &Admitted| group_key(admitted, orders, owners.team(admitted));
         let edited = edit_all(admitted, &read, &seen.prices, &group);
         for (recommendation, why) in edited.left {
-            decided.left.extend(leave(&recommendation, &why));
+            decided.left.extend(leave_members(&recommendation, &why));
         }
         let shown = |change_set: &ChangeSet| self.shows(&change_set.recommendations);
         let change_sets: Vec<ChangeSet> = edited.change_sets.into_iter().filter(shown).collect();
@@ -343,7 +302,7 @@ impl Edges {
                 continue;
             };
             let why = NoRecommendation::NotEditable(problem.clone());
-            left.extend(gone.iter().flat_map(|recommendation| leave(recommendation, &why)));
+            left.extend(gone.iter().flat_map(|recommendation| leave_members(recommendation, &why)));
             change_set = without;
         }
     }
@@ -359,23 +318,6 @@ impl Edges {
             sites.trace(&change_set.repository, &change_set.base).ok_or_else(|| unread(change_set))?;
         let verifications = prove(change_set, trace, self.tools(&sites.objects)).await?;
         Ok(Proven { change_set: change_set.clone(), verifications })
-    }
-}
-
-/// The repository of a change set was not read.
-pub(crate) fn unread(change_set: &ChangeSet) -> Problem {
-    let text = format!("{} was not read in this pass", change_set.repository);
-    Problem::new(codes::NOT_PROVEN, text, "the next pass tries again")
-}
-
-impl Decided {
-    /// A change set that cannot be proposed is left with the reason.
-    fn give_up(&mut self, change_set: &ChangeSet, problem: Problem) {
-        let why = NoRecommendation::NotEditable(problem.clone());
-        for recommendation in &change_set.recommendations {
-            self.left.extend(leave(recommendation, &why));
-        }
-        self.problems.push(problem);
     }
 }
 
@@ -408,17 +350,7 @@ fn known<'a>(
 /// What goes on, after what does not is left with its reasons.
 fn leave_all(apart: Apart, left: &mut Vec<Left>) -> ChangeSet {
     for (recommendation, problem) in apart.gone {
-        left.extend(leave(&recommendation, &NoRecommendation::NotEditable(problem)));
+        left.extend(leave_members(&recommendation, &NoRecommendation::NotEditable(problem)));
     }
     apart.rest
-}
-
-/// Every container of a recommendation that cannot be proposed.
-fn leave(recommendation: &Recommendation, why: &NoRecommendation) -> Vec<Left> {
-    let one = |member: &Member| Left {
-        workload: member.container.workload.clone(),
-        containers: vec![member.container.clone()],
-        why: why.clone(),
-    };
-    recommendation.members.iter().map(one).collect()
 }

@@ -15,7 +15,6 @@ use kubeopt_model::{
 };
 use kubeopt_recommend::{Demand, EarlierDays, Evidence, Fleet, Freeze, GivenValue, SitedField};
 
-use super::taken_back::OpenLimit;
 use crate::codes;
 
 /// A live workload with the traced fields of its entry point.
@@ -32,6 +31,9 @@ pub(crate) struct Located<'a> {
     /// All fields of its entry point; those of other workloads are passed over.
     pub(crate) fields: &'a [TracedField],
 }
+
+/// Where a limit that was removed could be written again.
+pub(super) type OpenLimit = (Field, EditSite, Vec<RepoPath>);
 
 /// A container whose fields are located, before its policy and usage are known.
 #[derive(Debug, Clone)]

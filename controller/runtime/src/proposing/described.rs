@@ -12,8 +12,8 @@ use kubeopt_model::{ContainerId, Field, Finding, NoRecommendation, Problem, Reco
 use kubeopt_report::{PullRequestInput, describe, uses_conventional_commits};
 
 use super::change_set::ChangeSet;
-use super::decide::{Proven, unread};
-use super::wanted::Left;
+use super::left::Left;
+use super::proposal::{Proven, unread};
 use crate::edges::Edges;
 use crate::finding::Findings;
 use crate::located::Sites;

@@ -10,7 +10,8 @@ use kubeopt_model::usage::HourPoint;
 use kubeopt_model::{ClusterName, ContainerId, Problem, Timestamp, Window};
 use kubeopt_recommend::EarlierDays;
 
-use super::wanted::{EarlierByWindow, Governed};
+use super::governed::Governed;
+use super::ground::EarlierByWindow;
 use crate::edges::Edges;
 
 /// How far back kubeopt's own strategy looks, which is also what history keeps.

@@ -6,7 +6,8 @@ use kubeopt_model::policy::{CodeOwners as OwnersPolicy, GroupBy};
 use kubeopt_model::{Problem, Recommendation, RepoPath, RepositoryId};
 use kubeopt_policy::codeowners::CodeOwners;
 
-use super::change_set::{Admitted, ChangeSet};
+use super::admitted::Admitted;
+use super::change_set::ChangeSet;
 use crate::edges::Edges;
 use crate::located::Sites;
 

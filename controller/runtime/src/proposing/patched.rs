@@ -8,7 +8,7 @@ use kubeopt_model::{
     Amount, Binding, Change, ContainerRole, EditSite, Field, NoRecommendation, Recommendation, RepoPath,
 };
 
-use super::change_set::Admitted;
+use super::admitted::Admitted;
 use super::demand::{Candidate, Unit};
 use super::kept_limits::keep_limits;
 use super::overlay::{Overlay, Overlays, described};

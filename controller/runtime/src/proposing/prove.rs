@@ -11,11 +11,11 @@ use kubeopt_manifest::{Differences, RenderedTarget, compare_all, targets};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{
-    Amount, Change, ChangedField, ChangedTarget, EditSite, Field, FileSet, Problem, Recommendation, RepoPath,
-    TargetChange, Verification,
+    Change, ChangedField, EditSite, FileSet, Problem, Recommendation, RepoPath, Verification,
 };
 
 use super::change_set::ChangeSet;
+use super::compared::{Compared, REPORT, Touched};
 use super::prove_targets::{all_targets_show, prove_targets};
 use crate::codes;
 use crate::tracing::{
@@ -48,17 +48,6 @@ pub(crate) async fn prove(
     }
     all_targets_show(change_set, &verifications)?;
     Ok(verifications)
-}
-
-/// A scalar that the change set changes, removes, creates, or covers by a patch.
-pub(super) struct Touched<'a> {
-    field: Field,
-    site: &'a EditSite,
-    value: Change<Option<Amount>>,
-    /// The one entry point that is meant; none for all that the scalar feeds.
-    only: Option<&'a RepoPath>,
-    /// The targets of autoscalers that move with it.
-    pub(super) targets: &'a [TargetChange],
 }
 
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {
@@ -144,37 +133,6 @@ async fn prove_entry(
         return Err(not_proven(&entry.entry.path, other, found.contains(other)));
     }
     Ok(compared.verifications(&entry.entry.path))
-}
-
-/// All fields in which two renderings of an entry point differ.
-pub(crate) struct Compared {
-    /// Sorted, by how they were made comparable: what was rendered, then what was not.
-    parts: Vec<(ProvenBy, Differences)>,
-    /// The targets of autoscalers before, with the namespaces of their parts.
-    pub(super) targets_before: Vec<RenderedTarget>,
-}
-
-impl Compared {
-    pub(crate) fn changed(&self) -> impl Iterator<Item = &ChangedField> {
-        self.parts.iter().flat_map(|(_, found)| &found.fields)
-    }
-
-    /// All targets of autoscalers that differ.
-    pub(crate) fn targets(&self) -> impl Iterator<Item = &ChangedTarget> {
-        self.parts.iter().flat_map(|(_, found)| &found.targets)
-    }
-
-    /// A proof for each way in which fields were compared.
-    pub(crate) fn verifications(self, entry: &RepoPath) -> Vec<Verification> {
-        let parts = self.parts.into_iter().filter(|(_, found)| *found != Differences::default());
-        let proof = |(by, Differences { fields: changed, targets })| Verification {
-            entry: entry.clone(),
-            by,
-            changed,
-            targets,
-        };
-        parts.map(proof).collect()
-    }
 }
 
 /// Renders an entry point as the commit has it, and with `after` in the place of its files.
@@ -279,8 +237,6 @@ fn with_patch_files(entry: &EntryTrace, after: &FileSet) -> BTreeSet<RepoPath> {
     }
     reads
 }
-
-pub(super) const REPORT: &str = "report it with the output of `kubeopt plan`; nothing was published";
 
 /// A limit that is set elsewhere as well: without this line, the value below it shows.
 fn uncovered(entry: &RepoPath, field: &ChangedField, site: &EditSite) -> Problem {

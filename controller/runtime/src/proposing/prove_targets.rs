@@ -12,7 +12,7 @@ use kubeopt_model::{
 };
 
 use super::change_set::ChangeSet;
-use super::prove::{Compared, REPORT, Touched};
+use super::compared::{Compared, REPORT, Touched};
 use crate::codes;
 
 /// Proves the targets of one entry point, whose fields `wanted` should change.

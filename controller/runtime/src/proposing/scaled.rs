@@ -18,7 +18,7 @@ use kubeopt_policy::{Admission, AdmitContext, admit};
 use kubeopt_recommend::{Demand, move_targets};
 
 use super::demand::{Candidate, Unit};
-use super::wanted::Governed;
+use super::governed::Governed;
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;

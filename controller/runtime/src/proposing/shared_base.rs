@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kubeopt_model::policy::{EffectivePolicy, SharedBase};
 use kubeopt_model::{Amount, EditSite, Field, NoRecommendation, Problem, Recommendation, RepoPath, Step};
 
-use super::change_set::Admitted;
+use super::admitted::Admitted;
 use super::demand::Unit;
+use super::governed::Governed;
 use super::overlay::PATCH_FILE;
-use super::wanted::Governed;
 use crate::codes;
 use crate::tracing::is_in_container;
 

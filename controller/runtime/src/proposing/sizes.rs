@@ -8,7 +8,8 @@ use kubeopt_model::{NoRecommendation, Recommendation};
 use kubeopt_recommend::{Demand, recommend};
 
 use super::demand::Unit;
-use super::wanted::{Governed, Ground, demand_of};
+use super::governed::Governed;
+use super::ground::{Ground, demand_of};
 use crate::panics::caught;
 use crate::side_by_side::side_by_side;
 

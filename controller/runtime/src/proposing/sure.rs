@@ -4,45 +4,20 @@
 //! Pure. Only what passed every guardrail gets here: past days cost more than the value itself.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use kubeopt_forecast::ProfileKind;
 use kubeopt_model::policy::EffectivePolicy;
-use kubeopt_model::recommendation::Member;
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, Field, NoRecommendation, Resource, WorkloadKind,
 };
 use kubeopt_policy::unsure_value;
-use kubeopt_recommend::{Evidence, OWN_DAYS_MIN, PastCounts, Pool, confidence_of, past_days, past_key};
+use kubeopt_recommend::{OWN_DAYS_MIN, PastCounts, Pool, confidence_of};
 
-use super::change_set::Admitted;
+use super::admitted::{Admitted, Wanted};
 use super::demand::Unit;
-use super::wanted::{Ground, Left, Wanted, demand_of};
+use super::ground::{Ground, demand_of};
+use super::left::leave_members;
 use crate::outlook::profiles;
-
-/// What past days came to, from pass to pass: judged once a day, and where something they rest on has changed.
-#[derive(Debug, Default)]
-pub struct KeptPasts(Mutex<BTreeMap<ContainerId, (u64, PastCounts)>>);
-
-/// Containers of which the past is kept; 100 bytes and a name each. More are judged again in each pass.
-const KEPT_MAX: usize = 200_000;
-
-impl KeptPasts {
-    fn of(&self, evidence: &Evidence, policy: &EffectivePolicy, ground: &Ground<'_>) -> PastCounts {
-        let (id, key) = (evidence.id(), past_key(evidence, policy, ground.fleet_at));
-        // Nothing panics while it holds the lock.
-        let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, counts)) = kept().get(&id).filter(|(of, _)| *of == key) {
-            return *counts;
-        }
-        let counts = past_days(evidence, policy, ground.fleet_at).counts();
-        let mut kept = kept();
-        if kept.len() < KEPT_MAX || kept.contains_key(&id) {
-            kept.insert(id, (key, counts));
-        }
-        counts
-    }
-}
 
 /// The past days of the containers of one recommendation.
 pub(super) struct Record(Vec<OfContainer>);
@@ -61,7 +36,7 @@ impl Record {
         let members = demand_of(unit, policy, ground).map_or(Vec::new(), |demand| demand.members);
         let record = members.iter().map(|evidence| OfContainer {
             container: evidence.id(),
-            days: ground.kept_pasts.of(evidence, policy, ground),
+            days: ground.kept_pasts.of(evidence, policy, ground.fleet_at),
             by_hand: evidence.given.iter().map(|given| given.field).collect(),
         });
         Self(record.collect())
@@ -93,7 +68,7 @@ pub(super) fn state_confidence(mut wanted: Wanted, records: &[Record], facts: &[
     let mut sure = Vec::new();
     for (admitted, record) in admitted.into_iter().zip(records) {
         match too_unsure(&admitted, record) {
-            Some(why) => left.extend(leave(&admitted, &why)),
+            Some(why) => left.extend(leave_members(&admitted.recommendation, &why)),
             None => sure.push(admitted),
         }
     }
@@ -110,15 +85,6 @@ fn too_unsure(admitted: &Admitted, record: &Record) -> Option<NoRecommendation> 
         guardrail: hindrance.guardrail.to_owned(),
         text: hindrance.text,
     })
-}
-
-fn leave(admitted: &Admitted, why: &NoRecommendation) -> Vec<Left> {
-    let of_member = |member: &Member| Left {
-        workload: member.container.workload.clone(),
-        containers: vec![member.container.clone()],
-        why: why.clone(),
-    };
-    admitted.recommendation.members.iter().map(of_member).collect()
 }
 
 /// The profile of every container, where any needs the days of others; else none, as it would tell nothing.

@@ -3,14 +3,15 @@
 //! Nothing is sized, and no guardrail is asked: what stood there before was good enough to run. From here on it goes the way
 //! of every other change: edited, proven, described.
 
-use kubeopt_model::policy::EffectivePolicy;
 use kubeopt_model::pull_request::{MarkedField, rollback_group};
-use kubeopt_model::{Amount, EditSite, Field, NoRecommendation, RepoPath};
-use kubeopt_recommend::{Back, Freeze, give_back};
+use kubeopt_model::{Amount, Field, NoRecommendation};
+use kubeopt_recommend::{Back, give_back};
 
-use super::change_set::Admitted;
+use super::admitted::{Admitted, Wanted};
 use super::demand::{Candidate, Unit};
-use super::wanted::{Governed, Ground, Left, Wanted, demand_of, leave, leave_all};
+use super::governed::Governed;
+use super::ground::{Ground, demand_of};
+use super::left::{Left, leave, leave_all};
 use crate::orders::{AllOrders, TakeBack};
 use crate::pricing::price;
 
@@ -110,9 +111,6 @@ fn of_field(candidate: &mut Candidate, marked: &MarkedField) -> Result<Option<Ba
     Ok(Some(Back { field, site, to: before, written: marked.value.before.clone() }))
 }
 
-/// Where a limit that was removed could be written again.
-pub(super) type OpenLimit = (Field, EditSite, Vec<RepoPath>);
-
 fn not_taken_back(candidate: &Candidate, number: u64, marked: &MarkedField, why: &str) -> Left {
     leave(candidate, frozen(format!("`{}` stays, although #{number} is taken back: {why}", marked.field)))
 }
@@ -142,16 +140,4 @@ pub(crate) fn want_back(backs: &[BackUnit], governed: &[Governed], ground: &Grou
         ground.prices,
     );
     wanted
-}
-
-/// What keeps the containers of a unit from being lowered: what was taken back for one holds for all that share its scalars.
-pub(super) fn freeze_of(
-    unit: &Unit,
-    policy: &EffectivePolicy,
-    orders: &AllOrders,
-    now_unix_s: i64,
-) -> Option<Freeze> {
-    let seconds = policy.watch.freeze_seconds;
-    let of = |candidate: &Candidate| orders.frozen(&unit.repository, &candidate.id(), seconds, now_unix_s);
-    unit.candidates.iter().filter_map(of).max_by_key(|freeze| freeze.since_unix_s)
 }

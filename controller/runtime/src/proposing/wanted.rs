@@ -8,76 +8,37 @@ use std::collections::BTreeMap;
 use kubeopt_api::{Layer, Subject, effective_policy};
 use kubeopt_cluster::Watched;
 use kubeopt_gitops::path_allowed;
-use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::policy::EffectivePolicy;
-use kubeopt_model::usage::ContainerPoints;
 use kubeopt_model::{
-    Binding, Bound, ClusterFacts, Container, ContainerId, ContainerUsage, EditSite, Field, NoRecommendation,
-    Problem, Recommendation, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
+    Binding, Bound, ClusterFacts, Container, ContainerId, EditSite, Field, NoRecommendation, Problem,
+    Recommendation, RepoPath, RepositoryId, Workload, WorkloadId, WorkloadKind,
 };
 use kubeopt_policy::{Admission, AdmitContext, Promised, admit};
-use kubeopt_recommend::{Demand, EarlierDays, Fleet, tell_hours};
+use kubeopt_recommend::tell_hours;
 
-use super::ahead::{Foretold, raised};
-use super::change_set::Admitted;
-use super::demand::{Candidate, Known, Located, Unit, candidates, demand, strictest};
-use super::filled_in::{PodsOf, filled_in};
+use super::admitted::{Admitted, Wanted};
+use super::ahead::raised;
+use super::demand::{Candidate, Located, Unit, candidates, strictest};
+use super::governed::Governed;
+use super::ground::{Foretold, Ground};
+use super::left::{IGNORED, Left, leave, leave_all};
 use super::overlay::Overlays;
 use super::patched::{Ground as PatchGround, patched};
 use super::scaled::{live_targets, with_targets, without_targets};
 use super::shared_base::{Settle, overlay_policies, settle_shared};
 use super::sizes::{Needed, name_of, need, need_each};
-use super::sure::{KeptPasts, Record, state_confidence};
-use super::taken_back::freeze_of;
-use crate::finding::Findings;
+use super::sure::{Record, state_confidence};
 use crate::located::Sites;
 use crate::orders::AllOrders;
 use crate::outlook::windows_of;
 use crate::panics::caught;
 use crate::policy_files::PolicyFiles;
-use crate::pricing::{PricesByCluster, price};
+use crate::pricing::price;
 use crate::side_by_side::side_by_side;
 use crate::tracing::{EntryTrace, is_of_release};
 
-/// Says among the reasons for leaving something that a person asked for it.
-pub(crate) const IGNORED: &str = "ignored";
-
 /// Units that are sized side by side; what was found of them is held until they are admitted one by one.
 const SIDE_BY_SIDE: usize = 512;
-
-/// Containers of one workload that are left as they are.
-#[derive(Debug, Clone)]
-pub struct Left {
-    /// The workload.
-    pub workload: WorkloadId,
-    /// The containers.
-    pub containers: Vec<ContainerId>,
-    /// Why.
-    pub why: NoRecommendation,
-}
-
-/// What is wanted and what is left.
-#[derive(Debug, Default)]
-pub struct Wanted {
-    /// Recommendations that passed every guardrail.
-    pub admitted: Vec<Admitted>,
-    /// The rest, with reasons.
-    pub left: Vec<Left>,
-    /// Errors and warnings of the policy files.
-    pub problems: Vec<Problem>,
-}
-
-/// A unit with the policy of its paths.
-#[derive(Debug, Clone)]
-pub(crate) struct Governed {
-    /// The containers that share scalars.
-    pub(crate) unit: Unit,
-    /// What all layers say.
-    pub(crate) policy: EffectivePolicy,
-    /// For each entry point of containers that share a scalar with another: what all layers say, those of its own folder
-    /// too, or why these cannot be read.
-    pub(crate) overlays: BTreeMap<RepoPath, Result<EffectivePolicy, Problem>>,
-}
 
 /// Locates every workload in the traces. Workloads without a source, or whose entry point does not describe them, are
 /// left with the reason.
@@ -263,46 +224,6 @@ fn policy_of(unit: &Unit, more: &[RepoPath], files: &PolicyFiles) -> Result<Effe
     Ok(strictest(policies).unwrap_or_default())
 }
 
-/// What sizing a unit needs beside its policy.
-pub(crate) struct Ground<'a> {
-    /// Facts of all clusters.
-    pub(crate) facts: &'a [&'a ClusterFacts],
-    /// Their pods.
-    pub(crate) pods: &'a PodsOf<'a>,
-    /// Usage by container, over the unit's own window.
-    pub(crate) usage: &'a (dyn Fn(&ContainerId, i64) -> Option<ContainerUsage> + Sync),
-    /// Days before that window, for units whose strategy looks further back: by the window's length and container.
-    pub(crate) earlier: &'a (dyn Fn(&ContainerId, &EffectivePolicy) -> Option<EarlierDays> + Sync),
-    /// 5-minute points of containers whose policy needs them.
-    pub(crate) points: &'a BTreeMap<ContainerId, ContainerPoints>,
-    /// What is unusual.
-    pub(crate) findings: &'a Findings,
-    /// How busy GPUs are.
-    pub(crate) gpus: &'a BTreeMap<ContainerId, GpuUse>,
-    /// What load is foretold for a container; none before it was asked for.
-    pub(crate) foretold: &'a (dyn Fn(&ContainerId) -> Option<kubeopt_model::Foretold> + Sync),
-    /// Asks what load is foretold for the containers of units.
-    pub(crate) foretell: &'a (dyn Fn(&[&Unit]) + Sync),
-    /// Of whom it is asked.
-    pub(crate) foretold_of: Foretold,
-    /// How large the containers of all clusters are.
-    pub(crate) fleet: Option<Fleet>,
-    /// How large they were known to be at the start of a day.
-    pub(crate) fleet_at: &'a (dyn Fn(i64) -> Option<Fleet> + Sync),
-    /// What past days came to in earlier passes.
-    pub(crate) kept_pasts: &'a KeptPasts,
-    /// Prices by cluster.
-    pub(crate) prices: &'a PricesByCluster,
-    /// The repositories, where any were asked.
-    pub(crate) sites: &'a Sites,
-    /// What may be edited.
-    pub(crate) bindings: &'a [Binding],
-    /// What people asked for.
-    pub(crate) orders: &'a AllOrders,
-    /// Now, in seconds since the epoch.
-    pub(crate) now_unix_s: i64,
-}
-
 /// Recommends and admits every unit.
 pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
     let mut wanted = Wanted::default();
@@ -363,36 +284,6 @@ pub(crate) fn want(governed: Vec<Governed>, ground: &Ground<'_>) -> Wanted {
         wanted.admitted.iter_mut().map(|admitted| &mut admitted.recommendation).collect();
     price(&mut admitted, ground.prices);
     wanted
-}
-
-/// The demand of a unit with what is known of its containers.
-pub(super) fn demand_of(
-    unit: &Unit,
-    policy: &EffectivePolicy,
-    ground: &Ground<'_>,
-) -> Result<Demand, NoRecommendation> {
-    let usage = |id: &ContainerId| (ground.usage)(id, policy.sizing.history_seconds);
-    let filled_in = |candidate: &Candidate| filled_in(candidate, ground.pods);
-    let points = |id: &ContainerId| ground.points.get(id).cloned();
-    let earlier = |id: &ContainerId| (ground.earlier)(id, policy);
-    let (fleet, filled_in) = (ground.fleet, &filled_in);
-    let gpu = |id: &ContainerId| ground.gpus.get(id).cloned();
-    let leak = |id: &ContainerId| ground.findings.leak_of(id).cloned();
-    let leak = &leak;
-    let frozen = freeze_of(unit, policy, ground.orders, ground.now_unix_s);
-    // What was given before is what may have been taken back.
-    let given = |id: &ContainerId| match &frozen {
-        Some(_) => Vec::new(),
-        None => ground.orders.given(&unit.repository, id),
-    };
-    let lessons = |id: &WorkloadId| ground.orders.lessons(&unit.repository, id);
-    let (given, lessons) = (&given, &lessons);
-    let (usage, earlier, points, gpu) = (&usage, &earlier, &points, &gpu);
-    let frozen = frozen.as_ref();
-    let foretold = &|id: &ContainerId| (ground.foretold)(id);
-    let known =
-        Known { usage, earlier, points, gpu, foretold, fleet, filled_in, given, lessons, frozen, leak };
-    demand(unit, policy.clone(), &known)
 }
 
 /// Recommends and admits one unit, after what was promised to others. Where a target cannot move with its request after
@@ -482,17 +373,3 @@ fn left_members(unit: &Unit, admitted: &Admitted) -> Vec<Left> {
     let left = unit.candidates.iter().filter(silent);
     left.map(|candidate| leave(candidate, NoRecommendation::NoUsage)).collect()
 }
-
-pub(super) fn leave_all(unit: &Unit, why: NoRecommendation) -> Vec<Left> {
-    unit.candidates.iter().map(|candidate| leave(candidate, why.clone())).collect()
-}
-
-pub(super) fn leave(candidate: &Candidate, why: NoRecommendation) -> Left {
-    Left { workload: candidate.workload.id.clone(), containers: vec![candidate.id()], why }
-}
-
-/// Earlier days by the length of the window that they lie before, and container.
-pub(crate) type EarlierByWindow = BTreeMap<i64, BTreeMap<ContainerId, EarlierDays>>;
-
-/// Usage by container and window, for [`Ground::usage`].
-pub(crate) type UsageByWindow = BTreeMap<i64, BTreeMap<ContainerId, ContainerUsage>>;

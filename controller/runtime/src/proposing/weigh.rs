@@ -13,10 +13,12 @@ use kubeopt_model::{
 use kubeopt_policy::Promised;
 use kubeopt_recommend::{Evidence, past_days, size, state, what_if};
 
-use super::ahead::Foretold;
+use super::admitted::Wanted;
 use super::decide::Given;
 use super::demand::Unit;
-use super::wanted::{Governed, Ground, Wanted, demand_of, govern, live_unit, live_units, want, want_one};
+use super::governed::Governed;
+use super::ground::{Foretold, Ground, demand_of};
+use super::wanted::{govern, live_unit, live_units, want, want_one};
 use crate::edges::Edges;
 use crate::located::Sites;
 use crate::orders::AllOrders;

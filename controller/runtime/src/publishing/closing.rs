@@ -13,8 +13,7 @@ use kubeopt_model::{Field, Problem, RepositoryId, Timestamp, TracedField};
 use kubeopt_report::{Comment, comment_text};
 
 use super::manners::CLOSED_BY_KUBEOPT;
-use super::marked::selector;
-use super::merges::wanted;
+use super::marked::{selector, wanted};
 use super::publish::is_own;
 use crate::edges::Edges;
 use crate::located::Sites;

@@ -5,9 +5,9 @@
 //! closed stays closed.
 
 mod sections;
+mod showing;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
 
 use kubeopt_api::policy::POLICY_FILE_NAME;
 use kubeopt_api::{Subject, effective_policy};
@@ -21,22 +21,15 @@ use kubeopt_report::{
 };
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use showing::Showing;
+
 use super::manners::FORGOTTEN;
-use super::merges::Merges;
-use super::merging::OwnMerges;
-use super::onboard::Waiting;
-use super::publish::Published;
-use crate::codes;
+use super::published::Published;
 use crate::edges::Edges;
 use crate::located::Sites;
 use crate::orders::{AllOrders, Orders, Redo};
 use crate::policy_files::PolicyFiles;
-use crate::proposing::Decided;
 use crate::seen::Seen;
-
-/// Repositories whose issues cannot be used, which is told once.
-#[derive(Debug, Default)]
-pub struct NoBoards(Mutex<BTreeSet<RepositoryId>>);
 
 /// What people ticked, by repository that has a dashboard or may get one.
 #[derive(Debug, Default)]
@@ -54,22 +47,6 @@ struct Board {
     ticks: BTreeSet<Tick>,
     /// Ignores that were taken back, with the pull request on which they were said.
     unignored: Vec<(Selection, u64)>,
-}
-
-/// What a dashboard shows.
-pub(crate) struct Showing<'a> {
-    pub(crate) pulls: &'a BTreeMap<RepositoryId, Vec<PullRequest>>,
-    pub(crate) decided: &'a Decided,
-    pub(crate) published: &'a [Published],
-    /// What waits for other environments.
-    pub(crate) waiting: &'a Waiting,
-    /// Repositories that have not said yes.
-    pub(crate) strangers: &'a BTreeSet<RepositoryId>,
-    pub(crate) orders: &'a AllOrders,
-    pub(crate) merges: &'a Merges,
-    pub(crate) own_merges: &'a OwnMerges,
-    pub(crate) sites: &'a Sites,
-    pub(crate) now: Timestamp,
 }
 
 /// What became of dashboards.
@@ -242,20 +219,6 @@ impl Edges {
 
     fn text_of(&self, input: &DashboardInput) -> Result<String, Problem> {
         dashboard_text(&self.templates, input).map_err(|error| error.problem())
-    }
-}
-
-impl NoBoards {
-    /// The problem, unless it is one that stays until a person changes something and was told before.
-    fn tell(&self, repository: &RepositoryId, error: &ForgeError) -> Option<Problem> {
-        let problem = error.problem();
-        let text = format!("the dashboard of {repository}: {}", problem.text);
-        if error.is_transient() {
-            return Some(Problem::new(codes::NO_DASHBOARD, text, problem.help));
-        }
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let help = "switch its issues on and let kubeopt's account write them, or set `pullRequests.dashboard: false`";
-        told.insert(repository.clone()).then(|| Problem::new(codes::NO_DASHBOARD, text, help))
     }
 }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use kubeopt_forge::{ExpectedHead, PullRequest, PullRequestState};
 use kubeopt_history::{OutboxEntry, OutboxStep, PullRequestRecord, RecordedState};
 use kubeopt_model::pull_request::{MarkedField, MarkedTarget, Marker, ONBOARDING};
-use kubeopt_model::{Amount, ClusterFacts, Field, Problem, RepositoryId, Timestamp, WorkloadId};
+use kubeopt_model::{ClusterFacts, Field, Problem, RepositoryId, Timestamp, WorkloadId};
 
 use super::closing::{Moment, obsolete};
-use super::marked::selector;
+use super::marked::{selector, wanted};
 use super::publish::{is_own, own_pull_requests};
 use crate::edges::Edges;
 use crate::located::Sites;
@@ -339,14 +339,6 @@ fn target_shows<'a>(marked: &MarkedTarget, mut facts: impl Iterator<Item = &'a C
             own.any(|target| target.utilization_percent == Some(marked.percent.after))
         })
     })
-}
-
-/// What a merge should leave there: an amount, or nothing where the text is empty. None where the text is no amount.
-pub(super) fn wanted(marked: &MarkedField, field: Field) -> Option<Option<Amount>> {
-    match marked.value.after.as_str() {
-        "" => Some(None),
-        text => Amount::parse(field.resource, text).ok().map(Some),
-    }
 }
 
 fn not_synced(merge: &Merge, now: Timestamp) -> Option<Problem> {

@@ -16,7 +16,8 @@ use kubeopt_report::escape::word;
 
 use super::arrange::Written;
 use super::order::{Behind, Places, environments_of};
-use super::publish::{Published, is_own};
+use super::publish::is_own;
+use super::published::Published;
 use super::voices::{Asked, POLICY, status_of_policy, voices_of};
 use crate::codes;
 use crate::edges::Edges;

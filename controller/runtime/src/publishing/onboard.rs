@@ -15,7 +15,7 @@ use kubeopt_report::{OnboardingInput, onboarding_text, uses_conventional_commits
 use sha2::{Digest as _, Sha256};
 
 use super::manners::CLOSED_BY_KUBEOPT;
-use super::publish::Published;
+use super::published::Published;
 use crate::codes;
 use crate::edges::Edges;
 use crate::located::Sites;

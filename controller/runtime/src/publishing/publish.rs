@@ -13,6 +13,7 @@ use kubeopt_report::MODEL_CREDIT;
 use super::arrange::Written;
 use super::manners::{Verdict, judge};
 use super::onboard::Waiting;
+use super::published::Published;
 use crate::codes;
 use crate::edges::Edges;
 use crate::orders::{AllOrders, Orders, Redo};
@@ -24,21 +25,6 @@ pub const BRANCH_PREFIX: &str = "kubeopt/";
 /// Author and committer of kubeopt's commits. Commits of others on its branches are people's.
 pub(crate) fn author() -> Person {
     Person { name: "kubeopt".to_owned(), email: "bot@kubeopt.dev".to_owned() }
-}
-
-/// What became of a proposal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Published {
-    /// A new pull request.
-    Opened(PullRequest),
-    /// An open one was brought up to date.
-    Updated(PullRequest),
-    /// It was open and says the same.
-    Unchanged(PullRequest),
-    /// Not now, or not these values.
-    Waiting(Problem),
-    /// It could not be published.
-    Failed(Problem),
 }
 
 impl Edges {

@@ -7,7 +7,7 @@ use kubeopt_model::selection::Selection;
 use kubeopt_model::{Amount, Field, Problem, RepositoryId};
 use kubeopt_report::{Answer, reply_text};
 
-use super::listen::key_of;
+use super::memory::key_of;
 use super::take_up::{Request, Taken, Talk, Task};
 use super::told::{explain, status};
 use crate::edges::Edges;

@@ -3,9 +3,6 @@
 //!
 //! Must not touch the branch or the text.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use kubeopt_forge::{PullRequest, PullRequestState};
 use kubeopt_model::pull_request::{Marker, ONBOARDING};
 use kubeopt_model::{Problem, RepositoryId};
@@ -17,23 +14,6 @@ use crate::publishing::is_own;
 
 /// The key of the comment.
 const EDITED: &str = "edited";
-
-/// The heads of open pull requests that were looked at, so that each is asked for once; what a restart forgets is asked for
-/// once more.
-#[derive(Debug, Default)]
-pub struct Heads(Mutex<BTreeMap<(RepositoryId, u64), String>>);
-
-impl Heads {
-    fn is_news(&self, repository: &RepositoryId, pull: &PullRequest) -> bool {
-        let heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heads.get(&(repository.clone(), pull.number)) != Some(&pull.head_oid)
-    }
-
-    fn looked_at(&self, repository: &RepositoryId, pull: &PullRequest) {
-        let mut heads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heads.insert((repository.clone(), pull.number), pull.head_oid.clone());
-    }
-}
 
 impl Edges {
     /// Looks at the branches that moved since they were last looked at. What fails is tried again by the next pass.

@@ -10,7 +10,7 @@ use kubeopt_model::release::{Capabilities, ChartRef, Origin};
 use kubeopt_model::source::{FilesBelow, RendererKind};
 use kubeopt_model::{FileSet, Problem, Release, RepoPath};
 
-use super::trace::EntryPoint;
+use super::entry_point::EntryPoint;
 
 /// Entry points with the files that they read, or why these are not known.
 pub(crate) type Work = BTreeMap<EntryPoint, Result<BTreeSet<RepoPath>, Problem>>;

@@ -9,9 +9,10 @@ use kubeopt_model::{ClusterFacts, Problem, RepoPath, Source};
 
 use super::charts::ChartChoices;
 use super::discover::Work;
+use super::entry_point::{EntryPoint, entry_point};
 use super::origins::places_of;
-use super::sites::{RepositoryTrace, entry_point};
-use super::trace::{EntryPoint, EntryTrace};
+use super::repository_trace::RepositoryTrace;
+use super::trace::EntryTrace;
 
 /// Traces that are kept, one for each branch. A hundred branches are a large installation.
 const KEPT_MAX: usize = 100;

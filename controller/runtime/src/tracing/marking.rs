@@ -11,7 +11,7 @@ use kubeopt_manifest::{
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{Amount, EditSite, Field, FieldPath, FileSet, RepoPath, Resource, Step};
 
-use super::trace::EntryPoint;
+use super::entry_point::EntryPoint;
 
 /// The first CPU mark of a key that is created, in millicores; above those of values that are there.
 const CPU_FIRST: u64 = 100_000_007;

@@ -6,9 +6,9 @@ use kubeopt_manifest::{Slot, offered, slots_at};
 use kubeopt_model::{Release, RepoPath};
 
 use super::at_hand::described_releases;
+use super::entry_point::EntryPoint;
 use super::layers::{is_set, layers};
 use super::rendering::{Tools, render_request};
-use super::trace::EntryPoint;
 use super::tree::Tree;
 use super::view::View;
 

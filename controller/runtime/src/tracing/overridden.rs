@@ -8,9 +8,9 @@ use kubeopt_gitops::argo::with_overrides;
 use kubeopt_model::{FileSet, Problem, RepoPath, Source};
 
 use super::discover::Work;
+use super::entry_point::{EntryPoint, entry_point};
 use super::rendering::Tools;
-use super::sites::entry_point;
-use super::trace::{EntryPoint, EntryTrace};
+use super::trace::EntryTrace;
 
 /// Entry points with what was found of them.
 type Entries = BTreeMap<EntryPoint, Result<EntryTrace, Problem>>;

@@ -10,10 +10,10 @@ use kubeopt_manifest::{DescribedContainer, KnownMarks, MarkIndex, Origin, ReadBa
 use kubeopt_model::quantity::Bound;
 use kubeopt_model::{FileSet, Problem, RepoPath};
 
+use super::entry_point::EntryPoint;
 use super::marking::{Marks, Plan, Probe, filled, marks_of, probes};
 use super::offers::offered_slots;
 use super::rendering::{Part, Rendering, Tools, render_entry};
-use super::trace::EntryPoint;
 use super::tree::Tree;
 use super::view::View;
 

@@ -10,9 +10,10 @@ use kubeopt_manifest::{
 };
 use kubeopt_model::{EditSite, FileSet, Problem, RepoPath};
 
+use super::entry_point::EntryPoint;
 use super::hidden::hidden;
 use super::rendering::{Part, Tools, render_entry};
-use super::trace::{EntryPoint, EntryTrace};
+use super::trace::EntryTrace;
 use super::tree::Tree;
 use super::view::View;
 use crate::codes;

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt as _;
-use kubeopt_gitops::entry::{plain_resources, settle_renderer};
+use kubeopt_gitops::entry::plain_resources;
 use kubeopt_gitops::{SkippedWhy, Snapshot};
 use kubeopt_manifest::{FileRole, read_sites};
 use kubeopt_model::source::RendererKind;
@@ -13,51 +13,17 @@ use kubeopt_model::{EditSite, FileSet, Problem, RepoPath, Source, TracedField};
 
 use super::computed::{chooses, may_be_computed, tell_computed};
 use super::discover::Work;
+use super::entry_point::{EntryPoint, entry_point};
 use super::kept_traces::unchanged;
 use super::marking::Marks;
 use super::overridden::Overridden;
 use super::rendering::{Tools, at_once, render_entry};
+use super::repository_trace::RepositoryTrace;
 use super::rounds::{MarkedRendering, render_marked};
-use super::trace::{EntryPoint, EntryTrace, fill_feeds, guard_places, trace_plain, trace_rendered};
+use super::trace::{EntryTrace, fill_feeds, guard_places, trace_plain, trace_rendered};
 use super::tree::Tree;
 use super::unrendered::{Unrendered, settled, without_created};
 use super::view::View;
-
-/// All entry points of one branch of one repository.
-#[derive(Debug, Clone)]
-pub struct RepositoryTrace {
-    /// The commit that was read.
-    pub snapshot: Snapshot,
-    /// Traces by entry point; an error is why it could not be traced.
-    pub entries: BTreeMap<EntryPoint, Result<EntryTrace, Problem>>,
-    /// What was left out, as sentences.
-    pub notes: Vec<String>,
-}
-
-impl RepositoryTrace {
-    /// Whether files, charts and renderers alone tell all of it.
-    pub(crate) fn is_of_files(&self) -> bool {
-        self.entries.values().flatten().all(|entry| !entry.asks_cluster)
-    }
-
-    /// The trace of a source.
-    pub fn of(&self, source: &Source) -> Option<&Result<EntryTrace, Problem>> {
-        self.entries.get(&entry_point(source, &self.snapshot))
-    }
-}
-
-/// The entry point of a source, with the renderer that its tree asks for.
-pub fn entry_point(source: &Source, snapshot: &Snapshot) -> EntryPoint {
-    let settled = settle_renderer(source.clone(), snapshot.paths());
-    EntryPoint {
-        path: settled.entry,
-        renderer: settled.renderer,
-        target_namespace: settled.target_namespace,
-        overlay: settled.overlay,
-        release: settled.release,
-        files: settled.files,
-    }
-}
 
 /// Traces the entry points of `sources`, and those that share files with them. Of an `earlier` trace of the same branch
 /// those are taken over of which no file has changed.

@@ -8,29 +8,12 @@ use kubeopt_manifest::{
     Arrival, FileRole, KnownMarks, Mark, Origin, ReadBack, SiteRead, Transform, guard_place_as,
 };
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::source::{FilesBelow, RendererKind};
-use kubeopt_model::{Amount, EditSite, Namespace, Problem, Release, RepoPath, TracedField};
+use kubeopt_model::{Amount, EditSite, Problem, RepoPath, TracedField};
 
+use super::entry_point::EntryPoint;
 use super::hidden::hidden;
 use super::rendering::Part;
 use crate::codes;
-
-/// One way into a repository: a folder, who renders it, and what a GitOps object adds on top.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryPoint {
-    /// Folder.
-    pub path: RepoPath,
-    /// Who turns it into manifests.
-    pub renderer: RendererKind,
-    /// A namespace that is set over all objects.
-    pub target_namespace: Option<Namespace>,
-    /// A kustomization fragment that is added on top.
-    pub overlay: Option<String>,
-    /// The release that a chart is rendered as.
-    pub release: Option<Release>,
-    /// Which files of a plain folder are manifests.
-    pub files: FilesBelow,
-}
 
 /// All fields of one entry point, or why it could not be traced.
 #[derive(Debug, Clone, PartialEq, Eq)]

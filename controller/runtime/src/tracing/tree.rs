@@ -9,7 +9,7 @@ use kubeopt_model::source::RendererKind;
 use kubeopt_model::{FileSet, Problem, RepoPath};
 
 use super::discover::{Work, chart_entry, charts, kustomize_entry, plain_folders};
-use super::trace::EntryPoint;
+use super::entry_point::EntryPoint;
 
 /// Entry points that are rendered only because they share files with a live one. A monorepo may have hundreds; beyond
 /// this many, what they share is not listed and a sentence says so.

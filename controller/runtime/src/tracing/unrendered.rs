@@ -15,7 +15,7 @@ use kubeopt_model::source::{RenderedWorkload, RendererKind};
 use kubeopt_model::{EditSite, Field, FileSet, Namespace, Problem, RepoPath, TracedField};
 use serde_yaml::Value;
 
-use super::trace::EntryPoint;
+use super::entry_point::EntryPoint;
 use crate::codes;
 
 pub(crate) use layout::{Running, by_layout};

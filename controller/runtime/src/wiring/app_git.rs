@@ -8,8 +8,7 @@ use kubeopt_forge::GithubForge;
 use kubeopt_model::{Problem, RepositoryId};
 use kubeopt_net::{Client, Secret, SecretSource, Url};
 
-use super::forges::GITHUB_USER;
-use super::git::client;
+use super::git::{GITHUB_USER, client};
 use crate::edges::GitClients;
 
 /// Owners whose clients are kept; beyond it all are made anew.

@@ -13,9 +13,6 @@ use super::{app_git, git};
 use crate::edges::{ForgeEdge, GitAccess};
 use crate::resting::Rested;
 
-/// Git's user name beside a token of GitHub.
-pub(super) const GITHUB_USER: &str = "x-access-token";
-
 /// And of GitLab, whose tokens of projects and groups belong to no account that people know.
 const GITLAB_USER: &str = "oauth2";
 
@@ -29,7 +26,7 @@ pub(super) fn forge_edge(config: &ForgeConfig) -> Result<ForgeEdge, Problem> {
             let forge = GithubForge::new(GithubConfig::new(url.clone(), github_auth(auth))).map_err(told)?;
             let git = match (&config.ssh, auth) {
                 (Some(ssh), _) => git::over_ssh(ssh)?,
-                (None, GithubSignIn::Token(file)) => git::over_http(url, GITHUB_USER, from(file))?,
+                (None, GithubSignIn::Token(file)) => git::over_http(url, git::GITHUB_USER, from(file))?,
                 (None, GithubSignIn::App { .. }) => {
                     let clients = app_git::AppClients::new(url.clone(), forge.clone());
                     GitAccess::Renewed { base: url.clone(), clients: Box::new(clients) }

@@ -8,6 +8,9 @@ use kubeopt_net::{Auth, Client, ClientPolicy, HostRule, SecretSource, Url};
 use crate::codes;
 use crate::edges::GitAccess;
 
+/// Git's user name beside a token of GitHub.
+pub(super) const GITHUB_USER: &str = "x-access-token";
+
 /// The cache of repositories, with the limits of the configuration.
 pub(super) fn store(config: &StoreConfig) -> Result<GitStore, Problem> {
     let limits = StoreLimits { repository: config.git_repository_max, pack: config.git_pack_max };
@@ -47,7 +50,6 @@ pub(super) fn over_ssh(config: &SshConfig) -> Result<GitAccess, Problem> {
     };
     Ok(GitAccess::Ssh { base, client: SshClient::new(policy).map_err(problem)? })
 }
-
 #[cfg(test)]
 mod tests {
     use kubeopt_api::Config;

@@ -6,11 +6,12 @@ use polars::prelude::DataFrame;
 use super::names::{FileNames, day_in_name, is_points};
 use super::{PROBLEMS_MAX, UsageFiles, computed, whole};
 use crate::error::HistoryError;
-use crate::usage::day::{Ledger, Tables};
+use crate::usage::day::Ledger;
 use crate::usage::digest::Digest;
 use crate::usage::frame;
 use crate::usage::merge::Day;
 use crate::usage::shelf::Shelf;
+use crate::usage::tables::Tables;
 
 impl<S: Shelf> UsageFiles<S> {
     pub(in crate::usage) fn shelf(&self) -> &S {
@@ -137,7 +138,7 @@ impl<S: Shelf> UsageFiles<S> {
         let Some(bytes) = self.shelf.read(&FileNames::of(cluster, day).digest()).await? else {
             return Ok(None);
         };
-        Ok(whole(move || Tables::read_digest(bytes)).await?.ok())
+        Ok(whole(move || Digest::read_table(bytes)).await?.ok())
     }
 
     /// Writes a day as a whole, whatever was there of it. The caller holds [`UsageFiles::writing`].

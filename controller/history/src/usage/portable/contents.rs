@@ -9,9 +9,10 @@ use kubeopt_model::ClusterName;
 use kubeopt_model::usage::Signal;
 use polars::prelude::*;
 
-use super::super::day::{Ledger, Tables};
+use super::super::day::Ledger;
 use super::super::merge::Day;
 use super::super::rollup::series_id;
+use super::super::tables::Tables;
 use super::super::{DAY_S, HOUR_S};
 use super::flat::{Part, columns};
 use crate::error::HistoryError;

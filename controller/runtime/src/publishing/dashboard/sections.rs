@@ -8,8 +8,8 @@ use kubeopt_policy::{Publishing, hold};
 use kubeopt_report::{DashboardInput, DashboardLine, Tick};
 
 use super::super::manners::paused_by;
-use super::super::publish::Published;
-use super::Showing;
+use super::super::published::Published;
+use super::showing::Showing;
 use crate::codes;
 use crate::orders::{Orders, date};
 use crate::proposing::{IGNORED, Left, Proposal};

@@ -7,8 +7,8 @@ use kubeopt_gitops::render::{RenderLimits, RenderRequest};
 use kubeopt_model::edit::ProvenBy;
 use kubeopt_model::{FileSet, Problem};
 
-use super::{Part, Rendering, Tools};
-use crate::tracing::trace::EntryPoint;
+use super::parts::{Part, Rendering, Tools};
+use crate::tracing::entry_point::EntryPoint;
 use crate::tracing::unrendered::{Unrendered, concatenated, written};
 
 /// The part of an entry point that reads these files.

@@ -10,8 +10,8 @@ use kubeopt_model::release::{ChartRef, Origin};
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{Problem, Release};
 
+use super::parts::{Part, Rendering, Tools, named, of_release};
 use super::values::values;
-use super::{Part, Rendering, Tools, named, of_release};
 use crate::codes;
 use crate::tracing::charts::ChartFiles;
 use crate::tracing::unrendered::{Unrendered, by_layout};

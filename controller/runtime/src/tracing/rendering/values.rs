@@ -8,7 +8,7 @@ use kubeopt_gitops::release::{has_glob, matching};
 use kubeopt_model::release::{FileBase, ValuesLayer};
 use kubeopt_model::{Problem, Release, RepoPath};
 
-use super::{Rendering, named};
+use super::parts::{Rendering, named};
 use crate::codes;
 use crate::tracing::charts::ChartFiles;
 use crate::tracing::origins::Origins;
