@@ -18,6 +18,7 @@ mod environments;
 mod findings;
 mod foretold;
 mod forges;
+mod gpus;
 mod left_over;
 mod life_cycle;
 mod limits;
