@@ -177,13 +177,12 @@ impl Book {
         }
     }
 
-    /// Whose a container is, by namespace, pod and name, that this node tells of; none where no pod of the node has it.
+    /// Whose a container is, by namespace, pod and name, that this node tells of.
     pub(super) fn resolve_named(
         &mut self,
         node: &str,
         (namespace, pod, container): (&str, &str, &str),
-    ) -> Option<(&KnownPod, ContainerName)> {
-        let container = ContainerName::new(container).ok()?;
+    ) -> Resolved<'_> {
         let pods = &self.pods;
         let by_name = self.by_name.get_or_insert_with(|| {
             let mut by_name: HashMap<(String, String), Vec<String>> = HashMap::new();
@@ -192,9 +191,13 @@ impl Book {
             }
             by_name
         });
-        let uids = by_name.get(&(namespace.to_owned(), pod.to_owned()))?;
-        let known = uids.iter().filter_map(|uid| pods.get(uid)).find(|pod| pod.node == node)?;
-        known.containers.values().any(|one| one.name == container).then_some((known, container))
+        let uids = by_name.get(&(namespace.to_owned(), pod.to_owned()));
+        let called_so = || uids.into_iter().flatten().filter_map(|uid| pods.get(uid));
+        let Some(known) = called_so().find(|pod| pod.node == node) else {
+            return if called_so().next().is_some() { Resolved::OtherNode } else { Resolved::Nobody };
+        };
+        let named = known.containers.values().find(|one| one.name.as_str() == container);
+        named.map_or(Resolved::Nobody, |one| Resolved::Known(known, &one.name))
     }
 
     /// Notes when an agent saw a container first, and says whether it is one that took the place of another.

@@ -301,9 +301,19 @@ impl<'o> HourGather<'o> {
         (namespace, pod, container): (&str, &str, &str),
         book: &mut Book,
     ) -> Option<usize> {
-        let (known, container) = book.resolve_named(&self.nodes[node].name, (namespace, pod, container))?;
-        let place = (known.namespace.to_string(), known.pod.clone(), container);
-        Some(enter(&mut self.places, &mut self.by_name, place, known.owner.as_ref()))
+        let heard = &mut self.nodes[node];
+        match book.resolve_named(&heard.name, (namespace, pod, container)) {
+            Resolved::Known(known, container) => {
+                let place = (known.namespace.to_string(), known.pod.clone(), container.clone());
+                Some(enter(&mut self.places, &mut self.by_name, place, known.owner.as_ref()))
+            }
+            Resolved::OtherNode => {
+                let pod_uid = format!("{namespace}/{pod}");
+                note_few(&mut heard.others, &CgroupId { pod_uid, container_id: container.to_owned() });
+                None
+            }
+            Resolved::Nobody => None,
+        }
     }
 
     /// The span of a reading, in milliseconds since the start of the hour; none where it is none of this hour or cannot be.

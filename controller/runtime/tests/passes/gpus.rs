@@ -12,7 +12,7 @@ use crate::world::World;
 const HOUR_S: i64 = 3600;
 
 /// A cluster whose pods ask for a GPU each.
-async fn with_gpus() -> (World, Nodes) {
+pub(crate) async fn with_gpus() -> (World, Nodes) {
     let (world, nodes) = told().await;
     for facts in world.shown.lock().unwrap().values_mut() {
         facts.workloads.iter_mut().flat_map(|of| &mut of.containers).for_each(|container| container.gpus = 1);
@@ -39,7 +39,7 @@ fn gpu(world: &World, from: i64, is_named: bool, busy: (f64, f64)) -> NodePart {
     })
 }
 
-async fn note(world: &World) -> Option<String> {
+pub(crate) async fn note(world: &World) -> Option<String> {
     world.pass(&controller(world).await).await;
     let body = world.the_open_one(&SHOP).await.body;
     body.lines().find(|line| line.contains("GPU")).map(str::to_owned)

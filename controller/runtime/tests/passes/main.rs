@@ -42,5 +42,6 @@ mod talk;
 mod typical;
 mod unrendered;
 mod webhooks;
+mod whole_way;
 mod words;
 mod world;

@@ -51,8 +51,10 @@ async fn what_nobody_has_or_another_node_has_is_not_told() {
     // Of the future.
     let ahead = NodeGpu { to_unix_ms: i64::MAX, ..gpu("n1", named("api-1", "main"), 0..5, (0.1, 0.4)) };
     spool.put(hour(0), NodePart::Gpu(ahead));
-    let (report, by_signal) = read(&spool.source(), hour(0), &showing("api-1", &['a'])).await;
+    let source = spool.source();
+    let (report, by_signal) = read(&source, hour(0), &showing("api-1", &['a'])).await;
     assert_eq!((by_signal, report.misplaced_samples), (BySignal::new(), 1));
+    assert_eq!(source.counts().other_node, 2, "by its cgroup, and by its names");
 }
 
 #[tokio::test]
