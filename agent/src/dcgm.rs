@@ -22,7 +22,7 @@ use crate::shared::Shared;
 /// From one question to the next, in milliseconds: the exporter itself asks its GPUs every 30 s.
 const EVERY_MS: u64 = 30_000;
 
-/// After one that was not answered.
+/// After two in a row that were not answered, or the first of all.
 const AGAIN_MS: u64 = 300_000;
 
 /// The whole answer must be there within this.
@@ -77,7 +77,7 @@ pub(crate) async fn ask(shared: &Shared, exporter: &Exporter) -> Infallible {
                     let why = log::chain(&error);
                     log::warn(format_args!("{} tells of GPUs no longer: {why}", exporter.host));
                 }
-                AGAIN_MS
+                if was_there { EVERY_MS } else { AGAIN_MS }
             }
         };
         shared.clock.rest(rest_ms).await;
