@@ -71,18 +71,21 @@ async fn a_week_is_known_though_agents_keep_two_days() {
     let kubeopt = controller(&world).await;
     // Day by day, and what is stored is gone from the agents' log by then.
     let first = NOW_S - 7 * DAY_S;
+    let mut known = Vec::new();
     world.advance(-7 * DAY_S);
     for day in 0..7 {
         for from in (0..24).map(|hour| first + day * DAY_S + hour * HOUR_S) {
             nodes.put(from, gpu(&world, from, true, (0.10, 0.9)));
         }
         world.advance(DAY_S);
-        world.pass(&kubeopt).await;
+        let seen = world.pass(&kubeopt).await.seen;
+        known.push(seen.gpus[&SHOP.container()].clone());
         nodes.forget();
     }
-    let body = world.the_open_one(&SHOP).await.body;
-    let expected = "busy for 10.0 % of 7 days (node agents), and with at most 25.0 % of the memory in use";
-    assert!(body.contains(expected), "{body}");
+    assert_eq!(known.iter().map(|one| one.hours).collect::<Vec<_>>(), [24, 48, 72, 96, 120, 144, 168]);
+    let week = known.pop().unwrap();
+    assert_eq!((week.source, week.busy_max, week.memory_max), (GpuSource::NodeAgents, 0.9, Some(0.25)));
+    assert!((week.busy_mean - 0.1).abs() < 1e-9, "{week:?}");
 }
 
 #[tokio::test]
