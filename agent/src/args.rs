@@ -23,6 +23,8 @@ Each argument can be given as an environment variable: --cgroup-root as KUBEOPT_
   --hot-max N          containers read every second at most [32]
   --batch-steps N      steps of ten seconds in one message, 1 to 60 [6]
   --replay-rate N      what was kept is sent at most so many times as fast as it came, 2 to 1000 [2]
+  --sys-root PATH      the node's /sys, where device files of GPUs are looked for; off for nowhere [/sys]
+  --dcgm-url URL       http://HOST:PORT/PATH of a DCGM exporter on this node, which is asked how busy GPUs are
   --forecast on|off    forecasts on this node with the controller's model [on]
   --training on|off    training on this node, within the controller's budget [on]
   --help               this text
@@ -74,12 +76,27 @@ pub struct Args {
     pub batch_steps: u32,
     /// How many times faster than it came what was kept may be sent.
     pub replay_rate: u64,
+    /// Where device files of GPUs are looked for, if anywhere.
+    pub sys_root: Option<PathBuf>,
+    /// Who is asked of GPUs, if anyone.
+    pub dcgm: Option<Exporter>,
     /// Forecasts on the node.
     pub forecast: bool,
     /// Training on the node.
     pub training: bool,
     /// For benches: a socket that drives the clock.
     pub clock_socket: Option<PathBuf>,
+}
+
+/// Where an exporter is: spoken to without encryption, on the node itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exporter {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// What is asked for, with its slash.
+    pub path: String,
 }
 
 /// Where the controller is, and how to show who speaks.
@@ -99,7 +116,7 @@ pub struct Controller {
     pub token: Option<PathBuf>,
 }
 
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 19] = [
     "node",
     "cgroup-root",
     "buffer",
@@ -114,6 +131,8 @@ const NAMES: [&str; 17] = [
     "hot-max",
     "batch-steps",
     "replay-rate",
+    "sys-root",
+    "dcgm-url",
     "forecast",
     "training",
     "clock-socket",
@@ -143,6 +162,8 @@ impl Args {
             hot_max: usize::try_from(given.number("hot-max", 0..=256, 32, "0 to 256")?).unwrap_or(0),
             batch_steps: u32::try_from(given.number("batch-steps", 1..=60, 6, "1 to 60")?).unwrap_or(6),
             replay_rate: given.number("replay-rate", 2..=1000, 2, "2 to 1000")?,
+            sys_root: given.sys_root(),
+            dcgm: given.exporter()?,
             forecast: given.switch("forecast")?,
             training: given.switch("training")?,
             clock_socket: given.path("clock-socket"),
@@ -215,9 +236,29 @@ impl Given {
         value.parse().map(Some).map_err(|_| ArgsError::Value { name: "listen", value, want })
     }
 
+    fn sys_root(&self) -> Option<PathBuf> {
+        let value = self.path("sys-root").unwrap_or_else(|| "/sys".into());
+        (value.as_os_str() != "off").then_some(value)
+    }
+
+    fn exporter(&self) -> Result<Option<Exporter>, ArgsError> {
+        let Some(url) = self.text("dcgm-url") else { return Ok(None) };
+        let parts = || {
+            let rest = url.strip_prefix("http://")?;
+            let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let (host, port) = host_and_port(place)?;
+            let path = if path.len() > 1 { path } else { "/metrics" };
+            let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+            is_plain.then(|| Exporter { host, port, path: path.to_owned() })
+        };
+        let want = "http://HOST:PORT/PATH of an exporter on this node";
+        parts().map(Some).ok_or_else(|| ArgsError::Value { name: "dcgm-url", value: url.clone(), want })
+    }
+
     fn controller(&self) -> Result<Option<Controller>, ArgsError> {
         let Some(url) = self.text("controller") else { return Ok(None) };
-        let (host, port) = host_and_port(&url).ok_or_else(|| ArgsError::Value {
+        let place = url.strip_prefix("https://").map(|place| place.trim_end_matches('/'));
+        let (host, port) = place.and_then(host_and_port).ok_or_else(|| ArgsError::Value {
             name: "controller",
             value: url.clone(),
             want: "https://HOST:PORT; there is no unencrypted way",
@@ -243,8 +284,8 @@ impl Given {
     }
 }
 
-fn host_and_port(url: &str) -> Option<(String, u16)> {
-    let (host, port) = url.strip_prefix("https://")?.trim_end_matches('/').rsplit_once(':')?;
+fn host_and_port(place: &str) -> Option<(String, u16)> {
+    let (host, port) = place.rsplit_once(':')?;
     let host = host.strip_prefix('[').map_or(Some(host), |rest| rest.strip_suffix(']'))?;
     let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '.' | ':');
     (!host.is_empty() && host.chars().all(plain)).then_some((host.to_owned(), port.parse().ok()?))
@@ -287,10 +328,28 @@ mod tests {
             ("--contoller x", "--help"),
             ("--node", "value"),
             ("--hot-max many", "0 to 256"),
+            ("--dcgm-url https://localhost:9400/metrics", "http://"),
+            ("--dcgm-url http://localhost", "PORT"),
+            ("--dcgm-url http://user@localhost:9400", "HOST"),
+            ("--dcgm-url http://localhost:9400/a\u{7}b", "PATH"),
         ] {
             let error = parse(args).unwrap_err().to_string();
             assert!(error.contains(word), "{args}: {error}");
         }
+    }
+
+    #[test]
+    fn gpus_are_looked_for_in_sysfs_and_an_exporter_is_asked_where_it_is_named() {
+        let args = parse("").unwrap();
+        assert_eq!((args.sys_root, args.dcgm), (Some("/sys".into()), None));
+        assert_eq!(parse("--sys-root off").unwrap().sys_root, None);
+        let asked = |url: &str| parse(&format!("--dcgm-url {url}")).unwrap().dcgm.unwrap();
+        let of =
+            |host: &str, path: &str| Exporter { host: host.to_owned(), port: 9400, path: path.to_owned() };
+        assert_eq!(asked("http://10.0.0.1:9400/metrics"), of("10.0.0.1", "/metrics"));
+        assert_eq!(asked("http://[::1]:9400"), of("::1", "/metrics"));
+        assert_eq!(asked("http://dcgm:9400/"), of("dcgm", "/metrics"));
+        assert_eq!(asked("http://dcgm:9400/a?b=c"), of("dcgm", "/a?b=c"));
     }
 
     #[test]

@@ -71,6 +71,8 @@ impl Filling {
             return;
         }
         let now_ms = shared.clock.calm_unix_ms();
+        let mut gpus = shared.gpus.borrow_mut().take();
+        shared.metrics.gpus.set(gpus.len() as u64);
         let containers_max = (ROWS_MAX / steps as usize).max(1);
         loop {
             let rest = containers.split_off(containers.len().min(containers_max));
@@ -86,6 +88,7 @@ impl Filling {
                 dropped_batches: buffer.counts().dropped,
                 containers,
                 findings: self.findings.drain(..self.findings.len().min(TOLD_MAX)).collect(),
+                gpus: std::mem::take(&mut gpus),
                 forecasts: self.forecasts.drain(..self.forecasts.len().min(TOLD_MAX)).collect(),
             };
             self.packed.clear();

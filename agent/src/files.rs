@@ -60,6 +60,11 @@ impl Files {
         Self { path, mode, handles }
     }
 
+    /// Below the root of each tree.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Reads all files that are due at this cadence or a quicker one.
     ///
     /// # Errors

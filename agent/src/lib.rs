@@ -6,12 +6,15 @@
 
 mod args;
 mod batch;
+mod cards;
 mod clock;
 mod connection;
+mod dcgm;
 mod durations;
 mod files;
 mod findings;
 mod foretelling;
+mod gpus;
 mod health;
 mod hours;
 mod kept;

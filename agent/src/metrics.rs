@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub(crate) values_not_understood: Cell<u64>,
     pub(crate) counter_resets: Cell<u64>,
     pub(crate) wall_clock_jumps: Cell<u64>,
+    pub(crate) gpus: Cell<u64>,
+    pub(crate) gpu_exporter_failures: Cell<u64>,
     pub(crate) findings: Cell<u64>,
     pub(crate) batches: Cell<u64>,
     pub(crate) batches_sent: Cell<u64>,
@@ -76,6 +78,7 @@ impl Metrics {
             "Containers that are read every second.",
             self.hot_containers.get(),
         );
+        gauge(&mut page, "gpus", "GPUs that the last batch told of, by who uses them.", self.gpus.get());
         self.collections.write(
             &mut page,
             "collection_duration",
@@ -103,6 +106,11 @@ impl Metrics {
             ),
             ("counter_resets", "Counters that began anew.", &self.counter_resets),
             ("wall_clock_jumps", "Times that the wall clock was set.", &self.wall_clock_jumps),
+            (
+                "gpu_exporter_failures",
+                "Questions that the DCGM exporter did not answer.",
+                &self.gpu_exporter_failures,
+            ),
             ("findings", "Findings opened, worsened or ended.", &self.findings),
             ("batches", "Batches kept.", &self.batches),
             ("batches_sent", "Batches sent, again ones included.", &self.batches_sent),

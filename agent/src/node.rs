@@ -54,6 +54,11 @@ impl Container {
         &self.path
     }
 
+    /// Its folder, below the root of each tree.
+    pub(crate) fn folder(&self) -> &str {
+        self.files.path()
+    }
+
     fn note_second(&mut self, at_us: u64, used_us: Option<u64>) {
         let Some(used_us) = used_us else { return };
         if let Some((before_at, before_used)) = self.second.replace((at_us, used_us)) {
@@ -119,6 +124,10 @@ impl Node {
 
     pub(crate) fn mode(&self) -> CgroupMode {
         self.tree.mode()
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.tree.root()
     }
 
     pub(crate) fn containers(&self) -> &[Box<Container>] {

@@ -1,6 +1,7 @@
 //! The loop: seconds, steps, batches. Everything that is read is read from here.
 
 use crate::batch::Filling;
+use crate::cards::Cards;
 use crate::foretelling::Foretelling;
 use crate::kept::keep_hours;
 use crate::log;
@@ -23,6 +24,7 @@ pub(crate) async fn pace(shared: &Shared, mut node: Node) {
     let mut filling = Filling::new(SECONDS_OF_STEP * 1000);
     let mut foretelling = Foretelling::default();
     let mut training = Training::default();
+    let mut cards = Cards::new(shared.args.sys_root.clone());
     let begin = shared.clock.now();
     node.walk(begin, &shared.metrics);
     // Steps of all nodes end at the same times.
@@ -51,7 +53,7 @@ pub(crate) async fn pace(shared: &Shared, mut node: Node) {
             node.second(within, &shared.clock);
         } else {
             let late = shared.clock.steady_us().saturating_sub(next);
-            step(shared, &mut node, &mut filling);
+            step(shared, &mut node, &mut filling, &mut cards);
             steps += 1;
             if steps.is_multiple_of(WALK_STEPS) || node.wants_a_walk() {
                 node.walk(shared.clock.now(), &shared.metrics);
@@ -73,7 +75,7 @@ pub(crate) async fn pace(shared: &Shared, mut node: Node) {
     }
 }
 
-fn step(shared: &Shared, node: &mut Node, filling: &mut Filling) {
+fn step(shared: &Shared, node: &mut Node, filling: &mut Filling, cards: &mut Cards) {
     let at = shared.clock.now();
     node.set_hot_max(shared.settings.hot_max.get());
     let full = filling.steps() >= shared.settings.batch_steps.get();
@@ -90,6 +92,7 @@ fn step(shared: &Shared, node: &mut Node, filling: &mut Filling) {
         told += 1;
         filling.findings.push(finding);
     });
+    cards.step(node, shared.metrics.walks.get(), &mut shared.gpus.borrow_mut());
     add(&shared.metrics.findings, told);
     shared.metrics.last_step_steady_us.set(at.steady_us);
     if filling.steps() >= shared.settings.batch_steps.get() {

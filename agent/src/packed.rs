@@ -39,6 +39,7 @@ pub fn pack(batch: &Batch, out: &mut Vec<u8>) {
         containers: Vec::new(),
         findings: batch.findings.clone(),
         forecasts: batch.forecasts.clone(),
+        gpus: batch.gpus.clone(),
     };
     out.push(VERSION);
     varint(out, rest.encoded_len() as u64);

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::args::{Args, HELP};
 use crate::clock::Clock;
+use crate::dcgm::ask;
 use crate::kept::kept_hours;
 use crate::link::link;
 use crate::log;
@@ -83,6 +84,7 @@ impl Agent {
             clock,
             buffer: RefCell::new(buffer),
             metrics,
+            gpus: RefCell::default(),
             appended: Notify::new(),
             model: RefCell::new(model),
             plan: RefCell::new(None),
@@ -115,9 +117,16 @@ impl Agent {
                 None => std::future::pending().await,
             }
         };
+        let gpus = async {
+            match &shared.args.dcgm {
+                Some(exporter) => match ask(&shared, exporter).await {},
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = pace(&shared, node) => {}
             () = link => {}
+            () = gpus => {}
             () = health => {}
             () = async {
                 stop.await;

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::args::Args;
 use crate::clock::Clock;
+use crate::gpus::Gpus;
 use crate::learned::Learned;
 use crate::metrics::Metrics;
 use crate::model::ModelStore;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) mode: CgroupMode,
     pub(crate) buffer: RefCell<Buffer<FolderDisk>>,
     pub(crate) metrics: Metrics,
+    /// What GPUs did since the last batch.
+    pub(crate) gpus: RefCell<Gpus>,
     /// A batch was appended.
     pub(crate) appended: Notify,
     pub(crate) model: RefCell<ModelStore>,

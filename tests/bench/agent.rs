@@ -24,6 +24,8 @@ use std::time::Instant;
 
 use drive::{HOUR_MS, Rig};
 use kubeopt_model::Timestamp;
+use kubeopt_player::gpus::{FakeExporter, FakeGpu, dcgm_page};
+use kubeopt_tests::OrFail as _;
 use server::{Authorities, Server};
 use table::{Bars, megabytes, short};
 
@@ -103,13 +105,26 @@ async fn footprints(plan: &Plan, program: &Path, bars: &mut Bars) {
     }
 }
 
+/// Those of a large machine, each a container's.
+fn gpus() -> Vec<FakeGpu> {
+    let gpu = |number| FakeGpu {
+        number,
+        user: Some(("ml".to_owned(), format!("train-{number}"), "main".to_owned())),
+        busy_percent: 10 * number,
+        memory_mib: (20_000, 60_000),
+    };
+    (0..8).map(gpu).collect()
+}
+
 async fn footprint(plan: &Plan, program: &Path, containers: u64, bars: &mut Bars) {
     let begun = Instant::now();
     let folder = kubeopt_tests::folder("bench-agent");
     let authorities = Authorities::make();
     let server = Server::start(folder.path(), &authorities, 0).await;
+    let exporter = FakeExporter::start(&dcgm_page(&gpus())).or_fail("start a fake exporter");
+    let asked = format!("--dcgm-url={}", exporter.url());
     let mut rig =
-        Rig::start(program, containers, (&authorities, server.port), hours_ago(plan.hours), &[]).await;
+        Rig::start(program, containers, (&authorities, server.port), hours_ago(plan.hours), &[&asked]).await;
     rig.live(plan.hours * HOUR_MS / 2).await;
     let half = rig.footprint();
     let told = rig.live(plan.hours * HOUR_MS / 2).await;

@@ -53,6 +53,10 @@ agent:
   bufferSize: 128Mi
   forecast: false
   training: false
+  gpu:
+    deviceFiles: false
+    dcgmUrl: http://$(NODE_IP):9400/metrics
+    dcgmPeers: [{ipBlock: {cidr: 10.0.0.0/16}}]
   networkPolicy: {enabled: true, dns: [{ipBlock: {cidr: 10.0.0.10/32}}]}
   resources: {requests: {cpu: 20m}}
   priorityClassName: system-node-critical
@@ -281,6 +285,9 @@ fn chart_turns_away_values_that_it_does_not_know() {
         ("agent: {bufferSize: lots}", "bufferSize"),
         ("agent: {hostPID: true}", "hostPID"),
         ("agent: {networkPolicy: {dns: []}}", "dns"),
+        ("agent: {gpu: {dcgmUrl: 'https://dcgm:9400/metrics'}}", "dcgmUrl"),
+        ("agent: {gpu: {dcgmUrl: 'http://dcgm/metrics'}}", "dcgmUrl"),
+        ("agent: {gpu: {dcgmPeers: [{}]}}", "dcgmPeers"),
     ];
     for (values, key) in cases {
         let error = try_render(values).expect_err(values);

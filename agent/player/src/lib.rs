@@ -3,6 +3,7 @@
 //! A [`Player`] has containers, each with a [`Load`]: rows of a [`trace`], or [`synthetic`] ones of a seed. `advance` moves
 //! its time, which is nobody's clock, and writes what changed. [`real`] makes cgroups of version 1 instead, with a shell in
 //! them that works on command.
+//! [`gpus`] has fakes of what tells of GPUs.
 //!
 //! ```
 //! use kubeopt_player::{Layout, Player, synthetic};
@@ -17,6 +18,7 @@
 mod account;
 pub mod args;
 mod block;
+pub mod gpus;
 mod load;
 mod pattern;
 mod play;

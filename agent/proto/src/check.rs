@@ -1,9 +1,10 @@
 //! Whether what an agent sent can be so. A sender may be faulty or hostile: nothing of a batch is used before this.
 
-use crate::generated::messages::{Batch, ContainerSeries, GradientUpload, NodeFinding, NodeForecast};
+use crate::generated::messages::{Batch, ContainerSeries, GpuUse, GradientUpload, NodeFinding, NodeForecast};
 use crate::limits::{
-    BOOT_ID_BYTES_MAX, CONTAINER_ID_BYTES_MAX, CONTAINERS_MAX, FINDINGS_MAX, FORECASTS_MAX,
-    POD_UID_BYTES_MAX, SPAN_MS_MAX, STEP_MS_MAX, STEP_MS_MIN, STEPS_MAX, WEIGHTS_BYTES_MAX,
+    BOOT_ID_BYTES_MAX, CONTAINER_ID_BYTES_MAX, CONTAINERS_MAX, FINDINGS_MAX, FORECASTS_MAX, GPU_ID_BYTES_MAX,
+    GPUS_MAX, OBJECT_NAME_BYTES_MAX, POD_UID_BYTES_MAX, SPAN_MS_MAX, STEP_MS_MAX, STEP_MS_MIN, STEPS_MAX,
+    WEIGHTS_BYTES_MAX,
 };
 
 /// The last millisecond that any clock of ours can write: the end of the year 9999.
@@ -17,6 +18,8 @@ const DIGEST_BYTES: usize = 32;
 const NONCE_BYTES: usize = 16;
 /// .1, .5, .9, .95 and .99.
 const QUANTILES: usize = 5;
+/// Readings of one GPU within one batch: one each second of the longest.
+const GPU_READINGS_MAX: u64 = 108_000;
 
 /// Why a message is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,6 +144,7 @@ pub fn check(batch: &Batch) -> Result<(), Refusal> {
     few("containers", batch.containers.len(), CONTAINERS_MAX)?;
     few("findings", batch.findings.len(), FINDINGS_MAX)?;
     few("forecasts", batch.forecasts.len(), FORECASTS_MAX)?;
+    few("gpus", batch.gpus.len(), GPUS_MAX)?;
     let mut ids: Vec<(&str, &str)> =
         batch.containers.iter().map(|of| (of.pod_uid.as_str(), of.container_id.as_str())).collect();
     ids.sort_unstable();
@@ -149,6 +153,7 @@ pub fn check(batch: &Batch) -> Result<(), Refusal> {
     }
     batch.containers.iter().try_for_each(|series| container(series, batch.steps))?;
     batch.findings.iter().try_for_each(finding)?;
+    batch.gpus.iter().try_for_each(gpu)?;
     batch.forecasts.iter().try_for_each(forecast)
 }
 
@@ -247,6 +252,41 @@ fn forecast(forecast: &NodeForecast) -> Result<(), Refusal> {
         return Err(Refusal::Quantiles);
     }
     Ok(())
+}
+
+fn gpu(used: &GpuUse) -> Result<(), Refusal> {
+    if !is_gpu_id(&used.id) {
+        return Err(Refusal::Text("gpu id"));
+    }
+    if !used.container_id.is_empty() {
+        ids(&used.pod_uid, &used.container_id)?;
+    } else if !used.pod_uid.is_empty() {
+        text("pod_uid", &used.pod_uid, POD_UID_BYTES_MAX)?;
+    }
+    let names = [&used.namespace, &used.pod, &used.container];
+    let is_named = names.iter().all(|name| is_object_name(name));
+    if !is_named && !names.iter().all(|name| name.is_empty()) {
+        return Err(Refusal::Text("user of a gpu"));
+    }
+    at_most("readings", used.readings.into(), GPU_READINGS_MAX)?;
+    at_most("busy_max_permille", used.busy_max_permille.into(), 1000)?;
+    at_most("busy_mean_permille", used.busy_mean_permille.into(), used.busy_max_permille.into())?;
+    at_most("memory_total_bytes", used.memory_total_bytes, AMOUNT_MAX)?;
+    let most = if used.memory_total_bytes == 0 { AMOUNT_MAX } else { used.memory_total_bytes };
+    at_most("memory_used_max_bytes", used.memory_used_max_bytes, most)
+}
+
+/// Whether a GPU may be called so: what UUIDs, serial numbers and PCI addresses are made of, and a slash before an instance.
+#[must_use]
+pub fn is_gpu_id(id: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/');
+    (1..=GPU_ID_BYTES_MAX).contains(&id.len()) && id.bytes().all(fine)
+}
+
+/// Whether a namespace, pod or container may be called so.
+#[must_use]
+pub fn is_object_name(name: &str) -> bool {
+    text("name", name, OBJECT_NAME_BYTES_MAX).is_ok()
 }
 
 fn ids(pod_uid: &str, container_id: &str) -> Result<(), Refusal> {

@@ -33,8 +33,21 @@ fn fine() -> Batch {
         peak_quantiles: vec![1.0, 2.0, 3.0, 3.0, 4.5],
         ..NodeForecast::default()
     };
+    let gpu = GpuUse {
+        id: "GPU-604ac76c-d9cf-fef3-62e9-d92044ab6e52/3".to_owned(),
+        namespace: "ml".to_owned(),
+        pod: "train-0".to_owned(),
+        container: "main".to_owned(),
+        readings: 2,
+        busy_mean_permille: 20,
+        busy_max_permille: 40,
+        memory_used_max_bytes: 1 << 30,
+        memory_total_bytes: 1 << 34,
+        ..GpuUse::default()
+    };
     Batch {
         boot_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        gpus: vec![gpu],
         seq: 7,
         begin_unix_ms: 1_800_000_000_000,
         step_ms: 10_000,
@@ -52,7 +65,7 @@ type Case = (&'static str, fn(&mut Batch));
 #[test]
 fn what_cannot_be_so_is_refused_with_its_reason() {
     assert_eq!(check(&fine()), Ok(()));
-    let cases: [Case; 23] = [
+    let cases: [Case; 32] = [
         ("malformed_id", |batch| batch.boot_id.clear()),
         ("malformed_id", |batch| batch.containers[0].pod_uid = "../x".to_owned()),
         ("malformed_id", |batch| batch.containers[0].container_id = "c".repeat(129)),
@@ -76,6 +89,15 @@ fn what_cannot_be_so_is_refused_with_its_reason() {
         ("container_twice", |batch| batch.containers = vec![batch.containers[0].clone(); 2]),
         ("wrong_quantiles", |batch| batch.forecasts[0].peak_quantiles[2] = f64::NAN),
         ("unknown_kind", |batch| batch.findings[0].kind = 99),
+        ("malformed_id", |batch| batch.gpus[0].id.clear()),
+        ("malformed_id", |batch| batch.gpus[0].id = "GPU 0".to_owned()),
+        ("malformed_id", |batch| batch.gpus[0].container.clear()),
+        ("malformed_id", |batch| batch.gpus[0].pod = "a/b".to_owned()),
+        ("malformed_id", |batch| batch.gpus[0].container_id = "c".repeat(64)),
+        ("out_of_range", |batch| batch.gpus[0].busy_max_permille = 1001),
+        ("out_of_range", |batch| batch.gpus[0].busy_mean_permille = 41),
+        ("out_of_range", |batch| batch.gpus[0].memory_used_max_bytes = 1 << 35),
+        ("too_many", |batch| batch.gpus = vec![batch.gpus[0].clone(); GPUS_MAX + 1]),
     ];
     for (number, (reason, change)) in cases.into_iter().enumerate() {
         let mut batch = fine();

@@ -21,18 +21,18 @@ mod register;
 #[cfg(feature = "client")]
 pub use generated::client::AgentClient;
 pub use generated::messages::{
-    Ack, AgentConfig, Batch, CgroupMode, ContainerSeries, FindingKind, FindingSeverity, GradientUpload,
-    LoadKind, Model, ModelRequest, ModelResponse, NodeFinding, NodeForecast, RegisterRequest,
+    Ack, AgentConfig, Batch, CgroupMode, ContainerSeries, FindingKind, FindingSeverity, GpuUse,
+    GradientUpload, LoadKind, Model, ModelRequest, ModelResponse, NodeFinding, NodeForecast, RegisterRequest,
     RegisterResponse, TrainPlan, UploadResponse,
 };
 #[cfg(feature = "server")]
 pub use generated::server::{Agent, AgentServer};
 pub use prost::Message;
 
-pub use check::{Refusal, check, check_upload};
+pub use check::{Refusal, check, check_upload, is_gpu_id, is_object_name};
 pub use limits::{
-    BOOT_ID_BYTES_MAX, CONTAINER_ID_BYTES_MAX, CONTAINERS_MAX, FINDINGS_MAX, FORECASTS_MAX,
-    MESSAGE_BYTES_MAX, NODE_NAME_BYTES_MAX, POD_UID_BYTES_MAX, PROTOCOL_MAX, PROTOCOL_MIN, SPAN_MS_MAX,
-    STEP_MS_MAX, STEP_MS_MIN, STEPS_MAX, WEIGHTS_BYTES_MAX,
+    BOOT_ID_BYTES_MAX, CONTAINER_ID_BYTES_MAX, CONTAINERS_MAX, FINDINGS_MAX, FORECASTS_MAX, GPU_ID_BYTES_MAX,
+    GPUS_MAX, MESSAGE_BYTES_MAX, NODE_NAME_BYTES_MAX, OBJECT_NAME_BYTES_MAX, POD_UID_BYTES_MAX, PROTOCOL_MAX,
+    PROTOCOL_MIN, SPAN_MS_MAX, STEP_MS_MAX, STEP_MS_MIN, STEPS_MAX, WEIGHTS_BYTES_MAX,
 };
 pub use register::{agree, check_register};

@@ -24,6 +24,8 @@ pub const SPAN_MS_MAX: u32 = 86_400_000;
 pub const FINDINGS_MAX: usize = 2 * CONTAINERS_MAX;
 /// Forecasts of one batch: CPU and memory, a day and a week, for each container.
 pub const FORECASTS_MAX: usize = 4 * CONTAINERS_MAX;
+/// GPUs of one batch: sixteen devices, each as seven instances, with two users each, and some more.
+pub const GPUS_MAX: usize = 256;
 
 /// Bytes of a boot id: 16 random bytes as hexadecimal digits take 32.
 pub const BOOT_ID_BYTES_MAX: usize = 64;
@@ -33,3 +35,7 @@ pub const NODE_NAME_BYTES_MAX: usize = 253;
 pub const POD_UID_BYTES_MAX: usize = 64;
 /// Bytes of a container's id: 64 as runtimes make them.
 pub const CONTAINER_ID_BYTES_MAX: usize = 128;
+/// Bytes of a GPU's id: a UUID of 40, with the number of an instance.
+pub const GPU_ID_BYTES_MAX: usize = 96;
+/// Bytes of the name of a namespace, pod or container: a DNS subdomain.
+pub const OBJECT_NAME_BYTES_MAX: usize = 253;

@@ -1,5 +1,5 @@
 //! What the kernel tells of a container: text of cgroup files to counters, two readings to a sample, and which containers
-//! are worth a look every second.
+//! are worth a look every second; text of GPUs' device files and of the DCGM exporter to what it says of each.
 //!
 //! Pure: bytes and times come in as values, and nothing here knows a file, a clock, a pod's name or a network. Reading
 //! allocates nothing. A value that is not understood is absent and counted, never guessed.
@@ -21,7 +21,9 @@
 //! ```
 
 mod counters;
+mod dcgm;
 mod files;
+mod gpu;
 mod hot;
 mod identity;
 mod layout;
@@ -31,7 +33,9 @@ mod v1;
 mod v2;
 
 pub use counters::{Bound, Counters};
+pub use dcgm::{DcgmLabels, DcgmLine, DcgmMetric};
 pub use files::{Cadence, StatFile, Tree};
+pub use gpu::{CharDevice, DRM_MAJOR, NVIDIA_MAJOR, device_number, device_word, devices_given};
 pub use hot::{HOT_HOLD_MS, HOT_MAX, Heat, HotSet, NEAR_LIMIT_PERMILLE, second_of_pair};
 pub use identity::{ContainerId, ContainerPath, PodUid, Qos, identify, identify_pod};
 pub use layout::{CgroupMode, RootSeen};

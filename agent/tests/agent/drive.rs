@@ -85,6 +85,7 @@ impl Drive {
             "--node=node-1".to_owned(),
             "--listen=off".to_owned(),
             "--replay-rate=1000".to_owned(),
+            format!("--sys-root={}", self.folder.path().join("sys").display()),
             format!("--cgroup-root={}", self.cgroup().display()),
             format!("--buffer={}", self.folder.path().join("buffer").display()),
             format!("--clock-socket={}", socket.display()),

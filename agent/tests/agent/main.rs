@@ -4,6 +4,7 @@
 
 mod controller;
 mod drive;
+mod gpus;
 mod learning;
 mod outages;
 mod reading;

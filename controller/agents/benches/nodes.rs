@@ -275,7 +275,7 @@ fn read_back(log: &Path) -> Result<(), Failure> {
     let (mut parts, mut readings) = (0, 0);
     for hour in spool.hours() {
         for part in spool.read(hour.hour) {
-            let part = part?;
+            let Some(part) = part?.series() else { continue };
             let begin_ms =
                 part.readings.first().map_or(0, |reading| reading.at_unix_ms - i64::from(reading.span_ms));
             // A batch on the edge of two hours is read for both.

@@ -1,18 +1,20 @@
 //! From a batch as it is sent to readings as the controller knows them, and back to when it was. Batches were checked before.
 
-use kubeopt_model::agents::{CfsPeriods, CgroupId, NodeReading, NodeSeries};
+use kubeopt_model::agents::{CfsPeriods, CgroupId, GpuUser, NodeGpu, NodePart, NodeReading, NodeSeries};
 use kubeopt_model::{Bytes, MilliCores};
-use kubeopt_proto::{Batch, ContainerSeries};
+use kubeopt_proto::{Batch, ContainerSeries, GpuUse};
 
 use crate::spool::ledger::HOUR_MS;
 
-/// The readings of each container.
-pub(crate) fn parts(node: &str, batch: Batch) -> impl Iterator<Item = NodeSeries> {
+/// The readings of each container, and what each GPU did.
+pub(crate) fn parts(node: &str, batch: Batch) -> impl Iterator<Item = NodePart> {
     let (begin_ms, step_ms) = (batch.begin_unix_ms, batch.step_ms);
+    let (of_gpus, times) = (node.to_owned(), (millis(begin_ms), millis(end_ms(&batch))));
+    let gpus = batch.gpus.into_iter().map(move |used| NodePart::Gpu(gpu(of_gpus.clone(), used, times)));
     let node = node.to_owned();
-    batch.containers.into_iter().map(move |series| {
+    let series = batch.containers.into_iter().map(move |series| {
         let readings = (0..series.step.len()).map(|at| reading(&series, at, begin_ms, step_ms)).collect();
-        NodeSeries {
+        NodePart::Series(NodeSeries {
             node: node.clone(),
             seen_unix_ms: (series.seen_unix_ms > 0).then(|| millis(series.seen_unix_ms)),
             oom_kills: series.oom_kills,
@@ -20,8 +22,29 @@ pub(crate) fn parts(node: &str, batch: Batch) -> impl Iterator<Item = NodeSeries
             cpu_quota: (series.cpu_quota_millicores > 0).then_some(MilliCores(series.cpu_quota_millicores)),
             id: CgroupId { pod_uid: series.pod_uid, container_id: series.container_id },
             readings,
-        }
-    })
+        })
+    });
+    series.chain(gpus)
+}
+
+/// When the last step of a batch ended.
+fn end_ms(batch: &Batch) -> u64 {
+    batch.begin_unix_ms + u64::from(batch.steps) * u64::from(batch.step_ms)
+}
+
+fn gpu(node: String, used: GpuUse, (from_unix_ms, to_unix_ms): (i64, i64)) -> NodeGpu {
+    let share = |permille: u32| f64::from(permille) / 1000.0;
+    let busy = (used.readings > 0).then(|| (share(used.busy_mean_permille), share(used.busy_max_permille)));
+    let (most, total) = (used.memory_used_max_bytes, used.memory_total_bytes);
+    let user = if !used.container_id.is_empty() {
+        GpuUser::Cgroup(CgroupId { pod_uid: used.pod_uid, container_id: used.container_id })
+    } else if used.pod.is_empty() {
+        GpuUser::Unknown
+    } else {
+        GpuUser::Named(used.namespace, used.pod, used.container)
+    };
+    let memory_max = (total > 0).then(|| most as f64 / total as f64);
+    NodeGpu { node, id: used.id, user, from_unix_ms, to_unix_ms, busy, memory_max }
 }
 
 fn reading(series: &ContainerSeries, at: usize, begin_ms: u64, step_ms: u32) -> NodeReading {
@@ -58,7 +81,13 @@ pub(crate) fn span(batch: &Batch) -> (i64, i64) {
         let spans = series.step.iter().zip(&series.span_ms);
         spans.map(move |(step, span)| end(*step) - i64::from(*span).min(HOUR_MS))
     });
-    let ends = batch.containers.iter().filter_map(|series| series.step.last()).map(|step| end(*step));
+    let gpus_end = (!batch.gpus.is_empty()).then(|| millis(end_ms(batch)));
+    let ends = batch
+        .containers
+        .iter()
+        .filter_map(|series| series.step.last())
+        .map(|step| end(*step))
+        .chain(gpus_end);
     let begin = millis(batch.begin_unix_ms);
     (begins.min().unwrap_or(begin), ends.max().unwrap_or(begin))
 }
@@ -97,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_reading_has_its_time_and_what_is_absent_stays_absent() {
-        let parts: Vec<NodeSeries> = parts("n", batch()).collect();
+        let parts: Vec<NodeSeries> = parts("n", batch()).filter_map(NodePart::series).collect();
         let readings = &parts[0].readings;
         assert_eq!((readings[0].at_unix_ms, readings[0].span_ms), (1_010_000, 10_000));
         assert_eq!((readings[1].at_unix_ms, readings[1].span_ms), (1_040_000, 30_000));
@@ -106,6 +135,43 @@ mod tests {
         assert_eq!(readings[1].cfs, Some(CfsPeriods { all: 300, throttled: 3, throttled_us: 77 }));
         assert_eq!((readings[0].working_set_bytes, parts[0].memory_limit), (None, None));
         assert_eq!(parts[0].seen_unix_ms, None);
+    }
+
+    #[test]
+    fn a_gpu_has_the_time_of_its_batch_and_whoever_is_told_to_use_it() {
+        let fine = GpuUse {
+            id: "GPU-1".to_owned(),
+            readings: 2,
+            busy_mean_permille: 20,
+            busy_max_permille: 30,
+            memory_used_max_bytes: 1 << 30,
+            memory_total_bytes: 4 << 30,
+            ..GpuUse::default()
+        };
+        let named = GpuUse {
+            namespace: "ml".to_owned(),
+            pod: "p".to_owned(),
+            container: "c".to_owned(),
+            pod_uid: "u".to_owned(),
+            ..fine.clone()
+        };
+        let given = GpuUse { pod_uid: "u".to_owned(), container_id: "x".to_owned(), ..fine.clone() };
+        let mute = GpuUse { readings: 0, memory_total_bytes: 0, ..fine.clone() };
+        let batch = Batch { gpus: vec![fine, named, given, mute], containers: Vec::new(), ..batch() };
+        assert_eq!(span(&batch), (1_000_000, 1_060_000));
+        let told: Vec<NodeGpu> = parts("n", batch)
+            .map(|part| match part {
+                NodePart::Gpu(gpu) => gpu,
+                NodePart::Series(series) => panic!("{series:?}"),
+            })
+            .collect();
+        assert!(told.iter().all(|gpu| (gpu.from_unix_ms, gpu.to_unix_ms) == (1_000_000, 1_060_000)));
+        let users: Vec<&GpuUser> = told.iter().map(|gpu| &gpu.user).collect();
+        let named = GpuUser::Named("ml".to_owned(), "p".to_owned(), "c".to_owned());
+        let given = GpuUser::Cgroup(CgroupId { pod_uid: "u".to_owned(), container_id: "x".to_owned() });
+        assert_eq!(users, [&GpuUser::Unknown, &named, &given, &GpuUser::Unknown]);
+        assert_eq!((told[0].busy, told[0].memory_max), (Some((0.02, 0.03)), Some(0.25)));
+        assert_eq!((told[3].busy, told[3].memory_max), (None, None));
     }
 
     #[test]

@@ -17,6 +17,61 @@ pub struct CgroupId {
     pub container_id: String,
 }
 
+/// A part of what a node sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NodePart {
+    /// Of a container.
+    Series(NodeSeries),
+    /// Of a GPU.
+    Gpu(NodeGpu),
+}
+
+impl NodePart {
+    /// What it tells of a container; none where it is of something else.
+    pub fn series(self) -> Option<NodeSeries> {
+        match self {
+            Self::Series(series) => Some(series),
+            Self::Gpu(_) => None,
+        }
+    }
+}
+
+impl From<NodeSeries> for NodePart {
+    fn from(series: NodeSeries) -> Self {
+        Self::Series(series)
+    }
+}
+
+/// Who uses a GPU, as its node tells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GpuUser {
+    /// Nobody could say.
+    Unknown,
+    /// A container by its cgroup.
+    Cgroup(CgroupId),
+    /// A container by the names that an exporter on the node gave: namespace, pod, container.
+    Named(String, String, String),
+}
+
+/// What a GPU did over a batch, for one of its users.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeGpu {
+    /// The node that sent it.
+    pub node: String,
+    /// The same in each batch of the node.
+    pub id: String,
+    /// Whose.
+    pub user: GpuUser,
+    /// From when, in milliseconds since the epoch.
+    pub from_unix_ms: i64,
+    /// Until when, in milliseconds since the epoch.
+    pub to_unix_ms: i64,
+    /// Share of the time in which something ran, 0 to 1: mean and highest; none where it does not tell.
+    pub busy: Option<(f64, f64)>,
+    /// Highest share of its memory that was used, 0 to 1; none where it does not tell.
+    pub memory_max: Option<f64>,
+}
+
 /// Readings of one container in a row; those of an hour come in several parts, as they were sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeSeries {

@@ -91,11 +91,17 @@ pub enum Signal {
     CpuSecondMillicores,
     /// Seconds for which a CPU quota held tasks back, of the hour, as a node agent told it.
     ThrottledSeconds,
+    /// Mean share of the step in which something ran on the GPUs of the container, 0 to 1, as a node agent told it.
+    GpuBusy,
+    /// The highest reading of that within the step, of any of them.
+    GpuBusyMax,
+    /// Highest share of the memory of one of its GPUs that was used within the step, 0 to 1, as a node agent told it.
+    GpuMemory,
 }
 
 impl Signal {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::CpuMillicores,
         Self::MemoryBytes,
         Self::ThrottledRatio,
@@ -107,6 +113,9 @@ impl Signal {
         Self::CpuReadingMillicores,
         Self::CpuSecondMillicores,
         Self::ThrottledSeconds,
+        Self::GpuBusy,
+        Self::GpuBusyMax,
+        Self::GpuMemory,
     ];
 }
 
@@ -245,6 +254,20 @@ pub struct SeenByNodes {
     pub throttled_seconds: Option<f64>,
 }
 
+/// What node agents told of the GPUs of a container, all pods and devices together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GpuSeen {
+    /// Seconds that are known, from the first sight to the last; what is missing in between is left out.
+    pub known_s: i64,
+    /// Mean share of the time in which something ran, 0 to 1.
+    pub busy_mean: f64,
+    /// The highest reading of that, 0 to 1.
+    pub busy_max: f64,
+    /// Highest share of a device's memory that was used, 0 to 1; none where it is not told.
+    pub memory_max: Option<f64>,
+}
+
 /// 5-minute points of one container, all pods together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContainerPoints {
@@ -295,6 +318,9 @@ pub struct ContainerUsage {
     /// What node agents told of it; none where they told nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodes: Option<SeenByNodes>,
+    /// What node agents told of its GPUs; none where it has none, or nothing tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpus: Option<GpuSeen>,
     /// Pods seen in the window.
     pub pods: u64,
     /// Sum of the pods' time, in hours.
@@ -323,6 +349,7 @@ impl ContainerUsage {
             strain: Strain::default(),
             startup: Startup::default(),
             nodes: None,
+            gpus: None,
             pods: 0,
             replica_hours: 0.0,
             pod_peaks: Vec::new(),

@@ -275,7 +275,7 @@ pub struct Container {
     /// Flags of a JVM; none where nothing in the template shows one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub java: Option<JavaFlags>,
-    /// Whole GPUs that it asks for (`nvidia.com/gpu`).
+    /// Whole GPUs that it asks for (`nvidia.com/gpu`, `amd.com/gpu`).
     #[serde(default)]
     pub gpus: u32,
 }

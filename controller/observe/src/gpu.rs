@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::gpu::{GpuSource, GpuUse};
 use kubeopt_model::{ContainerId, ContainerName};
 
 use crate::error::ObserveError;
@@ -105,7 +105,8 @@ impl Found {
         let gpu_use = |(container, told): (ContainerId, Told)| {
             let busy_max = told.max.filter(|_| !told.means.is_empty())?;
             let busy_mean = told.means.iter().sum::<f64>() / told.means.len() as f64;
-            Some(GpuUse { container, days: DAYS, busy_mean, busy_max, memory_max: told.memory })
+            let (source, hours) = (GpuSource::Prometheus, DAYS * 24);
+            Some(GpuUse { container, source, hours, busy_mean, busy_max, memory_max: told.memory })
         };
         self.0.into_iter().filter_map(gpu_use).collect()
     }

@@ -252,7 +252,10 @@ pub(crate) fn told_apart(
         | Signal::MemoryPressure
         | Signal::CpuReadingMillicores
         | Signal::CpuSecondMillicores
-        | Signal::ThrottledSeconds => return (points, None),
+        | Signal::ThrottledSeconds
+        | Signal::GpuBusy
+        | Signal::GpuBusyMax
+        | Signal::GpuMemory => return (points, None),
     };
     if starts.is_empty() {
         return (points, None);

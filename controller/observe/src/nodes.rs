@@ -7,6 +7,7 @@
 
 mod book;
 mod gather;
+mod gpus;
 mod kept;
 mod slots;
 mod state;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use kubeopt_model::Timestamp;
-use kubeopt_model::agents::{NodeHour, NodeSeries, NodeStanding};
+use kubeopt_model::agents::{NodeHour, NodePart, NodeStanding};
 use kubeopt_model::gpu::GpuUse;
 use kubeopt_model::usage::{OomKill, Window};
 
@@ -51,12 +52,11 @@ pub trait NodeReader: Send + Sync {
     async fn hours(&self) -> Result<Vec<NodeHour>, ObserveError>;
 
     /// Hands on all readings that begin within an hour, in parts and in any order; readings of other hours may be among them.
-    /// No reading comes twice.
+    /// No reading comes twice. What GPUs did comes with each hour that it touches.
     ///
     /// # Errors
     /// [`ObserveError::Agents`].
-    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodeSeries) + Send))
-    -> Result<(), ObserveError>;
+    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodePart) + Send)) -> Result<(), ObserveError>;
 
     /// How each node's agent is doing.
     fn standing(&self) -> Vec<NodeStanding>;
@@ -141,7 +141,7 @@ impl NodeAgents {
     ) -> Result<(SliceReport, Told), ObserveError> {
         let hour = known.hour.from_unix_s;
         let mut gather = HourGather::new(hour, self.now().as_second() + CLOCK_SKEW_S, owners);
-        self.reader.read(known.hour, &mut |series| gather.add(series, &mut self.state().book)).await?;
+        self.reader.read(known.hour, &mut |part| gather.add(part, &mut self.state().book)).await?;
         let known_min = if self.beside.is_some() { KNOWN_SHARE_MIN } else { 0.0 };
         let Gathered { report, told, kills, of_others } = gather.finish(known_min, sink);
         self.state().note_read(&known, kills, &of_others);

@@ -18,6 +18,8 @@ pub struct RecordedMetrics {
     pub series: Vec<UsageSeries>,
     /// OOM kills.
     pub oom_kills: Vec<OomKill>,
+    /// How busy GPUs are.
+    pub gpus: Vec<GpuUse>,
 }
 
 #[async_trait]
@@ -85,8 +87,7 @@ impl MetricsSource for RecordedMetrics {
     }
 
     async fn gpu_use(&self, _owners: &PodOwners) -> Result<Vec<GpuUse>, ObserveError> {
-        // Recordings hold CPU and memory.
-        Ok(Vec::new())
+        Ok(self.gpus.clone())
     }
 
     async fn check(&self) -> Result<SourceFacts, ObserveError> {
@@ -117,6 +118,9 @@ fn tell(hour: &mut HourSigns, signal: Signal, value: f64) {
         | Signal::MemoryPressure
         | Signal::CpuReadingMillicores
         | Signal::CpuSecondMillicores
-        | Signal::ThrottledSeconds => {}
+        | Signal::ThrottledSeconds
+        | Signal::GpuBusy
+        | Signal::GpuBusyMax
+        | Signal::GpuMemory => {}
     }
 }

@@ -89,6 +89,7 @@ fn container(cpu: Shape<'_>, memory_mebi: Shape<'_>, days: i64) -> Evidence {
         strain: Strain::default(),
         startup: Startup::default(),
         nodes: None,
+        gpus: None,
         pods,
         replica_hours: (pods * 24) as f64 * days as f64,
         cpu_hours: hours(cpu, from_s).into_iter().collect(),

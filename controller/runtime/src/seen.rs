@@ -6,7 +6,7 @@ use kubeopt_api::policy::ClusterPolicies;
 use kubeopt_cluster::Watched;
 use kubeopt_history::{missing, pod_id};
 use kubeopt_model::cluster::Pod;
-use kubeopt_model::gpu::GpuUse;
+use kubeopt_model::gpu::{GpuSource, GpuUse};
 use kubeopt_model::{
     ClusterFacts, ClusterName, ContainerId, ContainerUsage, Problem, Timestamp, Window, WorkloadKind,
 };
@@ -16,6 +16,11 @@ use kubeopt_policy::PRESETS;
 use crate::edges::{ClusterEdge, Edges};
 use crate::finding::findings::Findings;
 use crate::pricing::{ClusterPrices, PricesByCluster};
+
+const HOUR_S: i64 = 3600;
+
+/// GPUs are looked at over a week: it shows what is idle every day, and what is used at the weekend.
+const WEEK_HOURS: i64 = 168;
 
 /// What a pass saw.
 #[derive(Debug, Default)]
@@ -67,7 +72,7 @@ impl Edges {
                     self.read_usage(cluster, &facts, now, &mut seen).await;
                     seen.prices.insert(cluster.name.clone(), ClusterPrices::of(&facts, &cluster.terms));
                     seen.policies.insert(cluster.name.clone(), self.cluster_policies(&facts));
-                    seen.gpus.extend(gpus(cluster, &facts).await);
+                    seen.gpus.extend(self.gpus(cluster, &facts, now).await);
                     seen.clusters.insert(cluster.name.clone(), facts);
                 }
                 Err(problem) => seen.problems.push(problem),
@@ -98,6 +103,46 @@ impl Edges {
         if let Ok(facts) = cluster.facts.facts().await {
             agents.source.learn(&PodOwners::from_facts(&facts), now).await;
         }
+    }
+
+    /// How busy GPUs are, asked only where a container asks for some: by the source of metrics, and, where that does not know
+    /// one, by what node agents left in history. It is advice: what cannot be read is not told.
+    async fn gpus(
+        &self,
+        cluster: &ClusterEdge,
+        facts: &ClusterFacts,
+        now: Timestamp,
+    ) -> BTreeMap<ContainerId, GpuUse> {
+        let mut asking = asking_for_gpus(facts);
+        if asking.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut known = scraped_gpus(cluster, facts).await;
+        asking.retain(|container| !known.contains_key(container));
+        if asking.is_empty() {
+            return known;
+        }
+        // The hour that runs is not read beside a server: with the one before it, the week is whole.
+        let window = Window::ending(now, (WEEK_HOURS + 2) * HOUR_S);
+        match self.history.usage(&cluster.name, window, Some(&asking)).await {
+            Ok(usage) => known.extend(usage.into_iter().filter_map(|usage| {
+                let seen = usage.gpus?;
+                let hours = u32::try_from((seen.known_s / HOUR_S).clamp(0, WEEK_HOURS)).unwrap_or(0);
+                let told = GpuUse {
+                    container: usage.container.clone(),
+                    source: GpuSource::NodeAgents,
+                    hours,
+                    busy_mean: seen.busy_mean,
+                    busy_max: seen.busy_max,
+                    memory_max: seen.memory_max,
+                };
+                Some((usage.container, told))
+            })),
+            Err(error) => {
+                tracing::debug!(cluster = %cluster.name, "GPUs were not read from history: {error}")
+            }
+        }
+        known
     }
 
     /// The policies of a cluster, as far as they are known. Where nothing is published, ones that nobody may see hold nothing
@@ -271,12 +316,22 @@ fn nodes_of_daemons(facts: Option<&ClusterFacts>) -> HashMap<u64, String> {
     pods.filter_map(|pod| Some((pod_id(&pod.namespace, &pod.name), pod.node.clone()?))).collect()
 }
 
-/// Asked only where a container asks for a GPU. It is advice: what cannot be read is not told.
-async fn gpus(cluster: &ClusterEdge, facts: &ClusterFacts) -> BTreeMap<ContainerId, GpuUse> {
-    let mut containers = facts.workloads.iter().flat_map(|workload| &workload.containers);
-    let (Some(metrics), true) = (&cluster.metrics, containers.any(|container| container.gpus > 0)) else {
-        return BTreeMap::new();
-    };
+/// Containers that ask for GPUs, by the workload that they are sized through.
+fn asking_for_gpus(facts: &ClusterFacts) -> Vec<ContainerId> {
+    let asking = facts.workloads.iter().flat_map(|workload| {
+        let top = workload.owner.as_ref().unwrap_or(&workload.id);
+        let of_it = workload.containers.iter().filter(|container| container.gpus > 0);
+        of_it.map(|container| ContainerId { workload: top.clone(), container: container.name.clone() })
+    });
+    let mut asking: Vec<ContainerId> = asking.collect();
+    asking.sort_unstable();
+    asking.dedup();
+    asking
+}
+
+/// As the source of metrics tells it.
+async fn scraped_gpus(cluster: &ClusterEdge, facts: &ClusterFacts) -> BTreeMap<ContainerId, GpuUse> {
+    let Some(metrics) = &cluster.metrics else { return BTreeMap::new() };
     match metrics.gpu_use(&PodOwners::from_facts(facts)).await {
         Ok(found) => found.into_iter().map(|gpu| (gpu.container.clone(), gpu)).collect(),
         Err(error) => {

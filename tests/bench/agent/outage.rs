@@ -60,7 +60,7 @@ fn counted(server: &Server, began_unix_ms: u64, containers: u64) -> (u64, u64, u
     for known in server.agents().spool().hours() {
         let Window { from_unix_s, to_unix_s } = known.hour;
         for part in server.agents().spool().read(known.hour) {
-            let part = part.or_fail("read the log");
+            let Some(part) = part.or_fail("read the log").series() else { continue };
             for reading in part.readings {
                 let begins = reading.at_unix_ms - i64::from(reading.span_ms);
                 // Those of the hours beside it come with their own hour.

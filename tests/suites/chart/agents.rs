@@ -122,6 +122,33 @@ fn what_agents_reach_and_who_reaches_their_port_is_limited() {
 }
 
 #[test]
+fn an_exporter_of_gpus_is_asked_and_reached_where_it_is_named() {
+    if !servers_enabled() {
+        return;
+    }
+    let gpu = "gpu: {dcgmUrl: 'http://$(NODE_IP):9400/metrics', dcgmPeers: [{ipBlock: {cidr: 10.0.0.0/16}}]}";
+    let with = format!("agent: {{enabled: true, tls: {{secretName: agents-tls}}, {gpu}}}");
+    for (values, asked) in [(AGENTS, false), (with.as_str(), true)] {
+        let documents = documents(&rendered(values));
+        let pod = &of_kind(&documents, "DaemonSet")["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        let arguments = container["args"].as_array().expect("arguments");
+        assert!(arguments.contains(&json!("--sys-root=/sys")), "{arguments:?}");
+        assert_eq!(arguments.contains(&json!("--dcgm-url=http://$(NODE_IP):9400/metrics")), asked);
+        let variables = container["env"].as_array().expect("variables");
+        let address = json!({"name": "NODE_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}});
+        assert_eq!(variables.contains(&address), asked);
+        let policies = documents.iter().filter(|document| document["kind"] == "NetworkPolicy");
+        let rules: Vec<&Value> =
+            policies.filter_map(|policy| policy["spec"]["egress"].as_array()).flatten().collect();
+        let to_it = json!({
+            "to": [{"ipBlock": {"cidr": "10.0.0.0/16"}}], "ports": [{"protocol": "TCP", "port": 9400}],
+        });
+        assert_eq!(rules.contains(&&to_it), asked, "{rules:?}");
+    }
+}
+
+#[test]
 fn what_lies_below_the_nodes_folder_is_read_only_where_the_cluster_knows_how() {
     if !servers_enabled() {
         return;

@@ -75,6 +75,9 @@ pub struct Batch {
     pub findings: ::prost::alloc::vec::Vec<NodeFinding>,
     #[prost(message, repeated, tag = "11")]
     pub forecasts: ::prost::alloc::vec::Vec<NodeForecast>,
+    /// What the node's GPUs did meanwhile. A controller that does not know the field leaves it out.
+    #[prost(message, repeated, tag = "12")]
+    pub gpus: ::prost::alloc::vec::Vec<GpuUse>,
 }
 /// Lists are as long as `step` and in its order, or empty where the node does not tell the value.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -131,6 +134,38 @@ pub struct ContainerSeries {
     pub cpu_quota_millicores: u64,
     #[prost(uint32, tag = "22")]
     pub pids: u32,
+}
+/// One GPU over the steps of a batch, for one of its users. Without a user nobody on the node could say who it is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GpuUse {
+    /// The same in each batch of the node: a UUID, a serial number or a PCI address.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The user as its cgroup is called, where the node knows that; without a container id, the pod alone.
+    #[prost(string, tag = "2")]
+    pub pod_uid: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub container_id: ::prost::alloc::string::String,
+    /// The user as an exporter on the node names it, where it does.
+    #[prost(string, tag = "4")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub pod: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub container: ::prost::alloc::string::String,
+    /// How often it was asked how busy it is; 0 where it does not tell.
+    #[prost(uint32, tag = "7")]
+    pub readings: u32,
+    /// Of the time in which something ran, in thousandths.
+    #[prost(uint32, tag = "8")]
+    pub busy_mean_permille: u32,
+    #[prost(uint32, tag = "9")]
+    pub busy_max_permille: u32,
+    /// The most that was used, of how much; 0 of it where it is not told.
+    #[prost(uint64, tag = "10")]
+    pub memory_used_max_bytes: u64,
+    #[prost(uint64, tag = "11")]
+    pub memory_total_bytes: u64,
 }
 /// Something unusual that the node saw itself, when it opened, worsened or ended.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,6 +1,6 @@
 //! What the generated files were made from, and what they were then.
 
 /// SHA-256 of agent.proto without comments and spaces.
-pub(crate) const PROTO_SHA256: &str = "7eb378a3d2a496265ac2321d0e1c53e53458a3ff84d69e603f3317346f80b8d0";
+pub(crate) const PROTO_SHA256: &str = "6568185a15ffdea5fdf383eb8d9d9a87482c4d1318dabf4826a161fb15093fa7";
 /// SHA-256 of messages.rs, client.rs and server.rs, one after the other.
-pub(crate) const FILES_SHA256: &str = "d71ffc4af81405b7ba805117aa13f055d65518e0e57342ed8abc9763f5edec08";
+pub(crate) const FILES_SHA256: &str = "992022a60f40447e00cad60fd27e50f45d212847fd3e26e1331ac3ef1a45b23b";

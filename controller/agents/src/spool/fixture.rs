@@ -102,7 +102,7 @@ pub(super) fn contents(spool: &Spool) -> Vec<(String, u64)> {
         let begins_within =
             |ms: i64| (hour.hour.from_unix_s..hour.hour.to_unix_s).contains(&ms.div_euclid(1000));
         for part in spool.read(hour.hour) {
-            let part = part.expect("a readable log");
+            let Some(part) = part.expect("a readable log").series() else { continue };
             let readings = part.readings.iter();
             let within =
                 readings.filter(|reading| begins_within(reading.at_unix_ms - i64::from(reading.span_ms)));

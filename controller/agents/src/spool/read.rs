@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
-use kubeopt_model::agents::NodeSeries;
+use kubeopt_model::agents::NodePart;
 use kubeopt_model::usage::Window;
 use kubeopt_proto::{Batch, MESSAGE_BYTES_MAX, Message as _};
 
@@ -27,7 +27,7 @@ pub struct HourReader {
     walk: Option<(PathBuf, Walk)>,
     /// The last number of each buffer: a write that failed half may have left a batch in two files.
     read: HashMap<(String, String), u64>,
-    parts: VecDeque<NodeSeries>,
+    parts: VecDeque<NodePart>,
     /// Why it cannot be read from the begin on.
     refused: Option<SpoolError>,
 }
@@ -99,7 +99,7 @@ impl HourReader {
 }
 
 impl Iterator for HourReader {
-    type Item = Result<NodeSeries, SpoolError>;
+    type Item = Result<NodePart, SpoolError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.fill() {

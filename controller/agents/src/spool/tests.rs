@@ -452,7 +452,7 @@ proptest! {
             }
             for told in spool.hours() {
                 let begin = told.hour.from_unix_s * 1000;
-                let parts = spool.read(told.hour).map(|part| part.expect("a readable log"));
+                let parts = spool.read(told.hour).filter_map(|part| part.expect("a readable log").series());
                 let mut read: Vec<u64> =
                     parts.map(|part| part.readings[0].cpu_used_us.expect("its number")).collect();
                 read.sort_unstable();
@@ -483,5 +483,29 @@ proptest! {
             prop_assert_eq!(once, read);
             Ok(())
         })?;
+    }
+}
+
+#[tokio::test]
+async fn what_gpus_did_is_kept_with_the_rest_and_read_again() {
+    use kubeopt_model::agents::{GpuUser, NodePart};
+    use kubeopt_proto::GpuUse;
+
+    let here = folder();
+    let spool = open(here.path());
+    let used = GpuUse { id: "GPU-1".to_owned(), readings: 2, busy_max_permille: 20, ..GpuUse::default() };
+    // A batch on the edge of two hours, of a node without a container.
+    let edge =
+        Batch { gpus: vec![used], containers: Vec::new(), ..batch("boot", 1, HOUR + HOUR_MS - 30_000) };
+    send(&spool, "a", &[edge]).await;
+    drop(spool);
+    let again = open(here.path());
+    let hours = again.hours();
+    assert_eq!(hours.len(), 2, "who reads either hour gets it");
+    for hour in hours {
+        let parts: Vec<NodePart> = again.read(hour.hour).map(|part| part.expect("a readable log")).collect();
+        let [NodePart::Gpu(gpu)] = parts.as_slice() else { panic!("{parts:?}") };
+        assert_eq!((gpu.node.as_str(), gpu.busy, &gpu.user), ("a", Some((0.0, 0.02)), &GpuUser::Unknown));
+        assert_eq!(gpu.to_unix_ms - gpu.from_unix_ms, 60_000);
     }
 }

@@ -207,7 +207,7 @@ impl Server {
         let mut all = Vec::new();
         for hour in spool.hours() {
             for part in spool.read(hour.hour) {
-                let part = part.expect("a readable log");
+                let Some(part) = part.expect("a readable log").series() else { continue };
                 all.extend(
                     part.readings.iter().map(|reading| (part.node.clone(), reading.cpu_used_us.unwrap_or(0))),
                 );

@@ -11,8 +11,8 @@ use crate::wire;
 /// digest, and a host) are cut.
 const IMAGE_CHARS_MAX: usize = 512;
 
-/// What NVIDIA's device plugin calls a GPU; DCGM tells the load of no others.
-const GPU: &str = "nvidia.com/gpu";
+/// What the device plugins of NVIDIA and AMD call a GPU; nobody tells the load of others.
+const GPUS: [&str; 2] = ["nvidia.com/gpu", "amd.com/gpu"];
 
 /// The containers of a pod spec, init containers first.
 pub(super) fn containers(spec: &wire::PodSpec) -> Result<Vec<Container>, Unreadable> {
@@ -37,9 +37,9 @@ fn read(container: &wire::Container, role: ContainerRole) -> Result<Container, U
 
 /// Whole GPUs: requests and limits of an extended resource are equal, and it has no fractions.
 fn gpus(container: &wire::Container) -> u32 {
-    let lists = container.resources.iter().flat_map(|of| [&of.limits, &of.requests]).flatten();
-    let count = lists.filter_map(|list| list.get(GPU)?.text().parse().ok()).max();
-    count.unwrap_or(0)
+    let lists = || container.resources.iter().flat_map(|of| [&of.limits, &of.requests]).flatten();
+    let of = |name: &str| lists().filter_map(|list| list.get(name)?.text().parse().ok()).max().unwrap_or(0);
+    GPUS.into_iter().map(of).fold(0, u32::saturating_add)
 }
 
 /// Requests and limits of a container.
@@ -96,7 +96,7 @@ mod tests {
                 {"name": "mesh", "image": "e", "restartPolicy": "Always", "resources": {"requests": {"cpu": 0.1}}},
             ],
             "containers": [{"name": "app", "image": "a:1", "env": [{"name": "SECRET", "value": "x"}],
-                "resources": {"requests": {"cpu": "250m", "nvidia.com/gpu": "1"}, "limits": {"memory": "1Gi"}}}],
+                "resources": {"requests": {"cpu": "250m", "nvidia.com/gpu": "1"}, "limits": {"memory": "1Gi", "amd.com/gpu": "2"}}}],
         }))
         .unwrap();
         let containers = containers(&spec).unwrap();
@@ -115,7 +115,7 @@ mod tests {
             ResourceList { cpu: Some(MilliCores(250)), memory: None }
         );
         assert_eq!(containers[2].resources.limits.memory, Some(Bytes::mebi(1024)));
-        assert_eq!(containers.iter().map(|c| c.gpus).collect::<Vec<_>>(), [0, 0, 1]);
+        assert_eq!(containers.iter().map(|c| c.gpus).collect::<Vec<_>>(), [0, 0, 3]);
     }
 
     #[test]

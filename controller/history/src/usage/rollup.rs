@@ -168,6 +168,9 @@ pub(super) fn series_id(container: &ContainerId, signal: Signal) -> u64 {
         Signal::CpuReadingMillicores => "cpu-reading",
         Signal::CpuSecondMillicores => "cpu-second",
         Signal::ThrottledSeconds => "throttled-seconds",
+        Signal::GpuBusy => "gpu-busy",
+        Signal::GpuBusyMax => "gpu-busy-max",
+        Signal::GpuMemory => "gpu-memory",
     };
     let workload = &container.workload;
     hashed(&[

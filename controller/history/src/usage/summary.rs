@@ -7,7 +7,9 @@ mod gathered;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use kubeopt_model::usage::{CpuPeak, OomKill, PodPeak, ResourceUsage, SeenByNodes, Signal, Startup, Strain};
+use kubeopt_model::usage::{
+    CpuPeak, GpuSeen, OomKill, PodPeak, ResourceUsage, SeenByNodes, Signal, Startup, Strain,
+};
 use kubeopt_model::{ContainerId, ContainerUsage, Coverage, Window, WorkloadKind};
 
 use self::gathered::{Gathered, Kept};
@@ -137,6 +139,7 @@ impl Summary {
         };
         let throttled_ratio = mean(of(Signal::ThrottledRatio));
         let nodes = seen_by_nodes(own);
+        let gpus = gpus_seen(own);
         let memory = memory.to_vec();
         let pod_peaks = match container.workload.kind {
             WorkloadKind::DaemonSet => peaks(of(Signal::CpuMillicores), &memory),
@@ -156,6 +159,7 @@ impl Summary {
             strain,
             startup,
             nodes,
+            gpus,
             pods,
             replica_hours: (steps * STEP_S as u64) as f64 / HOUR_S as f64,
             pod_peaks,
@@ -191,7 +195,10 @@ fn kept(signal: Signal) -> Kept {
         | Signal::MemoryPressure
         | Signal::CpuReadingMillicores
         | Signal::CpuSecondMillicores
-        | Signal::ThrottledSeconds => Kept::Nothing,
+        | Signal::ThrottledSeconds
+        | Signal::GpuBusy
+        | Signal::GpuBusyMax
+        | Signal::GpuMemory => Kept::Nothing,
     }
 }
 
@@ -220,6 +227,25 @@ fn seen_by_nodes(own: &[Gathered]) -> Option<SeenByNodes> {
             expected: samples(Signal::CpuMillicores),
         },
         throttled_seconds: (!throttled.is_empty()).then(|| throttled.iter().map(|span| span.sum).sum()),
+    })
+}
+
+/// What node agents told of GPUs; none without one of their steps.
+fn gpus_seen(own: &[Gathered]) -> Option<GpuSeen> {
+    let of = |signal: Signal| &own[signal as usize];
+    let busy = of(Signal::GpuBusy).spans();
+    let first = busy.iter().map(|span| span.first).min()?;
+    let last = busy.iter().map(|span| span.last).max()?;
+    let steps = Coverage {
+        have: busy.iter().map(|span| u64::from(span.samples)).sum(),
+        expected: busy.iter().map(|span| steps_between(span.first, span.last)).sum(),
+    };
+    let highest = |signal: Signal| of(signal).highest().map(|(max, _)| max);
+    Some(GpuSeen {
+        known_s: ((last - first + STEP_S) as f64 * steps.ratio()) as i64,
+        busy_mean: mean(busy)?,
+        busy_max: highest(Signal::GpuBusyMax)?,
+        memory_max: highest(Signal::GpuMemory),
     })
 }
 

@@ -51,6 +51,9 @@ pub(super) struct Book {
     pods: HashMap<String, KnownPod>,
     /// The mark at which each hour is stored.
     stored: BTreeMap<i64, u64>,
+    /// UIDs by namespace and name; none since pods came or went.
+    #[serde(skip)]
+    by_name: Option<HashMap<(String, String), Vec<String>>>,
     #[serde(skip)]
     waiting: Waiting,
     /// Changes since the process began, and how many of them are in the file.
@@ -118,6 +121,7 @@ impl Book {
             };
             let known = self.pods.entry(uid.clone()).or_insert_with(|| {
                 self.changes += 1;
+                self.by_name = None;
                 KnownPod {
                     namespace: shown.namespace.clone(),
                     pod: shown.pod.clone(),
@@ -154,7 +158,11 @@ impl Book {
         self.pods.retain(|_, pod| pod.last_unix_s >= oldest);
         self.stored.retain(|hour, _| hour + HOUR_S > oldest);
         self.waiting.forget(now_unix_s);
-        self.note_change(before != (self.pods.len(), self.stored.len()));
+        let is_less = before != (self.pods.len(), self.stored.len());
+        if is_less {
+            self.by_name = None;
+        }
+        self.note_change(is_less);
     }
 
     /// Whose a cgroup is, by its [plain](plain_id) id, that this node tells of.
@@ -167,6 +175,29 @@ impl Book {
             Some(container) => Resolved::Known(pod, &container.name),
             None => Resolved::Nobody,
         }
+    }
+
+    /// Whose a container is, by namespace, pod and name, that this node tells of.
+    pub(super) fn resolve_named(
+        &mut self,
+        node: &str,
+        (namespace, pod, container): (&str, &str, &str),
+    ) -> Resolved<'_> {
+        let pods = &self.pods;
+        let by_name = self.by_name.get_or_insert_with(|| {
+            let mut by_name: HashMap<(String, String), Vec<String>> = HashMap::new();
+            for (uid, pod) in pods {
+                by_name.entry((pod.namespace.to_string(), pod.pod.clone())).or_default().push(uid.clone());
+            }
+            by_name
+        });
+        let uids = by_name.get(&(namespace.to_owned(), pod.to_owned()));
+        let called_so = || uids.into_iter().flatten().filter_map(|uid| pods.get(uid));
+        let Some(known) = called_so().find(|pod| pod.node == node) else {
+            return if called_so().next().is_some() { Resolved::OtherNode } else { Resolved::Nobody };
+        };
+        let named = known.containers.values().find(|one| one.name.as_str() == container);
+        named.map_or(Resolved::Nobody, |one| Resolved::Known(known, &one.name))
     }
 
     /// Notes when an agent saw a container first, and says whether it is one that took the place of another.

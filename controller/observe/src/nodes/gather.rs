@@ -5,11 +5,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use kubeopt_model::agents::{CgroupId, NodeReading, NodeSeries};
+use kubeopt_model::agents::{CgroupId, GpuUser, NodeGpu, NodePart, NodeReading, NodeSeries};
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{Bytes, ContainerId, ContainerName, WorkloadId};
 
 use super::book::{Book, Resolved, plain_id};
+use super::gpus::GpuHour;
 use super::slots::Slots;
 use super::waiting;
 use crate::intake::told_apart;
@@ -74,6 +75,7 @@ struct PlaceHour {
     kills: Vec<(i64, Option<Bytes>)>,
     starts: Vec<i64>,
     restarts: u32,
+    gpus: GpuHour,
 }
 
 /// Namespace, pod, container.
@@ -136,8 +138,35 @@ impl<'o> HourGather<'o> {
         }
     }
 
+    /// Takes a part of the hour.
+    pub(super) fn add(&mut self, part: NodePart, book: &mut Book) {
+        match part {
+            NodePart::Series(series) => self.add_series(series, book),
+            NodePart::Gpu(gpu) => self.add_gpu(&gpu, book),
+        }
+    }
+
+    /// Takes what a GPU did, as far as it is of this hour. Of one whose user nobody knows nothing is said.
+    fn add_gpu(&mut self, gpu: &NodeGpu, book: &mut Book) {
+        if gpu.to_unix_ms > self.horizon_ms {
+            self.report.misplaced_samples += 1;
+            return;
+        }
+        let node = self.node(&gpu.node);
+        let place = match &gpu.user {
+            GpuUser::Unknown => None,
+            GpuUser::Cgroup(id) => self.place_of(node, &plain_id(id), None, book),
+            GpuUser::Named(namespace, pod, container) => {
+                self.place_named(node, (namespace, pod, container), book)
+            }
+        };
+        if let Some(place) = place {
+            self.places[place].gpus.take(self.hour, gpu);
+        }
+    }
+
     /// Takes the readings of a part of the hour. Those that began in another hour are not of this one.
-    pub(super) fn add(&mut self, series: NodeSeries, book: &mut Book) {
+    fn add_series(&mut self, series: NodeSeries, book: &mut Book) {
         let last_ms = series.readings.last().map(|reading| reading.at_unix_ms);
         let kill = last_ms.filter(|at| series.oom_kills > 0 && *at <= self.horizon_ms);
         let kill = kill.map(|at| at.div_euclid(1000)).filter(|at| self.is_within(*at));
@@ -188,18 +217,21 @@ impl<'o> HourGather<'o> {
                 at_unix_s: *at_unix_s,
                 limit: *limit,
             }));
+            let mut hand_on = |signal: Signal, points: Points| {
+                self.report.series += 1;
+                self.report.samples += points.len() as u64;
+                told.note(namespace, pod, &container.container, (self.hour, signal));
+                sink(UsageSeries { container: container.clone(), pod: pod.clone(), signal, points });
+            };
+            // Nobody else tells of them hour by hour, so what there is counts.
+            place.gpus.points(self.hour).into_iter().for_each(|(signal, points)| hand_on(signal, points));
             let mut heard = Slots::default();
             place.nodes.iter().for_each(|node| heard.join(&self.nodes[*node].heard));
             if place.read.known(&heard) < known_min {
                 continue;
             }
             let starts = if owners.outlives_its_start(&container) { &place.starts[..] } else { &[] };
-            for (signal, points) in place.points(self.hour, starts) {
-                self.report.series += 1;
-                self.report.samples += points.len() as u64;
-                told.note(namespace, pod, &container.container, (self.hour, signal));
-                sink(UsageSeries { container: container.clone(), pod: pod.clone(), signal, points });
-            }
+            place.points(self.hour, starts).into_iter().for_each(|(signal, points)| hand_on(signal, points));
         }
         let telling = self.nodes.into_iter().filter(|node| !node.others.is_empty());
         let of_others = telling.map(|node| (node.name, node.others.len() as u64)).collect();
@@ -249,10 +281,7 @@ impl<'o> HourGather<'o> {
             }
         };
         let place = (pod.namespace.to_string(), pod.pod.clone(), container.clone());
-        let at = *self.by_name.entry(place.clone()).or_insert_with(|| {
-            self.places.push(PlaceHour::new(place, pod.owner.clone()));
-            self.places.len() - 1
-        });
+        let at = enter(&mut self.places, &mut self.by_name, place, pod.owner.as_ref());
         heard.ids.insert(id.clone(), at);
         let replaces = book.sight(id, seen_unix_ms);
         if let Some(start) = seen_unix_ms.map(|ms| ms.div_euclid(1000)) {
@@ -263,6 +292,28 @@ impl<'o> HourGather<'o> {
             hour.restarts += u32::from(replaces && (self.hour..self.hour + HOUR_S).contains(&start));
         }
         Some(at)
+    }
+
+    /// Where a container goes that a node names; none where no pod of that node is called so.
+    fn place_named(
+        &mut self,
+        node: usize,
+        (namespace, pod, container): (&str, &str, &str),
+        book: &mut Book,
+    ) -> Option<usize> {
+        let heard = &mut self.nodes[node];
+        match book.resolve_named(&heard.name, (namespace, pod, container)) {
+            Resolved::Known(known, container) => {
+                let place = (known.namespace.to_string(), known.pod.clone(), container.clone());
+                Some(enter(&mut self.places, &mut self.by_name, place, known.owner.as_ref()))
+            }
+            Resolved::OtherNode => {
+                let pod_uid = format!("{namespace}/{pod}");
+                note_few(&mut heard.others, &CgroupId { pod_uid, container_id: container.to_owned() });
+                None
+            }
+            Resolved::Nobody => None,
+        }
     }
 
     /// The span of a reading, in milliseconds since the start of the hour; none where it is none of this hour or cannot be.
@@ -303,6 +354,7 @@ impl PlaceHour {
             kills: Vec::new(),
             starts: Vec::new(),
             restarts: 0,
+            gpus: GpuHour::default(),
         }
     }
 
@@ -430,9 +482,25 @@ fn bit(signal: Signal) -> u16 {
         | Signal::MemoryPressure
         | Signal::CpuReadingMillicores
         | Signal::CpuSecondMillicores
-        | Signal::ThrottledSeconds => signal,
+        | Signal::ThrottledSeconds
+        | Signal::GpuBusy
+        | Signal::GpuBusyMax
+        | Signal::GpuMemory => signal,
     };
     1 << measured as u16
+}
+
+/// The number of a place, which is made where it is new.
+fn enter(
+    places: &mut Vec<PlaceHour>,
+    by_name: &mut HashMap<Place, usize>,
+    place: Place,
+    owner: Option<&WorkloadId>,
+) -> usize {
+    *by_name.entry(place.clone()).or_insert_with(|| {
+        places.push(PlaceHour::new(place, owner.cloned()));
+        places.len() - 1
+    })
 }
 
 /// Whether it was not there; where there are many, none is.

@@ -312,6 +312,7 @@ async fn recorded_usage_tells_the_signs_that_it_holds() {
             series(Signal::Restarts, "a", vec![(at(12), 2.0)]),
         ],
         oom_kills: vec![kill(at(0)), kill(at(13))],
+        gpus: Vec::new(),
     };
     let read = recorded.window_signs(&asked(Some("up")), &owners()).await.unwrap();
     let hours = &read.containers[&id].hours;

@@ -375,7 +375,7 @@ async fn recorded_usage_keeps_the_same_contract() {
     };
     let points = (0..48).map(|step| (at(step), 1.0)).collect();
     let series = vec![UsageSeries { container, pod: "a".into(), signal: Signal::CpuMillicores, points }];
-    let recorded = RecordedMetrics { series, oom_kills: vec![] };
+    let recorded = RecordedMetrics { series, oom_kills: vec![], gpus: Vec::new() };
     let mut found = Vec::new();
     let report = recorded.read(SLICE, &PodOwners::default(), &mut |one| found.push(one)).await.unwrap();
     assert_eq!((report.samples, found.len(), found[0].points.len()), (24, 1, 24));

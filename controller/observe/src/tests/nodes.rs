@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kubeopt_model::agents::{CfsPeriods, CgroupId, NodeHour, NodeReading, NodeSeries, NodeStanding};
+use kubeopt_model::agents::{
+    CfsPeriods, CgroupId, NodeHour, NodePart, NodeReading, NodeSeries, NodeStanding,
+};
 use kubeopt_model::cluster::{Pod, PodCgroups};
 use kubeopt_model::usage::{OomKill, Signal, UsageSeries};
 use kubeopt_model::{
@@ -20,6 +22,7 @@ use crate::recorded::RecordedMetrics;
 use crate::source::{MetricsSource, Reach, STEP_S, SliceReport};
 
 mod doubted;
+mod gpus;
 
 /// 10:00 UTC.
 const TEN: i64 = 1_795_341_600;
@@ -35,7 +38,7 @@ fn at(unix_s: i64) -> Timestamp {
 }
 
 /// Parts by hour, and how often each hour changed.
-type Hours = BTreeMap<i64, (u64, Vec<NodeSeries>)>;
+type Hours = BTreeMap<i64, (u64, Vec<NodePart>)>;
 
 /// What a controller keeps, and the hours of it that its disk does not give.
 #[derive(Clone, Default)]
@@ -46,11 +49,11 @@ impl Spool {
         self.0.lock().unwrap().remove(&hour.from_unix_s);
     }
 
-    fn put(&self, hour: Window, series: NodeSeries) {
+    fn put(&self, hour: Window, part: impl Into<NodePart>) {
         let mut hours = self.0.lock().unwrap();
         let (mark, parts) = hours.entry(hour.from_unix_s).or_default();
         *mark += 1;
-        parts.push(series);
+        parts.push(part.into());
     }
 
     fn source(&self) -> NodeAgents {
@@ -62,18 +65,14 @@ impl Spool {
 impl NodeReader for Spool {
     async fn hours(&self) -> Result<Vec<NodeHour>, ObserveError> {
         let hours = self.0.lock().unwrap();
-        let of = |(from, (mark, _)): (&i64, &(u64, Vec<NodeSeries>))| NodeHour {
+        let of = |(from, (mark, _)): (&i64, &(u64, Vec<NodePart>))| NodeHour {
             hour: Window { from_unix_s: *from, to_unix_s: from + HOUR_S },
             mark: *mark,
         };
         Ok(hours.iter().map(of).collect())
     }
 
-    async fn read(
-        &self,
-        hour: Window,
-        sink: &mut (dyn FnMut(NodeSeries) + Send),
-    ) -> Result<(), ObserveError> {
+    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodePart) + Send)) -> Result<(), ObserveError> {
         let parts = self.0.lock().unwrap().get(&hour.from_unix_s).map(|(_, parts)| parts.clone());
         parts.into_iter().flatten().for_each(sink);
         match self.1.lock().unwrap().contains(&hour.from_unix_s) {
@@ -310,7 +309,7 @@ fn scraped(pods: &[&str]) -> Box<dyn MetricsSource> {
             of(Signal::ThrottledRatio, vec![(TEN, 0.7), (TEN + HOUR_S, 0.7)]),
         ]
     });
-    Box::new(RecordedMetrics { series: all.collect(), oom_kills: vec![] })
+    Box::new(RecordedMetrics { series: all.collect(), oom_kills: vec![], gpus: Vec::new() })
 }
 
 #[tokio::test]

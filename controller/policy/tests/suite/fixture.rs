@@ -221,6 +221,7 @@ fn member(index: usize, wish: &Wish) -> Member {
             strain: kubeopt_model::usage::Strain::default(),
             startup: kubeopt_model::usage::Startup::default(),
             nodes: None,
+            gpus: None,
             pods: 3,
             replica_hours: 100.0,
             cpu_hours: Default::default(),

@@ -168,6 +168,7 @@ impl Case {
             strain: Strain::default(),
             startup: Startup::default(),
             nodes: None,
+            gpus: None,
             pods: u64::from(self.replicas),
             replica_hours: 4000.0,
             pod_peaks: vec![],

@@ -98,6 +98,7 @@ impl Case {
             strain: kubeopt_model::usage::Strain::default(),
             startup: kubeopt_model::usage::Startup::default(),
             nodes: None,
+            gpus: None,
             pods: self.pods,
             replica_hours: 100.0,
             cpu_hours: Default::default(),

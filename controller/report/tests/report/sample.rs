@@ -100,6 +100,7 @@ pub(crate) fn usage(
         strain: kubeopt_model::usage::Strain::default(),
         startup: kubeopt_model::usage::Startup::default(),
         nodes: None,
+        gpus: None,
         pods,
         replica_hours: 672.0 * pods as f64,
         cpu_hours: cpu_hours.into_iter().collect(),

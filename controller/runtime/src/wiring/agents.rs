@@ -12,7 +12,7 @@ use kubeopt_agents::{
 };
 use kubeopt_api::config::AgentsConfig;
 use kubeopt_cluster::{Cluster, ReviewedToken};
-use kubeopt_model::agents::{NodeHour, NodeSeries, NodeStanding};
+use kubeopt_model::agents::{NodeHour, NodePart, NodeStanding};
 use kubeopt_model::{Problem, Timestamp, Window};
 use kubeopt_observe::{MetricsSource, NodeAgents, NodeReader, ObserveError};
 use tokio::sync::mpsc;
@@ -121,11 +121,7 @@ impl NodeReader for Log {
         Ok(self.0.spool().hours())
     }
 
-    async fn read(
-        &self,
-        hour: Window,
-        sink: &mut (dyn FnMut(NodeSeries) + Send),
-    ) -> Result<(), ObserveError> {
+    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodePart) + Send)) -> Result<(), ObserveError> {
         let (parts, mut read) = mpsc::channel(PARTS_AHEAD_MAX);
         let hour = self.0.spool().read(hour);
         let reading = tokio::task::spawn_blocking(move || {

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kubeopt_model::agents::{CfsPeriods, CgroupId, NodeHour, NodeReading, NodeSeries, NodeStanding};
+use kubeopt_model::agents::{
+    CfsPeriods, CgroupId, NodeHour, NodePart, NodeReading, NodeSeries, NodeStanding,
+};
 use kubeopt_model::cluster::PodCgroups;
 use kubeopt_model::quantity::MIB;
 use kubeopt_model::usage::OomKill;
@@ -20,11 +22,11 @@ use crate::world::World;
 const HOUR_S: i64 = 3600;
 
 /// Parts by hour, and how often each hour changed.
-type Hours = BTreeMap<i64, (u64, Vec<NodeSeries>)>;
+type Hours = BTreeMap<i64, (u64, Vec<NodePart>)>;
 
 /// What the nodes of the three pods sent, hour by hour.
 #[derive(Clone, Default)]
-struct Nodes(Arc<Mutex<Hours>>);
+pub(crate) struct Nodes(Arc<Mutex<Hours>>);
 
 #[async_trait]
 impl NodeReader for Nodes {
@@ -34,11 +36,7 @@ impl NodeReader for Nodes {
         Ok(hours.iter().map(|(from, (mark, _))| NodeHour { hour: window(*from), mark: *mark }).collect())
     }
 
-    async fn read(
-        &self,
-        hour: Window,
-        sink: &mut (dyn FnMut(NodeSeries) + Send),
-    ) -> Result<(), ObserveError> {
+    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodePart) + Send)) -> Result<(), ObserveError> {
         let parts = self.0.lock().unwrap().get(&hour.from_unix_s).map(|(_, parts)| parts.clone());
         parts.into_iter().flatten().for_each(sink);
         Ok(())
@@ -51,24 +49,30 @@ impl NodeReader for Nodes {
 
 impl Nodes {
     /// An hour of readings, of each pod: work comes in bursts of some seconds at each full minute, against a limit of 400m.
-    fn tell(&self, from: i64) {
+    pub(crate) fn tell(&self, from: i64) {
         for pod in 0..REPLICAS {
             self.put(from, series(pod, (0..360).map(|n| reading(from + n * 10)).collect()));
         }
     }
 
+    /// Nothing is there any more.
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// What is left of an hour.
     fn leave(&self, from: i64, left: Vec<NodeSeries>) {
+        let left = left.into_iter().map(NodePart::from).collect();
         let mut hours = self.0.lock().unwrap();
         let mark = hours.remove(&from).map_or(0, |(mark, _)| mark);
         hours.insert(from, (mark + 1, left));
     }
 
-    fn put(&self, from: i64, series: NodeSeries) {
+    pub(crate) fn put(&self, from: i64, part: impl Into<NodePart>) {
         let mut hours = self.0.lock().unwrap();
         let (mark, parts) = hours.entry(from).or_default();
         *mark += 1;
-        parts.push(series);
+        parts.push(part.into());
     }
 }
 
@@ -100,7 +104,7 @@ fn reading(at: i64) -> NodeReading {
 }
 
 /// The world of the typical pull requests with a CPU limit, whose cluster shows what its nodes call the pods.
-async fn told() -> (World, Nodes) {
+pub(crate) async fn told() -> (World, Nodes) {
     let manifest = format!("{}          limits:\n            cpu: 400m\n", SHOP.manifest(("500m", "1Gi")));
     let world = world(&[SHOP], &[("shop", &SHOP.path(), &manifest)]).await;
     for facts in world.shown.lock().unwrap().values_mut() {
@@ -113,7 +117,7 @@ async fn told() -> (World, Nodes) {
 }
 
 /// Listens beside a server that scrapes.
-fn listen(world: &World, nodes: &Nodes, scraped: RecordedMetrics) {
+pub(crate) fn listen(world: &World, nodes: &Nodes, scraped: RecordedMetrics) {
     let beside: Box<dyn MetricsSource> = Box::new(scraped);
     let agents = NodeAgents::new(Box::new(nodes.clone()), 2 * DAY_S, None);
     world.metrics["prod"].set(agents.beside(beside));

@@ -175,5 +175,5 @@ pub(crate) fn recorded(apps: &[App], millicores: impl Fn(i64) -> f64) -> Recorde
         let memory = steps().map(|at| (at, quiet_bytes(at))).collect();
         [series(app, Signal::CpuMillicores, cpu), series(app, Signal::MemoryBytes, memory)]
     });
-    RecordedMetrics { series: series.collect(), oom_kills: vec![] }
+    RecordedMetrics { series: series.collect(), oom_kills: vec![], gpus: Vec::new() }
 }

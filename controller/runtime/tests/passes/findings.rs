@@ -46,7 +46,7 @@ fn usage(mended_unix_s: i64) -> RecordedMetrics {
         let memory = |at| if app.name == CACHE.name { leaking(at, mended_unix_s) } else { quiet_bytes(at) };
         all.push(series(app, Signal::MemoryBytes, &memory));
     }
-    RecordedMetrics { series: all, oom_kills: vec![] }
+    RecordedMetrics { series: all, oom_kills: vec![], gpus: Vec::new() }
 }
 
 /// A leak without a limit is the least severity; here people want to know of it.

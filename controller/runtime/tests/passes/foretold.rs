@@ -37,7 +37,7 @@ fn recorded(app: &App, days: i64, growth: f64) -> RecordedMetrics {
         ),
         of(Signal::MemoryBytes, steps().map(|at| (at, memory(at))).collect()),
     ];
-    RecordedMetrics { series, oom_kills: Vec::new() }
+    RecordedMetrics { series, oom_kills: Vec::new(), gpus: Vec::new() }
 }
 
 async fn controller(world: &World, name: &str) -> Edges {

@@ -38,7 +38,7 @@ fn recorded(apps: &[App], days: i64, oom_kills: Vec<OomKill>) -> RecordedMetrics
         let memory = |at| needed(at).1 * MIB as f64;
         [series(app, Signal::CpuMillicores, &|at| needed(at).0), series(app, Signal::MemoryBytes, &memory)]
     };
-    RecordedMetrics { series: apps.iter().flat_map(both).collect(), oom_kills }
+    RecordedMetrics { series: apps.iter().flat_map(both).collect(), oom_kills, gpus: Vec::new() }
 }
 
 async fn controller(world: &World, days: i64, metrics: RecordedMetrics) -> Edges {

@@ -73,7 +73,7 @@ pub(crate) fn usage(apps: &[App], memory_at_rest_mib: f64) -> RecordedMetrics {
             of(Signal::MemoryBytes, steps().map(|at| (at, mebibytes(at) * MIB as f64)).collect()),
         ]
     });
-    RecordedMetrics { series: series.collect(), oom_kills: Vec::new() }
+    RecordedMetrics { series: series.collect(), oom_kills: Vec::new(), gpus: Vec::new() }
 }
 
 fn node(name: &str) -> Node {

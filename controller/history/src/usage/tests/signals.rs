@@ -116,3 +116,33 @@ async fn what_node_agents_told_stands_beside_usage_and_changes_none_of_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn gpus_are_known_for_as_long_as_somebody_told_of_them() {
+    stores(async |store| {
+        let day = window(0, 24);
+        // Two pods that nobody told of from six to twelve, and the second of which used another GPU.
+        let told = |pod: &str, signal, value: f64| {
+            let mut series = flat("api", pod, signal, day, value);
+            series.points.retain(|(at, _)| !(6 * HOUR_S..12 * HOUR_S).contains(at));
+            series
+        };
+        let all = [
+            flat("api", "a", Signal::CpuMillicores, day, 100.0),
+            flat("none", "a", Signal::CpuMillicores, day, 100.0),
+            told("a", Signal::GpuBusy, 0.1),
+            told("b", Signal::GpuBusy, 0.3),
+            told("a", Signal::GpuBusyMax, 0.2),
+            told("b", Signal::GpuBusyMax, 0.9),
+            told("b", Signal::GpuMemory, 0.5),
+        ];
+        append(store, day, &all).await;
+        let found = usage(store, day).await;
+        let of = |name: &str| found.iter().find(|one| one.container.workload.name.as_str() == name).unwrap();
+        let seen = of("api").gpus.unwrap();
+        assert_eq!((seen.known_s, seen.busy_max, seen.memory_max), (18 * HOUR_S, 0.9, Some(0.5)));
+        assert!((seen.busy_mean - 0.2).abs() < 1e-9, "{seen:?}");
+        assert_eq!(of("none").gpus, None);
+    })
+    .await;
+}
