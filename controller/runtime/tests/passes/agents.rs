@@ -17,14 +17,14 @@ use crate::apps::{DAY_S, NOW_S};
 use crate::typical::{AT_REST_MIB, HISTORY_S, REPLICAS, SHOP, assert_golden, controller, usage, world};
 use crate::world::World;
 
-const HOUR_S: i64 = 3600;
+pub(crate) const HOUR_S: i64 = 3600;
 
 /// Parts by hour, and how often each hour changed.
 type Hours = BTreeMap<i64, (u64, Vec<NodeSeries>)>;
 
 /// What the nodes of the three pods sent, hour by hour.
 #[derive(Clone, Default)]
-struct Nodes(Arc<Mutex<Hours>>);
+pub(crate) struct Nodes(Arc<Mutex<Hours>>);
 
 #[async_trait]
 impl NodeReader for Nodes {
@@ -72,7 +72,7 @@ impl Nodes {
     }
 }
 
-fn container_id(pod: i64) -> String {
+pub(crate) fn container_id(pod: i64) -> String {
     pod.to_string().repeat(64)
 }
 
@@ -100,7 +100,7 @@ fn reading(at: i64) -> NodeReading {
 }
 
 /// The world of the typical pull requests with a CPU limit, whose cluster shows what its nodes call the pods.
-async fn told() -> (World, Nodes) {
+pub(crate) async fn told() -> (World, Nodes) {
     let manifest = format!("{}          limits:\n            cpu: 400m\n", SHOP.manifest(("500m", "1Gi")));
     let world = world(&[SHOP], &[("shop", &SHOP.path(), &manifest)]).await;
     for facts in world.shown.lock().unwrap().values_mut() {
@@ -124,7 +124,7 @@ fn listen_alone(world: &World, nodes: &Nodes, file: &Path) {
     world.metrics["prod"].set(NodeAgents::new(Box::new(nodes.clone()), 2 * DAY_S, Some(file.to_owned())));
 }
 
-async fn kept(world: &World, kubeopt: &Edges, seconds: i64) -> ContainerUsage {
+pub(crate) async fn kept(world: &World, kubeopt: &Edges, seconds: i64) -> ContainerUsage {
     let window = Window::ending(world.now(), seconds);
     kubeopt.history.usage(&SHOP.id().cluster, window, None).await.unwrap().remove(0)
 }
