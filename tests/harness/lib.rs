@@ -27,6 +27,7 @@ pub mod gitea;
 pub mod kubernetes;
 pub mod kwok;
 pub mod lot;
+pub mod manifest;
 pub mod metrics_server;
 pub mod port;
 pub mod process;

@@ -35,23 +35,10 @@ const RUN: Duration = Duration::from_secs(120);
 /// Cases side by side: most of a case is the second that kubeopt leaves between two writes.
 const AT_A_TIME: usize = 8;
 
-const WEB: &str = r#"apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers:
-      - name: web
-        image: registry.example/web:1
-        resources:
-          requests:
-            cpu: "1"
-            memory: 2Gi
-"#;
+/// What runs, and what the repository says.
+fn web() -> String {
+    kubeopt_tests::manifest::web(2, &[("requests", ["1", "2Gi"])])
+}
 
 /// A label that the repository does not have yet, and somebody who is asked for a review.
 const POLICY: &str = "pullRequests: {labels: [rightsizing], reviewers: [person]}\n";
@@ -150,7 +137,7 @@ impl Ground {
             tokio::join!(Kubernetes::start_api_only(), Gitea::start(), Prometheus::start(&usage));
         chart::install(&kubernetes).await;
         kubernetes.namespace("shop").await;
-        kubernetes.apply(WEB).await;
+        kubernetes.apply(&web()).await;
         chart::until_granted_as_listed(&kubernetes, "shop").await;
         let kubeconfig = kubernetes.service_account_kubeconfig(chart::NAMESPACE, chart::RELEASE).await;
         let person = gitea.user("person").await;
@@ -203,7 +190,8 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     async fn start(ground: &'a Ground, moment: &str, database: Database) -> Self {
         let name = format!("{moment}-{database:?}").to_lowercase();
-        let files = [("apps/web.yaml", WEB), (".kubeopt.yaml", POLICY)];
+        let web = web();
+        let files = [("apps/web.yaml", web.as_str()), (".kubeopt.yaml", POLICY)];
         let repository = ground.gitea.repository(&ground.person, &name, &files).await;
         ground.gitea.collaborator(&repository, &ground.bot, "write").await;
         let base = ground.gitea.head(&repository, "main").await;

@@ -14,20 +14,9 @@ use kubeopt_tests::prometheus::Prometheus;
 use kubeopt_tests::usage::{Container, Shape, Usage};
 use kubeopt_tests::{servers, servers_enabled, wait};
 
-const SHOP: &str = r#"apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers:
-      - name: web
-        image: registry.example/web:1
-        resources: {requests: {cpu: "500m", memory: 256Mi}}
-"#;
+fn shop() -> String {
+    kubeopt_tests::manifest::web(2, &[("requests", ["500m", "256Mi"])])
+}
 
 /// Reads pods, and nothing else.
 const READER: &str = r"apiVersion: v1
@@ -55,7 +44,7 @@ async fn deployment_runs_on_nodes_without_machines() {
     let kwok = Kwok::start(&kubernetes).await;
     kwok.nodes(&kubernetes, 1, ("4", "16Gi")).await;
     kubernetes.namespace("shop").await;
-    kubernetes.apply(SHOP).await;
+    kubernetes.apply(&shop()).await;
 
     let pods = kubernetes.running_pods("shop", "app=web", 2, wait::RECONCILE).await;
     let nodes: Vec<_> =
@@ -75,7 +64,7 @@ async fn killed_container_looks_as_a_kubelet_reports_it() {
     let kwok = Kwok::start(&kubernetes).await;
     kwok.nodes(&kubernetes, 1, ("4", "16Gi")).await;
     kubernetes.namespace("shop").await;
-    kubernetes.apply(SHOP).await;
+    kubernetes.apply(&shop()).await;
     let pods = kubernetes.running_pods("shop", "app=web", 2, wait::RECONCILE).await;
     let name = pods[0].metadata.name.clone().expect("a pod has a name");
 
@@ -123,7 +112,8 @@ async fn flux_applies_what_gitea_holds_and_follows_it() {
     let flux = Flux::start(&kubernetes).await;
     let owner = gitea.user("platform").await;
     let kustomization = "resources: [shop.yaml]\n";
-    let files = [("apps/kustomization.yaml", kustomization), ("apps/shop.yaml", SHOP)];
+    let shop = shop();
+    let files = [("apps/kustomization.yaml", kustomization), ("apps/shop.yaml", shop.as_str())];
     let repository = gitea.repository(&owner, "fleet", &files).await;
     kubernetes.namespace("shop").await;
 
@@ -138,7 +128,7 @@ async fn flux_applies_what_gitea_holds_and_follows_it() {
     assert_eq!(labels["kustomize.toolkit.fluxcd.io/name"], "apps");
     assert_eq!(labels["kustomize.toolkit.fluxcd.io/namespace"], "flux-system");
 
-    let smaller = SHOP.replace("500m", "120m");
+    let smaller = shop.replace("500m", "120m");
     let second =
         gitea.commit(&owner, &repository, "main", &[("apps/shop.yaml", &smaller)], "Ask for less").await;
     flux.until_applied(&kubernetes, ("flux-system", "apps"), &second).await;
@@ -231,7 +221,7 @@ async fn pinned_kustomize_renders() {
         return;
     }
     let folder = kubeopt_tests::folder("suite");
-    std::fs::write(folder.path().join("shop.yaml"), SHOP).expect("a temporary file can be written");
+    std::fs::write(folder.path().join("shop.yaml"), shop()).expect("a temporary file can be written");
     std::fs::write(folder.path().join("kustomization.yaml"), "namePrefix: my-\nresources: [shop.yaml]\n")
         .expect("a temporary file can be written");
     let rendered =

@@ -172,7 +172,7 @@ async fn serve(folder: &Path) -> Result<(), Failure> {
         config: AgentConfig::default(),
         trust_domain: None,
         // All of them are here.
-        bounds: Bounds { per_address: usize::MAX, ..Bounds::default() },
+        bounds: Bounds { per_address: usize::MAX, unproven: usize::MAX, ..Bounds::default() },
     };
     let ended = async {
         let nothing = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));

@@ -20,6 +20,7 @@ mod readings;
 mod service;
 mod share;
 mod stream;
+mod unproven;
 
 pub use caller::{ReviewError, Reviewed, TokenReviewer, Tokens};
 pub use error::{AgentsError, SpoolError};

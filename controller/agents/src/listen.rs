@@ -4,7 +4,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::certificate;
 use crate::share::{Share, Shares};
 use crate::tally::{Tally, is_logged};
 use crate::tls::Renewed;
+use crate::unproven::{Displaced, Entered, Room, Standing, Unproven, Waiting};
 
 /// Connections at a time: a node has one, and the old one for a moment.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -32,6 +32,10 @@ const RENEW_EVERY: Duration = Duration::from_secs(60);
 /// Failures to accept in a row until it is no passing thing, with a pause after each.
 const ACCEPT_FAILURES_MAX: u32 = 60;
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
+/// Of the connections of an address so many parts may be unproven: 32 of 256, and with a larger bound for a load balancer more.
+const UNPROVEN_OF_ADDRESS: usize = 8;
+/// So many may be at least, where there may be so many at all.
+const UNPROVEN_OF_ADDRESS_MIN: usize = 8;
 /// Connections that have shaken hands and were not looked at yet.
 const READY_MAX: usize = 64;
 
@@ -40,14 +44,26 @@ const READY_MAX: usize = 64;
 pub struct Bounds {
     /// Connections of one address at a time.
     pub per_address: usize,
+    /// Connections at a time on which no call was let in yet; of one address an eighth of those that it may have. Above it the
+    /// oldest goes when another comes, of the address that has the most.
+    pub unproven: usize,
     /// How long a connection may last on which no call was let in.
     pub silence: Duration,
 }
 
 impl Default for Bounds {
-    /// 256: agents behind one address, as behind a load balancer, in a cluster of that many nodes. 10 s: an agent calls at once.
+    /// 256: agents behind one address, as behind a load balancer, in a cluster of that many nodes. 1,024: a quarter of all, and
+    /// what a node's proof takes some milliseconds of. 10 s: an agent calls at once.
     fn default() -> Self {
-        Self { per_address: 256, silence: Duration::from_secs(10) }
+        Self { per_address: 256, unproven: 1_024, silence: Duration::from_secs(10) }
+    }
+}
+
+impl Bounds {
+    /// Of those that are unproven.
+    fn room(self) -> Room {
+        let of_address = (self.per_address / UNPROVEN_OF_ADDRESS).max(UNPROVEN_OF_ADDRESS_MIN);
+        Room { of_all: self.unproven, of_address }
     }
 }
 
@@ -59,33 +75,15 @@ pub(crate) struct Peer {
     standing: Arc<Standing>,
 }
 
-/// What came of the calls of a connection.
-#[derive(Debug, Default)]
-struct Standing {
-    known: AtomicBool,
-    /// Calls whose caller is being asked for.
-    waiting: AtomicUsize,
-}
-
-/// A call whose caller is being asked for, until it is dropped.
-pub(crate) struct Waiting(Arc<Standing>);
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Peer {
     /// Notes that a call was let in: the connection may last.
     pub(crate) fn let_in(&self) {
-        self.standing.known.store(true, Ordering::Relaxed);
+        self.standing.let_in();
     }
 
     /// Somebody is asked who calls: meanwhile the connection may last, since it does not wait for the caller.
     pub(crate) fn wait(&self) -> Waiting {
-        self.standing.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting(Arc::clone(&self.standing))
+        self.standing.wait()
     }
 }
 
@@ -112,31 +110,40 @@ pub(crate) struct Connection {
 /// Its place among all, and among those of its address.
 type Place = (OwnedSemaphorePermit, Share<IpAddr>);
 
-/// Ends a connection on which nobody has proved in time who he is.
+/// Ends a connection on which nobody has proved in time who he is, or whose place another needs before that.
 struct Silence {
     over: Pin<Box<Sleep>>,
     time: Duration,
     standing: Arc<Standing>,
-    is_counted: bool,
+    displaced: Displaced,
+    /// Why it has ended.
+    ended: Option<io::ErrorKind>,
     tally: Arc<Tally>,
 }
 
 impl Silence {
-    /// Fails when the time is over; to be asked whenever the connection is.
+    /// Fails when it is over; to be asked whenever the connection is.
     fn bear(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.standing.known.load(Ordering::Relaxed) || self.over.as_mut().poll(cx).is_pending() {
+        if let Some(kind) = self.ended {
+            return Err(kind.into());
+        }
+        if self.standing.is_known() {
             return Ok(());
         }
-        if self.standing.waiting.load(Ordering::Relaxed) > 0 {
+        if matches!(Pin::new(&mut self.displaced).poll(cx), Poll::Ready(Ok(()))) {
+            return Err(self.ended.insert(io::ErrorKind::ConnectionReset).to_owned().into());
+        }
+        if self.over.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        if self.standing.is_waiting() {
             self.over.as_mut().reset(Instant::now() + self.time);
             // Asked, so that it wakes who reads.
             let _ = self.over.as_mut().poll(cx);
             return Ok(());
         }
-        if !std::mem::replace(&mut self.is_counted, true) {
-            self.tally.turned_away("no_call_in_time");
-        }
-        Err(io::ErrorKind::TimedOut.into())
+        self.tally.turned_away("no_call_in_time");
+        Err(self.ended.insert(io::ErrorKind::TimedOut).to_owned().into())
     }
 }
 
@@ -210,6 +217,7 @@ async fn accept_all(
 ) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let of_address = Shares::new(gate.bounds.per_address);
+    let unproven = Unproven::new(gate.bounds.room());
     let mut failures = 0;
     let mut renewal = tokio::time::interval(RENEW_EVERY);
     loop {
@@ -219,16 +227,21 @@ async fn accept_all(
                 gate.tls.renew();
                 continue;
             }
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &room, &unproven, &gate) => accepted,
         };
         match accepted {
             Ok((stream, address, place)) => {
                 failures = 0;
-                let Some(share) = of_address.take(address.ip().to_canonical()) else {
+                let ip = address.ip().to_canonical();
+                let entered = of_address.take(ip).and_then(|share| Some((share, unproven.enter(ip)?)));
+                let Some((share, entered)) = entered else {
                     gate.tally.turned_away("too_many_connections");
                     continue;
                 };
-                let shaking = gate.shake_hands(stream, address, (place, share));
+                if let Some(displaced) = entered.instead_of {
+                    gate.note_displaced(displaced);
+                }
+                let shaking = gate.shake_hands(stream, address, entered, (place, share));
                 let ready = ready.clone();
                 tokio::spawn(async move {
                     if let Some(connection) = shaking.await {
@@ -250,29 +263,49 @@ async fn accept_all(
     }
 }
 
-/// Waits for room first, so that those who wait do so in the kernel and cost nothing here.
+/// Waits for room first, so that those who wait do so in the kernel and cost nothing here. It is made where somebody who has
+/// proved nothing has it.
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
+    unproven: &Unproven,
+    gate: &Gate,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    if room.available_permits() == 0
+        && let Some(displaced) = unproven.make_room()
+    {
+        gate.note_displaced(displaced);
+    }
     let place = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, address) = listener.accept().await?;
     Ok((stream, address, place))
 }
 
 impl Gate {
+    fn note_displaced(&self, address: IpAddr) {
+        let times = self.tally.turned_away("displaced");
+        if is_logged(times) {
+            tracing::warn!(%address, times, "a connection that proved no node went for another");
+        }
+    }
+
     /// Makes a connection of a stream, later.
     fn shake_hands(
         &self,
         stream: TcpStream,
         address: SocketAddr,
+        Entered { standing, mut displaced, instead_of: _ }: Entered,
         place: Place,
     ) -> impl Future<Output = Option<Connection>> + Send + use<> {
         let acceptor = TlsAcceptor::from(self.tls.current());
         let (trust_domain, tally, time) =
             (self.trust_domain.clone(), Arc::clone(&self.tally), self.bounds.silence);
         async move {
-            let stream = shaken(acceptor, stream, address, &tally).await?;
+            let stream = tokio::select! {
+                shaken = shaken(acceptor, stream, address, &tally) => shaken?,
+                // Nobody else can prove a node for it, so it is never told that it will not go.
+                _ = &mut displaced => return None,
+            };
             let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
             let named = chain.first().map(|own| certificate::node(own, trust_domain.as_deref()));
             let certificate = match named {
@@ -280,9 +313,10 @@ impl Gate {
                 Some(None) => Certificate::NamesNoNode,
                 Some(Some(node)) => Certificate::Node { name: node.into(), chain: chain.into() },
             };
-            let standing = Arc::new(Standing::default());
+            let standing = Arc::new(standing);
             let over = Box::pin(tokio::time::sleep(time));
-            let silence = Silence { over, time, standing: Arc::clone(&standing), is_counted: false, tally };
+            let silence =
+                Silence { over, time, standing: Arc::clone(&standing), displaced, ended: None, tally };
             Some(Connection { stream, peer: Peer { address, certificate, standing }, silence, _place: place })
         }
     }
@@ -325,11 +359,13 @@ mod tests {
     const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
     fn connected() -> (Peer, Silence) {
-        let standing = Arc::new(Standing::default());
+        let unproven = Unproven::new(Bounds::default().room());
+        let Entered { standing, displaced, .. } = unproven.enter(ADDRESS.ip()).expect("room");
+        let standing = Arc::new(standing);
         let peer = Peer { address: ADDRESS, certificate: Certificate::None, standing: Arc::clone(&standing) };
         let (time, tally) = (Duration::ZERO, Arc::default());
         let over = Box::pin(tokio::time::sleep(time));
-        (peer, Silence { over, time, standing, is_counted: false, tally })
+        (peer, Silence { over, time, standing, displaced, ended: None, tally })
     }
 
     /// What is said of a connection whose time is over.

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use kubeopt_model::agents::NodeStanding;
-use kubeopt_proto::AgentConfig;
+use kubeopt_proto::{Ack, AgentConfig, Batch};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tonic::Status;
 use tonic::transport::Server;
 
 use crate::caller::{TokenDoor, TokenReviewer, Tokens};
@@ -17,6 +20,7 @@ use crate::listen::{Bounds, Gate, incoming};
 use crate::models::{Models, NoModels};
 use crate::service::Service;
 use crate::spool::{Clock, Spool, ticks};
+use crate::stream::{ACKS_MAX, NodeStream};
 use crate::tally::Counts;
 use crate::tls::{Renewed, TlsFiles};
 
@@ -38,9 +42,9 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(10);
 /// The agents of a cluster, as the controller knows them.
 #[derive(Clone)]
 pub struct Agents {
-    spool: Spool,
-    desk: Arc<Desk>,
-    now: Clock,
+    pub(crate) spool: Spool,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) now: Clock,
 }
 
 /// What the server needs to know of the world.
@@ -110,6 +114,21 @@ impl Agents {
         }
     }
 
+    /// Takes what a node sends, whose name was proved, and tells of each batch when it is on disk. It ends with an error where
+    /// the node has to begin again, and soon after `ended` becomes true.
+    pub fn stream(
+        &self,
+        node: Arc<str>,
+        batches: impl Stream<Item = Result<Batch, Status>> + Send + Unpin + 'static,
+        ended: watch::Receiver<bool>,
+    ) -> BoxStream<'static, Result<Ack, Status>> {
+        let (acks, told) = mpsc::channel(ACKS_MAX);
+        let (spool, now) = (self.spool.clone(), Arc::clone(&self.now));
+        let stream = NodeStream { seat: self.desk.sit(&node), node, spool, now, ended };
+        tokio::spawn(stream.run(batches, acks));
+        futures::stream::unfold(told, |mut told| async { told.recv().await.map(|ack| (ack, told)) }).boxed()
+    }
+
     /// Serves until `shutdown` ends, then lets what is under way reach the disk and be acknowledged.
     ///
     /// # Errors
@@ -126,11 +145,9 @@ impl Agents {
         let tokens = doors.tokens.map(|(tokens, reviewer)| TokenDoor::new(reviewer, tokens, ticks()));
         let admission = Admission::new(tokens, tls.authorities(), Arc::clone(&self.now), Arc::clone(&tally));
         let service = Service {
-            spool: self.spool.clone(),
+            agents: self.clone(),
             models: doors.models.unwrap_or_else(|| Arc::new(NoModels)),
             config: doors.config,
-            now: Arc::clone(&self.now),
-            desk: Arc::clone(&self.desk),
             ended: ended.clone(),
         };
         let door = Door::new(service, admission);

@@ -1,33 +1,28 @@
 //! What agents may ask, and what they are told. Each call is of a node; none says so itself.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::Stream;
+use futures::stream::BoxStream;
 use kubeopt_proto::{
     Ack, Agent, AgentConfig, Batch, GradientUpload, ModelRequest, ModelResponse, Refusal, RegisterRequest,
     RegisterResponse, UploadResponse, check_register, check_upload,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use crate::caller::TurnedAway;
-use crate::desk::Desk;
 use crate::door::{Caller, turn_away};
 use crate::listen::Peer;
 use crate::models::Models;
-use crate::spool::{Clock, Spool};
-use crate::stream::{self, ACKS_MAX};
+use crate::serve::Agents;
 use crate::tally::is_logged;
 
 /// Answers agents.
 pub(crate) struct Service {
-    pub(crate) spool: Spool,
+    pub(crate) agents: Agents,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) config: AgentConfig,
-    pub(crate) now: Clock,
-    pub(crate) desk: Arc<Desk>,
     pub(crate) ended: watch::Receiver<bool>,
 }
 
@@ -39,7 +34,7 @@ fn node(extensions: &Extensions) -> Result<Arc<str>, Status> {
 
 impl Service {
     fn refuse(&self, node: &str, refusal: &Refusal) -> Status {
-        if is_logged(self.spool.tally().turned_away(refusal.reason())) {
+        if is_logged(self.agents.spool.tally().turned_away(refusal.reason())) {
             tracing::warn!(node, %refusal, "what an agent said was refused");
         }
         Status::invalid_argument(refusal.to_string())
@@ -66,12 +61,12 @@ impl Agent for Service {
             let peer = extensions.get::<Peer>();
             return Err(peer.map_or_else(
                 || away.status(),
-                |peer| turn_away(self.spool.tally(), away, peer, Some(&node)),
+                |peer| turn_away(self.agents.spool.tally(), away, peer, Some(&node)),
             ));
         }
-        let mark = self.spool.mark(&node, &asked.boot_id);
-        self.desk.registered(&node, asked.agent_version);
-        let server_time_unix_ms = u64::try_from((self.now)()).unwrap_or(0);
+        let mark = self.agents.spool.mark(&node, &asked.boot_id);
+        self.agents.desk.registered(&node, asked.agent_version);
+        let server_time_unix_ms = u64::try_from((self.agents.now)()).unwrap_or(0);
         Ok(Response::new(RegisterResponse {
             protocol,
             config: Some(self.config),
@@ -80,7 +75,7 @@ impl Agent for Service {
         }))
     }
 
-    type SyncMetricsStream = Pin<Box<dyn Stream<Item = Result<Ack, Status>> + Send>>;
+    type SyncMetricsStream = BoxStream<'static, Result<Ack, Status>>;
 
     async fn sync_metrics(
         &self,
@@ -88,18 +83,7 @@ impl Agent for Service {
     ) -> Result<Response<Self::SyncMetricsStream>, Status> {
         let (_, extensions, batches) = request.into_parts();
         let node = node(&extensions)?;
-        let (acks, told) = mpsc::channel(ACKS_MAX);
-        let stream = stream::NodeStream {
-            seat: self.desk.sit(&node),
-            node,
-            spool: self.spool.clone(),
-            now: Arc::clone(&self.now),
-            ended: self.ended.clone(),
-        };
-        tokio::spawn(stream.run(batches, acks));
-        let told =
-            futures::stream::unfold(told, |mut told| async { told.recv().await.map(|ack| (ack, told)) });
-        Ok(Response::new(Box::pin(told)))
+        Ok(Response::new(self.agents.stream(node, batches, self.ended.clone())))
     }
 
     async fn get_model_update(

@@ -120,6 +120,13 @@ impl Shared {
         // It is changed by whole notes of one batch, so a poisoned lock holds nothing half done.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// A place cannot be read: it is counted once, however often its hour is read.
+    pub(crate) fn damaged(&self, file: u32, at: u64) {
+        if self.ledger().damaged(file, at) {
+            self.tally.damaged();
+        }
+    }
 }
 
 impl Spool {

@@ -34,7 +34,7 @@ pub struct Counts {
     pub crowded_out_bytes: u64,
     /// Bytes that an interrupted write had left.
     pub torn_bytes: u64,
-    /// Places of the log that could not be read.
+    /// Places of the log that could not be read, each once.
     pub damaged: u64,
 }
 

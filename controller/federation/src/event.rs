@@ -28,6 +28,8 @@ pub enum Event {
         windows: u64,
         /// How far it goes, before it is shortened.
         norm: f64,
+        /// CPU time that it says training took, milliseconds.
+        cpu_ms: u32,
         /// Versions that were accepted since its base.
         staleness: u32,
     },

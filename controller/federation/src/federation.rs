@@ -205,6 +205,7 @@ impl Federation {
                     node: upload.node.clone(),
                     windows: upload.windows,
                     norm,
+                    cpu_ms: upload.cpu_ms,
                     staleness,
                 };
                 if let Some(round) = &mut self.round {
@@ -215,6 +216,7 @@ impl Federation {
                         staleness,
                         norm,
                         losses: [upload.loss_before, upload.loss_after],
+                        cpu_ms: upload.cpu_ms,
                         delta: upload.delta,
                     });
                 }

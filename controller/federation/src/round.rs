@@ -42,6 +42,9 @@ pub struct Participant {
     pub norm: f64,
     /// Mean loss on its own windows, before and after.
     pub losses: [f32; 2],
+    /// CPU time that it says training took, milliseconds.
+    #[serde(default)]
+    pub cpu_ms: u32,
     /// As it was sent; empty after the round was put together.
     pub delta: Vec<f32>,
 }
@@ -75,6 +78,9 @@ pub struct Report {
     pub norm_median: f64,
     /// Mean of what they say of their own losses, before and after.
     pub losses: [f64; 2],
+    /// The middle of the CPU time that they say training took, milliseconds; none where older builds wrote it.
+    #[serde(default)]
+    pub cpu_ms_median: Option<f64>,
     /// The version that came of it; none where it was rejected.
     pub version: Option<u64>,
     /// Why it was rejected.
@@ -83,8 +89,11 @@ pub struct Report {
 
 impl Round {
     pub(crate) fn report(&self, verdict: Result<u64, Rejection>) -> Report {
-        let mut norms: Vec<f64> = self.participants.iter().map(|own| own.norm).collect();
-        norms.sort_unstable_by(f64::total_cmp);
+        let median = |of: fn(&Participant) -> f64| {
+            let mut all: Vec<f64> = self.participants.iter().map(of).collect();
+            all.sort_unstable_by(f64::total_cmp);
+            crate::aggregate::middle(&all)
+        };
         let count = self.participants.len().max(1) as f64;
         let mean =
             |at: usize| self.participants.iter().map(|own| f64::from(own.losses[at])).sum::<f64>() / count;
@@ -92,8 +101,9 @@ impl Round {
             round: self.id,
             base: self.base,
             participants: self.participants.iter().map(|own| own.node.clone()).collect(),
-            norm_median: crate::aggregate::middle(&norms),
+            norm_median: median(|own| own.norm),
             losses: [mean(0), mean(1)],
+            cpu_ms_median: Some(median(|own| own.cpu_ms.into())),
             version: verdict.ok(),
             rejected: verdict.err(),
         }

@@ -21,6 +21,8 @@ pub struct Upload {
     pub loss_before: f32,
     /// See `loss_before`.
     pub loss_after: f32,
+    /// CPU time that it says training took, milliseconds.
+    pub cpu_ms: u32,
 }
 
 /// What a node is told.

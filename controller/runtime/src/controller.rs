@@ -45,6 +45,9 @@ const SYNC_DEADLINE: Duration = Duration::from_secs(60);
 /// Longest pause after a pass that failed as a whole.
 const RETRY_MAX: Duration = Duration::from_secs(300);
 
+/// How long what agents sent may take into history before the lead is given away: Kubernetes kills after 60 seconds.
+const HAND_OVER_TIME_MAX: Duration = Duration::from_secs(20);
+
 /// Name of the Lease that makes one of several replicas act.
 pub const LEASE_NAME: &str = "kubeopt-controller";
 
@@ -121,6 +124,9 @@ pub async fn run(
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
     if let Some(listening) = listening {
         listening.end().await;
+        if until == Until::Stopped {
+            hand_over(&edges).await;
+        }
     }
     // Before the lease is given away: who leads next goes on from what is left.
     let _ended = over.send(true);
@@ -139,6 +145,18 @@ pub async fn run(
     }
     server.abort();
     result
+}
+
+/// What agents were told is stored reaches history before somebody else leads, who has another log.
+async fn hand_over(edges: &Edges) {
+    match tokio::time::timeout(HAND_OVER_TIME_MAX, edges.hand_over(Timestamp::now())).await {
+        Ok(problems) => {
+            for problem in problems {
+                tracing::warn!(code = problem.code, help = problem.help, "{}", problem.text);
+            }
+        }
+        Err(_) => tracing::warn!("not all that node agents sent last reached history"),
+    }
 }
 
 struct Instruments {

@@ -37,6 +37,9 @@ pub struct AgentTable {
     pub unresolved: u64,
     /// Bytes of what they sent, on disk.
     pub spool_bytes: u64,
+    /// Places of it that cannot be read, since the controller began.
+    #[serde(default)]
+    pub spool_damaged: u64,
 }
 
 /// Reads what the controller wrote down.
@@ -133,8 +136,13 @@ impl AgentTable {
         };
         let lost: u64 = self.nodes.iter().map(|node| node.dropped_batches).sum();
         let lost = if lost > 0 { format!(", {lost} batches lost by full buffers") } else { String::new() };
+        let damaged = match self.spool_damaged {
+            0 => String::new(),
+            1 => ", 1 place of what they sent is damaged on disk".to_owned(),
+            places => format!(", {places} places of what they sent are damaged on disk"),
+        };
         Ok(format!(
-            "{} of {} nodes connected, the one farthest behind by {}{lost}",
+            "{} of {} nodes connected, the one farthest behind by {}{lost}{damaged}",
             connected.count(),
             self.nodes.len(),
             ago(oldest)
@@ -166,7 +174,8 @@ mod tests {
     }
 
     fn table(nodes: Vec<NodeStanding>) -> AgentTable {
-        AgentTable { at: Timestamp::from_second(10_000).unwrap(), nodes, unresolved: 0, spool_bytes: 0 }
+        let at = Timestamp::from_second(10_000).unwrap();
+        AgentTable { at, nodes, unresolved: 0, spool_bytes: 0, spool_damaged: 0 }
     }
 
     #[test]
@@ -185,6 +194,10 @@ mod tests {
         assert_eq!(
             shown.judged(at(10_060)).unwrap(),
             "2 of 4 nodes connected, the one farthest behind by 16 min"
+        );
+        let damaged = AgentTable { spool_damaged: 2, ..shown.clone() };
+        assert!(
+            damaged.judged(at(10_060)).unwrap().ends_with(", 2 places of what they sent are damaged on disk")
         );
         assert!(shown.judged(at(10_301)).unwrap_err().text.contains("wrote nothing for 5 min"));
         assert!(table(vec![node("c", false, None)]).judged(at(10_000)).is_err());

@@ -22,6 +22,9 @@ const HOUR_S: i64 = 3600;
 /// GPUs are looked at over a week: it shows what is idle every day, and what is used at the weekend.
 const WEEK_HOURS: i64 = 168;
 
+/// Hours back that node agents may send: they keep a day, and nothing older than two is taken.
+const HAND_OVER_S: i64 = 2 * 86_400;
+
 /// What a pass saw.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -69,7 +72,8 @@ impl Edges {
                     // A kind that the cluster does not know is nothing to mend; `check` tells it.
                     let missing = |problem: &&Problem| problem.code != kubeopt_cluster::ABSENT;
                     seen.problems.extend(facts.unseen.iter().filter(missing).cloned());
-                    self.read_usage(cluster, &facts, now, &mut seen).await;
+                    let window = Window::ending(now, self.history_seconds);
+                    self.read_usage(cluster, &facts, (window, now), &mut seen).await;
                     seen.prices.insert(cluster.name.clone(), ClusterPrices::of(&facts, &cluster.terms));
                     seen.policies.insert(cluster.name.clone(), self.cluster_policies(&facts));
                     seen.gpus.extend(self.gpus(cluster, &facts, now).await);
@@ -79,6 +83,25 @@ impl Edges {
             }
         }
         seen
+    }
+
+    /// Brings into history what node agents sent since the last pass, for a process that is about to give the lead away: no other
+    /// one has what it was told. Nothing where it leads no more. Gives what went wrong.
+    pub async fn hand_over(&self, now: Timestamp) -> Vec<Problem> {
+        let mut seen = Seen::default();
+        for agents in self.agents.iter().filter(|_| self.permit.may_write()) {
+            let Some(cluster) = self.clusters.iter().find(|cluster| cluster.name == agents.cluster) else {
+                continue;
+            };
+            match cluster.facts.facts().await {
+                Ok(facts) => {
+                    let window = Window::ending(now, HAND_OVER_S);
+                    self.read_usage(cluster, &facts, (window, now), &mut seen).await;
+                }
+                Err(problem) => seen.problems.push(problem),
+            }
+        }
+        seen.problems
     }
 
     /// Samples the usage of clusters that tell of the moment only; the next pass reads what was sampled.
@@ -155,14 +178,19 @@ impl Edges {
         policies.clone()
     }
 
-    async fn read_usage(&self, cluster: &ClusterEdge, facts: &ClusterFacts, now: Timestamp, seen: &mut Seen) {
+    async fn read_usage(
+        &self,
+        cluster: &ClusterEdge,
+        facts: &ClusterFacts,
+        (window, now): (Window, Timestamp),
+        seen: &mut Seen,
+    ) {
         let Some(metrics) = &cluster.metrics else {
             let text = format!("no metrics source is configured for cluster {}", cluster.name);
             let help = "name one with --prometheus URL, or under `metrics.prometheus` of kubeopt.yaml";
             seen.problems.push(Problem::new(crate::codes::NOT_CONFIGURED, text, help));
             return;
         };
-        let window = Window::ending(now, self.history_seconds);
         let covered = match self.history.covered(&cluster.name).await {
             Ok(covered) => covered,
             Err(error) => {

@@ -9,6 +9,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::metrics::register;
+
 /// Name as Prometheus shows it, and what it counts.
 pub(crate) const METRICS: &[(&str, &str)] = &[
     ("kubeopt_agents_connected", "Node agents with an open stream"),
@@ -31,6 +33,10 @@ pub(crate) const METRICS: &[(&str, &str)] = &[
         "Hours of what agents sent that were not read into history, by reason",
     ),
     ("kubeopt_agents_spool_bytes", "Bytes of what agents sent, on disk"),
+    (
+        "kubeopt_agents_spool_damaged_total",
+        "Places of it that cannot be read: at least one batch is lost at each",
+    ),
     ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),
 ];
 
@@ -53,6 +59,8 @@ pub struct AgentFigures {
     pub unread_hours: BTreeMap<&'static str, u64>,
     /// Bytes on disk.
     pub spool_bytes: u64,
+    /// Places on disk that cannot be read.
+    pub spool_damaged: u64,
     /// Bytes that went before their time, by cause: a closed set of words.
     pub lost_bytes: BTreeMap<&'static str, u64>,
 }
@@ -83,6 +91,7 @@ pub(crate) struct AgentMetrics {
     unresolved: Gauge,
     unread_hours: Family<RefusalLabels, Counter>,
     spool_bytes: Gauge,
+    spool_damaged: Counter,
     spool_lost_bytes: Family<LossLabels, Counter>,
 }
 
@@ -94,6 +103,7 @@ impl AgentMetrics {
         self.dropped_batches.set(shown(figures.dropped_batches));
         self.unresolved.set(shown(figures.unresolved));
         self.spool_bytes.set(shown(figures.spool_bytes));
+        set_counter(&self.spool_damaged, figures.spool_damaged);
         for (result, number) in &figures.batches {
             set_counter(&self.batches.get_or_create(&BatchLabels { result }), *number);
         }
@@ -108,21 +118,17 @@ impl AgentMetrics {
         }
     }
 
-    pub(crate) fn register(&self, registry: &mut Registry, help: fn(&str) -> &'static str) {
-        let name = |short: &str| help(&format!("kubeopt_agents_{short}"));
-        registry.register("agents_connected", name("connected"), self.connected.clone());
-        registry.register("agents_lag_seconds", name("lag_seconds"), self.lag_seconds.clone());
-        registry.register("agents_batches", name("batches_total"), self.batches.clone());
-        registry.register("agents_refused", name("refused_total"), self.refused.clone());
-        registry.register("agents_dropped_batches", name("dropped_batches"), self.dropped_batches.clone());
-        registry.register("agents_unresolved", name("unresolved"), self.unresolved.clone());
-        registry.register("agents_unread_hours", name("unread_hours_total"), self.unread_hours.clone());
-        registry.register("agents_spool_bytes", name("spool_bytes"), self.spool_bytes.clone());
-        registry.register(
-            "agents_spool_lost_bytes",
-            name("spool_lost_bytes_total"),
-            self.spool_lost_bytes.clone(),
-        );
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        register(registry, "kubeopt_agents_connected", self.connected.clone());
+        register(registry, "kubeopt_agents_lag_seconds", self.lag_seconds.clone());
+        register(registry, "kubeopt_agents_batches_total", self.batches.clone());
+        register(registry, "kubeopt_agents_refused_total", self.refused.clone());
+        register(registry, "kubeopt_agents_dropped_batches", self.dropped_batches.clone());
+        register(registry, "kubeopt_agents_unresolved", self.unresolved.clone());
+        register(registry, "kubeopt_agents_unread_hours_total", self.unread_hours.clone());
+        register(registry, "kubeopt_agents_spool_bytes", self.spool_bytes.clone());
+        register(registry, "kubeopt_agents_spool_damaged_total", self.spool_damaged.clone());
+        register(registry, "kubeopt_agents_spool_lost_bytes_total", self.spool_lost_bytes.clone());
     }
 }
 

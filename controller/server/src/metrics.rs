@@ -1,11 +1,13 @@
 //! What kubeopt counts about itself, in the text format of OpenMetrics. Knows nothing of what the numbers mean to a
 //! pass: runtime counts.
 
+mod labels;
 mod models;
+mod names;
 
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -14,202 +16,23 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::agent_metrics::{AgentFigures, AgentMetrics};
+pub use labels::{Answer, NoticeResult, PassResult, PullRequestState, SavingsBasis, WebhookResult};
+use labels::{
+    FindingLabels, ForgeLabels, NoticeLabels, PassLabels, ProblemLabels, PullRequestLabels, SavingsLabels,
+    WebhookLabels,
+};
 pub use models::ModelMetrics;
+pub use names::METRICS;
+pub(crate) use names::register;
 
 /// The content type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Name as Prometheus shows it, and what it counts; docs list it.
-pub const METRICS: &[(&str, &str)] = &[
-    ("kubeopt_build_info", "Version and commit of this binary"),
-    ("kubeopt_findings", "Findings that are open and not silenced, by kind and severity"),
-    (
-        "kubeopt_forecast_network_weight",
-        "Part of the network in the foretold peaks of proposals, by pass; 0 where it is of no use",
-    ),
-    ("kubeopt_forge_requests_total", "Requests to forges, by forge and class of answer"),
-    (
-        "kubeopt_history_kept_hours_total",
-        "Hours of history that stayed as they were, since what was read of them again was less",
-    ),
-    ("kubeopt_last_pass_timestamp_seconds", "When the last pass ended, in seconds since the epoch"),
-    (
-        "kubeopt_model_loss",
-        "Pinball loss on the last days of the newest network of node agents, and of the one before it",
-    ),
-    ("kubeopt_model_rollbacks_total", "Networks of node agents that were rolled back"),
-    (
-        "kubeopt_model_version",
-        "Version of the network of node agents: on all nodes, and tried on some; 0 for none",
-    ),
-    ("kubeopt_notices_total", "Deliveries of notices to their receivers, by result"),
-    ("kubeopt_notices_waiting", "Deliveries of notices that wait, those that failed among them"),
-    ("kubeopt_pass_duration_seconds", "Duration of passes"),
-    ("kubeopt_passes_total", "Passes, by result"),
-    ("kubeopt_problems_total", "Problems met, by code; docs/errors.md explains each"),
-    (
-        "kubeopt_prediction_confidence",
-        "Stated confidence of recommendations, by pass; unknown ones are not counted",
-    ),
-    ("kubeopt_prometheus_queries_total", "Queries to Prometheus"),
-    ("kubeopt_prometheus_samples_total", "Samples read from Prometheus"),
-    ("kubeopt_pull_requests", "Pull requests, by state"),
-    ("kubeopt_recommendations_total", "Recommendations made"),
-    ("kubeopt_rounds_delta_norm", "How far what nodes learned lies from the network that they began with"),
-    ("kubeopt_rounds_loss", "Mean loss that nodes tell of their own windows, before and after training"),
-    ("kubeopt_rounds_nodes", "Nodes that take part in the round of training, or took part in the last"),
-    ("kubeopt_rounds_total", "Rounds of training that ended, by result"),
-    ("kubeopt_rounds_uploads_total", "What nodes sent in rounds of training, by result"),
-    (
-        "kubeopt_savings_dollars",
-        "Requested capacity that open and merged pull requests save, US dollars a month, by basis",
-    ),
-    ("kubeopt_webhooks_total", "Deliveries of webhooks, by forge and result"),
-];
-
-/// All names with what they count, those of node agents too.
-fn listed() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    METRICS.iter().chain(crate::agent_metrics::METRICS)
-}
 
 /// Where policies draw their lines; 14, 29 and 59 days that all held give 0.81, 0.90 and 0.95.
 const CONFIDENCE_BUCKETS: [f64; 8] = [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97];
 
 /// In the first are those of which the network is of no use.
 const WEIGHT_BUCKETS: [f64; 6] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9];
-
-/// A closed set of label values, written in lower case.
-macro_rules! label_values {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant),*
-        }
-
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-                let text = match self {
-                    $(Self::$variant => $text),*
-                };
-                EncodeLabelValue::encode(&text, encoder)
-            }
-        }
-    };
-}
-
-label_values! {
-    /// How a pass ended.
-    PassResult {
-        /// All of it was done.
-        Done => "done",
-        /// It was given up.
-        Failed => "failed",
-    }
-}
-
-label_values! {
-    /// Where a pull request stands.
-    PullRequestState {
-        /// Waits for a decision.
-        Open => "open",
-        /// Was merged.
-        Merged => "merged",
-        /// Was closed without a merge.
-        Closed => "closed",
-    }
-}
-
-label_values! {
-    /// What savings rest on.
-    SavingsBasis {
-        /// Requests times prices.
-        Estimated => "estimated",
-    }
-}
-
-label_values! {
-    /// What came of a delivery of a webhook.
-    WebhookResult {
-        /// It is the forge's, and new.
-        Taken => "taken",
-        /// It was taken before.
-        Repeated => "repeated",
-        /// It is not proven to be the forge's.
-        Forged => "forged",
-        /// Too large, too slow, too many, not readable.
-        Refused => "refused",
-    }
-}
-
-label_values! {
-    /// What came of sending a notice to a receiver.
-    NoticeResult {
-        /// It arrived.
-        Delivered => "delivered",
-        /// It did not, and is sent again unless it is given up.
-        Failed => "failed",
-        /// It became a dead letter.
-        GivenUp => "given_up",
-    }
-}
-
-label_values! {
-    /// What came of a request.
-    Answer {
-        /// 1xx, 2xx and 3xx
-        Ok => "ok",
-        /// 4xx
-        Refused => "refused",
-        /// 5xx
-        Fault => "fault",
-        /// None came.
-        Missing => "missing",
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PassLabels {
-    result: PassResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PullRequestLabels {
-    state: PullRequestState,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct FindingLabels {
-    kind: &'static str,
-    severity: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SavingsLabels {
-    basis: SavingsBasis,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ForgeLabels {
-    forge: String,
-    answer: Answer,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WebhookLabels {
-    forge: String,
-    result: WebhookResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct NoticeLabels {
-    result: NoticeResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProblemLabels {
-    code: String,
-}
 
 /// All counters. Share it in an `Arc`.
 #[derive(Debug)]
@@ -368,74 +191,34 @@ impl Metrics {
         Ok(out)
     }
 
-    /// The library adds `_total` and `_info` by itself.
     fn register(&mut self, version: &str, commit: &str) {
         let build = Info::new(vec![("version", version.to_owned()), ("commit", commit.to_owned())]);
         let registry = &mut self.registry;
-        registry.register("build", help("kubeopt_build_info"), build);
-        registry.register(
-            "recommendations",
-            help("kubeopt_recommendations_total"),
-            self.recommendations.clone(),
-        );
-        registry.register(
-            "prediction_confidence",
-            help("kubeopt_prediction_confidence"),
-            self.prediction_confidence.clone(),
-        );
-        registry.register(
-            "forecast_network_weight",
-            help("kubeopt_forecast_network_weight"),
-            self.forecast_network_weight.clone(),
-        );
-        registry.register(
-            "pass_duration_seconds",
-            help("kubeopt_pass_duration_seconds"),
-            self.pass_duration_seconds.clone(),
-        );
-        registry.register("passes", help("kubeopt_passes_total"), self.passes.clone());
-        registry.register(
-            "last_pass_timestamp_seconds",
-            help("kubeopt_last_pass_timestamp_seconds"),
-            self.last_pass_timestamp_seconds.clone(),
-        );
-        registry.register(
-            "prometheus_samples",
-            help("kubeopt_prometheus_samples_total"),
-            self.prometheus_samples.clone(),
-        );
-        registry.register(
-            "prometheus_queries",
-            help("kubeopt_prometheus_queries_total"),
-            self.prometheus_queries.clone(),
-        );
-        registry.register(
-            "history_kept_hours",
-            help("kubeopt_history_kept_hours_total"),
-            self.history_kept_hours.clone(),
-        );
-        registry.register(
-            "forge_requests",
-            help("kubeopt_forge_requests_total"),
-            self.forge_requests.clone(),
-        );
-        registry.register("pull_requests", help("kubeopt_pull_requests"), self.pull_requests.clone());
-        registry.register("findings", help("kubeopt_findings"), self.findings.clone());
-        registry.register("savings_dollars", help("kubeopt_savings_dollars"), self.savings_dollars.clone());
-        registry.register("problems", help("kubeopt_problems_total"), self.problems.clone());
-        registry.register("webhooks", help("kubeopt_webhooks_total"), self.webhooks.clone());
-        registry.register("notices", help("kubeopt_notices_total"), self.notices.clone());
-        registry.register("notices_waiting", help("kubeopt_notices_waiting"), self.notices_waiting.clone());
-        self.agents.register(registry, help);
+        register(registry, "kubeopt_build_info", build);
+        register(registry, "kubeopt_recommendations_total", self.recommendations.clone());
+        register(registry, "kubeopt_prediction_confidence", self.prediction_confidence.clone());
+        register(registry, "kubeopt_forecast_network_weight", self.forecast_network_weight.clone());
+        register(registry, "kubeopt_pass_duration_seconds", self.pass_duration_seconds.clone());
+        register(registry, "kubeopt_passes_total", self.passes.clone());
+        register(registry, "kubeopt_last_pass_timestamp_seconds", self.last_pass_timestamp_seconds.clone());
+        register(registry, "kubeopt_prometheus_samples_total", self.prometheus_samples.clone());
+        register(registry, "kubeopt_prometheus_queries_total", self.prometheus_queries.clone());
+        register(registry, "kubeopt_history_kept_hours_total", self.history_kept_hours.clone());
+        register(registry, "kubeopt_forge_requests_total", self.forge_requests.clone());
+        register(registry, "kubeopt_pull_requests", self.pull_requests.clone());
+        register(registry, "kubeopt_findings", self.findings.clone());
+        register(registry, "kubeopt_savings_dollars", self.savings_dollars.clone());
+        register(registry, "kubeopt_problems_total", self.problems.clone());
+        register(registry, "kubeopt_webhooks_total", self.webhooks.clone());
+        register(registry, "kubeopt_notices_total", self.notices.clone());
+        register(registry, "kubeopt_notices_waiting", self.notices_waiting.clone());
+        self.agents.register(registry);
     }
-}
-
-fn help(name: &str) -> &'static str {
-    listed().find(|(known, _)| *known == name).map_or("", |(_, help)| help)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::names::listed;
     use super::*;
 
     #[test]
@@ -461,11 +244,13 @@ mod tests {
         models.set_participants(7);
         models.count_upload("stale");
         models.observe_norm(0.5);
+        models.observe_cpu_seconds(3.0);
         models.set_round_losses(0.4, 0.35);
         metrics.set_agents(&AgentFigures {
             connected: 7,
             batches: [("stored", 5)].into(),
             refused: [("other_node", 2)].into(),
+            spool_damaged: 4,
             lost_bytes: [("full", 1)].into(),
             unread_hours: [("gone", 3)].into(),
             ..AgentFigures::default()
@@ -486,11 +271,13 @@ mod tests {
             "kubeopt_notices_waiting 3",
             "kubeopt_model_version{state=\"canary\"} 4",
             "kubeopt_rounds_total{result=\"rejected\"} 1",
+            "kubeopt_rounds_train_cpu_seconds_sum 3.0",
             "kubeopt_rounds_uploads_total{result=\"stale\"} 1",
             "kubeopt_agents_connected 7",
             "kubeopt_agents_batches_total{result=\"stored\"} 5",
             "kubeopt_agents_refused_total{reason=\"other_node\"} 2",
             "kubeopt_agents_unread_hours_total{reason=\"gone\"} 3",
+            "kubeopt_agents_spool_damaged_total 4",
             "kubeopt_history_kept_hours_total 2",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",

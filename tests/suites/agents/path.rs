@@ -7,6 +7,7 @@ use kubeopt_model::usage::HourSeries;
 use kubeopt_model::{ClusterName, ContainerUsage, Timestamp, Window};
 use kubeopt_player::{Container, Load, Point};
 use kubeopt_sample::{ContainerId, PodUid};
+use kubeopt_tests::manifest::web;
 use kubeopt_tests::process::Process;
 use kubeopt_tests::prometheus::Prometheus;
 use kubeopt_tests::usage::{Container as Scraped, Shape, Usage};
@@ -26,27 +27,6 @@ const MIB: u64 = 1 << 20;
 /// Whole hours that are played, before the one that runs.
 const HOURS: u64 = 4;
 
-const WEB: &str = r#"apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web, namespace: shop}
-spec:
-  replicas: 4
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers:
-      - name: web
-        image: registry.example/web:1
-        resources:
-          requests:
-            cpu: "1"
-            memory: 2Gi
-          limits:
-            cpu: "1"
-            memory: 2Gi
-"#;
-
 /// The limit.
 const QUOTA_MILLICORES: u64 = 1000;
 /// Between bursts.
@@ -62,7 +42,8 @@ async fn what_agents_saw_reaches_history_once_and_the_pull_request() {
     if !servers_enabled() {
         return;
     }
-    let manifests = [("apps/web.yaml", WEB), (".kubeopt.yaml", "extends: kubeopt:balanced\n")];
+    let web = web(4, &[("requests", ["1", "2Gi"]), ("limits", ["1", "2Gi"])]);
+    let manifests = [("apps/web.yaml", web.as_str()), (".kubeopt.yaml", "extends: kubeopt:balanced\n")];
     let world = World::start(&manifests).await;
     let placed = world.placed("web", 4).await;
     let prometheus = Prometheus::start(&scraped(&placed)).await;

@@ -1,6 +1,6 @@
 //! What lies in the log, without its content: which file has which hours, how far each node is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -25,6 +25,8 @@ pub(crate) struct LogState {
     pub(crate) arrived_ms: i64,
     /// By the begin of the hour in milliseconds: where its first batch begins and its last one ends.
     pub(crate) hours: BTreeMap<i64, (u64, u64)>,
+    /// Where what cannot be read begins, as far as it was met.
+    pub(crate) damaged: BTreeSet<u64>,
 }
 
 /// The whole log.
@@ -99,11 +101,12 @@ impl Ledger {
         let mut walk = Walk::open(&path, 0, length)?;
         // Where the damage begins that no whole frame has followed so far.
         let mut torn = None;
+        let mut damaged = BTreeSet::new();
         self.files.insert(number, LogState { bytes: length, ..LogState::default() });
         while let Some(step) = walk.next(|head| is_last || head.kind == Kind::Marks)? {
             match step {
                 Step::Damaged { at } => {
-                    opened.damaged += 1;
+                    damaged.insert(at);
                     torn = torn.or(Some(at));
                 }
                 Step::Frame { at, head, body } => {
@@ -122,16 +125,17 @@ impl Ledger {
                 }
             }
         }
-        let Some(at) = torn else { return Ok(()) };
-        if let Some(state) = self.files.get_mut(&number) {
-            state.bytes = at;
-        }
-        if is_last {
+        if let Some(at) = torn.filter(|_| is_last) {
             opened.torn_bytes = length - at;
-            opened.damaged -= 1;
+            damaged.retain(|place| *place < at);
             let file = fs::OpenOptions::new().write(true).open(&path)?;
             file.set_len(at)?;
             file.sync_all()?;
+        }
+        opened.damaged += damaged.len() as u64;
+        if let Some(state) = self.files.get_mut(&number) {
+            state.bytes = torn.unwrap_or(state.bytes);
+            state.damaged = damaged;
         }
         Ok(())
     }
@@ -152,6 +156,11 @@ impl Ledger {
             }
         }
         true
+    }
+
+    /// Notes a place that cannot be read; false where it was known.
+    pub(crate) fn damaged(&mut self, file: u32, at: u64) -> bool {
+        self.files.get_mut(&file).is_some_and(|state| state.damaged.insert(at))
     }
 
     /// Takes out a file that was removed.

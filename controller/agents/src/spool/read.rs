@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Read as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use flate2::read::DeflateDecoder;
@@ -16,15 +15,14 @@ use crate::spool::Shared;
 use crate::spool::frame::{Head, Kind};
 use crate::spool::ledger::{path, touches};
 use crate::spool::walk::{Step, Walk};
-use crate::tally::Tally;
 
 /// The parts of an hour. Ends at a file that cannot be read, after the error; what is damaged is passed over and counted.
 pub struct HourReader {
     hour_ms: i64,
-    tally: Arc<Tally>,
+    shared: Arc<Shared>,
     /// Files, oldest first, with where the hour's batches begin and end.
-    files: VecDeque<(PathBuf, (u64, u64))>,
-    walk: Option<(PathBuf, Walk)>,
+    files: VecDeque<(u32, (u64, u64))>,
+    walk: Option<(u32, Walk)>,
     /// The last number of each buffer: a write that failed half may have left a batch in two files.
     read: HashMap<(String, String), u64>,
     parts: VecDeque<NodePart>,
@@ -38,7 +36,7 @@ impl HourReader {
         let ledger = shared.ledger();
         let files = ledger.files.iter().filter_map(|(number, state)| {
             let extent = state.hours.get(&hour_ms)?;
-            Some((path(&shared.folder, *number), *extent))
+            Some((*number, *extent))
         });
         let files = files.collect();
         let refused = (!ledger.is_whole(hour_ms)).then(|| SpoolError::Read {
@@ -47,7 +45,7 @@ impl HourReader {
         });
         Self {
             hour_ms,
-            tally: Arc::clone(&shared.tally),
+            shared: Arc::clone(shared),
             files,
             walk: None,
             read: HashMap::new(),
@@ -63,29 +61,30 @@ impl HourReader {
             return Err(error);
         }
         while self.parts.is_empty() {
-            let Some((path, walk)) = &mut self.walk else {
-                let Some((path, (from, to))) = self.files.pop_front() else { return Ok(false) };
+            let Some((file, walk)) = &mut self.walk else {
+                let Some((file, (from, to))) = self.files.pop_front() else { return Ok(false) };
+                let path = path(&self.shared.folder, file);
                 match Walk::open(&path, from, to) {
                     Ok(walk) if walk.is_cut() => return Err(SpoolError::read(&path, &cut_short())),
-                    Ok(walk) => self.walk = Some((path, walk)),
+                    Ok(walk) => self.walk = Some((file, walk)),
                     // Also where its time was over meanwhile: a part of an hour would stand for all of it.
                     Err(error) => return Err(SpoolError::read(&path, &error)),
                 }
                 continue;
             };
-            let hour_ms = self.hour_ms;
+            let (file, hour_ms) = (*file, self.hour_ms);
             let step = walk.next(|head| head.kind == Kind::Batch && touches(head, hour_ms));
-            match step.map_err(|error| SpoolError::read(path, &error))? {
+            match step.map_err(|error| SpoolError::read(&path(&self.shared.folder, file), &error))? {
                 None => self.walk = None,
-                Some(Step::Damaged { .. }) => self.tally.damaged(),
+                Some(Step::Damaged { at }) => self.shared.damaged(file, at),
                 Some(Step::Frame { body: None, .. }) => {}
-                Some(Step::Frame { head, body: Some(body), .. }) => self.take(head, &body),
+                Some(Step::Frame { at, head, body: Some(body) }) => self.take((file, at), head, &body),
             }
         }
         Ok(true)
     }
 
-    fn take(&mut self, head: Head, body: &[u8]) {
+    fn take(&mut self, (file, at): (u32, u64), head: Head, body: &[u8]) {
         let last = self.read.entry((head.node.clone(), head.boot_id)).or_default();
         if head.seq <= *last {
             return;
@@ -93,7 +92,7 @@ impl HourReader {
         *last = head.seq;
         match unpack(body) {
             Some(batch) => self.parts.extend(readings::parts(&head.node, batch)),
-            None => self.tally.damaged(),
+            None => self.shared.damaged(file, at),
         }
     }
 }

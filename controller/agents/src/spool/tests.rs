@@ -21,6 +21,16 @@ fn open_at(folder: &Path, limits: SpoolLimits, clock: &SetClock) -> Result<Spool
 }
 
 /// Two nodes with a minute each, three times.
+/// On a disk that has room until it is told otherwise.
+fn open_on_small_disk(folder: &Path) -> (Spool, Room) {
+    let room = Room::default();
+    room.set(usize::MAX, true);
+    let disk = Box::new(SmallDisk(room.clone()));
+    let clock = SetClock::at(HOUR);
+    let spool = Spool::open_on(disk, folder, SpoolLimits::default(), clock.clock(), clock.clock());
+    (spool.expect("a log"), room)
+}
+
 fn batches() -> Vec<Batch> {
     (1..=3).map(|seq| batch("boot", seq, HOUR + seq as i64 * 60_000)).collect()
 }
@@ -103,17 +113,7 @@ async fn buffers_of_a_node_and_nodes_count_apart_and_gaps_are_counted() {
 #[tokio::test]
 async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
     let here = folder();
-    let room = Room::default();
-    room.set(usize::MAX, true);
-    let disk = Box::new(SmallDisk(room.clone()));
-    let spool = Spool::open_on(
-        disk,
-        here.path(),
-        SpoolLimits::default(),
-        SetClock::at(HOUR).clock(),
-        SetClock::at(HOUR).clock(),
-    )
-    .expect("a log");
+    let (spool, room) = open_on_small_disk(here.path());
     assert!(send(&spool, "a", &batches()[..1]).await[0].is_ok());
     for left in [0, 1, 70, 150] {
         room.set(left, true);
@@ -137,17 +137,7 @@ async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
 #[tokio::test]
 async fn what_could_not_be_synced_is_not_told_as_stored() {
     let here = folder();
-    let room = Room::default();
-    room.set(usize::MAX, true);
-    let disk = Box::new(SmallDisk(room.clone()));
-    let spool = Spool::open_on(
-        disk,
-        here.path(),
-        SpoolLimits::default(),
-        SetClock::at(HOUR).clock(),
-        SetClock::at(HOUR).clock(),
-    )
-    .expect("a log");
+    let (spool, room) = open_on_small_disk(here.path());
     assert!(send(&spool, "a", &batches()[..1]).await[0].is_ok());
     room.set(usize::MAX, false);
     let told = send(&spool, "a", &batches()[1..2]).await;
@@ -164,17 +154,7 @@ async fn what_could_not_be_synced_is_not_told_as_stored() {
 #[tokio::test]
 async fn nothing_is_acknowledged_behind_a_batch_that_could_not_be_stored() {
     let here = folder();
-    let room = Room::default();
-    room.set(usize::MAX, true);
-    let disk = Box::new(SmallDisk(room.clone()));
-    let spool = Spool::open_on(
-        disk,
-        here.path(),
-        SpoolLimits::default(),
-        SetClock::at(HOUR).clock(),
-        SetClock::at(HOUR).clock(),
-    )
-    .expect("a log");
+    let (spool, room) = open_on_small_disk(here.path());
     let line = Line::default();
     let put = async |line: &Line, seq: u64| {
         let (head, body) = fixture::packed("a", &batch("boot", seq, HOUR), HOUR);
@@ -238,6 +218,27 @@ async fn a_batch_that_two_files_hold_is_read_once() {
     let spool = open(here.path());
     assert_eq!(contents(&spool), [("a".to_owned(), 1), ("a".to_owned(), 2)]);
     assert_eq!(spool.mark("a", "boot").seq, 2);
+}
+
+#[tokio::test]
+async fn a_damaged_place_is_counted_once_however_often_it_is_met() {
+    let here = folder();
+    send_all(&open(here.path())).await;
+    let file = only_file(here.path());
+    let mut bytes = fs::read(&file).expect("the log");
+    let place = bytes.len() / 2;
+    bytes[place] ^= 1;
+    fs::write(&file, &bytes).expect("a damaged log");
+    // In the last file it is met when the log is opened, in one of those before when its hour is read.
+    let opened_last = open(here.path());
+    assert_eq!(opened_last.tally().read().damaged, 1);
+    fs::write(ledger::path(here.path(), u32::MAX / 2), []).expect("a later file");
+    for spool in [opened_last, open(here.path())] {
+        let read = [contents(&spool), contents(&spool)];
+        assert_eq!(read[0].len() + 1, expected().len());
+        assert_eq!(read[0], read[1]);
+        assert_eq!(spool.tally().read().damaged, 1);
+    }
 }
 
 #[tokio::test]

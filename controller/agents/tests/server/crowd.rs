@@ -1,10 +1,12 @@
 //! Hostile callers: what they can take from the others.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http_body::Frame;
 use http_body_util::StreamBody;
 use kubeopt_agents::{Bounds, Models, NoModels, SendAgain};
@@ -70,7 +72,8 @@ impl Models for Taking {
 #[tokio::test]
 async fn who_does_not_prove_a_node_is_refused_before_a_body_is_taken() {
     let here = tempfile::tempdir().expect("a folder");
-    let server = Server::start_with(here.path(), Arc::new(Taking)).await;
+    let bounds = Bounds { per_address: 1_000, ..Bounds::default() };
+    let server = Server::start_within(here.path(), Arc::new(Taking), bounds).await;
     let mut crowd = JoinSet::new();
     for number in 0..100 {
         let channel = server.connect(None).await.expect("a connection");
@@ -133,6 +136,44 @@ async fn a_connection_without_a_call_is_closed_and_one_with_a_stream_is_not() {
     assert_eq!(stream.put(batch(2)).await.expect("stored"), 2);
     assert!(server.turned_away("no_call_in_time") >= 1);
     drop((stream, agent));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_gets_in_while_silent_connections_come_from_everywhere() {
+    let here = tempfile::tempdir().expect("a folder");
+    let bounds = Bounds { unproven: 20, silence: PATIENCE, ..Bounds::default() };
+    let server = Server::start_within(here.path(), Arc::new(NoModels), bounds).await;
+    let mut running = server.agent("node-1").await;
+    let mut stream = Stream::open(&mut running).await;
+    assert_eq!(stream.put(batch(1)).await.expect("stored"), 1);
+    // It begins before the flood, and goes on behind it.
+    let slow = server.socket_from(Ipv4Addr::new(127, 0, 0, 200)).await;
+    let mut silent = Vec::new();
+    for number in 0..100_u8 {
+        let socket = server.socket_from(Ipv4Addr::new(127, 0, 0, 2 + number % 10)).await;
+        // Some shake hands, and say no more.
+        match number % 2 {
+            0 => silent.push(is_closed(socket).boxed()),
+            _ => silent.push(is_closed(server.shaken(socket).await.expect("a connection")).boxed()),
+        }
+    }
+    assert!(server.shaken(slow).await.is_ok(), "one of an address is not displaced by many of others");
+    for number in 0..10 {
+        let mut agent = server.agent(&format!("node-{}", 10 + number)).await;
+        let mut stream = Stream::open(&mut agent).await;
+        assert_eq!(stream.put(batch(1)).await.expect("stored"), 1);
+    }
+    assert_eq!(stream.put(batch(2)).await.expect("stored"), 2, "a stream is not displaced");
+    // All but those that there is room for, and of the last agents each took a place for a moment.
+    let closed = server.turned_away("displaced");
+    assert!((100 + 1 - 20..=100 + 1 - 20 + 10).contains(&closed), "{closed}");
+    for number in 0..closed {
+        let (is_closed, _, others) = futures::future::select_all(silent).await;
+        assert!(is_closed, "{number}");
+        silent = others;
+    }
+    drop((silent, stream, running));
     server.stop().await;
 }
 

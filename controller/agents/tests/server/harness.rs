@@ -1,5 +1,6 @@
 //! A server with certificates of its own, and agents that speak to it.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -15,7 +16,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -171,6 +172,18 @@ impl Server {
 
     /// A connection that has shaken hands, and says nothing.
     pub(crate) async fn tls(&self) -> TlsStream<TcpStream> {
+        self.shaken(self.socket().await).await.expect("a connection")
+    }
+
+    /// A connection to the server's port from an address of this machine, with nothing said yet.
+    pub(crate) async fn socket_from(&self, address: Ipv4Addr) -> TcpStream {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((address, 0).into()).expect("an address of this machine");
+        socket.connect(([127, 0, 0, 1], self.port).into()).await.expect("a connection")
+    }
+
+    /// Shakes hands.
+    pub(crate) async fn shaken(&self, socket: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(self.authority.pem().as_bytes()).expect("PEM"))
@@ -181,8 +194,7 @@ impl Server {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").expect("a name");
-        let connecting = TlsConnector::from(Arc::new(config)).connect(name, self.socket().await);
-        connecting.await.expect("a connection")
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
 
     /// How often something was refused for this reason.

@@ -91,6 +91,7 @@ fn upload(node: usize, round: u64, base: &Weights, delta: Vec<f32>) -> Upload {
         windows: 64,
         loss_before: 1.0,
         loss_after: 0.9,
+        cpu_ms: 100 * node as u32,
     }
 }
 
@@ -263,7 +264,8 @@ fn a_restart_anywhere_in_a_round_ends_in_the_same_version() {
     let head = federation.versions().head();
     assert_eq!((head.number, head.parent, head.why), (2, Some(1), Why::Round(1)));
     assert_eq!(head.sha256, hex::encode(sha256(&weights)));
-    assert_eq!(federation.reports().next().unwrap().participants.len(), 6);
+    let report = federation.reports().next().unwrap();
+    assert_eq!((report.participants.len(), report.cpu_ms_median), (6, Some(250.0)));
     assert!(serde_json::to_string(&verdict.event).unwrap().contains("\"event\":\"roundAccepted\""));
 }
 

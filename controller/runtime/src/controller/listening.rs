@@ -204,6 +204,7 @@ async fn tell(opened: Arc<Opened>, metrics: Arc<Metrics>, folder: PathBuf, over:
                 nodes: opened.agents.standing(),
                 unresolved: figures.unresolved,
                 spool_bytes: figures.spool_bytes,
+                spool_damaged: figures.spool_damaged,
             };
             if let Err(error) = table.write(&folder) {
                 tracing::warn!("how node agents are doing was not written to {}: {error}", folder.display());
@@ -239,6 +240,7 @@ fn figures(agents: &Agents, source: &NodeAgents) -> AgentFigures {
         unresolved: source.unresolved() as u64,
         unread_hours: [("gone", read.gone_hours), ("unreadable", read.unreadable_hours)].into(),
         spool_bytes: log_bytes,
+        spool_damaged: counts.damaged,
         lost_bytes: [("full", counts.crowded_out_bytes), ("torn", counts.torn_bytes)].into(),
     }
 }

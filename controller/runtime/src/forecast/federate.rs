@@ -261,7 +261,17 @@ impl Bench {
             let mut nonce = [0; 16];
             nonce[..8].copy_from_slice(&(round as u64).to_le_bytes());
             let (node, round) = (format!("client-{client}"), round as u64);
-            Some(Upload { node, round, base_sha256, nonce, delta, windows, loss_before, loss_after })
+            Some(Upload {
+                node,
+                round,
+                base_sha256,
+                nonce,
+                delta,
+                windows,
+                loss_before,
+                loss_after,
+                cpu_ms: 0,
+            })
         };
         let clients: Vec<usize> = (0..self.clients.len()).collect();
         side_by_side(&clients, &one).into_iter().flatten().collect()

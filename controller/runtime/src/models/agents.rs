@@ -35,6 +35,7 @@ impl kubeopt_agents::Models for Models {
             windows: upload.windows,
             loss_before: upload.loss_before,
             loss_after: upload.loss_after,
+            cpu_ms: upload.train_cpu_ms,
         };
         match self.take(node, learned, Timestamp::now()).await {
             Ok(Some(Taken { accepted, reason, next_poll_s })) => {

@@ -77,6 +77,8 @@ pub struct Learned {
     pub loss_before: f32,
     /// And after.
     pub loss_after: f32,
+    /// CPU time that it says training took, milliseconds.
+    pub cpu_ms: u32,
 }
 
 /// What becomes of an upload.
@@ -163,6 +165,7 @@ impl Models {
                 windows: learned.windows,
                 loss_before: learned.loss_before,
                 loss_after: learned.loss_after,
+                cpu_ms: learned.cpu_ms,
             };
             let (answer, event) = state.federation.upload(unix_ms(now), upload);
             match answer {

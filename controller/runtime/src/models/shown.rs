@@ -64,6 +64,8 @@ pub struct ModelDetail {
     pub node_losses: Option<[f64; 2]>,
     /// How far nodes went, in the middle.
     pub norm_median: Option<f64>,
+    /// CPU time that nodes say training took, in the middle, milliseconds.
+    pub cpu_ms_median: Option<f64>,
     /// What the audit says of it, the newest first.
     pub audit: Vec<String>,
 }
@@ -132,6 +134,12 @@ impl ModelDetail {
             };
             lines.push(format!("nodes    {}{more}", nodes.join(", ")));
             lines.push(format!("         say of their own loss: {before:.4} before, {after:.4} after"));
+            if let Some(cpu_ms) = self.cpu_ms_median {
+                lines.push(format!(
+                    "         say that training took {:.1} s of CPU, in the middle",
+                    cpu_ms / 1000.0
+                ));
+            }
         }
         lines.extend(self.audit.iter().map(|line| format!("audit    {line}")));
         lines.iter().fold(String::new(), |text, line| format!("{text}{}\n", crate::terminal_line(line)))
@@ -191,6 +199,7 @@ pub async fn show(journal: &dyn Journal, number: u64) -> Result<ModelDetail, Pro
         made_of: version.made_of.clone(),
         node_losses: report.as_ref().map(|report| report.losses),
         norm_median: report.as_ref().map(|report| report.norm_median),
+        cpu_ms_median: report.as_ref().and_then(|report| report.cpu_ms_median),
         nodes: report.map(|report| report.participants).unwrap_or_default(),
         audit: events.iter().map(audit_line).collect(),
     })

@@ -132,6 +132,7 @@ fn learned(plan: &Plan, node: u8, step: f32) -> Learned {
         windows: 40,
         loss_before: 0.4,
         loss_after: 0.35,
+        cpu_ms: 1_500,
     }
 }
 
@@ -206,6 +207,10 @@ async fn a_round_that_helps_becomes_a_version_that_some_nodes_have_and_then_all(
     let shown = show(models.stores.journal.as_ref(), 2).await.unwrap();
     assert_eq!((shown.nodes.len(), shown.row.parent), (6, Some(1)));
     assert!(shown.text().contains("its .9 quantile held") && shown.text().contains("0.3500 after"));
+    assert!(shown.text().contains("training took 1.5 s of CPU"), "{}", shown.text());
+    assert!(controller.counts("kubeopt_rounds_train_cpu_seconds_count 6"));
+    let told = controller.audit("round-upload").await;
+    assert!(told.iter().all(|text| text.contains("from 40 windows in 1.5 s of CPU")), "{told:?}");
 }
 
 /// With the schedule as it comes, for ten days: every version is given to all nodes before the next round begins.
@@ -435,6 +440,7 @@ async fn who_does_not_lead_hands_out_what_there_is_and_changes_nothing() {
         windows: 1,
         loss_before: 1.0,
         loss_after: 1.0,
+        cpu_ms: 0,
     };
     let taken = waiting.take("node-1", sent, at(2 * HOUR_S)).await.unwrap();
     assert_eq!(taken, None, "the node keeps it until somebody decides");

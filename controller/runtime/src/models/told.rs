@@ -74,8 +74,11 @@ pub(super) fn model_name(version: u64) -> String {
 fn text(event: &Event) -> String {
     match event {
         Event::RoundOpened { base, .. } => format!("nodes train on version {base}"),
-        Event::UploadAccepted { node, windows, norm, .. } => {
-            format!("{node} learned from {windows} windows, {norm:.3} away from its base")
+        Event::UploadAccepted { node, windows, norm, cpu_ms, .. } => {
+            let cpu_s = cpu_seconds(*cpu_ms);
+            format!(
+                "{node} learned from {windows} windows in {cpu_s:.1} s of CPU, {norm:.3} away from its base"
+            )
         }
         Event::UploadRefused { node, why, .. } => format!("{node} was refused: {}", why.reason()),
         Event::RoundClosed { participants, .. } => format!("{participants} nodes took part"),
@@ -86,6 +89,10 @@ fn text(event: &Event) -> String {
         }
         Event::VersionRolledBack { to, .. } => format!("its nodes get version {to} again"),
     }
+}
+
+fn cpu_seconds(cpu_ms: u32) -> f64 {
+    f64::from(cpu_ms) / 1000.0
 }
 
 /// Why a round came to nothing, as part of a sentence.
@@ -125,9 +132,10 @@ pub(super) fn count(metrics: &Metrics, event: &Event) {
     let models = metrics.models();
     match event {
         Event::RoundOpened { .. } | Event::VersionRolledOut { .. } => {}
-        Event::UploadAccepted { norm, .. } => {
+        Event::UploadAccepted { norm, cpu_ms, .. } => {
             models.count_upload("accepted");
             models.observe_norm(*norm);
+            models.observe_cpu_seconds(cpu_seconds(*cpu_ms));
         }
         Event::UploadRefused { node, why, .. } => {
             models.count_upload(why.name());

@@ -19,7 +19,7 @@ use crate::apps::{DAY_S, NOW_S};
 use crate::typical::{AT_REST_MIB, HISTORY_S, REPLICAS, SHOP, assert_golden, controller, usage, world};
 use crate::world::World;
 
-const HOUR_S: i64 = 3600;
+pub(crate) const HOUR_S: i64 = 3600;
 
 /// Parts by hour, and how often each hour changed.
 type Hours = BTreeMap<i64, (u64, Vec<NodePart>)>;
@@ -76,7 +76,7 @@ impl Nodes {
     }
 }
 
-fn container_id(pod: i64) -> String {
+pub(crate) fn container_id(pod: i64) -> String {
     pod.to_string().repeat(64)
 }
 
@@ -128,7 +128,7 @@ fn listen_alone(world: &World, nodes: &Nodes, file: &Path) {
     world.metrics["prod"].set(NodeAgents::new(Box::new(nodes.clone()), 2 * DAY_S, Some(file.to_owned())));
 }
 
-async fn kept(world: &World, kubeopt: &Edges, seconds: i64) -> ContainerUsage {
+pub(crate) async fn kept(world: &World, kubeopt: &Edges, seconds: i64) -> ContainerUsage {
     let window = Window::ending(world.now(), seconds);
     kubeopt.history.usage(&SHOP.id().cluster, window, None).await.unwrap().remove(0)
 }

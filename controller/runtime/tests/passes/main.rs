@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its world up has failed")]
 
 mod agents;
+mod agents_log;
 mod applications;
 mod apps;
 mod arranged;

@@ -9,7 +9,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::help;
+use super::register;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
@@ -36,6 +36,7 @@ pub struct ModelMetrics {
     participants: Gauge,
     uploads: Family<ResultLabels, Counter>,
     norms: Histogram,
+    cpu_seconds: Histogram,
     round_loss: Family<WhenLabels, Gauge<f64, AtomicU64>>,
 }
 
@@ -50,16 +51,19 @@ impl ModelMetrics {
             uploads: Family::default(),
             // From what a step moves to ten times what a round may.
             norms: Histogram::new(exponential_buckets(0.01, 2.0, 14)),
+            // From what a node of few containers takes to more than a round may.
+            cpu_seconds: Histogram::new(exponential_buckets(0.125, 2.0, 14)),
             round_loss: Family::default(),
         };
-        registry.register("model_version", help("kubeopt_model_version"), own.versions.clone());
-        registry.register("model_loss", help("kubeopt_model_loss"), own.loss.clone());
-        registry.register("model_rollbacks", help("kubeopt_model_rollbacks_total"), own.rollbacks.clone());
-        registry.register("rounds", help("kubeopt_rounds_total"), own.rounds.clone());
-        registry.register("rounds_nodes", help("kubeopt_rounds_nodes"), own.participants.clone());
-        registry.register("rounds_uploads", help("kubeopt_rounds_uploads_total"), own.uploads.clone());
-        registry.register("rounds_delta_norm", help("kubeopt_rounds_delta_norm"), own.norms.clone());
-        registry.register("rounds_loss", help("kubeopt_rounds_loss"), own.round_loss.clone());
+        register(registry, "kubeopt_model_version", own.versions.clone());
+        register(registry, "kubeopt_model_loss", own.loss.clone());
+        register(registry, "kubeopt_model_rollbacks_total", own.rollbacks.clone());
+        register(registry, "kubeopt_rounds_total", own.rounds.clone());
+        register(registry, "kubeopt_rounds_nodes", own.participants.clone());
+        register(registry, "kubeopt_rounds_uploads_total", own.uploads.clone());
+        register(registry, "kubeopt_rounds_delta_norm", own.norms.clone());
+        register(registry, "kubeopt_rounds_train_cpu_seconds", own.cpu_seconds.clone());
+        register(registry, "kubeopt_rounds_loss", own.round_loss.clone());
         own
     }
 
@@ -101,6 +105,11 @@ impl ModelMetrics {
     /// How far what a node learned lies from the base, before it is clipped.
     pub fn observe_norm(&self, norm: f64) {
         self.norms.observe(norm);
+    }
+
+    /// A node says that training took so many seconds of CPU.
+    pub fn observe_cpu_seconds(&self, seconds: f64) {
+        self.cpu_seconds.observe(seconds);
     }
 
     /// The mean of what participants of a round say of their loss.
