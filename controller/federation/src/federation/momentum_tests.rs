@@ -45,14 +45,17 @@ fn rounds_of_equal_nodes_with_one_full_step_each_are_the_steps_of_one_place_with
         let gradient = data.gradient(network);
         gradient.sum.iter().map(|part| -0.05 * part / gradient.known as f32).collect()
     };
-    let (mut head, mut central, mut way) = (base(), base(), Vec::new());
+    let (mut head, mut central, mut way) = (base(), base(), vec![0.0; SHAPE.parameters()]);
     let mut federation = federation(&head);
     for _ in 0..6 {
         let own = learned(&head.network);
         head = round(&mut federation, &head, &vec![own; 7], true).weights.unwrap();
-        let next = step(central.network.parameters(), &learned(&central.network), &way, f64::MAX);
-        central.network = Network::of(SHAPE, next.candidate).unwrap();
-        way = next.way;
+        let gradient = learned(&central.network);
+        for ((parameter, by), way) in central.network.parameters_mut().iter_mut().zip(gradient).zip(&mut way)
+        {
+            *way = 0.7 * *way + by;
+            *parameter += by + 0.7 * *way;
+        }
         assert!(apart(&head, &central) < 1e-6, "{}", apart(&head, &central));
     }
     assert!(apart(&head, &base()) > 0.01);
@@ -67,7 +70,7 @@ fn what_goes_on_lies_elsewhere_meanwhile_and_is_the_same_after_a_restart() {
             if restarts {
                 let taken = federation.take_momentum();
                 assert_eq!(taken.is_some(), id > 0);
-                assert!(postcard::to_stdvec(&federation).unwrap().len() < SHAPE.parameters() * 4 + 2000);
+                assert_eq!(federation.take_momentum(), None, "nothing of it is left in the state");
                 federation = stored_and_read(&federation);
                 let name = federation.momentum().map(str::to_owned);
                 assert_eq!(name, taken.as_ref().map(|(name, _)| name.clone()));
@@ -130,8 +133,8 @@ fn it_ends_where_a_round_is_rejected_its_version_is_taken_back_or_the_network_is
     let other = Weights { network: Network::seeded(SHAPE, 9), schema: head.schema };
     let mut replaced = federation.clone();
     replaced.versions_mut().replace(digest(&other.to_bytes()), 5);
-    let on_other = round(&mut replaced, &other, &agreed(0.01), true).weights.unwrap();
-    let plain = step(other.network.parameters(), &agreed(0.01)[0], &[], 1e9).candidate;
+    let on_other = round(&mut replaced, &other, &agreed(0.005), true).weights.unwrap();
+    let plain = step(other.network.parameters(), &agreed(0.005)[0], &[], 1e9).candidate;
     assert_eq!(on_other.network.parameters(), plain);
     assert_eq!(replaced.prune(), [name]);
 }
@@ -191,6 +194,6 @@ fn its_length_is_bounded_however_many_rounds_go_the_same_way() {
     for _ in 0..100 {
         let Step { way: next, .. } = step(&longest, &longest, &way, 0.5);
         way = next;
-        assert!(norm(&way) <= 1.000_01 * 0.5 / (1.0 - 0.5), "{}", norm(&way));
+        assert!(norm(&way) <= 0.5 / (1.0 - 0.7) + 1e-4, "{}", norm(&way));
     }
 }

@@ -21,6 +21,10 @@ use crate::side_by_side::side_by_side;
 /// Windows that a client learns from in a round: what a day's round has time for in a minute.
 const WINDOWS: usize = 2048;
 
+/// Of the rate of one place. What nodes have in common goes on by momentum, and what they see differently is less with smaller
+/// steps.
+const RATE: f32 = 0.6;
+
 /// Longest way of an upload: ten steps of the highest rate in each parameter of the largest model that is common.
 const CLIP_MAX: f64 = 10.0;
 
@@ -295,7 +299,7 @@ impl Bench {
             epochs: EPOCHS,
             batch: BATCH as usize,
             // As in one place it falls as a cosine.
-            rate: self.plan().rate * (0.505 + 0.495 * (std::f32::consts::PI * done).cos()),
+            rate: RATE * self.plan().rate * (0.505 + 0.495 * (std::f32::consts::PI * done).cos()),
             prox_mu: PROX_MU,
             clip_norm: CLIP_MAX as f32,
             min_windows: 1,
