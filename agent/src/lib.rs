@@ -29,6 +29,7 @@ mod packed;
 mod run;
 mod series;
 mod shared;
+mod squares;
 mod training;
 mod tree;
 

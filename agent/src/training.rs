@@ -12,6 +12,7 @@ use crate::log;
 use crate::metrics::{add, count};
 use crate::node::Node;
 use crate::shared::Shared;
+use crate::squares::{keep_squares, kept_squares};
 
 /// Above this share of time in which some task of the node waited for CPU, in hundredths over ten seconds, none is trained.
 const PRESSURE_MAX: f32 = 20.0;
@@ -70,6 +71,9 @@ impl Training {
         match slice {
             Ok(Slice::More) => self.running = Some(running),
             Ok(Slice::Done(update)) => {
+                // Room for what is sent.
+                drop(running.trainer);
+                keep_squares(&shared.args.buffer, &update.squares);
                 let mut nonce = [0; 16];
                 if getrandom::fill(&mut nonce).is_err() {
                     return skip(shared, running.plan.round_id, &"there are no random numbers");
@@ -133,7 +137,12 @@ fn trainer(shared: &Shared, node: &Node, plan: &TrainPlan) -> Result<LocalTraine
         descent: Descent::Adam,
         seed: u64::from_le_bytes(seed),
     };
-    LocalTrainer::new(base.model.network().clone(), local, node).map_err(|error| error.to_string())
+    let trainer = LocalTrainer::new(base.model.network().clone(), local, node);
+    let trainer = trainer.map_err(|error| error.to_string())?;
+    Ok(match kept_squares(&shared.args.buffer) {
+        Some(before) => trainer.after(before),
+        None => trainer,
+    })
 }
 
 fn skip(shared: &Shared, round: u64, why: &dyn std::fmt::Display) {

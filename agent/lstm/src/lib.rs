@@ -29,7 +29,7 @@ mod shape;
 mod tape;
 mod weights;
 
-pub use adam::{Adam, Step};
+pub use adam::{Adam, Squares, Step};
 pub use batch::Batch;
 pub use error::LstmError;
 pub use gradient::Gradient;

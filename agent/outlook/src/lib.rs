@@ -21,6 +21,7 @@ mod similar;
 pub use error::OutlookError;
 pub use hours::{DAY, HOUR_S, WEEK};
 pub use inputs::{SCHEMA, Scale, peak, schema_hash, write_inputs, write_targets};
+pub use kubeopt_lstm::Squares;
 pub use lessons::{Desk, Lesson, Lessons, Pick, picks, weight};
 pub use load::Load;
 pub use local::{Descent, LocalPlan, LocalTrainer, LocalUpdate, NodeLoads, Slice};

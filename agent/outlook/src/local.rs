@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use kubeopt_lstm::{Adam, Gradient, Network, QUANTILES, Step};
+use kubeopt_lstm::{Adam, Gradient, Network, QUANTILES, Squares, Step};
 
 use crate::error::OutlookError;
 use crate::hours::DAY;
@@ -28,8 +28,9 @@ const WINDOWS_MAX: usize = 4096;
 const CLIP: f32 = 1.0;
 
 /// Steps over which the rate rises: the optimiser begins anew in each round, and its first means are noise. At most a quarter of
-/// all, so that a node with few windows moves too.
+/// all, so that a node with few windows moves too. Fewer where it knows from rounds before how large gradients are.
 const WARM_STEPS: usize = 20;
+const WARM_STEPS_AFTER: usize = 10;
 
 /// What a plan from elsewhere may ask for.
 const EPOCHS_MAX: u32 = 3;
@@ -41,7 +42,7 @@ const RATE_MAX: f32 = 0.1;
 pub enum Descent {
     /// By rate times gradient: what several nodes do in one step adds up to what one would do.
     Plain,
-    /// Adam, with a memory of its own in each round.
+    /// Adam. Where gradients lead it learns anew in each round; how large they are, it may know from the round before.
     Adam,
 }
 
@@ -82,6 +83,8 @@ pub struct LocalUpdate {
     pub loss_before: f32,
     /// See `loss_before`.
     pub loss_after: f32,
+    /// For the next training of this node; no other needs them.
+    pub squares: Squares,
 }
 
 /// What a call of [`LocalTrainer::step`] led to.
@@ -118,6 +121,7 @@ pub struct LocalTrainer {
     base: Network,
     network: Network,
     adam: Adam,
+    warm_steps: usize,
     gradient: Gradient,
     desk: Desk,
     known: Vec<Known>,
@@ -194,6 +198,7 @@ impl LocalTrainer {
             network: base.clone(),
             base,
             adam: Adam::new(shape.parameters()),
+            warm_steps: WARM_STEPS,
             gradient: Gradient::zero(&shape),
             desk: Desk::default(),
             known,
@@ -205,6 +210,16 @@ impl LocalTrainer {
             look_ms: None,
             plan,
         })
+    }
+
+    /// With what a training before left; of a network of another length it says nothing.
+    #[must_use]
+    pub fn after(mut self, before: Squares) -> Self {
+        if before.parameters() == self.network.parameters().len() {
+            self.adam = Adam::after(before);
+            self.warm_steps = WARM_STEPS_AFTER;
+        }
+        self
     }
 
     /// One batch, or a part of the look before or after. `spent_ms` tells the CPU time of this training so far, all slices
@@ -287,11 +302,11 @@ impl LocalTrainer {
     /// The part of the rate that the step has whose batch was drawn last.
     fn warm(&self) -> f32 {
         let all = (self.windows * self.plan.epochs as usize).div_ceil(self.plan.batch);
-        let steps = (all / 4).clamp(1, WARM_STEPS);
+        let steps = (all / 4).clamp(1, self.warm_steps);
         (self.learned.div_ceil(self.plan.batch) as f32 / steps as f32).min(1.0)
     }
 
-    fn update(&self) -> LocalUpdate {
+    fn update(&mut self) -> LocalUpdate {
         let own = self.network.parameters().iter().zip(self.base.parameters());
         let mut delta: Vec<f32> = own.map(|(own, base)| own - base).collect();
         let norm = delta.iter().map(|part| f64::from(*part).powi(2)).sum::<f64>().sqrt();
@@ -301,7 +316,13 @@ impl LocalTrainer {
             delta.iter_mut().for_each(|part| *part *= times);
         }
         let [before, after] = self.losses.map(Sum::mean);
-        LocalUpdate { delta, windows: self.learned.min(self.windows), loss_before: before, loss_after: after }
+        LocalUpdate {
+            delta,
+            windows: self.learned.min(self.windows),
+            loss_before: before,
+            loss_after: after,
+            squares: std::mem::replace(&mut self.adam, Adam::new(0)).into_squares(),
+        }
     }
 }
 
@@ -433,6 +454,28 @@ mod tests {
         assert!(update.windows == 16 * 4 && spent <= 210, "{} {spent}", update.windows);
         let error = run(LocalPlan { max_cpu_ms: 50, ..plan() }, &loads()).unwrap_err();
         assert_eq!(error, OutlookError::OutOfTime { max_ms: 50 });
+    }
+
+    #[test]
+    fn the_next_training_knows_how_large_gradients_are() {
+        let loads = loads();
+        let first = run(plan(), &loads).unwrap().0;
+        let next = |before: Squares| {
+            let mut trainer = LocalTrainer::new(base(), plan(), &loads[..]).unwrap().after(before);
+            loop {
+                if let Slice::Done(update) = trainer.step(&loads[..], &|| 0).unwrap() {
+                    return update;
+                }
+            }
+        };
+        let kept = Squares::from_bytes(&first.squares.to_bytes()).unwrap();
+        assert_eq!(kept, first.squares);
+        let second = next(kept);
+        assert_ne!(second.delta, first.delta);
+        assert!(second.loss_after < 0.9 * second.loss_before);
+        assert!(length(&second) < 3.0 * length(&first), "{} {}", length(&second), length(&first));
+        let other = Squares::from_bytes(&first.squares.to_bytes()[..404]).unwrap();
+        assert_eq!(next(other), first, "of another network");
     }
 
     #[test]

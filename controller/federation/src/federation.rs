@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::aggregate::{Contribution, PARTICIPANTS_MIN, Rule, aggregate, clipped, middle, norm};
 use crate::event::{Event, Rejection};
+use crate::momentum::{Momentum, is_sound, step};
 use crate::round::{Participant, Report, Round, RoundState};
 use crate::upload::{Answer, Refusal, Upload};
 use crate::versions::{Rollout, Score, Version, Versions, Why};
@@ -30,10 +31,6 @@ const CLIP_LEAST: f64 = 0.02;
 
 /// Reports of rounds that are kept.
 const REPORTS_KEPT: usize = 20;
-
-/// How far a version goes beside what its nodes moved in the middle (Reddi et al., ICLR 2021): what each sees differently goes
-/// out in the mean, so that it is shorter than the way they have in common.
-const PACE: f32 = 1.5;
 
 /// Rounds whose nonces are known.
 const ROUNDS_KNOWN: u64 = 3;
@@ -105,6 +102,12 @@ pub struct Federation {
     known: VecDeque<(u64, String, [u8; 16])>,
     refused: BTreeMap<Refusal, u64>,
     reports: VecDeque<Report>,
+    /// Of the last round that was accepted; none after one that came to nothing, or in a state of older builds.
+    #[serde(default)]
+    momentum: Option<Momentum>,
+    /// SHA-256 of lists of momentum that are kept elsewhere and that nobody needs any more.
+    #[serde(default)]
+    left: Vec<String>,
 }
 
 impl Federation {
@@ -119,6 +122,8 @@ impl Federation {
             known: VecDeque::new(),
             refused: BTreeMap::new(),
             reports: VecDeque::new(),
+            momentum: None,
+            left: Vec::new(),
         }
     }
 
@@ -185,6 +190,7 @@ impl Federation {
             clip_norm: usual.clamp(CLIP_LEAST * self.clip_max, self.clip_max),
             parameters,
             participants: Vec::new(),
+            momentum: None,
             state: RoundState::Open,
         };
         let event = Event::RoundOpened { round: round.id, base: round.base, clip_norm: round.clip_norm };
@@ -299,9 +305,13 @@ impl Federation {
         let all: Vec<Contribution<'_>> = round.participants.iter().zip(&deltas).map(contribution).collect();
         // Each was checked; should it fail all the same, the candidate is no network, and is rejected as one.
         let moved = aggregate(Rule::Robust, &all).ok().flatten().unwrap_or_default();
-        let candidate =
-            base.network.parameters().iter().zip(&moved).map(|(own, by)| own + PACE * by).collect();
-        round.state = RoundState::Validating { candidate };
+        let before = self.momentum.as_mut().filter(|own| own.version == round.base && !own.way.is_empty());
+        let before = before.map(|own| (own.sha256.clone(), std::mem::take(&mut own.way)));
+        let before = before.filter(|(_, way)| is_sound(way, moved.len(), self.clip_max));
+        let (name, before) = before.unzip();
+        round.momentum = name;
+        let step = step(base.network.parameters(), &moved, &before.unwrap_or_default(), round.clip_norm);
+        round.state = RoundState::Validating { candidate: step.candidate, momentum: step.way };
         round.participants.iter_mut().for_each(|own| own.delta = Vec::new());
         Ok(())
     }
@@ -318,7 +328,7 @@ impl Federation {
     ) -> Result<Verdict, FederationError> {
         let wanted = FederationError::NotThere { wanted: "to be validated" };
         let round = self.round.as_ref().ok_or_else(|| wanted.clone())?;
-        let RoundState::Validating { candidate } = &round.state else { return Err(wanted) };
+        let RoundState::Validating { candidate, momentum } = &round.state else { return Err(wanted) };
         is_base(&self.versions, round.base, base)?;
         let weights = self.candidate(round, candidate, base, score);
         let (weights, verdict) = match weights {
@@ -328,7 +338,10 @@ impl Federation {
                 norms.sort_unstable_by(f64::total_cmp);
                 self.norms.push_back(middle(&norms));
                 self.norms.drain(..self.norms.len().saturating_sub(NORMS_KEPT));
-                (Some(weights), Ok(self.versions.push(Version { made_unix_ms: now_unix_ms, ..version })))
+                let way = momentum.clone();
+                let number = self.versions.push(Version { made_unix_ms: now_unix_ms, ..version });
+                self.go_on((!way.is_empty()).then(|| Momentum::of(number, way)));
+                (Some(weights), Ok(number))
             }
             Err(why) => (None, Err(why)),
         };
@@ -364,9 +377,12 @@ impl Federation {
         Ok((weights, version))
     }
 
-    /// The round is over.
+    /// The round is over; one that came to nothing ends the momentum that went on in it.
     fn end(&mut self, verdict: Result<u64, Rejection>) -> Option<(Report, Event)> {
         let round = self.round.take()?;
+        if verdict.is_err() {
+            self.go_on(None);
+        }
         let sha256 = |number: u64| {
             let own = self.versions.all().iter().find(|own| own.number == number);
             own.map(|own| own.sha256.clone()).unwrap_or_default()
@@ -390,7 +406,7 @@ fn is_base(versions: &Versions, number: u64, base: &Weights) -> Result<(), Feder
     if is_own { Ok(()) } else { Err(FederationError::OtherBase { base: number }) }
 }
 
-/// For auditors: SHA-256 of the base and of who brought what.
+/// For auditors: SHA-256 of the base, of who brought what, and of the momentum that went on.
 fn made_of(round: &Round, base: &Weights) -> String {
     let mut text = format!("{} {}\n", round.id, hex::encode(digest(&base.to_bytes())));
     for own in &round.participants {
@@ -402,8 +418,13 @@ fn made_of(round: &Round, base: &Weights) -> String {
             own.staleness
         ));
     }
+    if let Some(momentum) = &round.momentum {
+        text.push_str(&format!("momentum {momentum}\n"));
+    }
     hex::encode(digest(text.as_bytes()))
 }
 
+#[cfg(test)]
+mod momentum_tests;
 #[cfg(test)]
 mod tests;

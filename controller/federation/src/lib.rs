@@ -12,6 +12,7 @@ mod aggregate;
 mod event;
 mod federation;
 mod instructions;
+mod momentum;
 mod round;
 mod upload;
 mod versions;

@@ -22,6 +22,9 @@ pub struct Round {
     pub parameters: usize,
     /// Who counts.
     pub participants: Vec<Participant>,
+    /// SHA-256 of the momentum that goes on in it; none before it is put together, and where nothing goes on.
+    #[serde(default)]
+    pub momentum: Option<String>,
     /// How far it is.
     pub state: RoundState,
 }
@@ -61,6 +64,9 @@ pub enum RoundState {
     Validating {
         /// The candidate's parameters.
         candidate: Vec<f32>,
+        /// The momentum that its version would have; empty in a state of older builds.
+        #[serde(default)]
+        momentum: Vec<f32>,
     },
 }
 

@@ -83,7 +83,7 @@ pub struct Version {
     pub made_unix_ms: u64,
     /// Where it came from.
     pub why: Why,
-    /// SHA-256 of what it was made of: base, nodes, nonces, windows. Of what was not made by a round, that of its weights.
+    /// SHA-256 of what it was made of: base, nodes, nonces, windows, momentum. Of what was not made by a round, that of its weights.
     pub made_of: String,
     /// On the controller's own data, when it was made.
     pub score: Option<Score>,

@@ -247,7 +247,7 @@ impl Models {
         change: Change,
         now: Timestamp,
     ) -> Result<bool, Problem> {
-        let forgotten = state.federation.versions_mut().prune();
+        let forgotten = state.federation.prune();
         let detail = serde_json::to_value(&state).map_err(|error| own_fault(&error.to_string()))?;
         let mut events: Vec<_> = change.events.iter().filter_map(|event| told::line(event, now)).collect();
         events.extend(change.lines);

@@ -4,6 +4,7 @@
 use super::{Federation, FederationError};
 use crate::aggregate::PARTICIPANTS_MIN;
 use crate::event::{Event, Rejection};
+use crate::momentum::{Momentum, named};
 use crate::round::RoundState;
 
 impl Federation {
@@ -19,6 +20,45 @@ impl Federation {
         if let Some(own) = round.into_iter().find(|own| own.node == node) {
             own.delta = delta;
         }
+    }
+
+    /// SHA-256 of the momentum that goes on in the next round; none where it would begin anew.
+    pub fn momentum(&self) -> Option<&str> {
+        let own = self.momentum.as_ref().filter(|own| own.version == self.versions.head().number);
+        own.map(|own| own.sha256.as_str())
+    }
+
+    /// Takes the list of the momentum out, as with deltas: 4 bytes for each parameter, to be stored under its SHA-256. None where
+    /// there is none, or it was taken before.
+    pub fn take_momentum(&mut self) -> Option<(String, Vec<f32>)> {
+        let own = self.momentum.as_mut().filter(|own| !own.way.is_empty())?;
+        Some((own.sha256.clone(), std::mem::take(&mut own.way)))
+    }
+
+    /// Gives it back. A list that is another one does not count, and the round goes without.
+    pub fn give_momentum(&mut self, way: Vec<f32>) {
+        if let Some(own) = self.momentum.as_mut().filter(|own| own.sha256 == named(&way)) {
+            own.way = way;
+        }
+    }
+
+    /// Forgets what is too old, see [`Versions::prune`]; gives the SHA-256 of weights and momenta that nobody needs any more.
+    pub fn prune(&mut self) -> Vec<String> {
+        let head = self.versions.head().number;
+        if self.momentum.as_ref().is_some_and(|own| own.version != head) {
+            self.go_on(None);
+        }
+        let momentum = self.momentum.as_ref().map(|own| own.sha256.as_str());
+        let mut forgotten = std::mem::take(&mut self.left);
+        forgotten.retain(|own| momentum != Some(own));
+        forgotten.extend(self.versions.prune());
+        forgotten
+    }
+
+    /// What the next round goes on with, in the place of what there was.
+    pub(super) fn go_on(&mut self, momentum: Option<Momentum>) {
+        let before = std::mem::replace(&mut self.momentum, momentum);
+        self.left.extend(before.map(|own| own.sha256));
     }
 
     /// As [`Federation::close`], where more participants than a mean needs are wanted.

@@ -5,20 +5,20 @@ use kubeopt_outlook::Lot;
 
 use super::*;
 
-const SHAPE: Shape = Shape { features: 2, statics: 1, hidden: 5, targets: 2 };
+pub(super) const SHAPE: Shape = Shape { features: 2, statics: 1, hidden: 5, targets: 2 };
 const STEPS: usize = 4;
 const ROUNDS: u64 = 80;
 const SCHEMA: [u8; 32] = [5; 32];
 
 /// Windows whose answer follows from them, but for noise.
-struct Windows {
+pub(super) struct Windows {
     inputs: Vec<f32>,
     statics: Vec<f32>,
     targets: Vec<f32>,
 }
 
 impl Windows {
-    fn new(count: usize, seed: u64) -> Self {
+    pub(super) fn new(count: usize, seed: u64) -> Self {
         let mut lot = Lot::new(seed);
         let mut number = || 2.0 * lot.part() - 1.0;
         let inputs: Vec<f32> = (0..STEPS * count * SHAPE.features).map(|_| number()).collect();
@@ -36,7 +36,7 @@ impl Windows {
         Batch { steps: STEPS, size: self.statics.len(), inputs: &self.inputs, statics: &self.statics }
     }
 
-    fn gradient(&self, network: &Network) -> Gradient {
+    pub(super) fn gradient(&self, network: &Network) -> Gradient {
         let mut gradient = Gradient::zero(&SHAPE);
         network.learn(&self.batch(), &self.targets, &mut Tape::default(), &mut gradient).unwrap();
         gradient
@@ -67,7 +67,7 @@ impl Windows {
     }
 }
 
-fn base() -> Weights {
+pub(super) fn base() -> Weights {
     Weights { network: Network::seeded(SHAPE, 1), schema: SCHEMA }
 }
 
@@ -75,11 +75,11 @@ fn sha256(weights: &Weights) -> [u8; 32] {
     digest(&weights.to_bytes())
 }
 
-fn federation(base: &Weights) -> Federation {
+pub(super) fn federation(base: &Weights) -> Federation {
     Federation::new(Versions::of(sha256(base), Why::Shipped, 0), 3.0)
 }
 
-fn upload(node: usize, round: u64, base: &Weights, delta: Vec<f32>) -> Upload {
+pub(super) fn upload(node: usize, round: u64, base: &Weights, delta: Vec<f32>) -> Upload {
     let mut nonce = [0; 16];
     nonce[..8].copy_from_slice(&(round * 1000 + node as u64).to_le_bytes());
     Upload {
@@ -233,7 +233,7 @@ fn what_does_not_count_is_told_why_and_counted() {
     assert_eq!(names.len(), Refusal::ALL.len());
 }
 
-fn stored_and_read(federation: &Federation) -> Federation {
+pub(super) fn stored_and_read(federation: &Federation) -> Federation {
     postcard::from_bytes(&postcard::to_stdvec(federation).unwrap()).unwrap()
 }
 

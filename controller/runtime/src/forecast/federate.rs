@@ -10,7 +10,7 @@ use kubeopt_forecast::{
 };
 use kubeopt_lstm::{Network, Weights, digest};
 use kubeopt_model::Problem;
-use kubeopt_outlook::{Descent, LocalPlan, LocalTrainer, LocalUpdate, Slice};
+use kubeopt_outlook::{Descent, LocalPlan, LocalTrainer, LocalUpdate, Slice, Squares};
 use serde::Serialize;
 
 use super::{Recording, threads};
@@ -20,6 +20,10 @@ use crate::side_by_side::side_by_side;
 
 /// Windows that a client learns from in a round: what a day's round has time for in a minute.
 const WINDOWS: usize = 2048;
+
+/// Of the rate of one place. What nodes have in common goes on by momentum, and what they see differently is less with smaller
+/// steps.
+const RATE: f32 = 0.6;
 
 /// Longest way of an upload: ten steps of the highest rate in each parameter of the largest model that is common.
 const CLIP_MAX: f64 = 10.0;
@@ -222,8 +226,9 @@ impl Bench {
         let mut federation =
             Federation::new(Versions::of(digest(&head.to_bytes()), Why::Shipped, 0), CLIP_MAX);
         let mut accepted = 0;
+        let mut kept = vec![None; self.clients.len()];
         for round in 1..=self.options.rounds {
-            let uploads = self.uploads(round, &head, hostile, progress);
+            let uploads = self.uploads(round, &head, hostile, &mut kept, progress);
             if is_defended {
                 let next = self.defended(&mut federation, round, &head, uploads)?;
                 accepted += usize::from(next.is_some());
@@ -243,12 +248,20 @@ impl Bench {
     }
 
     /// What each client sends; those with too little to learn from send nothing.
-    fn uploads(&self, round: usize, head: &Weights, hostile: usize, progress: &dyn Progress) -> Vec<Upload> {
+    fn uploads(
+        &self,
+        round: usize,
+        head: &Weights,
+        hostile: usize,
+        kept: &mut [Option<Squares>],
+        progress: &dyn Progress,
+    ) -> Vec<Upload> {
         let base_sha256 = digest(&head.to_bytes());
+        let before = kept.to_vec();
         let one = |client: &usize| {
-            let learned = self.learned(round, *client, &head.network);
+            let learned = self.learned(round, *client, &head.network, before[*client].clone());
             progress.step();
-            let LocalUpdate { mut delta, windows, loss_before, loss_after } = learned?;
+            let LocalUpdate { mut delta, windows, loss_before, loss_after, squares } = learned?;
             let mut windows = windows as u64;
             if *client < hostile {
                 delta.iter_mut().for_each(|part| *part *= FLIPPED);
@@ -261,7 +274,7 @@ impl Bench {
             let mut nonce = [0; 16];
             nonce[..8].copy_from_slice(&(round as u64).to_le_bytes());
             let (node, round) = (format!("client-{client}"), round as u64);
-            Some(Upload {
+            let upload = Upload {
                 node,
                 round,
                 base_sha256,
@@ -271,20 +284,32 @@ impl Bench {
                 loss_before,
                 loss_after,
                 cpu_ms: 0,
-            })
+            };
+            Some((*client, upload, squares))
         };
         let clients: Vec<usize> = (0..self.clients.len()).collect();
-        side_by_side(&clients, &one).into_iter().flatten().collect()
+        let mut uploads = Vec::new();
+        for (client, upload, squares) in side_by_side(&clients, &one).into_iter().flatten() {
+            kept[client] = Some(squares);
+            uploads.push(upload);
+        }
+        uploads
     }
 
-    /// What one client makes of the base.
-    fn learned(&self, round: usize, client: usize, base: &Network) -> Option<LocalUpdate> {
+    /// What one client makes of the base, with what its last training left.
+    fn learned(
+        &self,
+        round: usize,
+        client: usize,
+        base: &Network,
+        before: Option<Squares>,
+    ) -> Option<LocalUpdate> {
         let done = (round - 1) as f32 / self.options.rounds as f32;
         let plan = LocalPlan {
             epochs: EPOCHS,
             batch: BATCH as usize,
             // As in one place it falls as a cosine.
-            rate: self.plan().rate * (0.505 + 0.495 * (std::f32::consts::PI * done).cos()),
+            rate: RATE * self.plan().rate * (0.505 + 0.495 * (std::f32::consts::PI * done).cos()),
             prox_mu: PROX_MU,
             clip_norm: CLIP_MAX as f32,
             min_windows: 1,
@@ -295,6 +320,9 @@ impl Bench {
         };
         let loads = &self.clients[client][..];
         let mut trainer = LocalTrainer::new(base.clone(), plan, loads).ok()?;
+        if let Some(before) = before {
+            trainer = trainer.after(before);
+        }
         loop {
             if let Slice::Done(update) = trainer.step(loads, &|| 0).ok()? {
                 return Some(update);

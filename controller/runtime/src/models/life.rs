@@ -126,6 +126,7 @@ impl Models {
         for upload in self.stores.journal.uploads(round).await.map_err(|error| error.problem())? {
             state.federation.give_delta(&upload.node, floats(&upload.delta));
         }
+        self.give_momentum(state).await?;
         let base = self.base(state).await?;
         let mut federation = state.federation.clone();
         let outcome = in_background(move || {
@@ -171,16 +172,31 @@ impl Models {
                 return self.after(state, events, now);
             }
         };
+        let momentum = state.federation.take_momentum();
         let mut change = self.after(state, vec![verdict.event], now)?;
+        let at_unix_s = now.as_second();
         change.weights.extend(verdict.weights.map(|weights| {
             let weights = weights.to_bytes();
-            WeightsRecord {
-                sha256: hex::encode(kubeopt_lstm::digest(&weights)),
-                at_unix_s: now.as_second(),
-                weights,
-            }
+            WeightsRecord { sha256: hex::encode(kubeopt_lstm::digest(&weights)), at_unix_s, weights }
+        }));
+        change.weights.extend(momentum.map(|(sha256, way)| {
+            let weights = way.iter().flat_map(|own| own.to_le_bytes()).collect();
+            WeightsRecord { sha256, at_unix_s, weights }
         }));
         Ok(change)
+    }
+
+    /// The momentum lies beside the weights: the state stays small. Without it a round begins anew, and is as sound.
+    async fn give_momentum(&self, state: &mut State) -> Result<(), Problem> {
+        let Some(sha256) = state.federation.momentum().map(str::to_owned) else { return Ok(()) };
+        let kept = self.stores.journal.weights(&sha256).await.map_err(|error| error.problem())?;
+        match kept {
+            Some(bytes) => state.federation.give_momentum(floats(&bytes)),
+            None => {
+                tracing::warn!("the momentum of rounds is missing in the database: this round goes without")
+            }
+        }
+        Ok(())
     }
 
     /// What is written when a round went on or ended.

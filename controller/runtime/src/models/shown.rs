@@ -56,7 +56,7 @@ pub struct ModelDetail {
     /// The version.
     #[serde(flatten)]
     pub row: ModelRow,
-    /// SHA-256 of what it was made of: base, nodes, nonces, windows.
+    /// SHA-256 of what it was made of: base, nodes, nonces, windows, momentum.
     pub made_of: String,
     /// Nodes that took part.
     pub nodes: Vec<String>,

@@ -389,6 +389,47 @@ async fn a_version_that_a_person_takes_back_is_gone_at_the_next_question() {
     assert_eq!(list(journal.as_ref()).await.unwrap().rows[0].given_to, "no node");
 }
 
+/// What the state says of the momentum: where it lies.
+async fn momentum(journal: &dyn Journal) -> Option<String> {
+    let detail = journal.models().await.unwrap().detail;
+    assert!(detail.to_string().len() < 20_000, "what is long lies elsewhere");
+    detail["federation"]["momentum"]["sha256"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn momentum_goes_on_after_a_restart_and_goes_with_its_version() {
+    let (controller, models) = opened(8).await;
+    let journal = controller.journal().await;
+    let journal = journal.as_ref();
+    assert_eq!(momentum(journal).await, None);
+    send(&models, 0..5, 2e-6, at(2 * HOUR_S + 60)).await;
+    models.tick(at(4 * HOUR_S)).await.unwrap();
+    let first = momentum(journal).await.unwrap();
+    let parameters = kubeopt_forecast::Model::shipped().unwrap().network().parameters().len();
+    assert_eq!(journal.weights(&first).await.unwrap().unwrap().len(), 4 * parameters);
+    for hour in [28, 52, 74] {
+        controller.started().await.tick(at(hour * HOUR_S)).await.unwrap();
+    }
+    send(&controller.started().await, 0..5, -2e-6, at(74 * HOUR_S + 60)).await;
+    for state in ["closed", "put together"] {
+        assert!(controller.started().await.step(at(76 * HOUR_S)).await.unwrap(), "{state}");
+    }
+    let round = journal.models().await.unwrap().detail["federation"]["round"].clone();
+    assert_eq!(round["momentum"].as_str(), Some(first.as_str()), "it goes on in this round");
+    controller.started().await.tick(at(76 * HOUR_S)).await.unwrap();
+    assert_eq!(controller.audit("round-accepted").await.len(), 2);
+    let second = momentum(journal).await.unwrap();
+    assert_eq!(journal.weights(&first).await.unwrap(), None, "nobody needs it any more");
+    assert!(journal.weights(&second).await.unwrap().is_some());
+
+    roll_back(journal, 3, None, at(77 * HOUR_S)).await.unwrap();
+    let models = controller.started().await;
+    ask_round(journal, models.training.as_ref(), None, at(77 * HOUR_S)).await.unwrap();
+    models.tick(at(77 * HOUR_S + 10)).await.unwrap();
+    assert_eq!(momentum(journal).await, None);
+    assert_eq!(journal.weights(&second).await.unwrap(), None);
+}
+
 /// A network like this one, with all parameters turned over, as its file.
 fn turned_over() -> Vec<u8> {
     let mut network = kubeopt_forecast::Model::shipped().unwrap().network().clone();
