@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 /// Name as Prometheus shows it, and what it counts.
 pub(crate) const METRICS: &[(&str, &str)] = &[
+    ("kubeopt_agents_listening", "Whether node agents of the cluster are listened to by this process, 1 or 0"),
     ("kubeopt_agents_connected", "Node agents with an open stream"),
     (
         "kubeopt_agents_lag_seconds",
@@ -34,9 +35,11 @@ pub(crate) const METRICS: &[(&str, &str)] = &[
     ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),
 ];
 
-/// How node agents and what they sent are doing. All counts are since the process began.
+/// How the node agents of one cluster and what they sent are doing. All counts are since the process began.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AgentFigures {
+    /// They are listened to by this process.
+    pub listening: bool,
     /// Agents with an open stream.
     pub connected: u64,
     /// Age of the newest reading of the connected agent that is farthest behind, seconds; none without one.
@@ -58,58 +61,80 @@ pub struct AgentFigures {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClusterLabels {
+    cluster: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BatchLabels {
+    cluster: String,
     result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
+    cluster: String,
     reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LossLabels {
+    cluster: String,
     cause: &'static str,
 }
 
 /// The metrics themselves.
 #[derive(Debug, Default)]
 pub(crate) struct AgentMetrics {
-    connected: Gauge,
-    lag_seconds: Gauge,
+    listening: Family<ClusterLabels, Gauge>,
+    connected: Family<ClusterLabels, Gauge>,
+    lag_seconds: Family<ClusterLabels, Gauge>,
     batches: Family<BatchLabels, Counter>,
     refused: Family<RefusalLabels, Counter>,
-    dropped_batches: Gauge,
-    unresolved: Gauge,
+    dropped_batches: Family<ClusterLabels, Gauge>,
+    unresolved: Family<ClusterLabels, Gauge>,
     unread_hours: Family<RefusalLabels, Counter>,
-    spool_bytes: Gauge,
+    spool_bytes: Family<ClusterLabels, Gauge>,
     spool_lost_bytes: Family<LossLabels, Counter>,
 }
 
 impl AgentMetrics {
-    pub(crate) fn set(&self, figures: &AgentFigures) {
+    /// `cluster` is its name in the configuration.
+    pub(crate) fn set(&self, cluster: &str, figures: &AgentFigures) {
         let shown = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.connected.set(shown(figures.connected));
-        self.lag_seconds.set(shown(figures.lag_seconds.unwrap_or(0)));
-        self.dropped_batches.set(shown(figures.dropped_batches));
-        self.unresolved.set(shown(figures.unresolved));
-        self.spool_bytes.set(shown(figures.spool_bytes));
+        let of = ClusterLabels { cluster: cluster.to_owned() };
+        for (gauge, number) in [
+            (&self.listening, u64::from(figures.listening)),
+            (&self.connected, figures.connected),
+            (&self.lag_seconds, figures.lag_seconds.unwrap_or(0)),
+            (&self.dropped_batches, figures.dropped_batches),
+            (&self.unresolved, figures.unresolved),
+            (&self.spool_bytes, figures.spool_bytes),
+        ] {
+            gauge.get_or_create(&of).set(shown(number));
+        }
+        let cluster = || cluster.to_owned();
         for (result, number) in &figures.batches {
-            set_counter(&self.batches.get_or_create(&BatchLabels { result }), *number);
+            let labels = BatchLabels { cluster: cluster(), result };
+            set_counter(&self.batches.get_or_create(&labels), *number);
         }
         for (reason, number) in &figures.refused {
-            set_counter(&self.refused.get_or_create(&RefusalLabels { reason }), *number);
+            let labels = RefusalLabels { cluster: cluster(), reason };
+            set_counter(&self.refused.get_or_create(&labels), *number);
         }
         for (reason, number) in &figures.unread_hours {
-            set_counter(&self.unread_hours.get_or_create(&RefusalLabels { reason }), *number);
+            let labels = RefusalLabels { cluster: cluster(), reason };
+            set_counter(&self.unread_hours.get_or_create(&labels), *number);
         }
         for (cause, number) in &figures.lost_bytes {
-            set_counter(&self.spool_lost_bytes.get_or_create(&LossLabels { cause }), *number);
+            let labels = LossLabels { cluster: cluster(), cause };
+            set_counter(&self.spool_lost_bytes.get_or_create(&labels), *number);
         }
     }
 
     pub(crate) fn register(&self, registry: &mut Registry, help: fn(&str) -> &'static str) {
         let name = |short: &str| help(&format!("kubeopt_agents_{short}"));
+        registry.register("agents_listening", name("listening"), self.listening.clone());
         registry.register("agents_connected", name("connected"), self.connected.clone());
         registry.register("agents_lag_seconds", name("lag_seconds"), self.lag_seconds.clone());
         registry.register("agents_batches", name("batches_total"), self.batches.clone());

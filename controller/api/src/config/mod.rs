@@ -9,6 +9,7 @@ pub(crate) mod forges;
 pub(crate) mod identity;
 mod metrics;
 pub(crate) mod notifications;
+pub(crate) mod other_agents;
 mod places;
 mod prices;
 pub(crate) mod reasoning;
@@ -19,7 +20,7 @@ mod types;
 
 use kubeopt_model::Problem;
 
-pub use agents::{AgentTokens, AgentsConfig};
+pub use agents::{AgentTokens, AgentsConfig, ClusterAgents};
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
 pub use training::TrainingConfig;
