@@ -29,7 +29,7 @@ use crate::pipeline::{PassReport, pass};
 use crate::publishing::Published;
 use crate::wiring::connect;
 use asking::Asking;
-use listening::{Listening, open_log};
+use listening::{Listening, open_logs};
 use received::Received;
 use telling::{Telling, deliver};
 use waking::{Waking, rest_until_needed};
@@ -105,17 +105,14 @@ pub async fn run(
     let webhooks = webhooks.map(|received| WebhookDoor::new(Arc::new(received)));
     let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None, webhooks };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
-    let log_of_agents = open_log(&mut edges, config).await?;
+    let logs_of_agents = open_logs(&mut edges, config, &metrics).await?;
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
     let models = training::models(&edges, config, &metrics, leadership.as_ref());
-    let listening = match log_of_agents {
-        Some(opened) => {
-            let opened = opened.handing_out(models.clone());
-            Some(Listening::begin(opened, config, &metrics, leadership.clone()).await?)
-        }
-        None => None,
-    };
+    let mut listening = Vec::new();
+    for opened in logs_of_agents {
+        listening.push(Listening::begin(opened, models.clone(), config, &metrics, leadership.clone()).await?);
+    }
     let (over, is_over) = watch::channel(false);
     let delivering =
         edges.notifier.clone().map(|notifier| tokio::spawn(deliver(notifier, Arc::clone(&metrics), is_over)));
@@ -123,9 +120,7 @@ pub async fn run(
     let (telling, asking) = (Arc::new(Telling::of(&edges)), Asking::default());
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
-    if let Some(listening) = listening {
-        listening.end().await;
-    }
+    futures::future::join_all(listening.into_iter().map(Listening::end)).await;
     if let Some(leadership) = leadership
         && let Err(error) = leadership.release().await
     {

@@ -91,12 +91,11 @@ impl Edges {
 
     /// Learns whose the cgroups are that node agents tell of: a pod that comes and goes between two passes is in none of them.
     async fn recognise_pods(&self, cluster: &ClusterEdge, now: Timestamp) {
-        let Some(agents) = self.agents.as_ref().filter(|agents| agents.cluster == cluster.name) else {
-            return;
-        };
+        let agents = self.agents_of(&cluster.name).map(|agents| &agents.source);
+        let Some(Ok(source)) = agents else { return };
         // A cluster that does not answer is told by the next pass.
         if let Ok(facts) = cluster.facts.facts().await {
-            agents.source.learn(&PodOwners::from_facts(&facts), now).await;
+            source.learn(&PodOwners::from_facts(&facts), now).await;
         }
     }
 
@@ -111,7 +110,15 @@ impl Edges {
     }
 
     async fn read_usage(&self, cluster: &ClusterEdge, facts: &ClusterFacts, now: Timestamp, seen: &mut Seen) {
+        let agents = self.agents_of(&cluster.name).map(|agents| &agents.source);
+        if let Some(Err(problem)) = agents {
+            seen.problems.push(problem.clone());
+        }
         let Some(metrics) = &cluster.metrics else {
+            if let Some(Err(problem)) = agents {
+                seen.partial.insert(cluster.name.clone(), problem.text.clone());
+                return;
+            }
             let text = format!("no metrics source is configured for cluster {}", cluster.name);
             let help = "name one with --prometheus URL, or under `metrics.prometheus` of kubeopt.yaml";
             seen.problems.push(Problem::new(crate::codes::NOT_CONFIGURED, text, help));

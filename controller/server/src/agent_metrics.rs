@@ -11,7 +11,10 @@ use prometheus_client::registry::Registry;
 
 /// Name as Prometheus shows it, and what it counts.
 pub(crate) const METRICS: &[(&str, &str)] = &[
-    ("kubeopt_agents_listening", "Whether node agents of the cluster are listened to by this process, 1 or 0"),
+    (
+        "kubeopt_agents_listening",
+        "Whether node agents of the cluster are listened to by this process, 1 or 0",
+    ),
     ("kubeopt_agents_connected", "Node agents with an open stream"),
     (
         "kubeopt_agents_lag_seconds",

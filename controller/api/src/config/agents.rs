@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use kubeopt_model::{Bytes, ClusterName, Namespace, ObjectName};
 
-use crate::config::other_agents::{OtherAgents, check_other, tell_shared};
 use crate::config::check::elements;
+use crate::config::other_agents::{OtherAgents, check_other, tell_shared};
 use crate::config::scalars::{file, malformed, optional, required};
 use crate::config::training::{Training, TrainingConfig, training};
 use crate::config::types::ClusterConfig;

@@ -110,7 +110,8 @@ fn check_files(
         (Some(cert), Some(key)) => Some(Some((file(cert), file(key)))),
         (None, None) => Some(None),
         (Some(_), None) | (None, Some(_)) => {
-            let text = "an entry of `agents.otherClusters` names one of `certFile` and `keyFile` only".to_owned();
+            let text =
+                "an entry of `agents.otherClusters` names one of `certFile` and `keyFile` only".to_owned();
             let help = "name both, or neither for the certificate of `agents`".to_owned();
             reading.refuse(line, Fault::Contradiction { text, help });
             None
@@ -151,7 +152,8 @@ impl Own {
 
     fn tokens(&self, first: &ClusterAgents, reading: &mut Reading<'_>) -> Option<Option<AgentTokens>> {
         let of_first = first.tokens.as_ref();
-        let Some(audience) = self.audience.clone().or_else(|| of_first.map(|own| own.audience.clone())) else {
+        let Some(audience) = self.audience.clone().or_else(|| of_first.map(|own| own.audience.clone()))
+        else {
             return Some(None);
         };
         let account = self.account.clone().or_else(|| of_first.map(|own| own.account.clone()));
