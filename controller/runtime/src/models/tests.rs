@@ -526,6 +526,7 @@ async fn nodes_of_one_name_in_two_clusters_are_two_nodes() {
             windows: 40,
             loss_before: 0.4,
             loss_after: 0.35,
+            ..GradientUpload::default()
         };
         let taken = door.upload("node-1", upload).await.unwrap();
         assert!(taken.accepted, "{taken:?}");
