@@ -3,6 +3,7 @@
 //!
 //! Time is played: the agents' clocks are driven, so that hours pass in seconds; the controller's is real.
 
+mod clusters;
 mod driver;
 mod hours;
 mod node;

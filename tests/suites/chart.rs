@@ -48,7 +48,8 @@ agent:
   enabled: true
   image: {repository: registry.example/kubeopt-agent, tag: v9, pullPolicy: Always}
   port: 9443
-  tls: {issuerRef: {name: internal, kind: ClusterIssuer}}
+  external: {type: NodePort, annotations: {example.com/a: b}, loadBalancerSourceRanges: [203.0.113.0/24]}
+  tls: {issuerRef: {name: internal, kind: ClusterIssuer}, dnsNames: [kubeopt.example]}
   tokenAudience: agents.example
   bufferSize: 128Mi
   forecast: false
@@ -68,6 +69,12 @@ agent:
 
 /// With node agents.
 const AGENTS: &str = "agent: {enabled: true, tls: {secretName: agents-tls}}";
+
+/// With node agents of another cluster too.
+const SEVERAL: &str = include_str!("../../examples/agents-several-clusters.yaml");
+
+/// Agents alone, which send to the kubeopt of another cluster.
+const AGENTS_ALONE: &str = include_str!("../../examples/agents-other-cluster.yaml");
 
 /// The rendered chart, as `helm template` gives it; `values` is YAML.
 pub(crate) fn rendered(values: &str) -> String {
@@ -288,6 +295,12 @@ fn chart_turns_away_values_that_it_does_not_know() {
         ("agent: {gpu: {dcgmUrl: 'https://dcgm:9400/metrics'}}", "dcgmUrl"),
         ("agent: {gpu: {dcgmUrl: 'http://dcgm/metrics'}}", "dcgmUrl"),
         ("agent: {gpu: {dcgmPeers: [{}]}}", "dcgmPeers"),
+        ("controller: {enabled: false}", "agent.enabled"),
+        ("{controller: {enabled: false}, agent: {enabled: true}}", "agent.controller"),
+        ("{controller: {enabled: false}, agent: {enabled: true, controller: 'a:1'}}", "agent.tls.secretName"),
+        ("{agent: {enabled: true, controller: 'a:1', tls: {secretName: s}}}", "agent.controller"),
+        ("agent: {controller: 'https://a:1'}", "controller"),
+        ("agent: {external: {type: Public}}", "type"),
     ];
     for (values, key) in cases {
         let error = try_render(values).expect_err(values);
@@ -309,6 +322,7 @@ fn chart_allows_what_the_golden_list_says_and_nothing_else() {
         (own_metrics, golden_without_prometheus()),
         (unnamed, golden_without_prometheus()),
         (AGENTS, golden_with("agents")),
+        (SEVERAL, golden_with("agents")),
     ] {
         assert_eq!(allowed_by(&documents(&rendered(values))), expected, "{values}");
     }

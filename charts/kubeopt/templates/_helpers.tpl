@@ -69,6 +69,35 @@ cluster of the chart, whose API server knows their tokens; it need not be the fi
 {{- toYaml $config }}
 {{- end }}
 
+{{/* Refuses values that contradict each other. */}}
+{{- define "kubeopt.check" -}}
+{{- if .Values.controller.enabled }}
+{{- if .Values.agent.controller }}{{ fail "agent.controller: agents of this release send to its own kubeopt; remove it, or set controller.enabled: false" }}{{ end }}
+{{- else }}
+{{- if not .Values.agent.enabled }}{{ fail "controller.enabled: without kubeopt the release is its agents; set agent.enabled: true" }}{{ end }}
+{{- if not .Values.agent.controller }}{{ fail "agent.controller: say where the kubeopt of the other cluster takes what these agents send, as HOST:PORT" }}{{ end }}
+{{- if not .Values.agent.tls.secretName }}{{ fail "agent.tls.secretName: name a Secret with the ca.crt that kubeopt's certificate is checked with" }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Clusters whose agents come in from outside, where this release takes what agents send. */}}
+{{- define "kubeopt.otherClusters" -}}
+{{- $agents := .Values.config.agents | default dict }}
+{{- if and .Values.controller.enabled .Values.agent.enabled }}
+{{- range $agents.otherClusters }}
+- cluster: {{ .cluster | quote }}
+  {{- $port := regexFind "[0-9]+$" (.listen | default "") }}
+  {{- if not (and $port .cluster) }}{{ fail "config.agents.otherClusters: each names its cluster, and a listen of its own such as 0.0.0.0:8444" }}{{ end }}
+  port: {{ $port }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where agents send. */}}
+{{- define "kubeopt.agentsAddress" -}}
+{{- if .Values.agent.controller }}{{ .Values.agent.controller }}{{ else }}{{ include "kubeopt.agentsHost" . }}:{{ .Values.agent.port }}{{ end }}
+{{- end }}
+
 {{/* The name of the agents' objects, and of their service account. */}}
 {{- define "kubeopt.agentName" -}}
 {{ include "kubeopt.fullname" . }}-agent

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use kubeopt_model::finding::Severity;
 use kubeopt_model::{Problem, Timestamp};
 use kubeopt_runtime::finding::{self, FindingTable, get_findings};
-use kubeopt_runtime::get_agents::{self, AgentTable, get_agents};
+use kubeopt_runtime::get_agents::{AgentTable, get_agents};
 use kubeopt_runtime::get_sources::{HEADERS, SourceTable, get_sources, reasons};
 use kubeopt_runtime::wiring::{Keep, read_config};
 use serde::Serialize;
@@ -72,6 +72,7 @@ fn agents(args: Get, common: &Common) -> Outcome {
     let config = read_config(&options(common, &args.selection))?;
     let table = get_agents(&config).map_err(|problem| vec![problem])?;
     show(args.output, &table, || agent_rows(&table))?;
+    problems(&table.problems());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -103,7 +104,7 @@ fn agent_rows(table: &AgentTable) -> String {
         return "no node agent has sent anything\n".to_owned();
     }
     let mut shown = plain();
-    shown.set_header(get_agents::HEADERS.to_vec());
+    shown.set_header(table.headers().to_vec());
     shown.add_rows(table.cells());
     format!("{}\n", trimmed(&shown))
 }

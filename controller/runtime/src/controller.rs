@@ -33,7 +33,7 @@ use crate::publishing::Published;
 use crate::wiring::connect;
 use asking::Asking;
 use leads::{Leads, permit};
-use listening::{Listening, open_log};
+use listening::{Listening, open_logs};
 use received::Received;
 use stopping::stopped;
 use telling::{Telling, deliver};
@@ -104,17 +104,14 @@ pub async fn run(
     let webhooks = webhooks.map(|received| WebhookDoor::new(Arc::new(received)));
     let app = App { readiness: readiness.clone(), metrics: Arc::clone(&metrics), pages: None, webhooks };
     let server = tokio::spawn(kubeopt_server::serve(listener, app, stopped(stop.clone())));
-    let log_of_agents = open_log(&mut edges, config).await?;
+    let logs_of_agents = open_logs(&mut edges, config, &metrics).await?;
     watch_clusters(&mut edges, config).await?;
     let leadership = lead(&mut edges, config).await?;
     let models = training::models(&edges, config, &metrics, leadership.as_ref());
-    let listening = match log_of_agents {
-        Some(opened) => {
-            let opened = opened.handing_out(models.clone());
-            Some(Listening::begin(opened, config, &metrics, leadership.clone()).await?)
-        }
-        None => None,
-    };
+    let mut listening = Vec::new();
+    for opened in logs_of_agents {
+        listening.push(Listening::begin(opened, models.clone(), config, &metrics, leadership.clone()).await?);
+    }
     let (over, is_over) = watch::channel(false);
     let telling = Arc::new(Telling::of(&edges, permit(leadership.as_ref())));
     let delivering = tokio::spawn(deliver(Arc::clone(&telling), Arc::clone(&metrics), is_over));
@@ -122,11 +119,10 @@ pub async fn run(
     let asking = Asking::default();
     let instruments = Instruments { metrics, readiness, waking, telling, asking };
     let result = passes(&edges, config, until, stop, &instruments, leadership.as_deref()).await;
-    if let Some(listening) = listening {
-        listening.end().await;
-        if until == Until::Stopped {
-            hand_over(&edges).await;
-        }
+    let hears_agents = !listening.is_empty();
+    futures::future::join_all(listening.into_iter().map(Listening::end)).await;
+    if hears_agents && until == Until::Stopped {
+        hand_over(&edges).await;
     }
     // Before the lease is given away: who leads next goes on from what is left.
     let _ended = over.send(true);

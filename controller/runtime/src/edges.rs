@@ -77,8 +77,8 @@ pub struct ClusterEdge {
 pub struct AgentsEdge {
     /// The cluster.
     pub cluster: ClusterName,
-    /// What they sent; the metrics source of that cluster too.
-    pub source: Arc<NodeAgents>,
+    /// What they sent, which is the metrics source of that cluster too; or why it cannot be kept and read.
+    pub source: Result<Arc<NodeAgents>, Problem>,
 }
 
 /// One forge.
@@ -156,7 +156,7 @@ pub struct Edges {
     /// Clusters.
     pub clusters: Vec<ClusterEdge>,
     /// Node agents; none where none are listened to.
-    pub agents: Option<AgentsEdge>,
+    pub agents: Vec<AgentsEdge>,
     /// Usage history.
     pub history: Arc<dyn UsageStore>,
     /// Decisions and pull requests.
@@ -240,7 +240,7 @@ impl Edges {
         let Kept { history, journal, git, renderer } = kept;
         Self {
             clusters: Vec::new(),
-            agents: None,
+            agents: Vec::new(),
             history: Arc::from(history),
             journal: Arc::from(journal),
             forges: BTreeMap::new(),
@@ -276,6 +276,11 @@ impl Edges {
     pub fn tools<'a>(&'a self, facts: &'a [ClusterFacts]) -> Tools<'a> {
         let origins = Origins { facts, locate: Some(self) };
         Tools { renderer: &self.renderer, charts: &self.charts, origins }
+    }
+
+    /// The node agents of a cluster; none where they are not listened to.
+    pub(crate) fn agents_of(&self, cluster: &ClusterName) -> Option<&AgentsEdge> {
+        self.agents.iter().find(|agents| &agents.cluster == cluster)
     }
 
     /// The configured repository that a Git URL of a cluster object means.

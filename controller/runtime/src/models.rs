@@ -32,6 +32,7 @@ use crate::own_fault;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::agents::OfCluster;
 pub use self::asked::{RoundAsked, TakenBack, ask_round, roll_back};
 pub use self::life::keep_going;
 pub use self::service::{Given, Learned, Plan, Taken};

@@ -89,7 +89,7 @@ impl Edges {
     /// one has what it was told. Nothing where it leads no more. Gives what went wrong.
     pub async fn hand_over(&self, now: Timestamp) -> Vec<Problem> {
         let mut seen = Seen::default();
-        for agents in self.agents.iter().filter(|_| self.permit.may_write()) {
+        for agents in self.agents.iter().filter(|own| own.source.is_ok() && self.permit.may_write()) {
             let Some(cluster) = self.clusters.iter().find(|cluster| cluster.name == agents.cluster) else {
                 continue;
             };
@@ -119,12 +119,11 @@ impl Edges {
 
     /// Learns whose the cgroups are that node agents tell of: a pod that comes and goes between two passes is in none of them.
     async fn recognise_pods(&self, cluster: &ClusterEdge, now: Timestamp) {
-        let Some(agents) = self.agents.as_ref().filter(|agents| agents.cluster == cluster.name) else {
-            return;
-        };
+        let agents = self.agents_of(&cluster.name).map(|agents| &agents.source);
+        let Some(Ok(source)) = agents else { return };
         // A cluster that does not answer is told by the next pass.
         if let Ok(facts) = cluster.facts.facts().await {
-            agents.source.learn(&PodOwners::from_facts(&facts), now).await;
+            source.learn(&PodOwners::from_facts(&facts), now).await;
         }
     }
 
@@ -185,7 +184,15 @@ impl Edges {
         (window, now): (Window, Timestamp),
         seen: &mut Seen,
     ) {
+        let agents = self.agents_of(&cluster.name).map(|agents| &agents.source);
+        if let Some(Err(problem)) = agents {
+            seen.problems.push(problem.clone());
+        }
         let Some(metrics) = &cluster.metrics else {
+            if let Some(Err(problem)) = agents {
+                seen.partial.insert(cluster.name.clone(), problem.text.clone());
+                return;
+            }
             let text = format!("no metrics source is configured for cluster {}", cluster.name);
             let help = "name one with --prometheus URL, or under `metrics.prometheus` of kubeopt.yaml";
             seen.problems.push(Problem::new(crate::codes::NOT_CONFIGURED, text, help));

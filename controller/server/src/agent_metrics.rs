@@ -13,6 +13,10 @@ use crate::metrics::register;
 
 /// Name as Prometheus shows it, and what it counts.
 pub(crate) const METRICS: &[(&str, &str)] = &[
+    (
+        "kubeopt_agents_listening",
+        "Whether node agents of the cluster are listened to by this process, 1 or 0",
+    ),
     ("kubeopt_agents_connected", "Node agents with an open stream"),
     (
         "kubeopt_agents_lag_seconds",
@@ -40,9 +44,11 @@ pub(crate) const METRICS: &[(&str, &str)] = &[
     ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),
 ];
 
-/// How node agents and what they sent are doing. All counts are since the process began.
+/// How the node agents of one cluster and what they sent are doing. All counts are since the process began.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AgentFigures {
+    /// They are listened to by this process.
+    pub listening: bool,
     /// Agents with an open stream.
     pub connected: u64,
     /// Age of the newest reading of the connected agent that is farthest behind, seconds; none without one.
@@ -66,59 +72,81 @@ pub struct AgentFigures {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClusterLabels {
+    cluster: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BatchLabels {
+    cluster: String,
     result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
+    cluster: String,
     reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LossLabels {
+    cluster: String,
     cause: &'static str,
 }
 
 /// The metrics themselves.
 #[derive(Debug, Default)]
 pub(crate) struct AgentMetrics {
-    connected: Gauge,
-    lag_seconds: Gauge,
+    listening: Family<ClusterLabels, Gauge>,
+    connected: Family<ClusterLabels, Gauge>,
+    lag_seconds: Family<ClusterLabels, Gauge>,
     batches: Family<BatchLabels, Counter>,
     refused: Family<RefusalLabels, Counter>,
-    dropped_batches: Gauge,
-    unresolved: Gauge,
+    dropped_batches: Family<ClusterLabels, Gauge>,
+    unresolved: Family<ClusterLabels, Gauge>,
     unread_hours: Family<RefusalLabels, Counter>,
-    spool_bytes: Gauge,
-    spool_damaged: Counter,
+    spool_bytes: Family<ClusterLabels, Gauge>,
+    spool_damaged: Family<ClusterLabels, Counter>,
     spool_lost_bytes: Family<LossLabels, Counter>,
 }
 
 impl AgentMetrics {
-    pub(crate) fn set(&self, figures: &AgentFigures) {
+    /// `cluster` is its name in the configuration.
+    pub(crate) fn set(&self, cluster: &str, figures: &AgentFigures) {
         let shown = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.connected.set(shown(figures.connected));
-        self.lag_seconds.set(shown(figures.lag_seconds.unwrap_or(0)));
-        self.dropped_batches.set(shown(figures.dropped_batches));
-        self.unresolved.set(shown(figures.unresolved));
-        self.spool_bytes.set(shown(figures.spool_bytes));
-        set_counter(&self.spool_damaged, figures.spool_damaged);
+        let of = ClusterLabels { cluster: cluster.to_owned() };
+        for (gauge, number) in [
+            (&self.listening, u64::from(figures.listening)),
+            (&self.connected, figures.connected),
+            (&self.lag_seconds, figures.lag_seconds.unwrap_or(0)),
+            (&self.dropped_batches, figures.dropped_batches),
+            (&self.unresolved, figures.unresolved),
+            (&self.spool_bytes, figures.spool_bytes),
+        ] {
+            gauge.get_or_create(&of).set(shown(number));
+        }
+        set_counter(&self.spool_damaged.get_or_create(&of), figures.spool_damaged);
+        let cluster = || cluster.to_owned();
         for (result, number) in &figures.batches {
-            set_counter(&self.batches.get_or_create(&BatchLabels { result }), *number);
+            let labels = BatchLabels { cluster: cluster(), result };
+            set_counter(&self.batches.get_or_create(&labels), *number);
         }
         for (reason, number) in &figures.refused {
-            set_counter(&self.refused.get_or_create(&RefusalLabels { reason }), *number);
+            let labels = RefusalLabels { cluster: cluster(), reason };
+            set_counter(&self.refused.get_or_create(&labels), *number);
         }
         for (reason, number) in &figures.unread_hours {
-            set_counter(&self.unread_hours.get_or_create(&RefusalLabels { reason }), *number);
+            let labels = RefusalLabels { cluster: cluster(), reason };
+            set_counter(&self.unread_hours.get_or_create(&labels), *number);
         }
         for (cause, number) in &figures.lost_bytes {
-            set_counter(&self.spool_lost_bytes.get_or_create(&LossLabels { cause }), *number);
+            let labels = LossLabels { cluster: cluster(), cause };
+            set_counter(&self.spool_lost_bytes.get_or_create(&labels), *number);
         }
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {
+        register(registry, "kubeopt_agents_listening", self.listening.clone());
         register(registry, "kubeopt_agents_connected", self.connected.clone());
         register(registry, "kubeopt_agents_lag_seconds", self.lag_seconds.clone());
         register(registry, "kubeopt_agents_batches_total", self.batches.clone());

@@ -176,9 +176,9 @@ impl Metrics {
         self.savings_dollars.get_or_create(&SavingsLabels { basis }).set(dollars_per_month);
     }
 
-    /// Node agents are doing so now.
-    pub fn set_agents(&self, figures: &AgentFigures) {
-        self.agents.set(figures);
+    /// The node agents of a cluster are doing so now; `cluster` is its name in the configuration.
+    pub fn set_agents(&self, cluster: &str, figures: &AgentFigures) {
+        self.agents.set(cluster, figures);
     }
 
     /// The text that Prometheus scrapes.
@@ -246,7 +246,9 @@ mod tests {
         models.observe_norm(0.5);
         models.observe_cpu_seconds(3.0);
         models.set_round_losses(0.4, 0.35);
-        metrics.set_agents(&AgentFigures {
+        metrics.set_agents("far", &AgentFigures { connected: 1, ..AgentFigures::default() });
+        let figures = AgentFigures {
+            listening: true,
             connected: 7,
             batches: [("stored", 5)].into(),
             refused: [("other_node", 2)].into(),
@@ -254,7 +256,8 @@ mod tests {
             lost_bytes: [("full", 1)].into(),
             unread_hours: [("gone", 3)].into(),
             ..AgentFigures::default()
-        });
+        };
+        metrics.set_agents("prod", &figures);
         let text = metrics.text().unwrap();
         for (name, help) in listed() {
             let bare = name.trim_end_matches("_total").trim_end_matches("_info");
@@ -273,11 +276,14 @@ mod tests {
             "kubeopt_rounds_total{result=\"rejected\"} 1",
             "kubeopt_rounds_train_cpu_seconds_sum 3.0",
             "kubeopt_rounds_uploads_total{result=\"stale\"} 1",
-            "kubeopt_agents_connected 7",
-            "kubeopt_agents_batches_total{result=\"stored\"} 5",
-            "kubeopt_agents_refused_total{reason=\"other_node\"} 2",
-            "kubeopt_agents_unread_hours_total{reason=\"gone\"} 3",
-            "kubeopt_agents_spool_damaged_total 4",
+            "kubeopt_agents_listening{cluster=\"far\"} 0",
+            "kubeopt_agents_listening{cluster=\"prod\"} 1",
+            "kubeopt_agents_connected{cluster=\"far\"} 1",
+            "kubeopt_agents_connected{cluster=\"prod\"} 7",
+            "kubeopt_agents_batches_total{cluster=\"prod\",result=\"stored\"} 5",
+            "kubeopt_agents_refused_total{cluster=\"prod\",reason=\"other_node\"} 2",
+            "kubeopt_agents_unread_hours_total{cluster=\"prod\",reason=\"gone\"} 3",
+            "kubeopt_agents_spool_damaged_total{cluster=\"prod\"} 4",
             "kubeopt_history_kept_hours_total 2",
             "kubeopt_savings_dollars{basis=\"estimated\"} 110.5",
             "kubeopt_findings{kind=\"leak\",severity=\"high\"} 2",

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::driver::{Driven, Told};
 use super::hours::{Seen, at_rest, remember};
-use super::world::{Credentials, World, metrics};
+use super::world::{Credentials, Door, World, metrics};
 
 /// The agent looks at containers in trouble every second: so often the tree has to change.
 const TICK_MS: u64 = 1000;
@@ -43,11 +43,21 @@ impl Node {
         containers: Vec<Container>,
         began_unix_ms: u64,
     ) -> Self {
-        Self::begin(world, name, containers, (began_unix_ms, kubeopt_tests::folder(name))).await
+        Self::start_at((world, world.door()), name, containers, began_unix_ms).await
+    }
+
+    /// As [`Node::start`], of another cluster.
+    pub(super) async fn start_at(
+        place: (&World, Door<'_>),
+        name: &str,
+        containers: Vec<Container>,
+        began_unix_ms: u64,
+    ) -> Self {
+        Self::begin(place, name, containers, (began_unix_ms, kubeopt_tests::folder(name))).await
     }
 
     async fn begin(
-        world: &World,
+        (world, door): (&World, Door<'_>),
         name: &str,
         containers: Vec<Container>,
         (began_unix_ms, folder): (u64, TempDir),
@@ -55,9 +65,9 @@ impl Node {
         let player = Player::new(&folder.path().join("cgroup"), Layout::SystemdV2, containers);
         let player = player.or_fail("make a cgroup tree");
         at_rest(&folder.path().join("cgroup"));
-        let credentials = world.credentials(name);
+        let credentials = world.credentials(&door, name);
         let http_port = port::free();
-        let (controller_port, http) = (world.agents_port, http_port);
+        let (controller_port, http) = (door.port, http_port);
         let launch = launch(name, &folder, &credentials, (controller_port, http));
         let agent = Driven::start(launch, folder.path(), began_unix_ms).await;
         let name = name.to_owned();
@@ -75,7 +85,7 @@ impl Node {
         let folder = kubeopt_tests::folder(name);
         let next = i64::try_from(began_unix_ms / HOUR_MS).or_fail("count hours");
         remember(&folder.path().join("buffer"), &containers, next - days * 24..next, seen);
-        Self::begin(world, name, containers, (began_unix_ms, folder)).await
+        Self::begin((world, world.door()), name, containers, (began_unix_ms, folder)).await
     }
 
     /// Both go on by so long at once: who looks every second sees all of it in one.

@@ -174,7 +174,7 @@ async fn kept(world: &World, from_unix_s: i64, to_unix_s: i64) -> ContainerUsage
     found
 }
 
-async fn passes_more(controller: &Process, count: usize) {
+pub(super) async fn passes_more(controller: &Process, count: usize) {
     let done = || log_lines(controller).iter().filter(|line| line["message"] == "pass done").count();
     let wanted = done() + 1 + count;
     controller

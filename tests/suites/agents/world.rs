@@ -149,15 +149,33 @@ impl World {
         metrics(self.http_port).await.unwrap_or_default()
     }
 
+    /// How the service account of the chart reaches the cluster.
+    pub(super) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Where agents of the one cluster call.
+    pub(super) fn door(&self) -> Door<'_> {
+        Door { cluster: CLUSTER, nodes: &self.nodes, port: self.agents_port }
+    }
+
     /// The files that an agent of a node proves itself with: certificate, key, and the authority of the controller.
-    pub(super) fn credentials(&self, node: &str) -> Credentials {
+    pub(super) fn credentials(&self, door: &Door<'_>, node: &str) -> Credentials {
         let folder = self.folder.path();
-        let signed = self.nodes.client(&format!("system:node:{node}"));
-        let files = write(folder, node, &signed);
+        let signed = door.nodes.client(&format!("system:node:{node}"));
+        let files = write(folder, &format!("{}-{node}", door.cluster), &signed);
         let authority = folder.join("controllers-ca.pem");
         std::fs::write(&authority, self.servers.pem()).or_fail("write the authority of controllers");
         Credentials { authority, ..files }
     }
+}
+
+/// Where agents of a cluster call, and who signs for its nodes.
+#[derive(Clone, Copy)]
+pub(super) struct Door<'a> {
+    pub(super) cluster: &'a str,
+    pub(super) nodes: &'a Authority,
+    pub(super) port: u16,
 }
 
 /// Names of files.

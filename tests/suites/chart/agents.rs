@@ -7,8 +7,8 @@ use kubeopt_tests::{OrFail, servers_enabled, wait};
 use serde_json::{Value, json};
 
 use super::{
-    AGENTS, NAMESPACE, RELEASE, documents, dry_run, install_with, of_kind, render_for, rendered, try_render,
-    until_refused,
+    AGENTS, AGENTS_ALONE, NAMESPACE, RELEASE, SEVERAL, allow, documents, dry_run, golden_with, install_with,
+    of_kind, render_for, rendered, try_render, until_refused,
 };
 
 #[test]
@@ -79,13 +79,95 @@ fn agents_are_those_of_the_cluster_that_the_chart_is_in() {
             of_kind(&documents, "ConfigMap")["data"]["kubeopt.yaml"].as_str().expect("it holds the file");
         let config =
             kubeopt_api::Config::parse(text, "kubeopt.yaml", &[]).map_err(|all| all[0].to_string())?;
-        Ok::<_, String>(config.agents.expect("agents").cluster.to_string())
+        Ok::<_, String>(config.agents.expect("agents").clusters[0].cluster.to_string())
     };
     assert_eq!(named(&format!("{far}, {{name: here}}"), "").as_deref(), Ok("here"));
     assert_eq!(named(&format!("{{name: here}}, {far}"), "").as_deref(), Ok("here"));
     assert_eq!(named(&format!("{{name: here}}, {far}"), ", agents: {cluster: far}").as_deref(), Ok("far"));
     let refused = named(far, "").expect_err("no entry is this cluster");
     assert!(refused.contains("config.clusters"), "{refused}");
+}
+
+fn named<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let is_meant = |document: &&Value| document["kind"] == kind && document["metadata"]["name"] == name;
+    documents.iter().find(is_meant).unwrap_or_else(|| panic!("there is no {kind} {name}"))
+}
+
+/// Arguments of the agents' container.
+fn arguments(documents: &[Value]) -> String {
+    of_kind(documents, "DaemonSet")["spec"]["template"]["spec"]["containers"][0]["args"].to_string()
+}
+
+#[test]
+fn agents_of_another_cluster_come_in_at_a_port_of_their_own() {
+    if !servers_enabled() {
+        return;
+    }
+    let documents = documents(&rendered(SEVERAL));
+    let text = of_kind(&documents, "ConfigMap")["data"]["kubeopt.yaml"].as_str().expect("it holds the file");
+    let config = kubeopt_api::Config::parse(text, "kubeopt.yaml", &[])
+        .unwrap_or_else(|problems| panic!("{}", problems[0]));
+    let agents = config.agents.expect("agents");
+    let [here, far] = &agents.clusters[..] else { panic!("two clusters: {agents:?}") };
+    assert_eq!((here.cluster.as_str(), far.cluster.as_str()), ("home", "far"));
+    assert!(far.spool.starts_with("/var/lib/kubeopt"), "on the volume: {far:?}");
+    assert_eq!(far.tokens, here.tokens, "both releases have one name");
+    let port = far.listen.port();
+    let service = named(&documents, "Service", "kubeopt-agents-external");
+    let ports = service["spec"]["ports"].as_array().expect("ports");
+    let [of_far] = &ports[..] else { panic!("one cluster: {ports:?}") };
+    assert_eq!((&service["spec"]["type"], &of_far["port"]), (&json!("LoadBalancer"), &json!(port)));
+    let kubeopt = of_kind(&documents, "Deployment");
+    let container = &kubeopt["spec"]["template"]["spec"]["containers"][0];
+    let open = container["ports"].as_array().expect("ports").iter();
+    let target = open.clone().find(|open| open["name"] == of_far["targetPort"]).expect("the port is open");
+    assert_eq!(target["containerPort"], port);
+    assert_eq!(open.count(), 3, "people, agents here, agents there");
+    let policy = named(&documents, "NetworkPolicy", "kubeopt-agents");
+    let rules = policy["spec"]["ingress"].as_array().expect("rules");
+    let lets_in =
+        |rule: &&Value| rule["ports"].to_string().contains(of_far["name"].as_str().expect("a name"));
+    let rule = rules.iter().find(lets_in).expect("a rule for them");
+    assert_eq!(rule["from"], Value::Null, "they are known by what they prove");
+    // Agents of this cluster send to the port that they had.
+    assert!(arguments(&documents).contains("-agents.kubeopt-system.svc:8443"));
+
+    let nowhere = SEVERAL.replace("type: LoadBalancer", "type: ''");
+    let refused = try_render(&nowhere).expect_err("nobody says how they come in");
+    assert!(refused.contains("agent.external.type"), "{refused}");
+    let refused = try_render(&SEVERAL.replace(", listen: \"0.0.0.0:8444\"", "")).expect_err("no port");
+    assert!(refused.contains("config.agents.otherClusters"), "{refused}");
+}
+
+#[test]
+fn a_release_without_kubeopt_has_agents_and_an_account_that_reads() {
+    if !servers_enabled() {
+        return;
+    }
+    let documents = documents(&rendered(AGENTS_ALONE));
+    let kinds: Vec<&str> = documents.iter().filter_map(|document| document["kind"].as_str()).collect();
+    for absent in ["Deployment", "Service", "ConfigMap", "PersistentVolumeClaim", "Role", "Certificate"] {
+        assert!(!kinds.contains(&absent), "{kinds:?}");
+    }
+    assert!(arguments(&documents).contains("--controller=https://kubeopt.example.com:8444"));
+    // The kubeopt of the other cluster reads with it, and asks it about tokens.
+    let mut allowed = super::Allowed::new();
+    let role = super::written_rules(of_kind(&documents, "ClusterRole"));
+    role.iter().for_each(|rule| allow(&mut allowed, "cluster", rule));
+    let mut expected = golden_with("agents");
+    expected.retain(|place, _| place.starts_with("cluster "));
+    assert_eq!(allowed, expected);
+    let subjects = &of_kind(&documents, "ClusterRoleBinding")["subjects"];
+    assert_eq!(subjects[0]["name"], RELEASE);
+    named(&documents, "ServiceAccount", RELEASE);
+    let policy = of_kind(&documents, "NetworkPolicy");
+    let rule = &policy["spec"]["egress"][0];
+    let there = json!([{"ipBlock": {"cidr": "203.0.113.7/32"}}]);
+    assert_eq!(rule, &json!({"ports": [{"protocol": "TCP", "port": 8444}], "to": there}));
+    let wide = AGENTS_ALONE.replace("- ipBlock: {cidr: 203.0.113.7/32}", "[]");
+    let widened = super::documents(&rendered(&wide));
+    let rule = &of_kind(&widened, "NetworkPolicy")["spec"]["egress"][0];
+    assert_eq!(rule, &json!({"ports": [{"protocol": "TCP", "port": 8444}]}), "its port alone");
 }
 
 #[test]

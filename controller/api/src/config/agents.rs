@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use kubeopt_model::{Bytes, ClusterName, Namespace, ObjectName};
 
+use crate::config::check::elements;
+use crate::config::other_agents::{OtherAgents, check_other, tell_shared};
 use crate::config::scalars::{file, malformed, optional, required};
 use crate::config::training::{Training, TrainingConfig, training};
 use crate::config::types::ClusterConfig;
@@ -29,6 +31,10 @@ const DOMAIN_CHARS_MAX: usize = 255;
 
 /// Longest audience of a token.
 const AUDIENCE_CHARS_MAX: usize = 253;
+
+/// The next step where no account is named.
+pub(crate) const ACCOUNT_HELP: &str =
+    "name the account that agents run as: `serviceAccount: kubeopt-system/kubeopt-agent`";
 
 section! {
     /// Node agents. Absent, none are listened to.
@@ -63,6 +69,8 @@ section! {
         "connectionsPerAddress" => connections_per_address: Count<1, 4_096> = 256,
         /// Training of the network of forecasts on nodes, in rounds. What comes of it is what node agents forecast with.
         "training" => training: Training = {},
+        /// Node agents of further clusters, each at an address of its own. They train together.
+        "otherClusters" => other_clusters: Vec<At<OtherAgents>> = [],
     }
 }
 
@@ -78,6 +86,16 @@ pub struct AgentTokens {
 /// How node agents are listened to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentsConfig {
+    /// Cluster by cluster; never empty, and the first is that of `agents` itself. No two have a cluster, an address or a folder
+    /// in common.
+    pub clusters: Vec<ClusterAgents>,
+    /// How nodes of all of them train the network of forecasts; none where they do not.
+    pub training: Option<TrainingConfig>,
+}
+
+/// How the node agents of one cluster are listened to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterAgents {
     /// Address of the gRPC server.
     pub listen: SocketAddr,
     /// Certificate chain of the server in PEM.
@@ -100,8 +118,6 @@ pub struct AgentsConfig {
     pub spool_max: Bytes,
     /// Most connections of one address at a time.
     pub connections_per_address: u32,
-    /// How nodes train the network of forecasts; none where they do not.
-    pub training: Option<TrainingConfig>,
 }
 
 /// Node agents; none after a problem was told.
@@ -110,7 +126,31 @@ pub(crate) fn check_agents(
     clusters: &[ClusterConfig],
     reading: &mut Reading<'_>,
 ) -> Option<AgentsConfig> {
-    let At { value: agents, line } = section;
+    let At { value: mut agents, line } = section;
+    let others = elements(agents.other_clusters.take());
+    let training = training(agents.training.take(), reading);
+    let first = check_first(agents, line, clusters, reading);
+    let mut lines = vec![line];
+    let mut all: Vec<Option<ClusterAgents>> = vec![first];
+    for section in others {
+        lines.push(section.line);
+        let other = check_other(section, clusters, reading);
+        // What it takes from the first cannot be told while that one is wrong.
+        let whole = all[0].as_ref().and_then(|first| other?.completed(first, reading));
+        all.push(whole);
+    }
+    let all: Vec<ClusterAgents> = all.into_iter().collect::<Option<_>>()?;
+    tell_shared(&all, &lines, reading);
+    Some(AgentsConfig { clusters: all, training })
+}
+
+/// The agents of the first cluster; none after a problem was told.
+fn check_first(
+    agents: Agents,
+    line: usize,
+    clusters: &[ClusterConfig],
+    reading: &mut Reading<'_>,
+) -> Option<ClusterAgents> {
     let help = "name the files: agents are spoken to over TLS only";
     let cert = required(agents.cert_file, line, "agents.certFile", help, reading);
     let key = required(agents.key_file, line, "agents.keyFile", help, reading);
@@ -123,16 +163,13 @@ pub(crate) fn check_agents(
     }
     let listen = match agents.listen {
         None => Some(DEFAULT_LISTEN),
-        Some(at) => match at.value.parse() {
-            Ok(address) => Some(address),
-            Err(_) => malformed(&at, "agents.listen", "an address and port such as `0.0.0.0:8443`", reading),
-        },
+        Some(at) => check_listen(&at, "agents.listen", reading),
     };
     let tokens =
         optional(agents.token_audience, |at| check_tokens(at, agents.service_account, line, reading));
-    let trust_domain = optional(agents.trust_domain, |at| check_domain(at, reading));
+    let trust_domain = optional(agents.trust_domain, |at| check_domain(at, "agents.trustDomain", reading));
     let cluster = cluster(agents.cluster, line, clusters, reading);
-    Some(AgentsConfig {
+    Some(ClusterAgents {
         listen: listen?,
         cert_file: file(cert?),
         key_file: file(key?),
@@ -146,17 +183,24 @@ pub(crate) fn check_agents(
         connections_per_address: agents
             .connections_per_address
             .map_or(DEFAULT_CONNECTIONS_PER_ADDRESS, |at| at.value.0),
-        training: training(agents.training, reading),
     })
 }
 
+/// An address and port; none after a problem was told.
+pub(crate) fn check_listen(at: &At<String>, path: &str, reading: &mut Reading<'_>) -> Option<SocketAddr> {
+    match at.value.parse() {
+        Ok(address) => Some(address),
+        Err(_) => malformed(at, path, "an address and port such as `0.0.0.0:8443`", reading),
+    }
+}
+
 /// A trust domain as SPIFFE has it; none after a problem was told.
-fn check_domain(at: At<String>, reading: &mut Reading<'_>) -> Option<String> {
+pub(crate) fn check_domain(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<String> {
     let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     if (1..=DOMAIN_CHARS_MAX).contains(&at.value.len()) && at.value.bytes().all(fine) {
         return Some(at.value);
     }
-    malformed(&at, "agents.trustDomain", "a SPIFFE trust domain such as `prod.example`", reading)
+    malformed(&at, path, "a SPIFFE trust domain such as `prod.example`", reading)
 }
 
 /// Which tokens are believed; none after a problem was told.
@@ -166,30 +210,33 @@ fn check_tokens(
     line: usize,
     reading: &mut Reading<'_>,
 ) -> Option<AgentTokens> {
+    let audience = check_audience(audience, "agents.tokenAudience", reading)?;
+    let account = required(account, line, "agents.serviceAccount", ACCOUNT_HELP, reading)?;
+    let account = check_account(&account, "agents.serviceAccount", reading)?;
+    Some(AgentTokens { audience, account })
+}
+
+/// What tokens are made for; none after a problem was told.
+pub(crate) fn check_audience(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<String> {
     let is_audience = |text: &str| {
         (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
     };
-    if !is_audience(&audience.value) {
-        return malformed(&audience, "agents.tokenAudience", "an audience such as `kubeopt-agents`", reading);
+    if is_audience(&at.value) {
+        return Some(at.value);
     }
-    let help = "name the account that agents run as: `serviceAccount: kubeopt-system/kubeopt-agent`";
-    let account = required(account, line, "agents.serviceAccount", help, reading)?;
-    let names = account
+    malformed(&at, path, "an audience such as `kubeopt-agents`", reading)
+}
+
+/// A service account as the API server calls it; none after a problem was told.
+pub(crate) fn check_account(at: &At<String>, path: &str, reading: &mut Reading<'_>) -> Option<String> {
+    let names = at
         .value
         .split_once('/')
         .and_then(|(namespace, name)| Some((Namespace::new(namespace).ok()?, ObjectName::new(name).ok()?)));
-    let Some((namespace, name)) = names else {
-        return malformed(
-            &account,
-            "agents.serviceAccount",
-            "`namespace/name` of a service account",
-            reading,
-        );
-    };
-    Some(AgentTokens {
-        audience: audience.value,
-        account: format!("system:serviceaccount:{namespace}:{name}"),
-    })
+    match names {
+        Some((namespace, name)) => Some(format!("system:serviceaccount:{namespace}:{name}")),
+        None => malformed(at, path, "`namespace/name` of a service account", reading),
+    }
 }
 
 /// The cluster that is named, else the first.
@@ -199,19 +246,27 @@ fn cluster(
     clusters: &[ClusterConfig],
     reading: &mut Reading<'_>,
 ) -> Option<ClusterName> {
-    let found = match &named {
-        None => clusters.first(),
-        Some(at) => clusters.iter().find(|cluster| cluster.name.as_str() == at.value),
-    };
+    if let Some(at) = named {
+        return known_cluster(at, clusters, reading);
+    }
+    let first = clusters.first().map(|cluster| cluster.name.clone());
+    if first.is_none() {
+        let help = "describe the cluster of these agents under `clusters`".to_owned();
+        reading.refuse(line, Fault::Missing { path: "clusters".to_owned(), help });
+    }
+    first
+}
+
+/// A cluster of `clusters`; none after a problem was told.
+pub(crate) fn known_cluster(
+    at: At<String>,
+    clusters: &[ClusterConfig],
+    reading: &mut Reading<'_>,
+) -> Option<ClusterName> {
+    let found = clusters.iter().find(|cluster| cluster.name.as_str() == at.value);
     if found.is_none() {
-        let (line, name) = named.map_or((line, String::new()), |at| (at.line, at.value));
-        if name.is_empty() {
-            let help = "describe the cluster of these agents under `clusters`".to_owned();
-            reading.refuse(line, Fault::Missing { path: "clusters".to_owned(), help });
-        } else {
-            let help = "name a cluster of `clusters`".to_owned();
-            reading.refuse(line, Fault::UnknownReference { what: "cluster", name, help });
-        }
+        let help = "name a cluster of `clusters`".to_owned();
+        reading.refuse(at.line, Fault::UnknownReference { what: "cluster", name: at.value, help });
     }
     found.map(|cluster| cluster.name.clone())
 }

@@ -10,6 +10,7 @@ pub(crate) mod forges;
 pub(crate) mod identity;
 mod metrics;
 pub(crate) mod notifications;
+pub(crate) mod other_agents;
 mod places;
 mod prices;
 pub(crate) mod reasoning;
@@ -21,7 +22,7 @@ mod whole;
 
 use kubeopt_model::Problem;
 
-pub use agents::{AgentTokens, AgentsConfig};
+pub use agents::{AgentTokens, AgentsConfig, ClusterAgents};
 pub use basic::BasicAuth;
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};

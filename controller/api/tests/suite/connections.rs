@@ -189,7 +189,11 @@ fn a_model_that_cannot_be_asked_is_refused_with_its_line() {
 fn node_agents_are_listened_to_over_tls_and_only_where_they_can_prove_their_node() {
     let around = |keys: &str| format!("clusters: [{{name: a}}, {{name: b}}]\nagents: {{{keys}}}");
     assert_eq!(read("clusters: [{name: a}]").unwrap().agents, None);
-    let of = |keys: &str| read(&around(keys)).unwrap().agents.unwrap();
+    let of = |keys: &str| {
+        let agents = read(&around(keys)).unwrap().agents.unwrap();
+        let [only] = &agents.clusters[..] else { panic!("one cluster: {agents:?}") };
+        only.clone()
+    };
     let usual = of("certFile: /c, keyFile: /k, tokenAudience: kubeopt-agents, serviceAccount: sys/agent");
     let tokens = usual.tokens.unwrap();
     assert_eq!(
@@ -238,4 +242,76 @@ fn node_agents_are_listened_to_over_tls_and_only_where_they_can_prove_their_node
     );
     let alone = read("agents: {certFile: /c, keyFile: /k, clientCaFile: x}").unwrap_err();
     assert_eq!(alone[0].code, "E-API-009");
+}
+
+/// `agents` of the cluster a, with this list of others among a, b and c.
+fn with_others(list: &str) -> String {
+    format!(
+        "clusters: [{{name: a}}, {{name: b}}, {{name: c}}]\nagents:\n  {{certFile: /c, keyFile: /k, \
+         tokenAudience: x, serviceAccount: s/agent, clientCaFile: /ca, trustDomain: a.b, retention: 3d, \
+         spoolMax: 2Gi, connectionsPerAddress: 9, spool: /s, otherClusters:\n  [{list}]}}"
+    )
+}
+
+#[test]
+fn agents_of_other_clusters_have_what_is_theirs_and_take_the_rest_from_the_first() {
+    let list = "{cluster: c, listen: \"0.0.0.0:8444\"}, {cluster: b, listen: \"[::1]:9\", certFile: /c2, \
+                keyFile: /k2, clientCaFile: /ca2, trustDomain: b.b, tokenAudience: y, serviceAccount: t/bot, \
+                spool: /elsewhere, retention: 5d, spoolMax: 1Gi, connectionsPerAddress: 7}";
+    let agents = read(&with_others(list)).unwrap().agents.unwrap();
+    let [first, usual, own] = &agents.clusters[..] else { panic!("three clusters: {agents:?}") };
+    let mut expected = first.clone();
+    expected.cluster = usual.cluster.clone();
+    expected.listen = "0.0.0.0:8444".parse().unwrap();
+    expected.spool = "/s/clusters/c".into();
+    // Who signs for the nodes of one cluster proves nothing of another.
+    expected.client_ca_file = None;
+    assert_eq!((usual.cluster.as_str(), usual), ("c", &expected));
+    assert_eq!((own.cluster.as_str(), own.listen.to_string().as_str()), ("b", "[::1]:9"));
+    assert_eq!((own.cert_file.to_str(), own.key_file.to_str()), (Some("/c2"), Some("/k2")));
+    let tokens = own.tokens.as_ref().unwrap();
+    assert_eq!((tokens.audience.as_str(), tokens.account.as_str()), ("y", "system:serviceaccount:t:bot"));
+    assert_eq!((own.client_ca_file.clone(), own.trust_domain.as_deref()), (Some("/ca2".into()), Some("b.b")));
+    assert_eq!((own.spool.to_str(), own.retention_seconds), (Some("/elsewhere"), 5 * 86_400));
+    assert_eq!((own.spool_max, own.connections_per_address), (kubeopt_model::Bytes::mebi(1024), 7));
+}
+
+#[test]
+fn clusters_of_agents_that_could_be_taken_for_each_other_are_refused() {
+    let listen = "listen: \"0.0.0.0:9000\"";
+    for (list, code, help) in [
+        (format!("{{{listen}}}"), "E-API-009", "one of `clusters`"),
+        ("{cluster: b}".to_owned(), "E-API-009", "a port of their own"),
+        (format!("{{cluster: d, {listen}}}"), "E-API-013", "`clusters`"),
+        ("{cluster: b, listen: 9000}".to_owned(), "E-API-003", "0.0.0.0:8443"),
+        (format!("{{cluster: b, {listen}, certFile: /c2}}"), "E-API-010", "name both"),
+        (format!("{{cluster: b, {listen}, serviceAccount: bot}}"), "E-API-003", "namespace/name"),
+        (format!("{{cluster: b, {listen}, tokenAudience: \"x y\"}}"), "E-API-003", "kubeopt-agents"),
+        (format!("{{cluster: b, {listen}, trustDomain: \"spiffe://a\"}}"), "E-API-003", "prod.example"),
+        (format!("{{cluster: b, {listen}, retention: 1h}}"), "E-API-004", "2h"),
+        (format!("{{cluster: b, {listen}, training: {{enabled: true}}}}"), "E-API-002", "cluster"),
+        // In common with the first.
+        (format!("{{cluster: a, {listen}}}"), "E-API-010", "keep one of the two"),
+        ("{cluster: b, listen: \"10.0.0.1:8443\"}".to_owned(), "E-API-010", "a port of its own"),
+        (format!("{{cluster: b, {listen}, spool: /s/}}"), "E-API-010", "another folder"),
+        (format!("{{cluster: b, {listen}, clientCaFile: /ca}}"), "E-API-010", "the same name in the other"),
+        // With another one.
+        (format!("{{cluster: b, {listen}}}, {{cluster: c, {listen}}}"), "E-API-010", "a port of its own"),
+    ] {
+        let problems = read(&with_others(&list)).unwrap_err();
+        assert_eq!(problems.len(), 1, "{list}: {problems:?}");
+        assert_eq!(problems[0].code, code, "{list}: {problems:?}");
+        assert!(problems[0].help.contains(help), "{list}: {problems:?}");
+        let line = problems[0].place.as_ref().and_then(|place| place.line);
+        assert_eq!(line, Some(4), "{list}: {problems:?}");
+    }
+    // Nothing proves a node there, and the authority of the first does not either.
+    let text = "clusters: [{name: a}, {name: b}]\nagents:\n  certFile: /c\n  keyFile: /k\n  clientCaFile: /ca\n  \
+                otherClusters: [{cluster: b, listen: \"0.0.0.0:1\"}]";
+    let problems = read(text).unwrap_err();
+    assert_eq!((problems.len(), problems[0].code.as_str()), (1, "E-API-010"), "{problems:?}");
+    assert!(problems[0].help.contains("is not taken for them"), "{problems:?}");
+    // Any free port is another one each time.
+    let free = with_others("{cluster: b, listen: \"127.0.0.1:0\"}, {cluster: c, listen: \"127.0.0.1:0\"}");
+    assert!(read(&free).is_ok());
 }

@@ -1,8 +1,10 @@
 //! Models as the server of node agents asks for them.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use kubeopt_agents::SendAgain;
-use kubeopt_model::Timestamp;
+use kubeopt_model::{ClusterName, Timestamp};
 use kubeopt_proto::{GradientUpload, Model, ModelRequest, ModelResponse, TrainPlan, UploadResponse};
 
 use super::{Given, Learned, Models, Plan, Taken};
@@ -47,6 +49,32 @@ impl kubeopt_agents::Models for Models {
                 Err(SendAgain(format!("the controller could not store it ({})", problem.code)))
             }
         }
+    }
+}
+
+/// Models for the agents of one more cluster: nodes of two clusters may have one name, so each of these is called
+/// `CLUSTER/NODE`. No name of a node has a slash.
+pub(crate) struct OfCluster {
+    /// For all clusters.
+    pub(crate) models: Arc<Models>,
+    /// The cluster.
+    pub(crate) cluster: ClusterName,
+}
+
+impl OfCluster {
+    fn name(&self, node: &str) -> String {
+        format!("{}/{node}", self.cluster)
+    }
+}
+
+#[async_trait]
+impl kubeopt_agents::Models for OfCluster {
+    async fn update(&self, node: &str, asked: ModelRequest) -> ModelResponse {
+        kubeopt_agents::Models::update(self.models.as_ref(), &self.name(node), asked).await
+    }
+
+    async fn upload(&self, node: &str, upload: GradientUpload) -> Result<UploadResponse, SendAgain> {
+        kubeopt_agents::Models::upload(self.models.as_ref(), &self.name(node), upload).await
     }
 }
 

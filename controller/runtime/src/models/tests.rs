@@ -545,3 +545,42 @@ async fn agents_are_answered_in_their_protocol() {
     let undecided = models.upload("node-1", sound).await.unwrap_err();
     assert!(undecided.to_string().contains("does not lead"), "{undecided}");
 }
+
+#[tokio::test]
+async fn nodes_of_one_name_in_two_clusters_are_two_nodes() {
+    use kubeopt_agents::Models as Asked;
+    use kubeopt_proto::{GradientUpload, ModelRequest};
+
+    let controller = Controller::of(1).await;
+    let models = Arc::new(controller.started().await);
+    let now = Timestamp::now();
+    models.tick(now).await.unwrap();
+    ask_round(controller.journal().await.as_ref(), models.training.as_ref(), None, now).await.unwrap();
+    models.tick(now).await.unwrap();
+    let far = OfCluster { models: Arc::clone(&models), cluster: ClusterName::new("far").unwrap() };
+    let doors: [&dyn Asked; 2] = [&*models, &far];
+    for (number, door) in (0..).zip(doors) {
+        let schema_sha256 = kubeopt_forecast::schema_hash().to_vec();
+        let asked = ModelRequest { schema_sha256, ..ModelRequest::default() };
+        let given = door.update("node-1", asked.clone()).await.plan.expect("it has not sent");
+        let plan = plan(&models, "node-2", now).await.unwrap();
+        let Learned { nonce, delta, .. } = learned(&plan, number, 1e-5);
+        let upload = GradientUpload {
+            round_id: given.round_id,
+            base_sha256: given.base_sha256,
+            nonce: nonce.to_vec(),
+            delta,
+            windows: 40,
+            loss_before: 0.4,
+            loss_after: 0.35,
+            ..GradientUpload::default()
+        };
+        let taken = door.upload("node-1", upload).await.unwrap();
+        assert!(taken.accepted, "{taken:?}");
+        assert_eq!(door.update("node-1", asked).await.plan, None, "it has sent");
+    }
+    let told = controller.audit("round-upload").await;
+    let mut names: Vec<&str> = told.iter().filter_map(|line| line.split(' ').next()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["far/node-1", "node-1"]);
+}

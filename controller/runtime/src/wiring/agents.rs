@@ -10,7 +10,7 @@ use kubeopt_agents::{
     AgentConfig, Agents, Bounds, Clock, Doors, ReviewError, Reviewed, Spool, SpoolError, SpoolLimits,
     TlsFiles, TokenReviewer, Tokens,
 };
-use kubeopt_api::config::AgentsConfig;
+use kubeopt_api::config::ClusterAgents;
 use kubeopt_cluster::{Cluster, ReviewedToken};
 use kubeopt_model::agents::{NodeHour, NodePart, NodeStanding};
 use kubeopt_model::{Problem, Timestamp, Window};
@@ -18,7 +18,6 @@ use kubeopt_observe::{MetricsSource, NodeAgents, NodeReader, ObserveError};
 use tokio::sync::mpsc;
 
 use crate::codes;
-use crate::models::Models;
 
 /// Parts of an hour that are read ahead of whoever takes them: a few batches.
 const PARTS_AHEAD_MAX: usize = 1024;
@@ -32,27 +31,35 @@ const KNOWN_PODS: &str = "pods.json";
 /// What people are told of usage that node agents alone tell.
 pub(crate) const AGENTS_ONLY: &str = "node agents, every 10 s since they run, none of the past";
 
-/// Node agents with an open log.
+/// Node agents of one cluster with an open log.
 pub(crate) struct Opened {
+    /// How they are listened to.
+    pub(crate) config: ClusterAgents,
     /// The server, which does not listen yet.
     pub(crate) agents: Agents,
     /// What they sent, as a metrics source.
     pub(crate) source: Arc<NodeAgents>,
     /// Who hands out models; none where nobody does.
-    pub(crate) models: Option<Arc<Models>>,
+    pub(crate) models: Option<Arc<dyn kubeopt_agents::Models>>,
     /// Held as long as the log is used.
     _lock: File,
 }
 
 impl Opened {
     /// With models for its agents.
-    pub(crate) fn handing_out(self, models: Option<Arc<Models>>) -> Self {
+    pub(crate) fn handing_out(self, models: Option<Arc<dyn kubeopt_agents::Models>>) -> Self {
         Self { models, ..self }
     }
 }
 
-/// Opens the log of a configuration. No two processes write one.
-pub(crate) fn open(config: &AgentsConfig, beside: Option<Box<dyn MetricsSource>>) -> Result<Opened, Problem> {
+/// A log that is open, and that nothing reads yet.
+pub(crate) struct Log {
+    agents: Agents,
+    lock: File,
+}
+
+/// Opens the log of a cluster's agents. No two processes write one.
+pub(crate) fn open(config: &ClusterAgents) -> Result<Log, Problem> {
     let lock = locked(&config.spool)?;
     let limits = SpoolLimits {
         retention_ms: config.retention_seconds.saturating_mul(1000),
@@ -60,18 +67,31 @@ pub(crate) fn open(config: &AgentsConfig, beside: Option<Box<dyn MetricsSource>>
     };
     let clock: Clock = Arc::new(|| Timestamp::now().as_millisecond());
     let spool = Spool::open(&config.spool, limits, Arc::clone(&clock)).map_err(|error| error.problem())?;
-    let agents = Agents::new(spool, clock);
-    let reader = Box::new(Log(agents.clone()));
-    let source = NodeAgents::new(reader, config.retention_seconds, Some(config.spool.join(KNOWN_PODS)));
-    let source = match beside {
-        Some(beside) => source.beside(beside),
-        None => source,
-    };
-    Ok(Opened { agents, source: Arc::new(source), models: None, _lock: lock })
+    Ok(Log { agents: Agents::new(spool, clock), lock })
 }
 
-/// What the server needs to know of the world.
-pub(crate) fn doors(config: &AgentsConfig, cluster: &Cluster, models: Option<Arc<Models>>) -> Doors {
+impl Log {
+    /// Makes a metrics source of it, alone or beside another one.
+    pub(crate) fn read_back(self, config: &ClusterAgents, beside: Option<Box<dyn MetricsSource>>) -> Opened {
+        let reader = Box::new(Reader(self.agents.clone()));
+        let source = NodeAgents::new(reader, config.retention_seconds, Some(config.spool.join(KNOWN_PODS)));
+        let source = match beside {
+            Some(beside) => source.beside(beside),
+            None => source,
+        };
+        Opened {
+            config: config.clone(),
+            agents: self.agents,
+            source: Arc::new(source),
+            models: None,
+            _lock: self.lock,
+        }
+    }
+}
+
+/// What the server needs to know of the world; `cluster` is that of the agents, and reviews their tokens.
+pub(crate) fn doors(opened: &Opened, cluster: &Cluster) -> Doors {
+    let config = &opened.config;
     let tokens = config.tokens.as_ref().map(|tokens| {
         let reviewer: Box<dyn TokenReviewer> = Box::new(OfCluster(cluster.clone()));
         let accounts = vec![tokens.account.clone()];
@@ -84,7 +104,7 @@ pub(crate) fn doors(config: &AgentsConfig, cluster: &Cluster, models: Option<Arc
             client_ca: config.client_ca_file.clone(),
         },
         tokens,
-        models: models.map(|models| models as Arc<dyn kubeopt_agents::Models>),
+        models: opened.models.clone(),
         config: AgentConfig::default(),
         trust_domain: config.trust_domain.clone(),
         bounds: Bounds {
@@ -113,10 +133,10 @@ fn locked(folder: &Path) -> Result<File, Problem> {
 }
 
 /// The log, read back.
-struct Log(Agents);
+struct Reader(Agents);
 
 #[async_trait]
-impl NodeReader for Log {
+impl NodeReader for Reader {
     async fn hours(&self) -> Result<Vec<NodeHour>, ObserveError> {
         Ok(self.0.spool().hours())
     }
@@ -188,13 +208,14 @@ mod tests {
             spool.display()
         );
         let config = Config::parse(&text, "kubeopt.yaml", kubeopt_policy::PRESETS).unwrap().agents.unwrap();
-        let first = open(&config, None).unwrap();
+        let config = &config.clusters[0];
+        let first = open(config).unwrap().read_back(config, None);
         assert_eq!(first.source.unresolved(), 0);
         let reach = first.source.as_ref().reach(Timestamp::UNIX_EPOCH).await.unwrap();
         assert_eq!(reach, kubeopt_observe::Reach::Sampled(Vec::new()));
-        let Err(second) = open(&config, None) else { panic!("it is locked") };
+        let Err(second) = open(config) else { panic!("it is locked") };
         assert!(second.text.contains("another kubeopt listens"), "{second:?}");
         drop(first);
-        assert!(open(&config, None).is_ok());
+        assert!(open(config).is_ok());
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::StreamExt as _;
 use kubeopt_agents::{Agents, Spool, SpoolLimits};
 use kubeopt_model::Window;
-use kubeopt_model::agents::{NodeHour, NodeSeries, NodeStanding};
+use kubeopt_model::agents::{NodeHour, NodePart, NodeStanding};
 use kubeopt_model::quantity::MIB;
 use kubeopt_observe::{MetricsSource, NodeAgents, NodeReader, ObserveError, RecordedMetrics};
 use kubeopt_proto::{Batch, ContainerSeries};
@@ -32,11 +32,7 @@ impl NodeReader for Log {
         Ok(self.0.spool().hours())
     }
 
-    async fn read(
-        &self,
-        hour: Window,
-        sink: &mut (dyn FnMut(NodeSeries) + Send),
-    ) -> Result<(), ObserveError> {
+    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodePart) + Send)) -> Result<(), ObserveError> {
         self.0.spool().read(hour).for_each(|part| sink(part.unwrap()));
         Ok(())
     }
@@ -153,8 +149,8 @@ async fn what_a_full_log_lost_is_not_replaced_by_an_older_replay() {
 
 /// A controller that tells the world's history what its own log has, when it is stopped.
 async fn leader(world: &World, source: &Arc<NodeAgents>) -> Edges {
-    let agents = AgentsEdge { cluster: SHOP.id().cluster, source: Arc::clone(source) };
-    Edges { agents: Some(agents), ..controller(world).await }
+    let agents = AgentsEdge { cluster: SHOP.id().cluster, source: Ok(Arc::clone(source)) };
+    Edges { agents: vec![agents], ..controller(world).await }
 }
 
 #[tokio::test]
