@@ -68,7 +68,7 @@ mod watermark;
 mod written;
 mod yaml_text;
 
-pub use closure::{Closure, closure};
+pub use closure::{Closure, closure, known_files};
 pub use codes::CODES;
 pub use compare::{Differences, compare, compare_all};
 pub use create::{Created, Creation, create, create_texts};
