@@ -25,7 +25,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The lists that the API server of the recorded cluster gives; what is not among them it does not know.
-fn recorded(path: &str) -> Option<Value> {
+pub(crate) fn recorded(path: &str) -> Option<Value> {
     let requests = json!({"requests": {"cpu": "1", "memory": "4Gi"}});
     let pod = json!({"containers": [{"name": "main", "image": "example/api:1", "resources": requests}]});
     let (api_version, kind, item) = match path {
@@ -122,7 +122,7 @@ fn words_that_are_none_are_refused_before_anything_is_asked() {
     ] {
         let output = kubeopt(folder.path(), &args);
         let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
         assert!(said.contains(code) && said.contains("help: ") && said.contains(help), "{args:?}: {said}");
         assert_eq!(text(&output.stdout), "", "{args:?}");
     }

@@ -108,8 +108,29 @@ fn exit_codes_are_those_that_are_documented() {
     assert_eq!(code(&["scan", "--no-such-flag"]), Some(2));
     assert_eq!(code(&["run"]), Some(1));
     assert_eq!(code(&["plan", "--config", "no-such-file.yaml"]), Some(1));
-    assert_eq!(code(&["explain", "not-a-workload"]), Some(1));
+    assert_eq!(code(&["explain", "not-a-workload"]), Some(2));
+    let home = home.path().to_string_lossy();
+    for typed in [["no/such/kind", "cpu.request=1"], ["api", "cpu=1"], ["api", "cpu.request=many"]] {
+        assert_eq!(code(&["set", &home, typed[0], typed[1]]), Some(2), "{typed:?}");
+    }
     assert_eq!(code(&["demo", "--listen", "0.0.0.0:0"]), Some(1));
+}
+
+#[test]
+fn usage_that_cannot_be_read_is_no_answer() {
+    let home = folder("no-usage");
+    let kubeconfig = crate::costs::serve_lists(home.path(), crate::costs::recorded);
+    // Nothing listens on the discard port of a test machine.
+    let unreachable = ["--prometheus", "http://127.0.0.1:9"];
+    for command in [&["scan", "--exit-code"][..], &["plan", "--exit-code"], &["get", "findings"]] {
+        let mut kubeopt = kubeopt(home.path(), "");
+        kubeopt.current_dir(home.path()).env("KUBECONFIG", &kubeconfig);
+        let output = run(kubeopt.args(command).args(unreachable));
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {out}{err}");
+        assert!(err.contains("E-OBS-001") && !err.contains("next: "), "{command:?}: {err}");
+        assert!(!out.contains("nothing unusual"), "{command:?}: {out}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! the trace that is expected in `trace.txt`, and in
 //! `set.txt` what `set` refuses of it, if anything. `KUBEOPT_BLESS=1` writes both anew.
 
+mod asked;
 mod generated;
 mod golden;
 mod hostile;

@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 nothing to propose (only with --exit-code).
+    "Exit codes: 0 done, 1 failed or usage not read, 2 wrong usage, 3 nothing to propose (only with --exit-code).
 Colours are left out where NO_COLOR is set or the output is not a terminal.";
 
 #[derive(Debug, Subcommand)]

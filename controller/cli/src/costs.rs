@@ -4,15 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args as Group, ValueEnum};
-use kubeopt_model::{Money, Problem, Timestamp};
+use kubeopt_model::{Money, Timestamp};
 use kubeopt_runtime::costs::{
-    self, CostReport, CostRow, SavingsReport, WordError, focus_csv, read_aggregates, read_since, read_window,
-    table_csv,
+    self, CostReport, CostRow, SavingsReport, focus_csv, read_aggregates, read_since, read_window, table_csv,
 };
 use kubeopt_runtime::terminal_line;
 use kubeopt_runtime::wiring::Keep;
 
-use crate::command::{Outcome, edges, json, options};
+use crate::command::{Outcome, edges, json, options, wrong_usage};
 use crate::flags::{Common, Selection};
 use crate::out::{hint, print, problems};
 use crate::table::{plain, trimmed};
@@ -99,15 +98,13 @@ pub(crate) enum SavingsOutput {
     Json,
 }
 
-fn refused(error: &WordError) -> Vec<Problem> {
-    vec![error.problem()]
-}
-
 pub(crate) async fn run_costs(args: Costs, common: Common) -> Outcome {
     let now = Timestamp::now();
     // What was typed wrong is told before anything is asked.
-    let window = read_window(&args.window, now).map_err(|error| refused(&error))?;
-    let aggregates = read_aggregates(&args.aggregate).map_err(|error| refused(&error))?;
+    let (window, aggregates) = match (read_window(&args.window, now), read_aggregates(&args.aggregate)) {
+        (Ok(window), Ok(aggregates)) => (window, aggregates),
+        (Err(error), _) | (_, Err(error)) => return wrong_usage(&error.problem()),
+    };
     let options = options(&common, &args.source.selection(&args.namespaces));
     let mut edges = edges(&common, &options, Keep::Nothing).await?;
     let answer = costs::costs(&mut edges, window, &aggregates, now).await;
@@ -176,7 +173,10 @@ fn containers(report: &CostReport) -> usize {
 
 pub(crate) async fn run_savings(args: Savings, common: Common) -> Outcome {
     let now = Timestamp::now();
-    let since = read_since(&args.since, now).map_err(|error| refused(&error))?;
+    let since = match read_since(&args.since, now) {
+        Ok(since) => since,
+        Err(error) => return wrong_usage(&error.problem()),
+    };
     let options = options(&common, &args.source.selection(&[]));
     let mut edges = edges(&common, &options, Keep::State).await?;
     let answer = costs::savings(&mut edges, since, now).await;

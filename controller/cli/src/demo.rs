@@ -17,6 +17,11 @@ use crate::table;
 
 /// Runs the loop once, then serves the page until Ctrl-C.
 pub(crate) async fn run(demo: Demo, common: Common, program: &Path) -> Outcome {
+    // First: nothing is shown before it is known that it can be read and merged.
+    let listener = match demo.no_serve {
+        true => None,
+        false => Some(kubeopt_runtime::demo::listen(demo.listen).await.map_err(|problem| vec![problem])?),
+    };
     let folder = Folder::of(demo.dir).map_err(|problem| vec![problem])?;
     let now = Timestamp::now();
     let progress = crate::progress::for_terminal(common.quiet);
@@ -41,11 +46,13 @@ pub(crate) async fn run(demo: Demo, common: Common, program: &Path) -> Outcome {
     print("\n");
     print(&published_text(&report));
     problems(&report.problems());
-    if demo.no_serve {
+    let Some(listener) = listener else {
+        if !common.quiet {
+            hint("next: kubeopt demo   (the same, and serves the page of the pull request)");
+        }
         return Ok(ExitCode::SUCCESS);
-    }
+    };
     let pages = ForgePages::new(demo_set);
-    let listener = kubeopt_runtime::demo::listen(demo.listen).await.map_err(|problem| vec![problem])?;
     let address = listener.address();
     print(&format!("\nread, comment and merge it at http://{address}/   (Ctrl-C ends the demo)\n"));
     if !common.quiet {

@@ -11,7 +11,7 @@ use kubeopt_runtime::wiring::{Keep, read_config};
 use serde::Serialize;
 
 use crate::args::{Get, GetOutput, GetWhat, LeastSeverity};
-use crate::command::{Outcome, edges, json, options, refuse_beside};
+use crate::command::{Outcome, edges, ended, json, options, refuse_beside};
 use crate::flags::Common;
 use crate::out::{hint, print, problems};
 use crate::table::{plain, trimmed};
@@ -62,7 +62,7 @@ async fn findings(args: Get, common: Common) -> Outcome {
     edges.progress.done();
     show(args.output, &table, || finding_rows(&table))?;
     problems(&table.problems);
-    Ok(ExitCode::SUCCESS)
+    Ok(ended(&table.problems))
 }
 
 /// Asks no cluster: the controller wrote it down.
@@ -111,7 +111,10 @@ fn agent_rows(table: &AgentTable) -> String {
 
 fn finding_rows(table: &FindingTable) -> String {
     if table.rows.is_empty() {
-        return "nothing unusual found\n".to_owned();
+        let is_unread = table.problems.iter().any(kubeopt_runtime::codes::is_usage_unread);
+        let text =
+            if is_unread { "usage could not be read, so nothing is known" } else { "nothing unusual found" };
+        return format!("{text}\n");
     }
     let mut shown = plain();
     shown.set_header(finding::HEADERS.to_vec());

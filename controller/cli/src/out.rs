@@ -20,15 +20,22 @@ pub(crate) fn hint(text: &str) {
 /// Writes problems to standard error, each with its help.
 pub(crate) fn problems<'a>(problems: impl IntoIterator<Item = &'a Problem>) {
     for problem in problems {
-        hint(&colored(problem));
+        hint(&colored("error", AnsiColor::Red, problem));
     }
 }
 
-fn colored(problem: &Problem) -> String {
-    let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+/// Writes what is not taken of something that counts otherwise: the command does not fail for it.
+pub(crate) fn warnings<'a>(warnings: impl IntoIterator<Item = &'a Problem>) {
+    for warning in warnings {
+        hint(&colored("warning", AnsiColor::Yellow, warning));
+    }
+}
+
+fn colored(word: &str, color: AnsiColor, problem: &Problem) -> String {
+    let bold = Style::new().fg_color(Some(color.into())).bold();
     let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
     let text = kubeopt_runtime::terminal_line(&problem.text);
-    let mut shown = format!("{red}error[{}]{red:#}: {text}", problem.code);
+    let mut shown = format!("{bold}{word}[{}]{bold:#}: {text}", problem.code);
     if let Some(place) = &problem.place {
         shown.push_str(&format!("\n  ┌─ {}", kubeopt_runtime::terminal_line(&place.to_string())));
         if let Some(excerpt) = &place.excerpt {

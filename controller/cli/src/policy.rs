@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::command::{Outcome, json, own_fault};
 use crate::flags::Common;
-use crate::out::{hint, print, problems};
+use crate::out::{hint, print, warnings};
 use crate::table::{plain, trimmed};
 
 #[derive(Debug, Group)]
@@ -29,7 +29,7 @@ pub(crate) struct Policy {
 enum What {
     /// Check policy files: every wrong key, with its line and the nearest that there is.
     Validate {
-        /// Files. `kubeopt.yaml` is read as the controller's configuration, every other as a repository's policy.
+        /// Files: the controller's configuration, a repository's policy, or a manifest of a RightsizingPolicy.
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
@@ -123,7 +123,7 @@ fn validate(files: &[PathBuf], common: &Common) -> Outcome {
             Ok(valid) => {
                 let shown = terminal_line(&file.display().to_string());
                 print(&format!("ok    {shown}: {}\n", valid.what));
-                problems(&valid.warnings);
+                warnings(&valid.warnings);
             }
             Err(found) => failed.extend(found),
         }
@@ -153,7 +153,7 @@ fn operator(common: &Common) -> Result<Option<PolicyFile>, Vec<Problem>> {
 
 fn finish(policy: &PathPolicy, text: &str, output: Output, common: &Common) -> Outcome {
     print(text);
-    problems(&policy.problems);
+    warnings(&policy.problems);
     if output == Output::Table && !common.quiet {
         if !policy.undecided.is_empty() {
             let undecided = terminal_line(&policy.undecided.join(", "));

@@ -9,6 +9,7 @@ use kubeopt_model::{Problem, Timestamp};
 use kubeopt_report::ScanFormat;
 use kubeopt_report::scan::ScanVerdict;
 use kubeopt_runtime::check::{Depth, check};
+use kubeopt_runtime::codes::is_usage_unread;
 use kubeopt_runtime::controller::{Until, run as run_controller};
 use kubeopt_runtime::get_agents::check_agents;
 use kubeopt_runtime::pipeline::PassReport;
@@ -18,7 +19,7 @@ use kubeopt_runtime::wiring::{Keep, read_config, wire};
 use kubeopt_runtime::{pass, plan};
 
 use crate::args::{Args, Check, Command, Demo, Plan, PlanOutput, Propose, Run, Scan, ScanOutput};
-use crate::command::{Outcome, edges, in_runtime, json, options, options_of_all, own_fault, program};
+use crate::command::{Outcome, edges, ended, in_runtime, json, options, options_of_all, own_fault, program};
 use crate::flags::{Common, LogFormat, Output};
 use crate::out::{hint, print, problems};
 use crate::published::published_text;
@@ -120,11 +121,11 @@ async fn run_scan(scan_args: Scan, common: Common) -> Outcome {
     };
     print(&text);
     problems(&scanned.problems);
-    if scan_args.output == ScanOutput::Table && !common.quiet {
+    let changes = scanned.report.rows.iter().any(|row| row.verdict == ScanVerdict::Change);
+    if scan_args.output == ScanOutput::Table && !common.quiet && changes {
         hint("next: kubeopt plan   (shows the diff)   ·   kubeopt explain NAMESPACE/KIND/NAME");
     }
-    let changes = scanned.report.rows.iter().any(|row| row.verdict == ScanVerdict::Change);
-    Ok(exit(changes, scan_args.exit_code))
+    Ok(exit(changes, scan_args.exit_code, &scanned.problems))
 }
 
 async fn run_plan(plan_args: Plan, common: Common) -> Outcome {
@@ -138,11 +139,12 @@ async fn run_plan(plan_args: Plan, common: Common) -> Outcome {
         PlanOutput::Markdown => report.markdown(),
         PlanOutput::Json => json(&report.to_json())?,
     });
-    problems(&report.problems());
+    let found = report.problems();
+    problems(&found);
     if !common.quiet && plan_args.output == PlanOutput::Text && !report.decided.proposals.is_empty() {
         hint("next: kubeopt propose   (opens the pull request)");
     }
-    Ok(exit(!report.decided.proposals.is_empty(), plan_args.exit_code))
+    Ok(exit(!report.decided.proposals.is_empty(), plan_args.exit_code, &found))
 }
 
 /// Diffs and proofs, then what is left and why.
@@ -172,12 +174,13 @@ async fn run_propose(propose: Propose, common: Common) -> Outcome {
         Output::Text => print(&format!("{}{}", published_text(&report), left_text(&report))),
         Output::Json => print(&json(&report.to_json())?),
     }
-    problems(&report.problems());
+    let found = report.problems();
+    problems(&found);
     let failed = report.published.iter().any(|published| matches!(published, Published::Failed(_)));
     if failed {
         return Ok(ExitCode::FAILURE);
     }
-    Ok(exit(!report.decided.proposals.is_empty(), propose.exit_code))
+    Ok(exit(!report.decided.proposals.is_empty(), propose.exit_code, &found))
 }
 
 async fn run_loop(run_args: Run, common: Common) -> Outcome {
@@ -258,6 +261,8 @@ async fn run_demo(demo: Demo, common: Common) -> Outcome {
     crate::demo::run(demo, common, &program()?).await
 }
 
-fn exit(anything: bool, asked: bool) -> ExitCode {
-    if !anything && asked { ExitCode::from(NOTHING) } else { ExitCode::SUCCESS }
+/// Where usage could not be read, it is not known whether there is anything to propose.
+fn exit(anything: bool, asked: bool, found: &[Problem]) -> ExitCode {
+    let nothing = !anything && asked && !found.iter().any(is_usage_unread);
+    if nothing { ExitCode::from(NOTHING) } else { ended(found) }
 }

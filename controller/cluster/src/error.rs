@@ -125,7 +125,8 @@ pub(crate) fn told(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {
-        let text = next.to_string();
+        // kube quotes paths twice.
+        let text = next.to_string().replace("'\"", "`").replace("\"'", "`");
         if !line.contains(&text) {
             line.push_str(": ");
             line.push_str(&text);
@@ -165,11 +166,12 @@ mod tests {
     fn an_error_tells_its_causes_once_and_the_next_step() {
         let error = ClusterError::Credentials {
             cluster: "prod".to_owned(),
-            source: Box::new(std::io::Error::other("no such file")),
+            source: Box::new(std::io::Error::other("no file '\"/root/.kube/config\"'")),
         };
         let problem = error.problem();
         assert_eq!(problem.code, "E-CLU-001");
-        assert_eq!(problem.text, "unable to read the credentials of cluster prod: no such file");
+        let text = "unable to read the credentials of cluster prod: no file `/root/.kube/config`";
+        assert_eq!(problem.text, text);
         assert!(problem.help.contains("--kubeconfig"));
     }
 }

@@ -17,7 +17,7 @@ use crate::role::FileRole;
 use crate::scope::{Hosted, Scope};
 use crate::stream::{Kind, NodeId};
 use crate::target_key::{may_be_target, percent};
-use crate::values_key::{helm_path, single_field, values_field};
+use crate::values_key::{bare_field, helm_path, single_field, values_field};
 use crate::watermark::TARGET_FIELD;
 use crate::yaml_text::YamlText;
 
@@ -277,7 +277,8 @@ impl<'w, 'a> Walk<'w, 'a> {
     /// The field of a value of a chart whose key says so in a spelling of its own; only what is a quantity now.
     fn values_field(&self, id: NodeId, path: &[String]) -> Option<Field> {
         let value = self.yaml.stream.scalar(id)?;
-        values_field(path).filter(|field| Amount::parse(field.resource, value).is_ok())
+        let spelled = values_field(path).filter(|field| Amount::parse(field.resource, value).is_ok());
+        spelled.or_else(|| bare_field(path, value))
     }
 
     /// YAML that stands as text in a scalar: inline patches, values of charts. An alias repeats a text that was looked

@@ -35,14 +35,40 @@ pub fn closure(
     read: &mut dyn FnMut(&RepoPath) -> Option<Vec<u8>>,
     entry: &RepoPath,
 ) -> Result<Closure, Problem> {
-    let mut follow =
-        Follow { read, closure: Closure::default(), open: vec![entry.clone()], seen: BTreeSet::new() };
+    match follow(read, entry) {
+        (closure, None) => Ok(closure),
+        (_, Some(problem)) => Err(problem),
+    }
+}
+
+/// The files that a folder's kustomization is known to read, also where another of its references leads nowhere: what an
+/// entry point that cannot be rendered shares with others.
+pub fn known_files(
+    read: &mut dyn FnMut(&RepoPath) -> Option<Vec<u8>>,
+    entry: &RepoPath,
+) -> BTreeSet<RepoPath> {
+    follow(read, entry).0.files
+}
+
+/// All that can be followed, and the first problem.
+fn follow(
+    read: &mut dyn FnMut(&RepoPath) -> Option<Vec<u8>>,
+    entry: &RepoPath,
+) -> (Closure, Option<Problem>) {
+    let mut follow = Follow {
+        read,
+        closure: Closure::default(),
+        open: vec![entry.clone()],
+        seen: BTreeSet::new(),
+        problem: None,
+    };
     while let Some(folder) = follow.open.pop() {
         if follow.seen.insert(folder.clone()) {
-            follow.folder(&folder)?;
+            let followed = follow.folder(&folder);
+            follow.note(followed);
         }
     }
-    Ok(follow.closure)
+    (follow.closure, follow.problem)
 }
 
 struct Follow<'r> {
@@ -51,9 +77,22 @@ struct Follow<'r> {
     /// Folders that are still to be followed.
     open: Vec<RepoPath>,
     seen: BTreeSet<RepoPath>,
+    /// The first that was found.
+    problem: Option<Problem>,
 }
 
 impl Follow<'_> {
+    /// What a step gave; its problem is kept, and the rest is followed all the same.
+    fn note<T>(&mut self, step: Result<T, Problem>) -> Option<T> {
+        match step {
+            Ok(given) => Some(given),
+            Err(problem) => {
+                self.problem.get_or_insert(problem);
+                None
+            }
+        }
+    }
+
     fn folder(&mut self, folder: &RepoPath) -> Result<(), Problem> {
         let (file, bytes) = self.kustomization_of(folder).ok_or_else(|| {
             let reason = "there is none".to_owned();
@@ -61,23 +100,22 @@ impl Follow<'_> {
         })?;
         let read = kustomization(&file, &bytes)?;
         self.add(file.clone())?;
-        self.references(folder, &file, &read)
+        self.references(folder, &file, &read);
+        Ok(())
     }
 
-    fn references(
-        &mut self,
-        folder: &RepoPath,
-        file: &RepoPath,
-        read: &KustomizationFile,
-    ) -> Result<(), Problem> {
+    fn references(&mut self, folder: &RepoPath, file: &RepoPath, read: &KustomizationFile) {
         for reference in read.resources.iter().chain(&read.components) {
-            self.file_or_folder(folder, file, reference)?;
+            let followed = self.file_or_folder(folder, file, reference);
+            self.note(followed);
         }
         for reference in read.patches.iter().chain(&read.generator_files).chain(&read.others) {
-            self.file(folder, file, reference)?;
+            let followed = self.file(folder, file, reference);
+            self.note(followed);
         }
         for reference in &read.plugins {
-            let is_file = self.file_or_folder(folder, file, reference)?;
+            let followed = self.file_or_folder(folder, file, reference);
+            let is_file = self.note(followed).flatten();
             let built_in = is_file.is_some_and(|bytes| is_built_in(&String::from_utf8_lossy(&bytes)));
             if !built_in {
                 self.closure.plugins.push(reference.clone());
@@ -89,7 +127,6 @@ impl Follow<'_> {
         if read.helm {
             self.closure.helm.push(file.clone());
         }
-        Ok(())
     }
 
     /// Adds a file and gives its bytes, or opens a folder, or notes what is remote.
@@ -228,6 +265,19 @@ mod tests {
             assert_eq!(follow(&[("a/kustomization.yaml", text)], "a"), Err(code.to_owned()), "{text}");
         }
         assert_eq!(follow(&[], "a").expect_err("nothing there"), "E-SRC-024");
+    }
+
+    #[test]
+    fn what_leads_nowhere_hides_no_other_file() {
+        let files = [
+            ("prod/kustomization.yaml", "resources: [missing.yaml, ../base]\n"),
+            ("base/kustomization.yaml", "resources: [gone.yaml, a.yaml]\n"),
+            ("base/a.yaml", "kind: Deployment\n"),
+        ];
+        assert_eq!(follow(&files, "prod"), Err("E-SRC-025".to_owned()));
+        let held: FileSet = files.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec())).collect();
+        let known = known_files(&mut |path| held.get(path).cloned(), &path("prod"));
+        assert_eq!(known, held.keys().cloned().collect());
     }
 
     #[test]

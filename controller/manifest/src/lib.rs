@@ -69,7 +69,7 @@ mod wish;
 mod written;
 mod yaml_text;
 
-pub use closure::{Closure, closure};
+pub use closure::{Closure, closure, known_files};
 pub use codes::CODES;
 pub use compare::{Differences, compare, compare_all};
 pub use create::{Created, Creation, create, create_texts};

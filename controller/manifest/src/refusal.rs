@@ -80,7 +80,7 @@ pub(crate) enum Refusal {
     #[error("the folder `{folder}` has no readable kustomization: {reason}")]
     NoKustomization { folder: String, reason: String },
     /// A reference to nothing.
-    #[error("the kustomization refers to `{reference}`, which is not in the repository")]
+    #[error("the kustomization refers to `{reference}`, which is no file or kustomization of the repository")]
     DanglingReference { reference: String },
     /// A reference to the outside.
     #[error("the kustomization refers to `{reference}`, which is outside of the repository")]
@@ -209,8 +209,12 @@ impl Refusal {
             Self::NoKustomization { .. } => {
                 "point the source at a folder with a valid kustomization.yaml, or use the plain renderer"
             }
-            Self::DanglingReference { .. } => "correct the path, or add the file to the repository",
-            Self::OutsideReference { .. } => "keep everything that is rendered in one repository",
+            Self::DanglingReference { .. } => {
+                "correct the path, or add the file to the repository; symbolic links are not followed"
+            }
+            Self::OutsideReference { .. } => {
+                "keep everything that is rendered in one repository; a folder that is not in Git is one by itself, so name the folder above"
+            }
             Self::TooManyFiles { .. } => "point the source at a smaller entry point",
             Self::NotRemoved { .. } => {
                 "remove the key by hand, or say `keep` under sizing.limits for this path"
@@ -238,8 +242,12 @@ impl Refusal {
     pub(crate) fn at(&self, file: &RepoPath, line: usize, excerpt: &str) -> Problem {
         /// Characters of a line that are shown; longer lines are data, not manifests.
         const EXCERPT_CHARS: usize = 160;
-        let shown: String =
-            excerpt.chars().filter(|c| !c.is_control()).take(EXCERPT_CHARS).collect::<String>();
+        let shown: String = excerpt
+            .chars()
+            .map(|c| if c == '\t' { ' ' } else { c })
+            .filter(|c| !c.is_control())
+            .take(EXCERPT_CHARS)
+            .collect();
         self.problem().at(file.as_str(), Some(line)).with_excerpt(shown.trim_end())
     }
 

@@ -10,7 +10,7 @@ use kubeopt_model::{ContainerName, EditSite, Field, Problem, RepoPath};
 
 use crate::candidate::{Candidate, candidates};
 use crate::guard::guard_file;
-use crate::pods::{PodContainer, Spot, containers};
+use crate::pods::{Spot, containers};
 use crate::refusal::Refusal;
 use crate::role::FileRole;
 use crate::stream::NodeId;
@@ -30,6 +30,8 @@ pub struct SiteRead {
     pub field: Field,
     /// The scalar; an error carries the line all the same.
     pub site: Result<EditSite, Problem>,
+    /// What is written there, also where it is not edited; none where it is not known which of several counts.
+    pub text: Option<String>,
 }
 
 /// Reads every resources leaf (four fields, all containers) of every workload of a plain manifest.
@@ -50,21 +52,24 @@ pub fn read_sites(file: &RepoPath, bytes: &[u8]) -> Result<Vec<SiteRead>, Proble
     for container in &containers {
         for field in Field::ALL {
             let Some(spot) = container.field(&yaml.stream, field) else { continue };
-            let site = site(file, &yaml, by_node.get(&spot.node).copied(), &spot, &guarded);
-            sites.push(read(container, field, site));
+            let candidate = by_node.get(&spot.node).copied();
+            let site = site(file, &yaml, candidate, &spot, &guarded);
+            sites.push(SiteRead {
+                workload: container.workload.clone(),
+                container: container.name.clone(),
+                role: container.role,
+                field,
+                site,
+                text: candidate.and_then(text),
+            });
         }
     }
     Ok(sites)
 }
 
-fn read(container: &PodContainer, field: Field, site: Result<EditSite, Problem>) -> SiteRead {
-    SiteRead {
-        workload: container.workload.clone(),
-        container: container.name.clone(),
-        role: container.role,
-        field,
-        site,
-    }
+fn text(candidate: &Candidate) -> Option<String> {
+    let is_one_of_two = matches!(candidate.blocked, Some(Refusal::DuplicateKey { .. }));
+    (!is_one_of_two).then(|| candidate.text.clone())
 }
 
 fn site(

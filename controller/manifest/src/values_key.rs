@@ -17,6 +17,15 @@ pub(crate) fn values_field(path: &[String]) -> Option<Field> {
     under_resources(&keys).or_else(|| by_spelling(&keys))
 }
 
+/// The field of a key that names one resource and nothing else (`web.cpu: 500m`), where the suffix of the amount says the
+/// same: a bare number may be a count of cores, of megabytes, or of anything.
+pub(crate) fn bare_field(path: &[String], text: &str) -> Option<Field> {
+    let keys: Vec<Vec<Word>> = path.iter().filter(|key| !is_index(key)).map(|key| words(key)).collect();
+    let last = keys.last().filter(|words| matches!(words.as_slice(), [Word::Of(_)]))?;
+    let resource = resource_of(last).filter(|resource| resource_of_suffix(text) == Some(*resource))?;
+    Amount::parse(resource, text).is_ok().then(|| Field { bound: bound_of(&keys), resource })
+}
+
 /// The field of a single value that stands for itself: any key that names one resource, and where none does, the suffix
 /// of the amount. Wherever the value goes, its bound is a hint only.
 pub(crate) fn single_field(path: &[String], text: &str) -> Option<Field> {
@@ -295,6 +304,25 @@ mod tests {
         ] {
             let keys: Vec<String> = path.split('/').map(str::to_owned).collect();
             let found = single_field(&keys, text).map_or("-".to_owned(), |field| field.to_string());
+            assert_eq!(found, expected, "{path}={text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_key_is_known_where_its_suffix_says_the_same() {
+        for (path, text, expected) in [
+            ("web/cpu", "500m", "requests.cpu"),
+            ("list/0/mem", "64Mi", "requests.memory"),
+            ("limits/web/memory", "1Gi", "limits.memory"),
+            ("web/cpu", "2", "-"),
+            ("web/memory", "512", "-"),
+            ("web/memory", "500m", "-"),
+            ("web/cpu", "amd64", "-"),
+            ("web/cpuPercent", "80m", "-"),
+            ("api", "100m", "-"),
+        ] {
+            let keys: Vec<String> = path.split('/').map(str::to_owned).collect();
+            let found = bare_field(&keys, text).map_or("-".to_owned(), |field| field.to_string());
             assert_eq!(found, expected, "{path}={text}");
         }
     }

@@ -139,8 +139,11 @@ pub struct ScanRow {
     pub monthly_delta_usd: Option<Decimal>,
     /// Risk of the change.
     pub risk: Option<Risk>,
-    /// One sentence.
+    /// The sentences of the rules that decided.
     pub why: String,
+    /// The same for a narrow table: what was used, or which bound held.
+    #[serde(skip)]
+    pub brief: String,
 }
 
 impl ScanRow {
@@ -160,7 +163,8 @@ impl ScanRow {
             monthly_usd: member.cost.map(|cost| cents(cost.before)),
             monthly_delta_usd: member.cost.map(|cost| cents(cost.delta())),
             risk: Some(risk),
-            ..Self::bare(&member.container, member.resources, deciding(reasons))
+            brief: brief(reasons, member),
+            ..Self::bare(&member.container, member.resources, deciding(reasons, member))
         }
     }
 
@@ -201,6 +205,7 @@ impl ScanRow {
             monthly_usd: None,
             monthly_delta_usd: None,
             risk: None,
+            brief: why.clone(),
             why,
         }
     }
@@ -218,6 +223,15 @@ impl ScanRow {
                 .map_or("-".to_owned(), |usd| figures::dollars(Money(usd)).replace('$', "")),
             self.why.clone(),
         ]
+    }
+
+    /// The cells below [`SCAN_HEADERS`], with the short reason.
+    pub fn brief_cells(&self) -> Vec<String> {
+        let mut cells = self.cells();
+        if let Some(why) = cells.last_mut() {
+            why.clone_from(&self.brief);
+        }
+        cells
     }
 
     /// The cells below [`SCAN_HEADERS_WIDE`], then those of the narrow table.
@@ -321,15 +335,47 @@ impl ScanReport {
     }
 }
 
-/// The reasons that decided, at most two of them: a table has one line.
-fn deciding(reasons: &[Reason]) -> String {
-    let bound: Vec<&str> =
-        reasons.iter().filter(|reason| reason.bound).map(|reason| reason.text.as_str()).take(2).collect();
-    match (bound.is_empty(), reasons.first()) {
-        (false, _) => bound.join("; "),
-        (true, Some(first)) => first.text.clone(),
-        (true, None) => "no rule gave a reason".to_owned(),
+/// The reasons that decided values which change; of a change that has none, the first.
+fn deciding(reasons: &[Reason], member: &Member) -> String {
+    let said = decided(reasons, member).map(|reason| reason.text.clone());
+    match (joined(said), reasons.first()) {
+        (said, _) if !said.is_empty() => said,
+        (_, Some(first)) => first.text.clone(),
+        (_, None) => "no rule gave a reason".to_owned(),
     }
+}
+
+/// Rules whose sentence is a sum: a narrow table says what was used instead.
+const RULES_OF_COST: [&str; 2] = ["cpu-cost", "memory-cost"];
+
+fn brief(reasons: &[Reason], member: &Member) -> String {
+    let said = decided(reasons, member).map(|reason| {
+        let resource = reason.field.resource;
+        let used = member.usage.resource(resource).filter(|_| RULES_OF_COST.contains(&reason.rule.as_str()));
+        used.map_or_else(
+            || reason.text.clone(),
+            |used| format!("{} highest {}", figures::named(resource), figures::measured(resource, used.max)),
+        )
+    });
+    let said = joined(said);
+    if said.is_empty() { deciding(reasons, member) } else { said }
+}
+
+fn decided<'r>(reasons: &'r [Reason], member: &'r Member) -> impl Iterator<Item = &'r Reason> {
+    let changes = |field| member.resources.before.get(field) != member.resources.after.get(field);
+    let fields = Field::ALL.into_iter().filter(move |field| changes(*field));
+    fields.flat_map(move |field| reasons.iter().filter(move |reason| reason.bound && reason.field == field))
+}
+
+/// Sentences beside each other; what is said of two fields, once.
+fn joined(said: impl Iterator<Item = String>) -> String {
+    let mut all: Vec<String> = Vec::new();
+    said.for_each(|one| {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    });
+    all.join("; ")
 }
 
 fn evidence(usage: &ContainerUsage) -> Option<ScanEvidence> {

@@ -1,5 +1,7 @@
 //! The codes of what users see from this crate; each is listed in docs/errors.md.
 
+use kubeopt_model::Problem;
+
 /// A traced value is not a quantity.
 pub const NOT_A_QUANTITY: &str = "E-SRC-201";
 /// A value is computed from another on the way to the cluster.
@@ -36,6 +38,8 @@ pub const UNRENDERED: &str = "E-SRC-216";
 pub const TARGET_STAYS: &str = "E-SRC-217";
 /// The target of an autoscaler would not change as its request does.
 pub const TARGET_UNPROVEN: &str = "E-SRC-218";
+/// Kubernetes would refuse a value that a person asked for, or nobody means it.
+pub const WOULD_BE_REFUSED: &str = "E-SRC-219";
 /// The proof failed: something else would change.
 pub const NOT_PROVEN: &str = "E-RUN-001";
 /// A limit of pull requests is reached.
@@ -108,6 +112,25 @@ pub const MODELS_KEPT: &str = "E-RUN-032";
 /// A round of training that was asked for cannot begin.
 pub const NO_ROUND: &str = "E-RUN-033";
 
+/// Problems after which nothing is known of the usage of a cluster: of the cluster itself, of Prometheus, of metrics-server.
+const USAGE_UNREAD: [&str; 10] = [
+    "E-CLU-002",
+    "E-CLU-010",
+    "E-CLU-011",
+    "E-CLU-012",
+    "E-OBS-001",
+    "E-OBS-002",
+    "E-OBS-003",
+    "E-OBS-004",
+    "E-OBS-005",
+    "E-OBS-008",
+];
+
+/// Whether usage could not be read: what is shown then is no answer, and "nothing to change" is none either.
+pub fn is_usage_unread(problem: &Problem) -> bool {
+    USAGE_UNREAD.contains(&problem.code.as_str())
+}
+
 /// Every code of this crate with its meaning.
 pub const CODES: &[(&str, &str)] = &[
     (NOT_A_QUANTITY, "A value in Git is not a Kubernetes quantity."),
@@ -142,6 +165,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         TARGET_UNPROVEN,
         "The target of a HorizontalPodAutoscaler would not change exactly as its request does, so both stay.",
+    ),
+    (
+        WOULD_BE_REFUSED,
+        "A value that `kubeopt set` was asked for is one that Kubernetes refuses, or that nobody means.",
     ),
     (NOT_PROVEN, "The rendering before and after the edit differs in more than the proposed fields."),
     (LIMITED, "The policy's limit of open or new pull requests is reached."),

@@ -91,8 +91,23 @@ pub fn read_config(options: &Options) -> Result<Config, Vec<Problem>> {
     Ok(config)
 }
 
-/// The smallest configuration: one cluster, named by the flags. JSON is YAML, so the one parser reads it.
+/// The smallest configuration: one cluster, named by the flags, and state of whoever runs the command. JSON is YAML, so the
+/// one parser reads it.
 fn config_of_flags(options: &Options) -> Result<Config, Vec<Problem>> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let state = state_of_user(variable("XDG_STATE_HOME"), variable("HOME"));
+    config_of(options, state.as_deref())
+}
+
+/// Where a person's state lies, as the XDG base directory specification has it; none where there is no home. The
+/// controller's own folder is for a controller: on a laptop nobody may write there.
+fn state_of_user(xdg: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let named = |path: &PathBuf| path.is_absolute();
+    let state = xdg.filter(named).or_else(|| Some(home.filter(named)?.join(".local/state")))?;
+    Some(state.join("kubeopt"))
+}
+
+fn config_of(options: &Options, state: Option<&Path>) -> Result<Config, Vec<Problem>> {
     let mut cluster = serde_json::json!({ "name": "default" });
     if let Some(file) = &options.kubeconfig {
         cluster["kubeconfig"] = serde_json::json!({ "file": file });
@@ -107,7 +122,15 @@ fn config_of_flags(options: &Options) -> Result<Config, Vec<Problem>> {
         }
     }
     let text = serde_json::json!({ "clusters": [cluster] }).to_string();
-    Config::parse(&text, "the command line", kubeopt_policy::PRESETS)
+    let mut config = Config::parse(&text, "the command line", kubeopt_policy::PRESETS)?;
+    if let Some(state) = state {
+        let store = &mut config.store;
+        store.database = DatabaseConfig::Sqlite(state.join("kubeopt.db"));
+        store.history = state.join("history");
+        store.git = state.join("git");
+        store.charts = state.join("charts");
+    }
+    Ok(config)
 }
 
 /// `--prometheus` wins over the file where there is one cluster that it can mean.
@@ -146,6 +169,12 @@ pub async fn wire(
 ) -> Result<Edges, Vec<Problem>> {
     kubeopt_net::install_crypto_provider();
     let one = |problem: Problem| vec![problem];
+    // Slips in flags are told before anybody is asked.
+    let chosen = selection(options).map_err(one)?;
+    let history_seconds = match &options.history {
+        Some(text) => seconds(text).map_err(one)?,
+        None => DEFAULT_HISTORY_SECONDS,
+    };
     let mut clusters = Vec::new();
     for cluster in &config.clusters {
         clusters.push(cluster_edge(cluster, options, keep).await.map_err(one)?);
@@ -159,15 +188,10 @@ pub async fn wire(
         Keep::State => Box::new(crate::history::store(config).map_err(one)?),
     };
     let journal = journal(&config.store.database, keep).await.map_err(|error| one(error.problem()))?;
-    let chosen = selection(options).map_err(one)?;
     // What is kept must be of the whole cluster: a later pass relies on it.
     let (selection, shown) = match keep {
         Keep::Nothing => (chosen, Selection::default()),
         Keep::State => (Selection::default(), chosen),
-    };
-    let history_seconds = match &options.history {
-        Some(text) => seconds(text).map_err(one)?,
-        None => DEFAULT_HISTORY_SECONDS,
     };
     let mut renderer = renderer(program, options.kustomize.as_deref(), options.helm.as_deref()).await;
     renderer.sandbox = sandbox(options, config);
@@ -297,7 +321,21 @@ impl FactsSource for Listed {
 
 #[cfg(test)]
 mod tests {
+    use kubeopt_api::config::StoreConfig;
+
     use super::*;
+
+    #[test]
+    fn without_a_configuration_state_is_that_of_the_person() {
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(state_of_user(None, path("/home/ada")), path("/home/ada/.local/state/kubeopt"));
+        assert_eq!(state_of_user(path("/state"), path("/home/ada")), path("/state/kubeopt"));
+        assert_eq!(state_of_user(path("relative"), None), None);
+        let config = config_of(&Options::default(), Some(Path::new("/state/kubeopt"))).unwrap();
+        let StoreConfig { database, history, git, charts, .. } = config.store;
+        assert_eq!(database, DatabaseConfig::Sqlite(PathBuf::from("/state/kubeopt/kubeopt.db")));
+        assert!([history, git, charts].iter().all(|folder| folder.starts_with("/state/kubeopt")));
+    }
 
     #[test]
     fn the_flag_comes_before_the_key_and_the_full_sandbox_is_the_default() {

@@ -172,6 +172,7 @@ fn unknown_reference<'n, T>(
 ) -> Option<T> {
     let help = match nearest(&at.value, names.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if names.clone().next().is_none() => format!("no {what} is defined; add it to this file"),
         None => format!("defined are: {}", names.collect::<Vec<_>>().join(", ")),
     };
     reading.refuse(at.line, Fault::UnknownReference { what, name: shown(&at.value), help });

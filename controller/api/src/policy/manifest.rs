@@ -78,5 +78,6 @@ fn check_word(key: &str, said: Option<&At<String>>, wanted: &str, reading: &mut 
 }
 
 fn unquoted(text: &str) -> &str {
+    let text = text.split_once(" #").map_or(text, |(text, _)| text);
     text.trim().trim_matches(['"', '\''])
 }

@@ -214,6 +214,10 @@ fn a_manifest_is_checked_before_somebody_applies_it() {
     };
     let good = manifest("spec:\n  allowedOverrides: [sizing]\n  changes: {maxDecrease: 20%}");
     assert!(PolicyFile::is_manifest(&good) && PolicyFile::is_manifest("kind: \"RightsizingPolicy\""));
+    let documented = include_str!("../../../../docs/policy.md").split("```yaml\n").nth(1).unwrap();
+    let documented = documented.split("```").next().unwrap();
+    assert!(PolicyFile::is_manifest(documented), "a comment may follow: {documented}");
+    assert!(PolicyFile::parse_manifest(documented, "payments.yaml", PRESETS).is_ok());
     assert!(!PolicyFile::is_manifest("changes: {maxDecrease: 20%}\nselectors: {kinds: [RightsizingPolicy]}"));
     let file = PolicyFile::parse_manifest(&good, "payments.yaml", PRESETS).unwrap();
     assert_eq!(file.warnings(), []);

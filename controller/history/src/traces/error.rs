@@ -6,6 +6,11 @@ use kubeopt_model::Problem;
 
 use super::columns::wanted;
 
+/// The columns of a file as a message names them.
+fn there_are(columns: &[String]) -> String {
+    if columns.is_empty() { "none: the file is empty".to_owned() } else { columns.join(", ") }
+}
+
 /// Why a file of traces cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
@@ -18,7 +23,7 @@ pub enum TracesError {
         source: std::io::Error,
     },
     /// Columns are not there.
-    #[error("`{}` has no column for {}; it has {}", path.display(), missing.join(", "), found.join(", "))]
+    #[error("`{}` has no column for {}; it has {}", path.display(), missing.join(", "), there_are(found))]
     Columns {
         /// Which.
         path: PathBuf,

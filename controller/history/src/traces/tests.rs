@@ -56,7 +56,7 @@ fn the_mean_of_what_is_provisioned_counts_each_sample() {
 fn what_is_wrong_with_a_file_is_said_with_the_next_step() {
     let cases: &[(&str, &str, &str)] = &[
         ("series,unix_s,cpu_cores\n", "E-HIS-032", "CPU provisioned, memory, memory provisioned"),
-        ("", "E-HIS-032", "series, time"),
+        ("", "E-HIS-032", "it has none: the file is empty"),
         (&format!("{HEADER}\na,0,1,2,3,4\nb,0,1,2,3,4\na,300,1,2,3,4\n"), "E-HIS-034", "`a`"),
         (&format!("{HEADER}\na,0,1,2,many,4\n"), "E-HIS-033", "line 2: `many` in column `memory_mib`"),
         (&format!("{HEADER}\na,0,1,2\n"), "E-HIS-033", "line 2: it has fewer fields"),

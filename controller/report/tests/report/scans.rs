@@ -77,6 +77,7 @@ fn every_format_reads_as_designed() {
 fn rows_have_a_cell_for_every_head() {
     for row in report().rows {
         assert_eq!(row.cells().len(), SCAN_HEADERS.len());
+        assert_eq!(row.brief_cells()[..7], row.cells()[..7]);
         assert_eq!(row.wide_cells().len(), SCAN_HEADERS.len() + SCAN_HEADERS_WIDE.len());
     }
 }

@@ -99,15 +99,15 @@ pub struct ValidFile {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads a file as what its name says: `kubeopt.yaml` is the controller's configuration, a manifest of a `RightsizingPolicy`
-/// is one, and everything else is a repository's policy. With the operator's layer, keys that it does not allow are told too.
+/// Reads a file as what its name and its keys say: `kubeopt.yaml` and a file with clusters, forges or bindings is the
+/// controller's configuration, a manifest of a `RightsizingPolicy` is one, and everything else is a repository's policy. With the operator's layer, keys that it does not allow are told too.
 ///
 /// # Errors
 /// Every problem of the file, each with its line and the next step.
 pub fn validate_policy(path: &Path, operator: Option<&PolicyFile>) -> Result<ValidFile, Vec<Problem>> {
     let shown = path.to_string_lossy().into_owned();
     let text = read_text(path, &shown)?;
-    if path.file_name().is_some_and(|name| name == OPERATOR_LAYER) {
+    if path.file_name().is_some_and(|name| name == OPERATOR_LAYER) || is_configuration(&text) {
         let config = Config::parse(&text, &shown, kubeopt_policy::PRESETS)?;
         return Ok(ValidFile { what: "configuration", warnings: config.warnings });
     }
@@ -123,6 +123,12 @@ pub fn validate_policy(path: &Path, operator: Option<&PolicyFile>) -> Result<Val
     let mut warnings = file.warnings().to_vec();
     warnings.extend(not_allowed(&operators, &Layer { name: shown, file }));
     Ok(ValidFile { what: "repository policy", warnings })
+}
+
+/// Whether a file of another name is a configuration: it has a key that no policy has.
+fn is_configuration(text: &str) -> bool {
+    let keys = ["clusters:", "forges:", "bindings:"];
+    text.lines().any(|line| keys.iter().any(|key| line.starts_with(key)))
 }
 
 /// The root of the repository, the path within it, and the file that stands for it: a folder is asked as a file in it.
@@ -281,6 +287,12 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_taken_as_it_is() {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/.kubeopt.yaml");
+        assert_eq!(validate_policy(&sample, None).unwrap().warnings, []);
+    }
+
+    #[test]
     fn the_name_says_how_a_file_is_validated() {
         let long = format!("# {}\n", "x".repeat(1 << 20));
         let folder = checkout(&[
@@ -288,11 +300,13 @@ mod tests {
             (".kubeopt.yaml", "enabled: false\n"),
             ("long.yaml", &long),
             ("cluster.yaml", include_str!("../../../../examples/rightsizing-policy.yaml")),
+            ("prod.yaml", "clusters:\n  - name: prod\n"),
         ]);
         let validate = |name: &str| validate_policy(&folder.path().join(name), None);
         assert_eq!(validate("kubeopt.yaml").unwrap().what, "configuration");
         assert_eq!(validate(".kubeopt.yaml").unwrap().what, "repository policy");
         assert_eq!(validate("cluster.yaml").unwrap().what, "policy of a cluster");
+        assert_eq!(validate("prod.yaml").unwrap().what, "configuration");
         assert_eq!(validate("long.yaml").unwrap_err()[0].code, "E-POL-001");
         assert_eq!(validate("absent.yaml").unwrap_err()[0].code, codes::POLICY_FILE);
     }

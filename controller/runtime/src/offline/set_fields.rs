@@ -16,7 +16,7 @@ use kubeopt_model::{
 use super::trace_path::{Place, is_asked};
 use crate::codes;
 use crate::proposing::compare_entry;
-use crate::tracing::{EntryTrace, RepositoryTrace, Tools};
+use crate::tracing::{EntryTrace, RepositoryTrace, Tools, unknown_readers};
 
 /// A field and what it shall be: `cpu.request=250m`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,8 @@ impl std::str::FromStr for Wanted {
         let (field, value) = text.split_once('=').ok_or_else(|| wrong("has no `=`".to_owned()))?;
         let field: Field = field.parse().map_err(|_| wrong("names no field".to_owned()))?;
         let text = value.to_owned();
-        let value = Amount::parse(field.resource, value).map_err(|invalid| wrong(format!(": {invalid}")))?;
+        let value = Amount::parse(field.resource, value)
+            .map_err(|invalid| wrong(format!("cannot be set: {invalid}")))?;
         Ok(Self { field, value, text })
     }
 }
@@ -55,6 +56,8 @@ pub struct ProvenEdit {
     pub verifications: Vec<Verification>,
     /// Containers that were not named and that the same lines set.
     pub also: Vec<String>,
+    /// Entry points that read an edited file and cannot be rendered, with the reason: nothing is proven of them.
+    pub unproven: Vec<(RepoPath, Problem)>,
 }
 
 impl ProvenEdit {
@@ -71,6 +74,9 @@ impl ProvenEdit {
             "diff": self.diff(),
             "verifications": self.verifications,
             "alsoSets": self.also,
+            "notVerified": self.unproven.iter().map(|(entry, why)| serde_json::json!({
+                "entry": entry, "code": why.code, "text": why.text, "help": why.help, "place": why.place,
+            })).collect::<Vec<_>>(),
         })
     }
 }
@@ -105,11 +111,12 @@ pub async fn prove_set(
         also.extend(unnamed(entry, &found, selection));
         verifications.extend(compared.verifications(&entry.entry.path));
     }
-    Ok(ProvenEdit { files, verifications, also })
+    let unproven = unknown_readers(trace, &after)?;
+    Ok(ProvenEdit { files, verifications, also, unproven })
 }
 
 /// Each wanted field of each container that is meant.
-fn selected<'t>(
+pub(super) fn selected<'t>(
     trace: &'t RepositoryTrace,
     place: &Place,
     selection: &Selection,
@@ -122,23 +129,15 @@ fn selected<'t>(
         .flat_map(|entry| &entry.fields)
         .filter(|field| selection.means(&field.workload, &field.container))
         .collect();
-    let containers: BTreeSet<String> =
-        meant.iter().map(|field| format!("{}/{}", field.workload, field.container)).collect();
+    let mut containers: BTreeMap<String, BTreeSet<&RepoPath>> = BTreeMap::new();
+    for field in &meant {
+        containers.entry(named(field)).or_default().insert(&field.entry);
+    }
     if containers.is_empty() {
-        let mut untraced = trace.entries.iter().filter(|(entry, _)| is_asked(entry, place));
-        if let (true, Some(Err(problem))) =
-            (asked.is_empty(), untraced.next().map(|(_, traced)| traced.as_ref()))
-        {
-            return Err(problem.clone());
-        }
-        let text = format!("nothing in {} is meant by the selection", place.folder);
-        let help = "run `kubeopt trace` on the folder to see what is there";
-        return Err(Problem::new(codes::NO_SUCH_WORKLOAD, text, help));
+        return Err(means_nothing(trace, place, selection, &asked));
     }
     if containers.len() > 1 && !selection.is_wide() {
-        let all: Vec<String> = containers.into_iter().collect();
-        let text = format!("the selection means {} containers: {}", all.len(), all.join(", "));
-        return Err(Problem::new(codes::NO_SUCH_WORKLOAD, text, "name one of them, or * for all"));
+        return Err(means_several(selection, &containers));
     }
     let mut found = Vec::new();
     for want in wanted {
@@ -152,11 +151,68 @@ fn selected<'t>(
     Ok(found)
 }
 
+/// `payments/deploy/api/api`
+fn named(field: &TracedField) -> String {
+    format!("{}/{}", field.workload, field.container)
+}
+
+/// Containers that a message names, of those that there are.
+const NAMED_MAX: usize = 6;
+
+/// Why nothing is meant: what could not be read, or what there is instead.
+fn means_nothing(
+    trace: &RepositoryTrace,
+    place: &Place,
+    selection: &Selection,
+    asked: &[&EntryTrace],
+) -> Problem {
+    let fields = asked.iter().flat_map(|entry| &entry.fields);
+    let there: BTreeSet<String> = fields.map(named).collect();
+    let untraced = trace.entries.iter().filter(|(entry, _)| is_asked(entry, place));
+    let untraced = untraced.filter_map(|(_, traced)| traced.as_ref().err());
+    let mut unread = untraced.chain(asked.iter().flat_map(|entry| &entry.unread));
+    if let (true, Some(problem)) = (there.is_empty(), unread.next()) {
+        return problem.clone();
+    }
+    let text = format!("nothing here is meant by `{selection}`; there {}", listed(there));
+    let help =
+        "write one of them, or run `kubeopt trace` on the folder, which tells what could not be read too";
+    Problem::new(codes::NO_SUCH_WORKLOAD, text, help)
+}
+
+/// One name may be part of another, so each is told with where it is.
+fn means_several(selection: &Selection, containers: &BTreeMap<String, BTreeSet<&RepoPath>>) -> Problem {
+    let all = containers.iter().map(|(name, entries)| {
+        let first = entries.first().map_or(String::new(), |entry| format!(" ({entry})"));
+        format!("{name}{first}")
+    });
+    let text = format!("`{selection}` means {} containers: {}", containers.len(), shortened(all));
+    let help = "name one of them, or run the command on the folder in brackets; * is for all";
+    Problem::new(codes::NO_SUCH_WORKLOAD, text, help)
+}
+
+fn listed(names: BTreeSet<String>) -> String {
+    match names.len() {
+        0 => "are no workloads".to_owned(),
+        1 => format!("is {}", shortened(names.into_iter())),
+        _ => format!("are {}", shortened(names.into_iter())),
+    }
+}
+
+fn shortened(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(NAMED_MAX);
+    let mut text = names.take(NAMED_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
 /// Lines, each with what it shall say.
-type Sites<'t> = BTreeMap<&'t EditSite, &'t Wanted>;
+pub(super) type Sites<'t> = BTreeMap<&'t EditSite, &'t Wanted>;
 
 /// The lines behind the fields, each with what it shall say.
-fn sites<'t>(fields: &[(&'t TracedField, &'t Wanted)]) -> Result<Sites<'t>, Problem> {
+pub(super) fn sites<'t>(fields: &[(&'t TracedField, &'t Wanted)]) -> Result<Sites<'t>, Problem> {
     let mut sites = BTreeMap::new();
     for (field, wanted) in fields {
         let site = field.site.as_ref().map_err(Clone::clone)?;

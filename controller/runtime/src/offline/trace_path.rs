@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use kubeopt_gitops::Snapshot;
+use kubeopt_gitops::{GitError, Snapshot};
 use kubeopt_model::edit::ProvenBy;
-use kubeopt_model::{EditSite, Problem, RepoPath, TracedField};
+use kubeopt_model::{Bound, EditSite, Field, Problem, RepoPath, Resource, TracedField};
 use serde::Serialize;
 
 use crate::codes;
@@ -26,10 +26,14 @@ impl Place {
     /// # Errors
     /// When there is no such folder.
     pub fn find(path: &Path) -> Result<Self, Problem> {
-        let asked = std::fs::canonicalize(path).ok().filter(|path| path.is_dir()).ok_or_else(|| {
-            let text = format!("there is no folder {}", path.display());
+        let asked = std::fs::canonicalize(path).map_err(|error| {
+            let text = format!("unable to look at {}: {error}", path.display());
             Problem::new(codes::NO_FOLDER, text, "name a folder of manifests, an overlay or a chart")
         })?;
+        if !asked.is_dir() {
+            let text = format!("{} is a file, not a folder", path.display());
+            return Err(Problem::new(codes::NO_FOLDER, text, "name the folder that it is in"));
+        }
         let root = asked.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&asked).to_owned();
         let within = asked.strip_prefix(&root).ok().and_then(Path::to_str).unwrap_or_default();
         let folder = RepoPath::new(within)
@@ -115,15 +119,47 @@ pub struct TraceReport {
 /// # Errors
 /// When the files cannot be read.
 pub async fn trace_place(place: &Place, tools: Tools<'_>) -> Result<RepositoryTrace, Problem> {
-    let snapshot = Snapshot::of_folder(&place.root).map_err(|error| error.problem())?;
+    let snapshot = Snapshot::of_folder(&place.root).map_err(|error| unreadable(&error))?;
     let trace = trace_everything(snapshot, &place.folder, tools).await?;
     if trace.entries.keys().any(|entry| is_asked(entry, place)) {
         return Ok(trace);
     }
-    let text =
-        format!("nothing in {} describes a workload", place.root.join(place.folder.as_str()).display());
-    let help = "name a folder with manifests, a kustomization.yaml or a Chart.yaml in or below it";
+    let folder = place.root.join(place.folder.as_str());
+    let left_out: String = left_out(&trace, place).iter().map(|what| format!("; {what}")).collect();
+    let text = format!("nothing in {} describes a workload{left_out}", folder.display());
+    let help =
+        "name a folder with manifests (.yaml, .yml), a kustomization.yaml or a Chart.yaml in or below it";
     Err(Problem::new(codes::NO_FOLDER, text, help))
+}
+
+fn unreadable(error: &GitError) -> Problem {
+    if let GitError::Store(what) = error {
+        let text = format!("unable to read the folder: {what}");
+        return Problem::new(codes::NO_FOLDER, text, "check the permissions, then run the command again");
+    }
+    error.problem()
+}
+
+/// Files of the folder that would be manifests by their name and are not read, as sentences: `big.yaml is larger than 4 MiB`.
+pub fn left_out(trace: &RepositoryTrace, place: &Place) -> Vec<String> {
+    /// Names that are shown; a folder of links says enough with a few.
+    const SHOWN: usize = 5;
+    let below = match place.folder.as_str() {
+        "" => String::new(),
+        folder => format!("{folder}/"),
+    };
+    let skipped = trace.snapshot.skipped().iter();
+    let mut manifests = skipped.filter(|skipped| {
+        let is_yaml = skipped.path.ends_with(".yaml") || skipped.path.ends_with(".yml");
+        is_yaml && skipped.path.starts_with(&below)
+    });
+    let mut told: Vec<String> =
+        manifests.by_ref().take(SHOWN).map(|skipped| format!("{} {}", skipped.path, skipped.why)).collect();
+    match manifests.count() {
+        0 => {}
+        more => told.push(format!("{more} more files are not read")),
+    }
+    told
 }
 
 /// Whether an entry point is within the folder that was asked for, or the folder is a part of it.
@@ -183,7 +219,11 @@ pub fn report(trace: &RepositoryTrace, place: &Place) -> TraceReport {
     let set = states().filter(|state| matches!(state, FieldState::Set { .. })).count();
     let creatable = states().filter(|state| matches!(state, FieldState::Creatable { .. })).count();
     let refused = states().filter(|state| matches!(state, FieldState::Refused { .. })).count();
-    let failed = entries.iter().filter(|entry| entry.by.is_none()).count();
+    let is_unrendered = |traced: &Result<EntryTrace, Problem>| {
+        traced.as_ref().map_or(true, |traced| traced.by.not_rendered().is_some())
+    };
+    let asked = trace.entries.iter().filter(|(entry, _)| is_asked(entry, place));
+    let failed = asked.filter(|(_, traced)| is_unrendered(traced)).count();
     TraceReport { entries, set, creatable, refused, failed }
 }
 
@@ -194,13 +234,31 @@ fn entry_lines(entry: &EntryPoint, traced: &Result<EntryTrace, Problem>, users: 
             path,
             renderer,
             by: Some(traced.by.to_string()),
-            fields: traced.fields.iter().map(|field| line(field, users)).collect(),
+            fields: by_container(&traced.fields).map(|field| line(field, users)).collect(),
             problems: traced.unread.clone(),
         },
         Err(problem) => {
             EntryLines { path, renderer, by: None, fields: Vec::new(), problems: vec![problem.clone()] }
         }
     }
+}
+
+/// The fields of a container beside each other, containers in the order of their first field.
+fn by_container(fields: &[TracedField]) -> impl Iterator<Item = &TracedField> {
+    let mut first = BTreeMap::new();
+    for (at, field) in fields.iter().enumerate() {
+        first.entry((&field.workload, &field.container)).or_insert(at);
+    }
+    let mut sorted: Vec<&TracedField> = fields.iter().collect();
+    sorted.sort_by_key(|field| {
+        (first.get(&(&field.workload, &field.container)).copied(), place_of(field.field))
+    });
+    sorted.into_iter()
+}
+
+/// CPU before memory, a request before its limit.
+fn place_of(field: Field) -> (Resource, bool) {
+    (field.resource, field.bound == Bound::Limit)
 }
 
 type Users<'a> = BTreeMap<&'a EditSite, BTreeSet<String>>;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::StreamExt as _;
 use kubeopt_gitops::entry::plain_resources;
 use kubeopt_gitops::{SkippedWhy, Snapshot};
-use kubeopt_manifest::{FileRole, read_sites};
+use kubeopt_manifest::{FileRole, known_files, read_sites};
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{EditSite, FileSet, Problem, RepoPath, Source, TracedField};
 
@@ -104,6 +104,30 @@ impl<'s> TreeIndex<'s> {
         let entries = finished(trace_work(&self.tree, &self.marks, work, tools).await, &self.tree);
         RepositoryTrace { snapshot: self.tree.snapshot.clone(), entries, notes: Vec::new() }
     }
+}
+
+/// The entry points of the tree that read one of these files and cannot be rendered, each with the reason: what becomes of
+/// them when a file changes is not known.
+///
+/// # Errors
+/// When the files cannot be read.
+pub(crate) fn unknown_readers(
+    trace: &RepositoryTrace,
+    files: &FileSet,
+) -> Result<Vec<(RepoPath, Problem)>, Problem> {
+    let tree = Tree::read(&trace.snapshot)?;
+    let failed = tree.everything().into_iter().filter_map(|(entry, reads)| match reads {
+        Err(problem) => {
+            let known = known_files(&mut |path| tree.bytes(path), &entry.path);
+            Some((entry, known, problem))
+        }
+        Ok(reads) => {
+            let problem = trace.entries.get(&entry)?.as_ref().err()?.clone();
+            Some((entry, reads, problem))
+        }
+    });
+    let concerned = failed.filter(|(_, reads, _)| files.keys().any(|path| reads.contains(path)));
+    Ok(concerned.map(|(entry, _, problem)| (entry.path, problem)).collect())
 }
 
 type Entries = BTreeMap<EntryPoint, Result<EntryTrace, Problem>>;

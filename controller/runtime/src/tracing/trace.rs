@@ -122,8 +122,7 @@ pub(crate) fn trace_plain(entry: &EntryPoint, sites: Vec<SiteRead>) -> Vec<Trace
     sites
         .into_iter()
         .map(|read| {
-            let value =
-                read.site.as_ref().ok().and_then(|site| Amount::parse(read.field.resource, &site.text).ok());
+            let value = read.text.and_then(|text| Amount::parse(read.field.resource, &text).ok());
             TracedField {
                 entry: entry.path.clone(),
                 workload: read.workload,
