@@ -181,7 +181,7 @@ pub(crate) fn tell_shared(all: &[ClusterAgents], lines: &[usize], reading: &mut 
                 let what = format!("two clusters' agents have the address {}", own.listen);
                 refuse(what, "give each a port of its own: an agent's cluster is known by where it calls");
             }
-            if own.spool == other.spool {
+            if own.cluster != other.cluster && own.spool == other.spool {
                 let what = format!("two clusters' agents have the folder {}", own.spool.display());
                 refuse(what, "name another folder, or none");
             }

@@ -128,7 +128,7 @@ fn it_ends_where_a_round_is_rejected_its_version_is_taken_back_or_the_network_is
     assert_eq!(taken_back.momentum(), None);
     let again = round(&mut taken_back.clone(), &head, &agreed(0.01), true).weights.unwrap();
     assert_eq!(again, next, "as if it had never been");
-    assert_eq!(taken_back.prune(), [name.clone()]);
+    assert_eq!(taken_back.prune(), vec![name.clone()]);
 
     let other = Weights { network: Network::seeded(SHAPE, 9), schema: head.schema };
     let mut replaced = federation.clone();
