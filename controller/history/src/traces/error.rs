@@ -8,7 +8,8 @@ use super::columns::wanted;
 
 /// The columns of a file as a message names them.
 fn there_are(columns: &[String]) -> String {
-    if columns.is_empty() { "none: the file is empty".to_owned() } else { columns.join(", ") }
+    let is_empty = columns.iter().all(|name| name.trim().is_empty());
+    if is_empty { "none: the file is empty".to_owned() } else { columns.join(", ") }
 }
 
 /// Why a file of traces cannot be used.
