@@ -88,6 +88,8 @@ struct DraftView {
     entry: String,
     reason: String,
     others: usize,
+    /// Something of it was found by reading files: a renderer, or a chart, is missing.
+    was_read: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +97,7 @@ struct ProofView {
     entry: String,
     how: String,
     is_rendered: bool,
+    shows: bool,
     fields: String,
     containers: String,
 }
@@ -275,7 +278,14 @@ fn draft(verifications: &[Verification]) -> Option<DraftView> {
         .iter()
         .filter_map(|verification| Some((&verification.entry, verification.by.not_rendered()?)));
     let (entry, reason) = unproven.next()?;
-    Some(DraftView { entry: entry.to_string(), reason: reason.to_owned(), others: unproven.count() })
+    let others = unproven.count();
+    let was_read = verifications.iter().any(|one| one.by.not_rendered().is_some() && shows(one));
+    Some(DraftView { entry: entry.to_string(), reason: reason.to_owned(), others, was_read })
+}
+
+/// Whether anything was found to change, by rendering or by reading.
+fn shows(verification: &Verification) -> bool {
+    !verification.changed.is_empty() || !verification.targets.is_empty()
 }
 
 fn proof(verification: &Verification) -> ProofView {
@@ -285,6 +295,7 @@ fn proof(verification: &Verification) -> ProofView {
         entry: verification.entry.to_string(),
         how: verification.by.to_string(),
         is_rendered: verification.by.not_rendered().is_none(),
+        shows: shows(verification),
         fields: figures::counted(verification.changed.len() + verification.targets.len(), "field"),
         containers: figures::counted(containers.len(), "container"),
     }

@@ -194,6 +194,12 @@ fn verified_line(verification: &Verification, name_entry: bool) -> String {
     let how = match &verification.by {
         ProvenBy::Parsed => "parsed",
         ProvenBy::Rendered(version) => version,
+        ProvenBy::NotRendered(why) if verification.changed.is_empty() && verification.targets.is_empty() => {
+            return format!(
+                "not verified: {} reads a file that changes and could not be rendered ({why}): what becomes of it is not known",
+                verification.entry
+            );
+        }
         ProvenBy::NotRendered(why) => {
             return format!(
                 "not verified: {} could not be rendered ({why}); {fields} of {of} were found by reading files, and a \

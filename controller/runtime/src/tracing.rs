@@ -48,4 +48,4 @@ pub(crate) use marking::is_in_container;
 pub(crate) use origins::objects_of;
 pub(crate) use rendering::{at_once, is_of_release, render_entry};
 pub(crate) use scale_targets::{TargetTracer, TracedTarget};
-pub(crate) use sites::unknown_readers;
+pub(crate) use sites::{unknown_readers, unrendered_readers};

@@ -20,6 +20,7 @@ use super::prove_targets::{all_targets_show, prove_targets};
 use crate::codes;
 use crate::tracing::{
     EntryTrace, Part, Rendering, RepositoryTrace, Tools, Unrendered, View, at_once, render_entry,
+    unrendered_readers,
 };
 
 /// Proves a change set for every entry point that it feeds, live or not.
@@ -47,7 +48,20 @@ pub(crate) async fn prove(
         return Err(Problem::new(codes::NOT_PROVEN, "no rendering shows the proposed fields", help));
     }
     all_targets_show(change_set, &verifications)?;
-    Ok(verifications)
+    Ok(verifications.into_iter().chain(unknown(change_set, trace)).collect())
+}
+
+/// Entry points that read an edited file and cannot be rendered even as the commit has it: nobody knows what they become.
+fn unknown(change_set: &ChangeSet, trace: &RepositoryTrace) -> Vec<Verification> {
+    let after: FileSet =
+        change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
+    let unknown = unrendered_readers(trace, &after).into_iter().map(|(entry, problem)| Verification {
+        entry,
+        by: ProvenBy::NotRendered(problem.text),
+        changed: Vec::new(),
+        targets: Vec::new(),
+    });
+    unknown.collect()
 }
 
 fn touched(recommendation: &Recommendation) -> impl Iterator<Item = Touched<'_>> {

@@ -130,6 +130,21 @@ pub(crate) fn unknown_readers(
     Ok(concerned.map(|(entry, _, problem)| (entry.path, problem)).collect())
 }
 
+/// The same of those that the trace has.
+pub(crate) fn unrendered_readers(trace: &RepositoryTrace, files: &FileSet) -> Vec<(RepoPath, Problem)> {
+    let snapshot = &trace.snapshot;
+    let reads = |entry: &EntryPoint| match entry.renderer {
+        RendererKind::Kustomize => {
+            let known = known_files(&mut |path| snapshot.read(path).ok().flatten(), &entry.path);
+            files.keys().any(|file| known.contains(file))
+        }
+        RendererKind::Helm | RendererKind::Plain => files.keys().any(|file| file.is_within(&entry.path)),
+    };
+    let unrendered = trace.entries.iter().filter_map(|(entry, traced)| Some((entry, traced.as_ref().err()?)));
+    let concerned = unrendered.filter(|(entry, _)| reads(entry));
+    concerned.map(|(entry, problem)| (entry.path.clone(), problem.clone())).collect()
+}
+
 type Entries = BTreeMap<EntryPoint, Result<EntryTrace, Problem>>;
 
 async fn trace_work(tree: &Tree<'_>, marks: &Marks, work: Work, tools: Tools<'_>) -> Entries {

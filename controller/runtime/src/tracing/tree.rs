@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kubeopt_gitops::Snapshot;
 use kubeopt_gitops::entry::{is_kustomization, manifests};
-use kubeopt_manifest::{Closure, FileRole, KustomizationKind, closure, kustomization};
+use kubeopt_manifest::{Closure, FileRole, KustomizationKind, closure, known_files, kustomization};
 use kubeopt_model::source::RendererKind;
 use kubeopt_model::{FileSet, Problem, RepoPath};
 
@@ -72,7 +72,8 @@ impl<'s> Tree<'s> {
         Ok(files)
     }
 
-    /// The live entry points and, with them, those that share files with one of them.
+    /// The live entry points and, with them, those that share files with one of them, also where they cannot be followed to the
+    /// end: what an edit does to these nobody can show.
     pub(crate) fn around(&self, live: BTreeSet<EntryPoint>) -> (Work, Vec<String>) {
         let mut work: Work = live.into_iter().map(|entry| (entry.clone(), self.reads(&entry))).collect();
         let shared: BTreeSet<RepoPath> = work.values().flatten().flatten().cloned().collect();
@@ -81,8 +82,12 @@ impl<'s> Tree<'s> {
         let (mut sharing, mut notes) = (0, Vec::new());
         for path in self.kustomizations().filter(|path| !known.contains(path)) {
             let entry = kustomize_entry(path);
-            let Ok(reads) = self.reads(&entry) else { continue };
-            if reads.is_disjoint(&shared) || includes.is_only_a_part(&entry.path) {
+            let reads = self.reads(&entry);
+            let known = match &reads {
+                Ok(reads) => reads.clone(),
+                Err(_) => known_files(&mut |path| self.bytes(path), &entry.path),
+            };
+            if known.is_disjoint(&shared) || includes.is_only_a_part(&entry.path) {
                 continue;
             }
             sharing += 1;
@@ -92,8 +97,8 @@ impl<'s> Tree<'s> {
                 ));
                 break;
             }
-            includes.add(&entry, &reads);
-            work.insert(entry, Ok(reads));
+            includes.add(&entry, &known);
+            work.insert(entry, reads);
         }
         (work, notes)
     }

@@ -185,6 +185,26 @@ async fn overlays_that_agree_have_their_base_edited() {
 }
 
 #[tokio::test]
+async fn an_overlay_that_reads_the_base_and_cannot_be_rendered_makes_a_draft_that_names_it() {
+    let dangling = "namespace: de\nresources: [../../base, ../gone]\n";
+    let plugin = "resources: [../../base]\ngenerators: [own.yaml]\n";
+    for text in [dangling, plugin] {
+        let elsewhere = "resources: [../gone]\n";
+        let others = [("overlays/de/kustomization.yaml", text), ("overlays/fr/kustomization.yaml", elsewhere)];
+        let world = shop(PATCHED, &others, &[(EU, 100.0), (US, 110.0)]).await;
+        let Some(kubeopt) = rendering(&world).await else { return };
+        let report = world.pass(&kubeopt).await;
+        assert_eq!(proven(&report, "base"), ["overlays/eu", "overlays/us", "overlays/de"]);
+        let pull = world.the_open_one(&EU).await;
+        assert!(pull.is_draft, "{}", pull.body);
+        assert!(pull.body.contains("`overlays/de` reads a file that changes here"), "{}", pull.body);
+        assert!(!pull.body.contains("overlays/fr"), "it reads nothing of it: {}", pull.body);
+        world.pass(&kubeopt).await;
+        assert_eq!(world.the_open_one(&EU).await, pull, "nothing has changed");
+    }
+}
+
+#[tokio::test]
 async fn overlays_that_differ_get_a_patch_each_and_the_base_stays() {
     let world = shop(PATCHED, &[], &[(EU, 100.0), (US, 200.0)]).await;
     let Some(kubeopt) = rendering(&world).await else { return };
