@@ -190,7 +190,8 @@ async fn an_overlay_that_reads_the_base_and_cannot_be_rendered_makes_a_draft_tha
     let plugin = "resources: [../../base]\ngenerators: [own.yaml]\n";
     for text in [dangling, plugin] {
         let elsewhere = "resources: [../gone]\n";
-        let others = [("overlays/de/kustomization.yaml", text), ("overlays/fr/kustomization.yaml", elsewhere)];
+        let others =
+            [("overlays/de/kustomization.yaml", text), ("overlays/fr/kustomization.yaml", elsewhere)];
         let world = shop(PATCHED, &others, &[(EU, 100.0), (US, 110.0)]).await;
         let Some(kubeopt) = rendering(&world).await else { return };
         let report = world.pass(&kubeopt).await;
