@@ -13,12 +13,13 @@ use tonic::codegen::http::request::Parts;
 use tonic::codegen::http::{HeaderMap, Request, Response, header};
 use tonic::codegen::{BoxFuture, Service as Called};
 
+use crate::call::{Caller, turn_away};
 use crate::caller::{TokenDoor, TurnedAway};
 use crate::listen::{Certificate, Peer};
 use crate::service::Service;
 use crate::share::{Share, Shares};
 use crate::spool::Clock;
-use crate::tally::{Tally, is_logged};
+use crate::tally::Tally;
 use crate::tls::Authorities;
 
 /// Bytes of what says who an agent is, or which model it has: some digests and names.
@@ -29,10 +30,6 @@ const QUESTIONS_PER_NODE_MAX: usize = 4;
 /// Uploads at a time, each of at most one message: 48 MiB. Of one node: it trains one model.
 const UPLOADS_MAX: usize = 12;
 const UPLOADS_PER_NODE_MAX: usize = 1;
-
-/// The node that a call is of, as it was proved.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller(pub(crate) Arc<str>);
 
 /// Answers those who prove who they are.
 #[derive(Clone)]
@@ -142,16 +139,6 @@ impl Admission {
             header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or(TurnedAway::Token)?;
         door.node(token.trim(), peer.address.ip().to_canonical()).await
     }
-}
-
-/// Counts and logs who is turned away; gives what he is told.
-pub(crate) fn turn_away(tally: &Tally, away: TurnedAway, peer: &Peer, node: Option<&str>) -> Status {
-    let times = tally.turned_away(away.reason());
-    if is_logged(times) {
-        let (address, node) = (peer.address, node.unwrap_or_default());
-        tracing::warn!(%address, node, reason = away.reason(), times, "an agent was turned away");
-    }
-    away.status()
 }
 
 impl Door {

@@ -3,6 +3,7 @@
 //! Must not know pods, history or models: what was read comes out as values by pod UID and container id
 //! ([`kubeopt_model::agents`]), and who a token belongs to and what is learned are told by traits.
 
+pub mod agents;
 pub mod caller;
 pub mod codes;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod spool;
 pub mod tally;
 pub mod tls;
 
+mod call;
 mod certificate;
 mod desk;
 mod door;
@@ -22,6 +24,7 @@ mod share;
 mod stream;
 mod unproven;
 
+pub use agents::{Agents, Figures};
 pub use caller::{ReviewError, Reviewed, TokenReviewer, Tokens};
 pub use error::{AgentsError, SpoolError};
 pub use kubeopt_proto::{
@@ -29,7 +32,7 @@ pub use kubeopt_proto::{
 };
 pub use listen::Bounds;
 pub use models::{Models, NoModels, SendAgain};
-pub use serve::{Agents, Doors, Figures};
+pub use serve::Doors;
 pub use spool::{Clock, HourReader, Spool, SpoolLimits};
 pub use tally::Counts;
 pub use tls::TlsFiles;

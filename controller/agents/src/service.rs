@@ -11,11 +11,11 @@ use kubeopt_proto::{
 use tokio::sync::watch;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
+use crate::agents::Agents;
+use crate::call::{Caller, turn_away};
 use crate::caller::TurnedAway;
-use crate::door::{Caller, turn_away};
 use crate::listen::Peer;
 use crate::models::Models;
-use crate::serve::Agents;
 use crate::tally::is_logged;
 
 /// Answers agents.

@@ -13,7 +13,7 @@ use super::{root, text, tracked};
 const NOT_YET: &[(&str, usize)] = &[
     // An identity of a cloud is asked for by a client, and a client shows an identity.
     ("controller/net", 14),
-    ("controller/agents", 6),
+    ("controller/agents", 4),
     ("controller/federation", 2),
     ("controller/observe", 3),
     ("controller/runtime", 3),
