@@ -11,39 +11,6 @@ use prometheus_client::registry::Registry;
 
 use crate::metrics::register;
 
-/// Name as Prometheus shows it, and what it counts.
-pub(crate) const METRICS: &[(&str, &str)] = &[
-    (
-        "kubeopt_agents_listening",
-        "Whether node agents of the cluster are listened to by this process, 1 or 0",
-    ),
-    ("kubeopt_agents_connected", "Node agents with an open stream"),
-    (
-        "kubeopt_agents_lag_seconds",
-        "Age of the newest reading of the connected agent that is farthest behind; 0 without one",
-    ),
-    ("kubeopt_agents_batches_total", "Batches of node agents, by what became of them"),
-    (
-        "kubeopt_agents_refused_total",
-        "Calls, batches and containers of node agents that were refused, by reason",
-    ),
-    (
-        "kubeopt_agents_dropped_batches",
-        "Batches that agents lost since their buffers were full, as they tell",
-    ),
-    ("kubeopt_agents_unresolved", "Cgroups that were read and that no pod has, sandboxes of pods among them"),
-    (
-        "kubeopt_agents_unread_hours_total",
-        "Hours of what agents sent that were not read into history, by reason",
-    ),
-    ("kubeopt_agents_spool_bytes", "Bytes of what agents sent, on disk"),
-    (
-        "kubeopt_agents_spool_damaged_total",
-        "Places of it that cannot be read: at least one batch is lost at each",
-    ),
-    ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),
-];
-
 /// How the node agents of one cluster and what they sent are doing. All counts are since the process began.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AgentFigures {

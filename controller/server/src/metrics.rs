@@ -88,7 +88,7 @@ impl Metrics {
             notices_waiting: Gauge::default(),
             agents: AgentMetrics::default(),
         };
-        metrics.register(version, commit);
+        metrics.register_all(version, commit);
         metrics
     }
 
@@ -191,7 +191,7 @@ impl Metrics {
         Ok(out)
     }
 
-    fn register(&mut self, version: &str, commit: &str) {
+    fn register_all(&mut self, version: &str, commit: &str) {
         let build = Info::new(vec![("version", version.to_owned()), ("commit", commit.to_owned())]);
         let registry = &mut self.registry;
         register(registry, "kubeopt_build_info", build);

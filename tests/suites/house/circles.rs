@@ -17,7 +17,6 @@ const NOT_YET: &[(&str, usize)] = &[
     ("controller/federation", 2),
     ("controller/observe", 3),
     ("controller/runtime", 3),
-    ("controller/server", 2),
 ];
 
 /// A module of its own file.

@@ -1,13 +1,16 @@
 //! Node agents of the configuration: where the controller listens to them, whom it believes, where it keeps what they sent.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use kubeopt_model::{Bytes, ClusterName, Namespace, ObjectName};
+use kubeopt_model::{Bytes, ClusterName};
 
-use crate::config::check::elements;
+use crate::config::cluster_agents::{
+    ACCOUNT_HELP, AgentTokens, ClusterAgents, check_account, check_audience, check_domain, check_listen,
+    known_cluster,
+};
 use crate::config::other_agents::{OtherAgents, check_other, tell_shared};
-use crate::config::scalars::{file, malformed, optional, required};
+use crate::config::scalars::{elements, file, optional, required};
 use crate::config::training::{Training, TrainingConfig, training};
 use crate::config::types::ClusterConfig;
 use crate::text::values::{Count, Memory, Span};
@@ -25,16 +28,6 @@ const DEFAULT_SPOOL_MAX: Bytes = Bytes::mebi(1024);
 
 /// As the agents' server has it by itself.
 const DEFAULT_CONNECTIONS_PER_ADDRESS: u32 = 256;
-
-/// Longest trust domain, as SPIFFE has it.
-const DOMAIN_CHARS_MAX: usize = 255;
-
-/// Longest audience of a token.
-const AUDIENCE_CHARS_MAX: usize = 253;
-
-/// The next step where no account is named.
-pub(crate) const ACCOUNT_HELP: &str =
-    "name the account that agents run as: `serviceAccount: kubeopt-system/kubeopt-agent`";
 
 section! {
     /// Node agents. Absent, none are listened to.
@@ -74,15 +67,6 @@ section! {
     }
 }
 
-/// Which service-account tokens of agents are believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentTokens {
-    /// What they are made for.
-    pub audience: String,
-    /// As whom agents run: `system:serviceaccount:NAMESPACE:NAME`.
-    pub account: String,
-}
-
 /// How node agents are listened to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentsConfig {
@@ -91,33 +75,6 @@ pub struct AgentsConfig {
     pub clusters: Vec<ClusterAgents>,
     /// How nodes of all of them train the network of forecasts; none where they do not.
     pub training: Option<TrainingConfig>,
-}
-
-/// How the node agents of one cluster are listened to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterAgents {
-    /// Address of the gRPC server.
-    pub listen: SocketAddr,
-    /// Certificate chain of the server in PEM.
-    pub cert_file: PathBuf,
-    /// Its key in PEM.
-    pub key_file: PathBuf,
-    /// Certificate authorities of agents' certificates in PEM; none believes no certificate.
-    pub client_ca_file: Option<PathBuf>,
-    /// The SPIFFE trust domain whose URIs name nodes in certificates; none believes no URI.
-    pub trust_domain: Option<String>,
-    /// Which tokens are believed; none believes no token. One of the two is there.
-    pub tokens: Option<AgentTokens>,
-    /// The cluster whose nodes they are.
-    pub cluster: ClusterName,
-    /// Folder of what they sent.
-    pub spool: PathBuf,
-    /// How long it is kept, seconds.
-    pub retention_seconds: i64,
-    /// Most bytes of it.
-    pub spool_max: Bytes,
-    /// Most connections of one address at a time.
-    pub connections_per_address: u32,
 }
 
 /// Node agents; none after a problem was told.
@@ -186,23 +143,6 @@ fn check_first(
     })
 }
 
-/// An address and port; none after a problem was told.
-pub(crate) fn check_listen(at: &At<String>, path: &str, reading: &mut Reading<'_>) -> Option<SocketAddr> {
-    match at.value.parse() {
-        Ok(address) => Some(address),
-        Err(_) => malformed(at, path, "an address and port such as `0.0.0.0:8443`", reading),
-    }
-}
-
-/// A trust domain as SPIFFE has it; none after a problem was told.
-pub(crate) fn check_domain(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<String> {
-    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    if (1..=DOMAIN_CHARS_MAX).contains(&at.value.len()) && at.value.bytes().all(fine) {
-        return Some(at.value);
-    }
-    malformed(&at, path, "a SPIFFE trust domain such as `prod.example`", reading)
-}
-
 /// Which tokens are believed; none after a problem was told.
 fn check_tokens(
     audience: At<String>,
@@ -214,29 +154,6 @@ fn check_tokens(
     let account = required(account, line, "agents.serviceAccount", ACCOUNT_HELP, reading)?;
     let account = check_account(&account, "agents.serviceAccount", reading)?;
     Some(AgentTokens { audience, account })
-}
-
-/// What tokens are made for; none after a problem was told.
-pub(crate) fn check_audience(at: At<String>, path: &str, reading: &mut Reading<'_>) -> Option<String> {
-    let is_audience = |text: &str| {
-        (1..=AUDIENCE_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-    };
-    if is_audience(&at.value) {
-        return Some(at.value);
-    }
-    malformed(&at, path, "an audience such as `kubeopt-agents`", reading)
-}
-
-/// A service account as the API server calls it; none after a problem was told.
-pub(crate) fn check_account(at: &At<String>, path: &str, reading: &mut Reading<'_>) -> Option<String> {
-    let names = at
-        .value
-        .split_once('/')
-        .and_then(|(namespace, name)| Some((Namespace::new(namespace).ok()?, ObjectName::new(name).ok()?)));
-    match names {
-        Some((namespace, name)) => Some(format!("system:serviceaccount:{namespace}:{name}")),
-        None => malformed(at, path, "`namespace/name` of a service account", reading),
-    }
 }
 
 /// The cluster that is named, else the first.
@@ -255,18 +172,4 @@ fn cluster(
         reading.refuse(line, Fault::Missing { path: "clusters".to_owned(), help });
     }
     first
-}
-
-/// A cluster of `clusters`; none after a problem was told.
-pub(crate) fn known_cluster(
-    at: At<String>,
-    clusters: &[ClusterConfig],
-    reading: &mut Reading<'_>,
-) -> Option<ClusterName> {
-    let found = clusters.iter().find(|cluster| cluster.name.as_str() == at.value);
-    if found.is_none() {
-        let help = "name a cluster of `clusters`".to_owned();
-        reading.refuse(at.line, Fault::UnknownReference { what: "cluster", name: at.value, help });
-    }
-    found.map(|cluster| cluster.name.clone())
 }

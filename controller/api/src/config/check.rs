@@ -16,7 +16,7 @@ use crate::config::metrics::check_cluster;
 use crate::config::notifications::check_destination;
 use crate::config::places::{Known, check_binding, check_source};
 use crate::config::reasoning::check_reasoning;
-use crate::config::scalars::{file, malformed, optional};
+use crate::config::scalars::{elements, file, malformed, optional};
 use crate::config::types::{DatabaseConfig, SandboxLevel, StoreConfig};
 use crate::config::whole::Config;
 use crate::policy::{Owner, check_layer};
@@ -127,11 +127,6 @@ fn refuse_what_is_not_there(server: &Server, reading: &mut Reading<'_>) {
             "remove it, and let `server.listen` be reached only by those who may read everything".to_owned();
         reading.refuse(auth.line, Fault::NotInThisVersion { what, help });
     }
-}
-
-/// The elements of a list; nothing where the key is absent.
-pub(crate) fn elements<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
-    list.map(|at| at.value).unwrap_or_default()
 }
 
 fn check_listen(listen: Option<At<String>>, reading: &mut Reading<'_>) -> Option<SocketAddr> {

@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod basic;
 mod charts;
 mod check;
+mod cluster_agents;
 pub(crate) mod document;
 pub(crate) mod forges;
 pub(crate) mod identity;
@@ -22,8 +23,9 @@ mod whole;
 
 use kubeopt_model::Problem;
 
-pub use agents::{AgentTokens, AgentsConfig, ClusterAgents};
+pub use agents::AgentsConfig;
 pub use basic::BasicAuth;
+pub use cluster_agents::{AgentTokens, ClusterAgents};
 pub use notifications::{DestinationConfig, ServiceConfig, ToldKind, ToldSeverity};
 pub use reasoning::{ModelConfig, ModelProvider, NamesTold};
 pub use training::TrainingConfig;

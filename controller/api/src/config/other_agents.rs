@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use kubeopt_model::{Bytes, ClusterName};
 
-use crate::config::agents::{
+use crate::config::cluster_agents::{
     ACCOUNT_HELP, AgentTokens, ClusterAgents, check_account, check_audience, check_domain, check_listen,
     known_cluster,
 };

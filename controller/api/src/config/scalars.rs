@@ -7,6 +7,11 @@ use url::Url;
 
 use crate::text::{At, Fault, Reading};
 
+/// The elements of a list; nothing where the key is absent.
+pub(crate) fn elements<T>(list: Option<At<Vec<At<T>>>>) -> Vec<At<T>> {
+    list.map(|at| at.value).unwrap_or_default()
+}
+
 /// The value of a required key; a problem at `line` where it is absent.
 pub(crate) fn required<T>(
     key: Option<At<T>>,

@@ -51,9 +51,42 @@ pub const METRICS: &[(&str, &str)] = &[
     ("kubeopt_webhooks_total", "Deliveries of webhooks, by forge and result"),
 ];
 
+/// The same of node agents.
+const OF_AGENTS: &[(&str, &str)] = &[
+    (
+        "kubeopt_agents_listening",
+        "Whether node agents of the cluster are listened to by this process, 1 or 0",
+    ),
+    ("kubeopt_agents_connected", "Node agents with an open stream"),
+    (
+        "kubeopt_agents_lag_seconds",
+        "Age of the newest reading of the connected agent that is farthest behind; 0 without one",
+    ),
+    ("kubeopt_agents_batches_total", "Batches of node agents, by what became of them"),
+    (
+        "kubeopt_agents_refused_total",
+        "Calls, batches and containers of node agents that were refused, by reason",
+    ),
+    (
+        "kubeopt_agents_dropped_batches",
+        "Batches that agents lost since their buffers were full, as they tell",
+    ),
+    ("kubeopt_agents_unresolved", "Cgroups that were read and that no pod has, sandboxes of pods among them"),
+    (
+        "kubeopt_agents_unread_hours_total",
+        "Hours of what agents sent that were not read into history, by reason",
+    ),
+    ("kubeopt_agents_spool_bytes", "Bytes of what agents sent, on disk"),
+    (
+        "kubeopt_agents_spool_damaged_total",
+        "Places of it that cannot be read: at least one batch is lost at each",
+    ),
+    ("kubeopt_agents_spool_lost_bytes_total", "Bytes of it that went before their time, by cause"),
+];
+
 /// All names with what they count, those of node agents too.
 pub(super) fn listed() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
-    METRICS.iter().chain(crate::agent_metrics::METRICS)
+    METRICS.iter().chain(OF_AGENTS)
 }
 
 fn help(name: &str) -> &'static str {
