@@ -60,6 +60,18 @@ fn folded(table: &Table, width: Option<u16>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A table in Markdown, headers in lower case.
+pub(crate) fn markdown<const N: usize>(
+    headers: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let mut text = format!("| {} |\n|{}\n", headers.join(" | ").to_lowercase(), "---|".repeat(N));
+    for row in rows {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,16 +100,4 @@ mod tests {
             assert_eq!(folded(&table(), width).lines().count(), 2);
         }
     }
-}
-
-/// A table in Markdown, headers in lower case.
-pub(crate) fn markdown<const N: usize>(
-    headers: &[&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> String {
-    let mut text = format!("| {} |\n|{}\n", headers.join(" | ").to_lowercase(), "---|".repeat(N));
-    for row in rows {
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
-    }
-    text
 }

@@ -35,8 +35,8 @@ struct Kept {
 
 impl From<Kept> for Standing {
     fn from(kept: Kept) -> Self {
-        let mut own = Self::default();
-        own.standing = kept.standing.into_iter().take(STANDING_MAX).map(|one| (key(&one), one)).collect();
+        let standing = kept.standing.into_iter().take(STANDING_MAX).map(|one| (key(&one), one)).collect();
+        let mut own = Self { standing, ..Self::default() };
         kept.happened.into_iter().for_each(|entry| own.remember(entry));
         own
     }
