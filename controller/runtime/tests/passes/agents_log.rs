@@ -24,7 +24,8 @@ use crate::world::World;
 const BYTES_MAX: u64 = 200_000;
 const READINGS: i64 = 360;
 
-struct Log(Agents);
+/// The log of a server, read back as the controller does.
+pub(crate) struct Log(pub(crate) Agents);
 
 #[async_trait]
 impl NodeReader for Log {

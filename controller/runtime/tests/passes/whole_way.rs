@@ -7,18 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use async_trait::async_trait;
 use kubeopt_agent::{Agent, Args};
 use kubeopt_agents::{AgentConfig, Agents, Bounds, Clock, Doors, NoModels, Spool, SpoolLimits, TlsFiles};
-use kubeopt_model::Window;
-use kubeopt_model::agents::{NodeHour, NodePart, NodeStanding};
-use kubeopt_observe::{MetricsSource, NodeAgents, NodeReader, ObserveError};
+use kubeopt_observe::{MetricsSource, NodeAgents};
 use kubeopt_player::gpus::{FakeExporter, FakeGpu, dcgm_page};
 use kubeopt_player::{Layout, Player, synthetic};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::agents_log::Log;
 use crate::apps::{DAY_S, NOW_S};
 use crate::gpus::{note, with_gpus};
 use crate::typical::{AT_REST_MIB, SHOP, usage};
@@ -27,25 +25,6 @@ use crate::typical::{AT_REST_MIB, SHOP, usage};
 const HOURS: i64 = 30;
 
 const HOUR_MS: u64 = 3_600_000;
-
-/// The log of the server, read back as the controller does.
-struct Log(Agents);
-
-#[async_trait]
-impl NodeReader for Log {
-    async fn hours(&self) -> Result<Vec<NodeHour>, ObserveError> {
-        Ok(self.0.spool().hours())
-    }
-
-    async fn read(&self, hour: Window, sink: &mut (dyn FnMut(NodePart) + Send)) -> Result<(), ObserveError> {
-        self.0.spool().read(hour).for_each(|part| sink(part.unwrap()));
-        Ok(())
-    }
-
-    fn standing(&self) -> Vec<NodeStanding> {
-        self.0.standing()
-    }
-}
 
 /// Certificates of the server and of a node, in a folder.
 fn certificates(folder: &Path, node: &str) {
