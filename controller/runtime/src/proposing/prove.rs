@@ -34,11 +34,15 @@ pub(crate) async fn prove(
     tools: Tools<'_>,
 ) -> Result<Vec<Verification>, Problem> {
     let touched: Vec<Touched<'_>> = change_set.recommendations.iter().flat_map(touched).collect();
+    let after: FileSet =
+        change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
+    let after = &after;
     let proofs = trace.entries.values().flatten().filter_map(|entry| {
         let wanted = wanted(entry, &touched);
         // Whoever reads an edited file is compared, also where nothing is expected to differ.
         let reads_any = change_set.files.iter().any(|file| entry.files.contains(&file.path));
-        (reads_any || !wanted.is_empty()).then(|| prove_entry(entry, wanted, change_set, trace, tools))
+        (reads_any || !wanted.is_empty())
+            .then(|| prove_entry(entry, wanted, (change_set, after), trace, tools))
     });
     let proofs: Vec<_> = proofs.collect();
     let all: Vec<Vec<Verification>> = futures::stream::iter(proofs).buffered(at_once()).try_collect().await?;
@@ -48,14 +52,12 @@ pub(crate) async fn prove(
         return Err(Problem::new(codes::NOT_PROVEN, "no rendering shows the proposed fields", help));
     }
     all_targets_show(change_set, &verifications)?;
-    Ok(verifications.into_iter().chain(unknown(change_set, trace)).collect())
+    Ok(verifications.into_iter().chain(unknown(trace, after)).collect())
 }
 
 /// Entry points that read an edited file and cannot be rendered even as the commit has it: nobody knows what they become.
-fn unknown(change_set: &ChangeSet, trace: &RepositoryTrace) -> Vec<Verification> {
-    let after: FileSet =
-        change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
-    let unknown = unrendered_readers(trace, &after).into_iter().map(|(entry, problem)| Verification {
+fn unknown(trace: &RepositoryTrace, after: &FileSet) -> Vec<Verification> {
+    let unknown = unrendered_readers(trace, after).into_iter().map(|(entry, problem)| Verification {
         entry,
         by: ProvenBy::NotRendered(problem.text),
         changed: Vec::new(),
@@ -123,13 +125,11 @@ fn wanted<'t, 'a>(entry: &EntryTrace, touched: &'t [Touched<'a>]) -> BTreeMap<Ch
 async fn prove_entry(
     entry: &EntryTrace,
     wanted: BTreeMap<ChangedField, &Touched<'_>>,
-    change_set: &ChangeSet,
+    (change_set, after): (&ChangeSet, &FileSet),
     trace: &RepositoryTrace,
     tools: Tools<'_>,
 ) -> Result<Vec<Verification>, Problem> {
-    let after: FileSet =
-        change_set.files.iter().map(|file| (file.path.clone(), file.content.after.clone())).collect();
-    let compared = compare_entry(entry, &trace.snapshot, &after, tools).await?;
+    let compared = compare_entry(entry, &trace.snapshot, after, tools).await?;
     let found: BTreeSet<ChangedField> = compared.changed().cloned().collect();
     if let Some((field, touched)) =
         wanted.iter().find(|(field, _)| field.value.after.is_none() && !found.contains(field))
